@@ -1,0 +1,31 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// The architecture is read here: a target imports only targets of lower layers.
+
+/// Modules that own C memory, sockets or raw pointers.
+let foundation: [SwiftSetting] = [
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("ExistentialAny"),
+    .treatAllWarnings(as: .error),
+]
+
+/// Every other module: the compiler itself refuses unsafe code.
+let safe: [SwiftSetting] = foundation + [.strictMemorySafety()]
+
+let package = Package(
+    name: "nephele",
+    products: [],
+    dependencies: [],
+    targets: [
+        // Layer 0: C
+        .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
+        .systemLibrary(name: "CProtobufC", providers: [.apt(["libprotobuf-c-dev"])]),
+
+        // Layer 1: foundations
+        .target(name: "Concurrency", swiftSettings: foundation),
+        .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency"], swiftSettings: foundation),
+    ],
+    swiftLanguageModes: [.v6],
+    cLanguageStandard: .c17
+)
