@@ -21,10 +21,15 @@ let package = Package(
         // Layer 0: C
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(name: "CProtobufC", providers: [.apt(["libprotobuf-c-dev"])]),
+        .target(name: "CKernels"),
 
         // Layer 1: foundations
         .target(name: "Concurrency", swiftSettings: foundation),
         .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency"], swiftSettings: foundation),
+
+        // Layer 2: abstractions
+        .target(name: "Tensors", dependencies: ["CKernels", "Concurrency"], swiftSettings: foundation),
+        .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"], swiftSettings: foundation),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c17

@@ -1,1 +1,23 @@
+import Synchronization
+import Testing
 
+@testable import Concurrency
+
+@Suite struct WorkerPoolTests {
+    @Test(arguments: [1, 2, 3, 8], [0, 1, 7, 1_000])
+    func `every element is computed exactly once`(threads: Int, count: Int) {
+        let pool = WorkerPool(threadCount: threads)
+        var hits = [Int32](repeating: 0, count: count)
+        for _ in 0..<20 {
+            hits.withUnsafeMutableBufferPointer { buffer in
+                pool.run(
+                    { context, begin, end in
+                        guard let context else { return }
+                        let hits = UnsafeMutablePointer(mutating: context.assumingMemoryBound(to: Int32.self))
+                        for i in begin..<end { hits[i] += 1 }
+                    }, context: UnsafeRawPointer(buffer.baseAddress), count: count)
+            }
+        }
+        #expect(hits.allSatisfy { $0 == 20 })
+    }
+}

@@ -1,0 +1,202 @@
+// The compute kernels of Nephele.
+//
+// Every kernel has the same form, `nephele_<operation>_<dtype>(args, begin, end)`: `args` points to the
+// operation's argument structure, and the half-open range [begin, end) of its unit of work (rows, panels, heads)
+// is computed. A worker pool divides that range; the division never changes a result.
+//
+// The scalar implementation is the specification of each kernel's numerics; SIMD equals it bit for bit:
+//  - a matrix product is one FMA chain per output, k ascending;
+//  - other sums run in 16 virtual lanes (element i belongs to lane i mod 16), folded by the tree 8-4-2-1;
+//  - exp, tanh and erf are the polynomials of `scalar_math.h`; contraction is off.
+// Kernels never allocate, log or keep state.
+#ifndef NEPHELE_KERNELS_H
+#define NEPHELE_KERNELS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef ptrdiff_t nephele_index;
+
+/// The instruction set that a kernel uses.
+typedef enum {
+    NEPHELE_ISA_SCALAR = 0,
+    NEPHELE_ISA_AVX2 = 1,
+    NEPHELE_ISA_AVX512 = 2,
+    NEPHELE_ISA_NEON = 3,
+} nephele_isa;
+
+/// The best instruction set of this processor.
+nephele_isa nephele_isa_detect(void);
+
+/// Columns in a panel of a packed matrix.
+#define NEPHELE_PANEL 16
+/// Positions in a page of the key-value cache.
+#define NEPHELE_PAGE 32
+/// Positions that attention computes alone before merging.
+#define NEPHELE_SPAN 512
+/// The widest attention head.
+#define NEPHELE_MAX_HEAD_DIM 256
+
+/// The function that computes a range of an operation's work.
+typedef void (*nephele_task)(const void *args, nephele_index begin, nephele_index end);
+
+// ---------------------------------------------------------------------------------------------- matrix product
+
+/// Packs a matrix of `columns` outputs by `depth` inputs into panels `[columns/16][depth][16]`, zero-filled.
+/// Element (column n, input k) is read at `source[n * column_stride + k * depth_stride]`. Work unit: panels.
+typedef struct {
+    const float *source;
+    nephele_index columns, depth, column_stride, depth_stride;
+    float *panels;
+} nephele_pack_f32_args;
+void nephele_pack_f32(const void *args, nephele_index begin, nephele_index end);
+
+/// y[m, n] = sum over k of x[m, k] * W[n, k], plus bias[n] if given, plus residual[m, n] if given (added in that
+/// order after the chain). `residual` may be `y` itself. Work unit: panels of W.
+typedef struct {
+    nephele_isa isa;
+    const float *x;
+    const float *panels;
+    const float *bias;
+    const float *residual;
+    float *y;
+    nephele_index rows, columns, depth;
+    nephele_index x_stride, y_stride, residual_stride;
+} nephele_matmul_f32_args;
+void nephele_matmul_f32(const void *args, nephele_index begin, nephele_index end);
+
+/// Copies rows `ids[m]` of the matrix behind `panels` to y. Ids must lie in [0, columns). Work unit: rows of y.
+typedef struct {
+    const float *panels;
+    const int32_t *ids;
+    float *y;
+    nephele_index depth, y_stride;
+} nephele_gather_panels_f32_args;
+void nephele_gather_panels_f32(const void *args, nephele_index begin, nephele_index end);
+
+// ---------------------------------------------------------------------------------------------- normalisation
+
+/// y = x / sqrt(mean(x^2) + epsilon) * weight (RMSNorm, arXiv 1910.07467). Work unit: rows.
+/// y = (x - mean) / sqrt(var + epsilon) * weight + bias (LayerNorm, arXiv 1607.06450) when `centered`.
+typedef struct {
+    nephele_isa isa;
+    const float *x;
+    const float *weight;
+    const float *bias;
+    float *y;
+    nephele_index width, x_stride, y_stride;
+    float epsilon;
+    int32_t centered;
+} nephele_norm_f32_args;
+void nephele_norm_f32(const void *args, nephele_index begin, nephele_index end);
+
+// ---------------------------------------------------------------------------------------------- element-wise
+
+typedef enum {
+    NEPHELE_MAP_EXP = 0,
+    NEPHELE_MAP_TANH = 1,
+    NEPHELE_MAP_SILU = 2,       // x / (1 + exp(-x))
+    NEPHELE_MAP_GELU_TANH = 3,  // x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3)))
+    NEPHELE_MAP_GELU_ERF = 4,   // x/2 (1 + erf(x / sqrt 2))
+    NEPHELE_MAP_GELU_QUICK = 5, // x / (1 + exp(-1.702 x))
+    NEPHELE_MAP_RELU = 6,
+    NEPHELE_MAP_IDENTITY = 7,
+} nephele_map;
+
+/// y[i] = map(x[i]), times factor[i] if given. y may be x. Work unit: elements.
+typedef struct {
+    nephele_isa isa;
+    nephele_map map;
+    const float *x;
+    const float *factor;
+    float *y;
+} nephele_map_f32_args;
+void nephele_map_f32(const void *args, nephele_index begin, nephele_index end);
+
+/// y[i] = fma(scale_b, b[i], scale_a * a[i]). y may be a or b. Work unit: elements.
+typedef struct {
+    nephele_isa isa;
+    const float *a;
+    const float *b;
+    float *y;
+    float scale_a, scale_b;
+} nephele_combine_f32_args;
+void nephele_combine_f32(const void *args, nephele_index begin, nephele_index end);
+
+// ---------------------------------------------------------------------------------------------- attention
+
+/// Rotates each head of each row (half-split: element i pairs with i + rotary/2; arXiv 2104.09864) in place:
+/// cosine and sine are tables [positions][rotary/2]. Work unit: rows.
+typedef struct {
+    float *x;
+    const int32_t *positions;
+    const float *cosine;
+    const float *sine;
+    nephele_index heads, head_dim, rotary, x_stride;
+} nephele_rope_f32_args;
+void nephele_rope_f32(const void *args, nephele_index begin, nephele_index end);
+
+/// One query row: its position, and the pages of its sequence in order of position.
+typedef struct {
+    const int32_t *pages;
+    int32_t position;
+} nephele_attention_row;
+
+/// Writes key and value rows into their pages. A page is `[2][kv_heads][32][head_dim]`, page p of this layer at
+/// `cache + p * page_stride`. Work unit: rows.
+typedef struct {
+    const float *keys;
+    const float *values;
+    float *cache;
+    const nephele_attention_row *rows;
+    nephele_index kv_heads, head_dim, page_stride, key_stride, value_stride;
+} nephele_kv_write_f32_args;
+void nephele_kv_write_f32(const void *args, nephele_index begin, nephele_index end);
+
+/// Causal attention of each row over positions [first, position] of its pages; query head h reads key-value head
+/// h / (heads / kv_heads). `window` > 0 limits it to the last `window` positions. Work unit: row * heads.
+typedef struct {
+    nephele_isa isa;
+    const float *queries;
+    const float *cache;
+    const nephele_attention_row *rows;
+    float *y;
+    nephele_index heads, kv_heads, head_dim, page_stride, query_stride, y_stride;
+    nephele_index window;
+    float scale;
+} nephele_attention_f32_args;
+void nephele_attention_f32(const void *args, nephele_index begin, nephele_index end);
+
+/// Full (unmasked) attention over contiguous rows: q [queries, heads, head_dim], k and v [keys, heads, head_dim].
+/// Work unit: query * heads.
+typedef struct {
+    nephele_isa isa;
+    const float *q;
+    const float *k;
+    const float *v;
+    float *y;
+    nephele_index keys, heads, head_dim, q_stride, k_stride, v_stride, y_stride;
+    float scale;
+} nephele_full_attention_f32_args;
+void nephele_full_attention_f32(const void *args, nephele_index begin, nephele_index end);
+
+// ---------------------------------------------------------------------------------------------- reductions
+
+/// The largest element; NaN counts as smallest. -infinity for no element.
+float nephele_max_f32(const float *x, nephele_index count);
+/// The sum of exp(x[i] - shift), in 16 virtual lanes.
+float nephele_sum_exp_f32(nephele_isa isa, const float *x, nephele_index count, float shift);
+/// log(sum of exp(x[i])), stable.
+float nephele_log_sum_exp_f32(nephele_isa isa, const float *x, nephele_index count);
+/// exp as every kernel computes it.
+float nephele_exp(float x);
+
+// ---------------------------------------------------------------------------------------------- conversion
+
+/// Exact widening to f32; sources may be unaligned.
+void nephele_widen_bf16(const void *source, nephele_index count, float *y);
+void nephele_widen_f16(const void *source, nephele_index count, float *y);
+/// Rounding to nearest, ties to even; NaN stays NaN.
+void nephele_narrow_bf16(const float *source, nephele_index count, void *y);
+
+#endif

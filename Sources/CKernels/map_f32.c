@@ -1,0 +1,115 @@
+#include "simd.h"
+
+#define GELU_SQRT_2_OVER_PI 0.7978845608028654f
+#define GELU_CUBE 0.044715f
+#define SQRT_HALF 0.7071067811865476f
+
+static inline float scalar_map(nephele_map map, float x) {
+    switch (map) {
+    case NEPHELE_MAP_EXP: return scalar_exp(x);
+    case NEPHELE_MAP_TANH: return scalar_tanh(x);
+    case NEPHELE_MAP_SILU: return x / (1.0f + scalar_exp(-x));
+    case NEPHELE_MAP_GELU_TANH:
+        return 0.5f * x * (1.0f + scalar_tanh(GELU_SQRT_2_OVER_PI * fmaf(GELU_CUBE * x * x, x, x)));
+    case NEPHELE_MAP_GELU_ERF: return 0.5f * x * (1.0f + scalar_erf(x * SQRT_HALF));
+    case NEPHELE_MAP_GELU_QUICK: return x / (1.0f + scalar_exp(-1.702f * x));
+    case NEPHELE_MAP_RELU: return x > 0 ? x : 0;
+    case NEPHELE_MAP_IDENTITY: return x;
+    }
+    return x;
+}
+
+static void nephele_map_f32_scalar(const nephele_map_f32_args *a, nephele_index begin, nephele_index end) {
+    for (nephele_index i = begin; i < end; i++) {
+        float y = scalar_map(a->map, a->x[i]);
+        a->y[i] = a->factor ? y * a->factor[i] : y;
+    }
+}
+
+NEPHELE_INLINE f32x16 copysign16(f32x16 magnitude, f32x16 sign) {
+    i32x16 bit = (i32x16)splat16(-0.0f);
+    return (f32x16)(((i32x16)magnitude & ~bit) | ((i32x16)sign & bit));
+}
+
+NEPHELE_INLINE f32x16 tanh16(f32x16 x) {
+    f32x16 a = __builtin_elementwise_abs(x);
+    f32x16 z = x * x;
+    f32x16 p = splat16(TANH_C0);
+    p = fma16(p, z, splat16(TANH_C1));
+    p = fma16(p, z, splat16(TANH_C2));
+    p = fma16(p, z, splat16(TANH_C3));
+    p = fma16(p, z, splat16(TANH_C4));
+    f32x16 small = fma16(p * z, x, x);
+    f32x16 large = splat16(1.0f) - splat16(2.0f) / (exp16(splat16(2.0f) * a) + splat16(1.0f));
+    return select16(a < splat16(TANH_SMALL), small, copysign16(large, x));
+}
+
+NEPHELE_INLINE f32x16 erf16(f32x16 x) {
+    f32x16 a = __builtin_elementwise_abs(x);
+    f32x16 z = x * x;
+    f32x16 p = splat16(ERF_T0);
+    p = fma16(p, z, splat16(ERF_T1));
+    p = fma16(p, z, splat16(ERF_T2));
+    p = fma16(p, z, splat16(ERF_T3));
+    p = fma16(p, z, splat16(ERF_T4));
+    p = fma16(p, z, splat16(ERF_T5));
+    p = fma16(p, z, splat16(ERF_T6));
+    f32x16 t = splat16(1.0f) / fma16(splat16(ERF_P), a, splat16(1.0f));
+    f32x16 q = splat16(ERF_A5);
+    q = fma16(q, t, splat16(ERF_A4));
+    q = fma16(q, t, splat16(ERF_A3));
+    q = fma16(q, t, splat16(ERF_A2));
+    q = fma16(q, t, splat16(ERF_A1));
+    f32x16 large = fma16(-(q * t), exp16(-(a * a)), splat16(1.0f));
+    return select16(a < splat16(ERF_SMALL), p * x, copysign16(large, x));
+}
+
+NEPHELE_INLINE f32x16 map16(nephele_map map, f32x16 x) {
+    f32x16 one = splat16(1.0f);
+    switch (map) {
+    case NEPHELE_MAP_EXP: return exp16(x);
+    case NEPHELE_MAP_TANH: return tanh16(x);
+    case NEPHELE_MAP_SILU: return x / (one + exp16(-x));
+    case NEPHELE_MAP_GELU_TANH: {
+        f32x16 inner = splat16(GELU_SQRT_2_OVER_PI) * fma16(splat16(GELU_CUBE) * x * x, x, x);
+        return splat16(0.5f) * x * (one + tanh16(inner));
+    }
+    case NEPHELE_MAP_GELU_ERF: return splat16(0.5f) * x * (one + erf16(x * splat16(SQRT_HALF)));
+    case NEPHELE_MAP_GELU_QUICK: return x / (one + exp16(splat16(-1.702f) * x));
+    case NEPHELE_MAP_RELU: return select16(x > splat16(0), x, splat16(0));
+    case NEPHELE_MAP_IDENTITY: return x;
+    }
+    return x;
+}
+
+NEPHELE_INLINE void nephele_map_f32_simd(const nephele_map_f32_args *a, nephele_index begin, nephele_index end) {
+    nephele_index i = begin;
+    for (; i + 16 <= end; i += 16) {
+        f32x16 y = map16(a->map, load16(a->x + i));
+        if (a->factor) y *= load16(a->factor + i);
+        store16(a->y + i, y);
+    }
+    if (i < end) {
+        nephele_index count = end - i;
+        f32x16 y = map16(a->map, load_partial16(a->x + i, count));
+        if (a->factor) y *= load_partial16(a->factor + i, count);
+        memcpy(a->y + i, &y, (size_t)count * sizeof(float));
+    }
+}
+
+NEPHELE_KERNEL(nephele_map_f32)
+
+static void nephele_combine_f32_scalar(const nephele_combine_f32_args *a, nephele_index begin, nephele_index end) {
+    for (nephele_index i = begin; i < end; i++) a->y[i] = fmaf(a->scale_b, a->b[i], a->scale_a * a->a[i]);
+}
+
+NEPHELE_INLINE void nephele_combine_f32_simd(const nephele_combine_f32_args *a, nephele_index begin,
+                                             nephele_index end) {
+    nephele_index i = begin;
+    for (; i + 16 <= end; i += 16) {
+        store16(a->y + i, fma16(splat16(a->scale_b), load16(a->b + i), splat16(a->scale_a) * load16(a->a + i)));
+    }
+    for (; i < end; i++) a->y[i] = fmaf(a->scale_b, a->b[i], a->scale_a * a->a[i]);
+}
+
+NEPHELE_KERNEL(nephele_combine_f32)

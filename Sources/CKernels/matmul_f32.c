@@ -1,0 +1,135 @@
+#include "simd.h"
+
+void nephele_pack_f32(const void *args, nephele_index begin, nephele_index end) {
+    const nephele_pack_f32_args *a = args;
+    for (nephele_index panel = begin; panel < end; panel++) {
+        float *out = a->panels + panel * a->depth * NEPHELE_PANEL;
+        for (nephele_index lane = 0; lane < NEPHELE_PANEL; lane++) {
+            nephele_index column = panel * NEPHELE_PANEL + lane;
+            const float *in = a->source + column * a->column_stride;
+            for (nephele_index k = 0; k < a->depth; k++) {
+                out[k * NEPHELE_PANEL + lane] = column < a->columns ? in[k * a->depth_stride] : 0.0f;
+            }
+        }
+    }
+}
+
+void nephele_gather_panels_f32(const void *args, nephele_index begin, nephele_index end) {
+    const nephele_gather_panels_f32_args *a = args;
+    for (nephele_index m = begin; m < end; m++) {
+        nephele_index id = a->ids[m];
+        const float *in = a->panels + (id / NEPHELE_PANEL) * a->depth * NEPHELE_PANEL + id % NEPHELE_PANEL;
+        float *out = a->y + m * a->y_stride;
+        for (nephele_index k = 0; k < a->depth; k++) out[k] = in[k * NEPHELE_PANEL];
+    }
+}
+
+static void nephele_matmul_f32_scalar(const nephele_matmul_f32_args *a, nephele_index begin, nephele_index end) {
+    for (nephele_index panel = begin; panel < end; panel++) {
+        const float *w = a->panels + panel * a->depth * NEPHELE_PANEL;
+        for (nephele_index m = 0; m < a->rows; m++) {
+            for (nephele_index lane = 0; lane < NEPHELE_PANEL; lane++) {
+                nephele_index n = panel * NEPHELE_PANEL + lane;
+                if (n >= a->columns) break;
+                float sum = 0;
+                for (nephele_index k = 0; k < a->depth; k++) {
+                    sum = fmaf(a->x[m * a->x_stride + k], w[k * NEPHELE_PANEL + lane], sum);
+                }
+                if (a->bias) sum += a->bias[n];
+                if (a->residual) sum += a->residual[m * a->residual_stride + n];
+                a->y[m * a->y_stride + n] = sum;
+            }
+        }
+    }
+}
+
+NEPHELE_INLINE void finish(const nephele_matmul_f32_args *a, nephele_index m, nephele_index panel, f32x16 sum) {
+    nephele_index n = panel * NEPHELE_PANEL;
+    nephele_index count = a->columns - n;
+    float *y = a->y + m * a->y_stride + n;
+    const float *residual = a->residual ? a->residual + m * a->residual_stride + n : 0;
+    if (count >= NEPHELE_PANEL) {
+        if (a->bias) sum += load16(a->bias + n);
+        if (residual) sum += load16(residual);
+        store16(y, sum);
+    } else {
+        if (a->bias) sum += load_partial16(a->bias + n, count);
+        if (residual) sum += load_partial16(residual, count);
+        memcpy(y, &sum, (size_t)count * sizeof(float));
+    }
+}
+
+/// `rows` rows by `panels` panels of outputs, each one chain: rows * panels independent accumulators.
+#define DEFINE_TILE(rows_, panels_)                                                                                    \
+    NEPHELE_INLINE void tile_##rows_##x##panels_(const nephele_matmul_f32_args *a, nephele_index m,                    \
+                                                 nephele_index panel) {                                                \
+        f32x16 sum[rows_][panels_];                                                                                    \
+        _Pragma("clang loop unroll(full)") for (int r = 0; r < rows_; r++) {                                           \
+            _Pragma("clang loop unroll(full)") for (int p = 0; p < panels_; p++) sum[r][p] = splat16(0);               \
+        }                                                                                                              \
+        const float *x = a->x + m * a->x_stride;                                                                       \
+        const float *w = a->panels + panel * a->depth * NEPHELE_PANEL;                                                 \
+        nephele_index panel_size = a->depth * NEPHELE_PANEL;                                                           \
+        for (nephele_index k = 0; k < a->depth; k++) {                                                                 \
+            _Pragma("clang loop unroll(full)") for (int p = 0; p < panels_; p++) {                                     \
+                f32x16 column = load16(w + p * panel_size + k * NEPHELE_PANEL);                                        \
+                _Pragma("clang loop unroll(full)") for (int r = 0; r < rows_; r++) {                                   \
+                    sum[r][p] = fma16(splat16(x[r * a->x_stride + k]), column, sum[r][p]);                             \
+                }                                                                                                      \
+            }                                                                                                          \
+        }                                                                                                              \
+        _Pragma("clang loop unroll(full)") for (int r = 0; r < rows_; r++) {                                           \
+            _Pragma("clang loop unroll(full)") for (int p = 0; p < panels_; p++)                                       \
+                finish(a, m + r, panel + p, sum[r][p]);                                                                \
+        }                                                                                                              \
+    }
+
+DEFINE_TILE(6, 1)
+DEFINE_TILE(5, 1)
+DEFINE_TILE(4, 1)
+DEFINE_TILE(3, 1)
+DEFINE_TILE(2, 1)
+DEFINE_TILE(1, 1)
+DEFINE_TILE(1, 4)
+DEFINE_TILE(2, 2)
+
+NEPHELE_INLINE void few_rows(const nephele_matmul_f32_args *a, nephele_index m, nephele_index rows, nephele_index begin,
+                             nephele_index end) {
+    nephele_index panel = begin;
+    if (rows == 1) {
+        for (; panel + 4 <= end; panel += 4) tile_1x4(a, m, panel);
+    } else if (rows == 2) {
+        for (; panel + 2 <= end; panel += 2) tile_2x2(a, m, panel);
+    }
+    for (; panel < end; panel++) {
+        switch (rows) {
+        case 1: tile_1x1(a, m, panel); break;
+        case 2: tile_2x1(a, m, panel); break;
+        case 3: tile_3x1(a, m, panel); break;
+        case 4: tile_4x1(a, m, panel); break;
+        case 5: tile_5x1(a, m, panel); break;
+        default: tile_6x1(a, m, panel); break;
+        }
+    }
+}
+
+NEPHELE_INLINE void nephele_matmul_f32_simd(const nephele_matmul_f32_args *a, nephele_index begin, nephele_index end) {
+    if (a->rows == 0) return;
+    if (a->rows <= 6) {
+        few_rows(a, 0, a->rows, begin, end);
+        return;
+    }
+    // Panels outside: a panel stays in the first-level cache while the rows pass by. The last rows are divided
+    // evenly, since a tile of one or two rows waits for the latency of its own chain.
+    nephele_index tiles = (a->rows + 5) / 6;
+    for (nephele_index panel = begin; panel < end; panel++) {
+        nephele_index m = 0;
+        for (nephele_index t = 0; t < tiles; t++) {
+            nephele_index rows = (a->rows - m + (tiles - t) - 1) / (tiles - t);
+            few_rows(a, m, rows, panel, panel + 1);
+            m += rows;
+        }
+    }
+}
+
+NEPHELE_KERNEL(nephele_matmul_f32)

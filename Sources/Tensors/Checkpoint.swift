@@ -1,0 +1,64 @@
+import Foundation
+
+/// The tensors of a checkpoint directory: one `model.safetensors`, or the shards that its index names.
+package struct Checkpoint: Sendable {
+    private struct Index: Decodable {
+        var weight_map: [String: String]
+    }
+
+    private let files: [SafetensorsFile]
+    private let fileOf: [String: Int]
+    package let directory: String
+
+    /// - Parameters:
+    ///   - directory: where the files are.
+    ///   - name: the file's name without its extension: `model`, or `diffusion_pytorch_model`.
+    /// - Throws: `TensorError` that names the file.
+    package init(directory: String, name: String = "model") throws(TensorError) {
+        self.directory = directory
+        let single = directory + "/\(name).safetensors"
+        let indexPath = directory + "/\(name).safetensors.index.json"
+        if !FileManager.default.fileExists(atPath: single), FileManager.default.fileExists(atPath: indexPath) {
+            let map = try Self.readIndex(indexPath)
+            var files: [SafetensorsFile] = []
+            var fileOf: [String: Int] = [:]
+            for fileName in Set(map.values).sorted() {
+                guard !fileName.contains("/"), fileName != "..", !fileName.isEmpty else {
+                    throw TensorError(.malformed, "\(indexPath) names \"\(fileName)\", which is not a file beside it")
+                }
+                for (tensor, name) in map where name == fileName { fileOf[tensor] = files.count }
+                files.append(try SafetensorsFile(path: directory + "/" + fileName))
+            }
+            self.files = files
+            self.fileOf = fileOf
+        } else {
+            let file = try SafetensorsFile(path: single)
+            files = [file]
+            fileOf = file.entries.mapValues { _ in 0 }
+        }
+    }
+
+    private static func readIndex(_ path: String) throws(TensorError) -> [String: String] {
+        do {
+            let data = try Data(contentsOf: URL(fileURLWithPath: path))
+            return try JSONDecoder().decode(Index.self, from: data).weight_map
+        } catch {
+            throw TensorError(.malformed, "\(path) is not a safetensors index: it needs a \"weight_map\" of names")
+        }
+    }
+
+    package var names: some Sequence<String> { fileOf.keys }
+
+    package func contains(_ name: String) -> Bool { fileOf[name] != nil }
+
+    /// A tensor's shape without reading it.
+    package func shape(of name: String) -> [Int]? { fileOf[name].flatMap { files[$0].entries[name]?.shape } }
+
+    /// - Throws: `TensorError` as `SafetensorsFile.tensor`.
+    package func tensor(_ name: String, shape: [Int]? = nil) throws(TensorError) -> Tensor {
+        guard let file = fileOf[name] else {
+            throw TensorError(.missing, "the checkpoint in \(directory) has no tensor \"\(name)\"")
+        }
+        return try files[file].tensor(name, shape: shape)
+    }
+}

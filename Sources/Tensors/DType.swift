@@ -1,0 +1,19 @@
+/// The type of a tensor's elements.
+package enum DType: String, Sendable, CaseIterable {
+    case f32 = "F32"
+    case f16 = "F16"
+    case bf16 = "BF16"
+    case i64 = "I64"
+    case i32 = "I32"
+    case u8 = "U8"
+
+    /// Bytes an element takes.
+    package var size: Int {
+        switch self {
+        case .i64: 8
+        case .f32, .i32: 4
+        case .f16, .bf16: 2
+        case .u8: 1
+        }
+    }
+}

@@ -1,0 +1,147 @@
+internal import CKernels
+
+/// Pages of keys and values for every layer of one model: `[pages][layers][2][kvHeads][32][headDim]` f32.
+package struct KVStorage: Sendable {
+    package static var pagePositions: Int { Int(NEPHELE_PAGE) }
+
+    package let pageCount: Int
+    package let layers: Int
+    package let kvHeads: Int
+    package let headDim: Int
+    let cache: Tensor
+
+    package init(pageCount: Int, layers: Int, kvHeads: Int, headDim: Int) throws(TensorError) {
+        precondition(headDim <= Int(NEPHELE_MAX_HEAD_DIM), "head width \(headDim) over \(NEPHELE_MAX_HEAD_DIM)")
+        (self.pageCount, self.layers, self.kvHeads, self.headDim) = (pageCount, layers, kvHeads, headDim)
+        cache = try Tensor(zeros: [pageCount, layers, 2, kvHeads, Int(NEPHELE_PAGE), headDim])
+    }
+
+    /// Bytes that one page takes.
+    package static func pageBytes(layers: Int, kvHeads: Int, headDim: Int) -> Int {
+        layers * 2 * kvHeads * Int(NEPHELE_PAGE) * headDim * 4
+    }
+
+    var layerStride: Int { 2 * kvHeads * Int(NEPHELE_PAGE) * headDim }
+    var pageStride: Int { layers * layerStride }
+}
+
+/// The rows of one forward pass: the position of each, and the pages of the sequence it belongs to.
+package struct AttentionRows: Sendable {
+    package private(set) var positions: [Int32] = []
+    private var tables: [Int32] = []
+    /// Where each row's pages start in `tables`.
+    private var starts: [Int] = []
+
+    package init() {}
+
+    package var count: Int { positions.count }
+
+    /// Adds rows for consecutive positions of one sequence.
+    package mutating func append(positions range: Range<Int>, pages: [Int32]) {
+        precondition(
+            range.isEmpty || pages.count * KVStorage.pagePositions >= range.upperBound,
+            "\(pages.count) pages do not hold positions \(range)")
+        let start = tables.count
+        tables.append(contentsOf: pages)
+        for position in range {
+            positions.append(Int32(position))
+            starts.append(start)
+        }
+    }
+
+    func withRows<R>(_ body: (UnsafePointer<nephele_attention_row>?) -> R) -> R {
+        tables.withUnsafeBufferPointer { tables in
+            let rows = zip(positions, starts).map { position, start in
+                nephele_attention_row(pages: tables.baseAddress.map { $0 + start }, position: position)
+            }
+            return rows.withUnsafeBufferPointer { body($0.baseAddress) }
+        }
+    }
+}
+
+/// cos and sin of position × inverse frequency, in f32 as transformers computes them: `[positions, rotary/2]`.
+package struct RotaryTable: Sendable {
+    package let rotary: Int
+    let cosine: Tensor
+    let sine: Tensor
+
+    /// - Parameter inverseFrequencies: one for each pair of elements.
+    package init(inverseFrequencies: [Float], positions: Int, scale: Float = 1) throws(TensorError) {
+        rotary = inverseFrequencies.count * 2
+        cosine = try Tensor(zeros: [positions, inverseFrequencies.count])
+        sine = try Tensor(zeros: [positions, inverseFrequencies.count])
+        for position in 0..<positions {
+            for (i, frequency) in inverseFrequencies.enumerated() {
+                let angle = Float(position) * frequency
+                // Double precision, rounded once: the same on every C library.
+                cosine[position * inverseFrequencies.count + i] = Float(cosineOf(Double(angle))) * scale
+                sine[position * inverseFrequencies.count + i] = Float(sineOf(Double(angle))) * scale
+            }
+        }
+    }
+}
+
+extension Device {
+    /// Rotates the heads of x `[rows, heads · headDim]` in place (RoPE, arXiv 2104.09864, half-split).
+    package func rope(_ x: Tensor, heads: Int, positions: [Int32], table: RotaryTable) {
+        let headDim = x.width / heads
+        precondition(
+            x.width == heads * headDim && positions.count == x.rowCount && table.rotary <= headDim,
+            "RoPE of \(x.shape) with \(heads) heads")
+        precondition(
+            positions.allSatisfy { $0 >= 0 && Int($0) < table.cosine.rowCount },
+            "a position lies beyond the table of \(table.cosine.rowCount)")
+        positions.withUnsafeBufferPointer { positions in
+            let args = nephele_rope_f32_args(
+                x: x.f32, positions: positions.baseAddress, cosine: table.cosine.f32, sine: table.sine.f32,
+                heads: heads, head_dim: headDim, rotary: table.rotary, x_stride: x.width)
+            run(nephele_rope_f32, args, count: x.rowCount, grain: max(1, 8_192 / max(1, x.width)))
+        }
+    }
+
+    /// Writes `keys` and `values` `[rows, kvHeads · headDim]` to their pages, then attends from each row to
+    /// everything up to its own position, reading keys and values back from the cache.
+    ///
+    /// - Parameters:
+    ///   - queries: `[rows, heads · headDim]`.
+    ///   - window: how many of the last positions a row sees; 0 for all.
+    package func attention(
+        queries: Tensor, keys: Tensor, values: Tensor, rows: AttentionRows, cache: KVStorage, layer: Int,
+        scale: Float, window: Int = 0, into y: Tensor
+    ) {
+        let heads = queries.width / cache.headDim
+        precondition(
+            queries.rowCount == rows.count && keys.rowCount == rows.count && values.rowCount == rows.count
+                && keys.width == cache.kvHeads * cache.headDim && heads % cache.kvHeads == 0
+                && layer < cache.layers && y.count == queries.count,
+            "attention of \(queries.shape) over keys \(keys.shape) in layer \(layer)")
+        rows.withRows { table in
+            let base = cache.cache.f32 + layer * cache.layerStride
+            let write = nephele_kv_write_f32_args(
+                keys: keys.f32, values: values.f32, cache: base, rows: table, kv_heads: cache.kvHeads,
+                head_dim: cache.headDim, page_stride: cache.pageStride, key_stride: keys.width,
+                value_stride: values.width)
+            run(nephele_kv_write_f32, write, count: rows.count, grain: 16)
+            let args = nephele_attention_f32_args(
+                isa: instructionSet.isa, queries: queries.f32, cache: base, rows: table, y: y.f32, heads: heads,
+                kv_heads: cache.kvHeads, head_dim: cache.headDim, page_stride: cache.pageStride,
+                query_stride: queries.width, y_stride: y.width, window: window, scale: scale)
+            run(nephele_attention_f32, args, count: rows.count * heads)
+        }
+    }
+
+    /// Unmasked attention softmax(q kᵀ · scale) v within one picture or text: q `[queries, heads · headDim]`, k
+    /// and v `[keys, heads · headDim]`, y as q.
+    package func fullAttention(q: Tensor, k: Tensor, v: Tensor, heads: Int, scale: Float, into y: Tensor) {
+        let headDim = q.width / heads
+        precondition(
+            q.width == heads * headDim && k.width == q.width && v.width == q.width && k.rowCount == v.rowCount
+                && k.rowCount > 0 && y.count == q.count && headDim <= Int(NEPHELE_MAX_HEAD_DIM),
+            "attention of \(q.shape) over \(k.shape), \(v.shape) with \(heads) heads")
+        let args = nephele_full_attention_f32_args(
+            isa: instructionSet.isa, q: q.f32, k: k.f32, v: v.f32, y: y.f32, keys: k.rowCount, heads: heads,
+            head_dim: headDim, q_stride: q.width, k_stride: k.width, v_stride: v.width, y_stride: y.width,
+            scale: scale)
+        run(nephele_full_attention_f32, args, count: q.rowCount * heads)
+    }
+}

@@ -1,0 +1,108 @@
+internal import CKernels
+
+extension Device {
+    /// A function applied to each element.
+    package enum Activation: Sendable, Hashable {
+        case exp, tanh, silu, geluTanh, geluErf, geluQuick, relu, identity
+
+        var map: nephele_map {
+            switch self {
+            case .exp: NEPHELE_MAP_EXP
+            case .tanh: NEPHELE_MAP_TANH
+            case .silu: NEPHELE_MAP_SILU
+            case .geluTanh: NEPHELE_MAP_GELU_TANH
+            case .geluErf: NEPHELE_MAP_GELU_ERF
+            case .geluQuick: NEPHELE_MAP_GELU_QUICK
+            case .relu: NEPHELE_MAP_RELU
+            case .identity: NEPHELE_MAP_IDENTITY
+            }
+        }
+    }
+
+    /// y = x Wᵀ (+ bias) (+ residual): `x` is `[M, K]`, `y` and `residual` `[M, N]`, `bias` `[N]`. `residual` may
+    /// be `y`. One FMA chain per output, k ascending, then bias, then residual.
+    package func matmul(
+        _ x: Tensor, _ weight: PackedMatrix, bias: Tensor? = nil, residual: Tensor? = nil, into y: Tensor
+    ) {
+        precondition(
+            x.width == weight.depth && y.width == weight.columns && x.rowCount == y.rowCount,
+            "cannot multiply \(x.shape) by [\(weight.columns), \(weight.depth)]ᵀ into \(y.shape)")
+        precondition(bias.map { $0.count == weight.columns } ?? true, "bias \(bias?.shape ?? []) for \(y.shape)")
+        precondition(residual.map { $0.count == y.count } ?? true, "residual \(residual?.shape ?? []) for \(y.shape)")
+        let args = nephele_matmul_f32_args(
+            isa: instructionSet.isa, x: x.f32, panels: weight.panels.f32, bias: bias?.f32, residual: residual?.f32,
+            y: y.f32, rows: x.rowCount, columns: weight.columns, depth: weight.depth, x_stride: x.width,
+            y_stride: y.width, residual_stride: y.width)
+        // A chunk below some 64k multiply-adds is not worth waking a thread for.
+        let work = max(1, x.rowCount * weight.depth * Int(NEPHELE_PANEL))
+        run(nephele_matmul_f32, args, count: weight.panelCount, grain: max(1, 65_536 / work))
+    }
+
+    /// Rows `ids` of the matrix behind `table`: y is `[ids.count, depth]`.
+    package func gather(_ table: PackedMatrix, ids: [Int32], into y: Tensor) {
+        precondition(
+            ids.allSatisfy { $0 >= 0 && Int($0) < table.columns }, "an id lies outside [0, \(table.columns))")
+        precondition(y.rowCount == ids.count && y.width == table.depth, "\(ids.count) rows into \(y.shape)")
+        ids.withUnsafeBufferPointer { ids in
+            let args = nephele_gather_panels_f32_args(
+                panels: table.panels.f32, ids: ids.baseAddress, y: y.f32, depth: table.depth, y_stride: y.width)
+            run(nephele_gather_panels_f32, args, count: ids.count, grain: 64)
+        }
+    }
+
+    /// Rows `ids` of a plain f32 table `[n, width]`, added to y `[ids.count, width]`.
+    package func addRows(of table: Tensor, ids: [Int32], to y: Tensor) {
+        precondition(table.width == y.width && y.rowCount == ids.count, "rows of \(table.shape) into \(y.shape)")
+        for (row, id) in ids.enumerated() {
+            precondition(id >= 0 && Int(id) < table.rowCount, "row \(id) of \(table.shape)")
+            let source = table.f32 + Int(id) * table.width
+            let target = y.f32 + row * y.width
+            for column in 0..<y.width { target[column] += source[column] }
+        }
+    }
+
+    /// RMSNorm (arXiv 1910.07467) of each row: x / √(mean x² + ε) · weight. `y` may be `x`.
+    package func rmsNorm(_ x: Tensor, weight: Tensor, epsilon: Float, into y: Tensor) {
+        norm(x, weight: weight, bias: nil, epsilon: epsilon, centered: false, into: y)
+    }
+
+    /// LayerNorm (arXiv 1607.06450) of each row: (x − mean) / √(var + ε) · weight + bias. `y` may be `x`.
+    package func layerNorm(_ x: Tensor, weight: Tensor, bias: Tensor?, epsilon: Float, into y: Tensor) {
+        norm(x, weight: weight, bias: bias, epsilon: epsilon, centered: true, into: y)
+    }
+
+    private func norm(_ x: Tensor, weight: Tensor, bias: Tensor?, epsilon: Float, centered: Bool, into y: Tensor) {
+        precondition(
+            x.count == y.count && weight.count == x.width && (bias.map { $0.count == x.width } ?? true),
+            "norm of \(x.shape) by \(weight.shape) into \(y.shape)")
+        let args = nephele_norm_f32_args(
+            isa: instructionSet.isa, x: x.f32, weight: weight.f32, bias: bias?.f32, y: y.f32, width: x.width,
+            x_stride: x.width, y_stride: x.width, epsilon: epsilon, centered: centered ? 1 : 0)
+        run(nephele_norm_f32, args, count: x.rowCount, grain: max(1, 16_384 / max(1, x.width)))
+    }
+
+    /// y = activation(x), times `factor` where given (a gated unit). `y` may be `x`.
+    package func map(_ activation: Activation, _ x: Tensor, times factor: Tensor? = nil, into y: Tensor) {
+        precondition(
+            x.count == y.count && (factor.map { $0.count == x.count } ?? true), "map of \(x.shape) into \(y.shape)")
+        let args = nephele_map_f32_args(
+            isa: instructionSet.isa, map: activation.map, x: x.f32, factor: factor?.f32, y: y.f32)
+        run(nephele_map_f32, args, count: x.count, grain: 8_192)
+    }
+
+    /// y = scaleA · a + scaleB · b, rounded as fma(scaleB, b, scaleA · a). `y` may be `a` or `b`.
+    package func combine(_ a: Tensor, _ b: Tensor, scaleA: Float = 1, scaleB: Float = 1, into y: Tensor) {
+        precondition(a.count == b.count && a.count == y.count, "combination of \(a.shape) and \(b.shape)")
+        let args = nephele_combine_f32_args(
+            isa: instructionSet.isa, a: a.f32, b: b.f32, y: y.f32, scale_a: scaleA, scale_b: scaleB)
+        run(nephele_combine_f32, args, count: a.count, grain: 16_384)
+    }
+
+    /// log Σ exp of a row of logits.
+    package func logSumExp(_ row: Tensor) -> Float {
+        nephele_log_sum_exp_f32(instructionSet.isa, row.f32, row.count)
+    }
+
+    /// e^x as every kernel computes it, the same bits on every machine.
+    package static func exp(_ x: Float) -> Float { nephele_exp(x) }
+}

@@ -1,0 +1,29 @@
+internal import CKernels
+
+extension Tensor {
+    /// The same values in f32, exactly; an f32 tensor is returned as it is.
+    ///
+    /// - Throws: `TensorError.mismatch` for integers.
+    package func widened() throws(TensorError) -> Tensor {
+        switch dtype {
+        case .f32: return self
+        case .bf16:
+            let wide = try Tensor(zeros: shape)
+            nephele_widen_bf16(raw, count, wide.f32)
+            return wide
+        case .f16:
+            let wide = try Tensor(zeros: shape)
+            nephele_widen_f16(raw, count, wide.f32)
+            return wide
+        case .i64, .i32, .u8:
+            throw TensorError(.mismatch, "a floating-point tensor is needed, not \(dtype.rawValue) \(shape)")
+        }
+    }
+
+    /// The nearest bf16 values, ties to even.
+    package func narrowedToBF16() throws(TensorError) -> Tensor {
+        let narrow = try Tensor(zeros: shape, dtype: .bf16)
+        nephele_narrow_bf16(f32, count, narrow.raw)
+        return narrow
+    }
+}

@@ -1,0 +1,166 @@
+import CKernels
+import Testing
+
+@testable import Tensors
+
+/// Numbers that find mistakes: signed zeros, denormals, infinities, NaN, and ordinary ones.
+private func hostile(_ count: Int, seed: UInt64, special: Bool = true) -> [Float] {
+    let philox = Philox(seed: seed)
+    let specials: [Float] = [0, -0.0, Float(bitPattern: 700), -Float(bitPattern: 700), .infinity, -.infinity, .nan, 3e38, -3e38, 89, -104, 0.625, -0.5]
+    return (0..<count).map { i in
+        let word = philox.block((UInt32(i), 0, 0, 0))
+        if special && word.1 % 7 == 0 { return specials[Int(word.2) % specials.count] }
+        return (Philox.unit(word.0) - 0.5) * 8
+    }
+}
+
+private func bits(_ tensor: Tensor) -> [UInt32] { tensor.floats.map { $0.isNaN ? 0x7FC0_0000 : $0.bitPattern } }
+
+/// Every instruction set here but the scalar one, and two threads beside one.
+private var devices: [Device] {
+    Device.InstructionSet.available.map { Device(threadCount: 2, instructionSet: $0) } + [Device(threadCount: 1)]
+}
+
+@Suite struct KernelBitTests {
+    let scalar = Device(threadCount: 1, instructionSet: .scalar)
+
+    @Test(arguments: [0, 1, 2, 3, 5, 6, 7, 13, 64], [1, 15, 16, 17, 70])
+    func `the matrix product equals its scalar reference in every bit`(rows: Int, columns: Int) throws {
+        for depth in [1, 15, 48] {
+            let x = try Tensor(hostile(rows * depth, seed: 1, special: rows == 5), shape: [rows, depth])
+            let w = try Tensor(hostile(columns * depth, seed: 2, special: false), shape: [columns, depth])
+            let bias = try Tensor(hostile(columns, seed: 3, special: false), shape: [columns])
+            let residual = try Tensor(hostile(rows * columns, seed: 4), shape: [rows, columns])
+            let expected = try Tensor(zeros: [rows, columns])
+            scalar.matmul(
+                x, try PackedMatrix(w, on: scalar), bias: bias, residual: residual, into: expected)
+            for device in devices {
+                let y = try Tensor(zeros: [rows, columns])
+                device.matmul(x, try PackedMatrix(w, on: device), bias: bias, residual: residual, into: y)
+                #expect(bits(y) == bits(expected), "\(device.instructionSet)")
+            }
+        }
+    }
+
+    @Test func `a row's product does not depend on the rows beside it`() throws {
+        let depth = 100, columns = 50
+        let device = Device(threadCount: 2)
+        let w = try PackedMatrix(try Tensor(hostile(columns * depth, seed: 5, special: false), shape: [columns, depth]), on: device)
+        let x = try Tensor(hostile(64 * depth, seed: 6, special: false), shape: [64, depth])
+        let all = try Tensor(zeros: [64, columns])
+        device.matmul(x, w, into: all)
+        for range in [0..<1, 3..<5, 7..<10, 20..<31, 0..<63] {
+            let part = try Tensor(zeros: [range.count, columns])
+            device.matmul(x.rows(range), w, into: part)
+            #expect(bits(part) == bits(all.rows(range)))
+        }
+    }
+
+    @Test(arguments: [1, 8, 15, 16, 17, 33, 100])
+    func `norms equal their scalar reference in every bit`(width: Int) throws {
+        let x = try Tensor(hostile(3 * width, seed: 7, special: false), shape: [3, width])
+        let weight = try Tensor(hostile(width, seed: 8, special: false), shape: [width])
+        let expected = try Tensor(zeros: [3, width]), y = try Tensor(zeros: [3, width])
+        for device in devices {
+            scalar.layerNorm(x, weight: weight, bias: weight, epsilon: 1e-5, into: expected)
+            device.layerNorm(x, weight: weight, bias: weight, epsilon: 1e-5, into: y)
+            #expect(bits(y) == bits(expected))
+            scalar.rmsNorm(x, weight: weight, epsilon: 1e-5, into: expected)
+            device.rmsNorm(x, weight: weight, epsilon: 1e-5, into: y)
+            #expect(bits(y) == bits(expected))
+        }
+    }
+
+    @Test(
+        arguments: [Device.Activation.exp, .tanh, .silu, .geluTanh, .geluErf, .geluQuick, .relu, .identity],
+        [0, 1, 15, 16, 17, 1_000])
+    func `activations equal their scalar reference in every bit`(activation: Device.Activation, count: Int) throws {
+        let x = try Tensor(hostile(count, seed: 9), shape: [count])
+        let factor = try Tensor(hostile(count, seed: 10), shape: [count])
+        let expected = try Tensor(zeros: [count]), y = try Tensor(zeros: [count])
+        for device in devices {
+            scalar.map(activation, x, times: factor, into: expected)
+            device.map(activation, x, times: factor, into: y)
+            #expect(bits(y) == bits(expected), "\(activation) by \(device.instructionSet)")
+        }
+    }
+
+    @Test(arguments: [1, 4, 8, 16, 24, 64, 80], [0, 31, 32, 511, 512, 1_300])
+    func `attention equals its scalar reference in every bit`(headDim: Int, position: Int) throws {
+        let heads = 4, kvHeads = 2, count = position + 1
+        let pages = (0..<Int32((count + 31) / 32)).reversed().map { $0 }
+        var outputs: [[UInt32]] = []
+        for device in [scalar] + devices {
+            let cache = try KVStorage(pageCount: pages.count, layers: 1, kvHeads: kvHeads, headDim: headDim)
+            var rows = AttentionRows()
+            rows.append(positions: 0..<count, pages: pages)
+            let q = try Tensor(hostile(count * heads * headDim, seed: 11, special: false), shape: [count, heads * headDim])
+            let k = try Tensor(hostile(count * kvHeads * headDim, seed: 12, special: false), shape: [count, kvHeads * headDim])
+            let y = try Tensor(zeros: q.shape)
+            // All rows at 1,300 positions would take the scalar reference a while: the last few do.
+            if count > 64 {
+                let fill = try Tensor(zeros: q.shape)
+                var early = AttentionRows()
+                early.append(positions: 0..<count, pages: pages)
+                device.attention(queries: q, keys: k, values: k, rows: early, cache: cache, layer: 0, scale: 0.25, window: 1, into: fill)
+                var last = AttentionRows()
+                last.append(positions: count - 2..<count, pages: pages)
+                device.attention(
+                    queries: q.rows(count - 2..<count), keys: k.rows(count - 2..<count), values: k.rows(count - 2..<count),
+                    rows: last, cache: cache, layer: 0, scale: 0.25, into: y.rows(0..<2))
+            } else {
+                device.attention(queries: q, keys: k, values: k, rows: rows, cache: cache, layer: 0, scale: 0.25, into: y)
+            }
+            outputs.append(bits(y))
+        }
+        #expect(outputs.dropFirst().allSatisfy { $0 == outputs[0] })
+    }
+
+    @Test func `attention agrees with its definition`() throws {
+        // softmax(q k^T / 2) v by hand, in double precision.
+        let e: [Float] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2]
+        let x = try Tensor(e, shape: [3, 4])
+        let y = try Tensor(zeros: [3, 4])
+        Device(threadCount: 1).fullAttention(q: x, k: x, v: x, heads: 1, scale: 0.5, into: y)
+        for i in 0..<3 {
+            let scores = (0..<3).map { j in (0..<4).reduce(0.0) { $0 + Double(e[i * 4 + $1] * e[j * 4 + $1]) } / 2 }
+            let weights = scores.map { exponential($0) }
+            let sum = weights.reduce(0, +)
+            for d in 0..<4 {
+                let expected = (0..<3).reduce(0.0) { $0 + weights[$1] / sum * Double(e[$1 * 4 + d]) }
+                #expect(abs(Double(y[i * 4 + d]) - expected) < 1e-6)
+            }
+        }
+    }
+
+    @Test func `elementary functions are close to the C library's`() throws {
+        let x = (0..<4_000).map { Float($0 - 2_000) / 100 }
+        let input = try Tensor(x, shape: [x.count]), y = try Tensor(zeros: [x.count])
+        let device = Device(threadCount: 1)
+        device.map(.tanh, input, into: y)
+        #expect(zip(x, y.floats).allSatisfy { abs(Double($1) - hyperbolicTangent(Double($0))) < 3e-7 })
+        device.map(.exp, input, into: y)
+        #expect(zip(x, y.floats).allSatisfy { abs(Double($1) / exponential(Double($0)) - 1) < 3e-7 })
+        device.map(.geluErf, input, into: y)
+        #expect(zip(x, y.floats).allSatisfy { abs(Double($1) - gelu(Double($0))) < 4e-6 })
+    }
+
+    @Test func `half precision widens exactly`() throws {
+        let halves: [UInt16] = [0, 0x8000, 0x3C00, 0xC000, 0x0001, 0x83FF, 0x7BFF, 0x7C00, 0x3555]
+        var wide = [Float](repeating: 0, count: halves.count)
+        nephele_widen_f16(halves, halves.count, &wide)
+        let expected: [Float] = [0, -0.0, 1, -2, 0x1p-24, -0x1.FF8p-15, 65_504, .infinity, 0.333251953125]
+        #expect(zip(wide, expected).allSatisfy { $0.bitPattern == $1.bitPattern }, "\(wide)")
+    }
+
+    @Test func `Philox gives the published test vectors`() {
+        // Random123's kat_vectors for philox4x32-10.
+        #expect(Philox(seed: 0).block((0, 0, 0, 0)) == (0x6627_E8D5, 0xE169_C58D, 0xBC57_AC4C, 0x9B00_DBD8))
+        let all = UInt32.max
+        #expect(Philox(seed: .max).block((all, all, all, all)) == (0x408F_276D, 0x41C8_3B0E, 0xA20B_C7C6, 0x6D54_51FD))
+        let pi = Philox(seed: 0x299F_31D0_A409_3822)
+        #expect(
+            pi.block((0x243F_6A88, 0x85A3_08D3, 0x1319_8A2E, 0x0370_7344))
+                == (0xD16C_FE09, 0x94FD_CCEB, 0x5001_E420, 0x2412_6EA1))
+    }
+}
