@@ -16,20 +16,36 @@ let safe: [SwiftSetting] = foundation + [.strictMemorySafety()]
 let package = Package(
     name: "nephele",
     products: [],
-    dependencies: [],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    ],
     targets: [
         // Layer 0: C
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(name: "CProtobufC", providers: [.apt(["libprotobuf-c-dev"])]),
+        .systemLibrary(name: "CPCRE2", providers: [.apt(["libpcre2-dev"])]),
         .target(name: "CKernels"),
 
         // Layer 1: foundations
         .target(name: "Concurrency", swiftSettings: foundation),
         .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency"], swiftSettings: foundation),
 
+        .target(name: "RegularExpressions", dependencies: ["CPCRE2"], swiftSettings: foundation),
+
         // Layer 2: abstractions
         .target(name: "Tensors", dependencies: ["CKernels", "Concurrency"], swiftSettings: foundation),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"], swiftSettings: foundation),
+        .target(
+            name: "Tokenizers",
+            dependencies: [
+                "RegularExpressions",
+                .product(name: "HeapModule", package: "swift-collections"),
+                .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: safe),
+        .testTarget(
+            name: "TokenizersTests", dependencies: ["Tokenizers"], resources: [.copy("Goldens")], swiftSettings: safe),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c17

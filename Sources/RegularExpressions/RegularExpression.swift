@@ -1,0 +1,59 @@
+internal import CPCRE2
+
+/// A compiled Perl-compatible pattern over UTF-8 bytes, with Unicode properties.
+package final class RegularExpression: @unchecked Sendable {  // compiled code is immutable and reentrant
+    /// A pattern that does not compile.
+    package struct PatternError: Error, Sendable, CustomStringConvertible {
+        package var description: String
+    }
+
+    private let code: OpaquePointer
+
+    /// - Throws: `PatternError` that says where and why the pattern is not valid.
+    package init(_ pattern: String) throws {
+        var errorCode: Int32 = 0
+        var offset = 0
+        let utf8 = Array(pattern.utf8)
+        let compiled = utf8.withUnsafeBufferPointer {
+            pcre2_compile_8($0.baseAddress, $0.count, UInt32(PCRE2_UTF) | UInt32(PCRE2_UCP), &errorCode, &offset, nil)
+        }
+        guard let compiled else {
+            var message = [UInt8](repeating: 0, count: 256)
+            pcre2_get_error_message_8(errorCode, &message, message.count)
+            let text = String(decoding: message.prefix { $0 != 0 }, as: UTF8.self)
+            throw PatternError(description: "regular expression \"\(pattern)\", at byte \(offset): \(text)")
+        }
+        code = compiled
+        // Without just-in-time compilation matching is slower, not different.
+        pcre2_jit_compile_8(code, UInt32(PCRE2_JIT_COMPLETE))
+    }
+
+    deinit { pcre2_code_free_8(code) }
+
+    /// The leftmost matches in `bytes[range]`, in order, none overlapping another. An empty match is passed over.
+    ///
+    /// - Parameter bytes: valid UTF-8. A match that exceeds PCRE2's limits ends the search.
+    package func matches(in bytes: [UInt8], range: Range<Int>) -> [Range<Int>] {
+        guard let data = pcre2_match_data_create_8(1, nil) else { return [] }
+        defer { pcre2_match_data_free_8(data) }
+        var found: [Range<Int>] = []
+        bytes.withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return }
+            var position = range.lowerBound
+            while position < range.upperBound {
+                // The subject ends with the range; what precedes it stays visible to look-behind.
+                let status = pcre2_match_8(code, base, range.upperBound, position, UInt32(PCRE2_NO_UTF_CHECK), data, nil)
+                guard status > 0, let offsets = pcre2_get_ovector_pointer_8(data) else { return }
+                let (begin, end) = (offsets[0], offsets[1])
+                if end > begin {
+                    found.append(begin..<end)
+                    position = end
+                } else {
+                    position = begin + 1
+                    while position < range.upperBound, buffer[position] & 0xC0 == 0x80 { position += 1 }
+                }
+            }
+        }
+        return found
+    }
+}

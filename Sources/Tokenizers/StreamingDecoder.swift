@@ -1,0 +1,38 @@
+/// Decodes tokens as they come, and never emits half a character: bytes wait until their character is complete.
+package struct StreamingDecoder: Sendable {
+    private let tokenizer: Tokenizer
+    private let skipsSpecialTokens: Bool
+    private var pending: [UInt8] = []
+
+    package init(_ tokenizer: Tokenizer, skipSpecialTokens: Bool = true) {
+        self.tokenizer = tokenizer
+        skipsSpecialTokens = skipSpecialTokens
+    }
+
+    /// Takes a token and returns the whole characters that are complete now. An id without a token adds nothing.
+    package mutating func append(_ id: Int32) -> String {
+        if skipsSpecialTokens && tokenizer.isSpecial(id) { return "" }
+        pending.append(contentsOf: tokenizer.bytes(of: id) ?? [])
+        let end = pending.count - Self.incompleteSuffix(pending)
+        let text = String(decoding: pending[..<end], as: UTF8.self)
+        pending.removeFirst(end)
+        return text
+    }
+
+    /// What is left at the end: an unfinished character becomes U+FFFD.
+    package mutating func finish() -> String {
+        defer { pending = [] }
+        return String(decoding: pending, as: UTF8.self)
+    }
+
+    /// How many bytes at the end may still become a character.
+    static func incompleteSuffix(_ bytes: [UInt8]) -> Int {
+        for length in 1...3 where length <= bytes.count {
+            let lead = bytes[bytes.count - length]
+            if lead & 0xC0 == 0x80 { continue }
+            let needed = lead >= 0xF0 && lead <= 0xF4 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC2 ? 2 : 1
+            return lead <= 0xF4 && needed > length ? length : 0
+        }
+        return 0
+    }
+}

@@ -1,0 +1,176 @@
+/// What a tokenizer's files say, in one form whatever the files are.
+struct TokenizerDefinition: Sendable {
+    var vocabulary = Vocabulary()
+    var merges: [TokenPair: BytePairEncoder.Merge] = [:]
+    var addedTokens: [AddedTokens.Token] = []
+    var normalizer = Normalizer.identity
+    var preTokenizer = PreTokenizer.identity
+    var byteIDs = [Int32?](repeating: nil, count: 256)
+    var unknownID: Int32?
+    var ignoresMerges = false
+    var stripsLeadingSpace = false
+    var beginOfText: Int32?
+    var endOfText: Int32?
+    /// Whether a begin token is put first when no file says otherwise.
+    var addsBegin = false
+    /// The ids around a text, where a post-processor names them.
+    var affixes: (prefix: [Int32], suffix: [Int32])?
+
+    init() {}
+
+    /// GPT-2's `vocab.json` and `merges.txt`.
+    init(vocabulary json: JSONValue, merges text: [UInt8], in directory: String) throws(TokenizerError) {
+        preTokenizer = .byteLevel(addPrefixSpace: false, try PreTokenizer.compile(PreTokenizer.gpt2Pattern))
+        try addVocabulary(json, isByteLevel: true, in: directory)
+        var pairs: [([UInt8], [UInt8])] = []
+        for line in text.split(separator: 0x0A) {
+            let parts = line.filter { $0 != 0x0D }.split(separator: 0x20)
+            if parts.count == 2, !line.starts(with: Array("#version".utf8)) {
+                pairs.append((Array(parts[0]), Array(parts[1])))
+            }
+        }
+        try addMerges(pairs, in: directory)
+        // GPT-2's only control token is both begin and end.
+        let end = Array("<|endoftext|>".utf8)
+        if let id = vocabulary.idOfPiece[end] {
+            (beginOfText, endOfText) = (id, id)
+            addedTokens.append(.init(id: id, content: end, isSpecial: true))
+            try vocabulary.insert(id: Int(id), piece: end, bytes: end, isSpecial: true)
+        }
+    }
+
+    /// Hugging Face's `tokenizer.json` with a BPE model.
+    init(tokenizerJSON json: JSONValue, in directory: String) throws(TokenizerError) {
+        guard let model = json["model"] else {
+            throw TokenizerError(.malformed, "\(directory)/tokenizer.json has no \"model\"")
+        }
+        let kind = model["type"]?.text ?? (model["merges"] == nil ? "?" : "BPE")
+        guard kind == "BPE" else {
+            throw TokenizerError(.unsupported, "\(directory)/tokenizer.json: model \"\(kind)\" is not supported, only BPE")
+        }
+        normalizer = try Normalizer(json["normalizer"])
+        preTokenizer = try PreTokenizer(json["pre_tokenizer"])
+        guard let entries = model["vocab"] else {
+            throw TokenizerError(.malformed, "\(directory)/tokenizer.json has no \"vocab\"")
+        }
+        try addVocabulary(entries, isByteLevel: preTokenizer.isByteLevel, in: directory)
+        var pairs: [([UInt8], [UInt8])] = []
+        for merge in model["merges"]?.array ?? [] {
+            if let parts = merge.array, parts.count == 2, let left = parts[0].bytes, let right = parts[1].bytes {
+                pairs.append((left, right))
+            } else if let line = merge.bytes, let space = line.firstIndex(of: 0x20) {
+                pairs.append((Array(line[..<space]), Array(line[(space + 1)...])))
+            } else {
+                throw TokenizerError(.malformed, "\(directory)/tokenizer.json has a merge that is not a pair")
+            }
+        }
+        try addMerges(pairs, in: directory)
+        if model["byte_fallback"]?.bool == true { addByteFallback() }
+        ignoresMerges = model["ignore_merges"]?.bool ?? false
+        unknownID = model["unk_token"]?.bytes.flatMap { vocabulary.idOfPiece[$0] }
+        for token in json["added_tokens"]?.array ?? [] { try add(token, id: token["id"]?.int) }
+        addPostProcessor(json["post_processor"])
+        stripsLeadingSpace = Self.strips(json["decoder"])
+    }
+
+    private mutating func addVocabulary(
+        _ json: JSONValue, isByteLevel: Bool, in directory: String
+    ) throws(TokenizerError) {
+        guard case .object(let members) = json, !members.isEmpty else {
+            throw TokenizerError(.malformed, "the vocabulary in \(directory) is not an object of tokens and ids")
+        }
+        for (piece, value) in members {
+            guard let id = value.int else {
+                throw TokenizerError(.malformed, "the vocabulary in \(directory) has an id that is not a whole number")
+            }
+            let bytes: [UInt8]
+            if isByteLevel {
+                bytes = ByteLevelAlphabet.bytes(of: piece) ?? piece
+                if bytes.count == 1, bytes != piece || piece.count == 1 { byteIDs[Int(bytes[0])] = Int32(clamping: id) }
+            } else {
+                bytes = Self.fallbackByte(piece).map { [$0] } ?? Normalizer.replace(piece, Array("▁".utf8), [0x20])
+            }
+            try vocabulary.insert(id: id, piece: piece, bytes: bytes, isSpecial: false)
+        }
+        if isByteLevel { indexWords() } else { vocabulary.idOfWord = vocabulary.idOfPiece }
+    }
+
+    /// `ignore_merges` looks whole words up by their bytes, not by their spelling («½» spells the byte 0xBD).
+    private mutating func indexWords() {
+        for (id, entry) in vocabulary.entries.enumerated() {
+            if let entry { vocabulary.idOfWord[entry.bytes] = Int32(id) }
+        }
+    }
+
+    private mutating func addMerges(_ pairs: [([UInt8], [UInt8])], in directory: String) throws(TokenizerError) {
+        merges.reserveCapacity(pairs.count)
+        for (rank, (left, right)) in pairs.enumerated() {
+            guard let leftID = vocabulary.idOfPiece[left], let rightID = vocabulary.idOfPiece[right],
+                let result = vocabulary.idOfPiece[left + right]
+            else {
+                throw TokenizerError(.malformed, "merge \(rank) in \(directory) names a token that is not in the vocabulary")
+            }
+            let pair = TokenPair(left: leftID, right: rightID)
+            if merges[pair] == nil { merges[pair] = .init(rank: Int32(rank), result: result) }
+        }
+    }
+
+    /// The byte that a piece such as `<0x0A>` stands for.
+    static func fallbackByte(_ piece: [UInt8]) -> UInt8? {
+        guard piece.count == 6, piece.starts(with: Array("<0x".utf8)), piece[5] == UInt8(ascii: ">") else { return nil }
+        return UInt8(String(decoding: piece[3..<5], as: UTF8.self), radix: 16)
+    }
+
+    mutating func addByteFallback() {
+        for (piece, id) in vocabulary.idOfPiece {
+            if let byte = Self.fallbackByte(piece) { byteIDs[Int(byte)] = id }
+        }
+    }
+
+    private mutating func add(_ token: JSONValue, id: Int?) throws(TokenizerError) {
+        guard let id, let content = token["content"]?.bytes else {
+            throw TokenizerError(.malformed, "an added token has no id or no content")
+        }
+        let isSpecial = token["special"]?.bool ?? false
+        try vocabulary.insert(id: id, piece: content, bytes: content, isSpecial: isSpecial)
+        addedTokens.removeAll { $0.content == content }
+        addedTokens.append(
+            .init(
+                id: Int32(id), content: content, isSpecial: isSpecial, stripsLeft: token["lstrip"]?.bool ?? false,
+                stripsRight: token["rstrip"]?.bool ?? false, isSingleWord: token["single_word"]?.bool ?? false))
+    }
+
+    /// `added_tokens_decoder` of `tokenizer_config.json`: tokens by the decimal spelling of their ids.
+    mutating func addDecoder(_ json: JSONValue?) throws(TokenizerError) {
+        guard case .object(let members) = json else { return }
+        for (key, token) in members {
+            let id = Int(String(decoding: key, as: UTF8.self))
+            if let id, addedTokens.contains(where: { $0.id == Int32(clamping: id) }) { continue }
+            try add(token, id: id)
+        }
+    }
+
+    /// `TemplateProcessing`: the special tokens before and after a single text.
+    private mutating func addPostProcessor(_ json: JSONValue?) {
+        for step in json?["processors"]?.array ?? [] { addPostProcessor(step) }
+        guard json?["type"]?.text == "TemplateProcessing", let pieces = json?["single"]?.array else { return }
+        var prefix: [Int32] = [], suffix: [Int32] = []
+        var seenText = false
+        for piece in pieces {
+            if piece["Sequence"] != nil { seenText = true }
+            guard let name = piece["SpecialToken"]?["id"]?.bytes, let id = vocabulary.idOfPiece[name] else { continue }
+            if seenText { suffix.append(id) } else { prefix.append(id) }
+        }
+        affixes = (prefix, suffix)
+    }
+
+    /// Whether a decoder drops the first space: `Strip`, or `Metaspace` that had put one there.
+    private static func strips(_ json: JSONValue?) -> Bool {
+        switch json?["type"]?.text {
+        case "Sequence": (json?["decoders"]?.array ?? []).contains { strips($0) }
+        case "Strip": json?["content"]?.text == " " && (json?["start"]?.int ?? 0) > 0
+        case "Metaspace": json?["prepend_scheme"]?.text != "never" && json?["add_prefix_space"]?.bool != false
+        default: false
+        }
+    }
+}

@@ -1,0 +1,111 @@
+import Crypto
+import Foundation
+
+/// Reads a checkpoint's tokenizer files, and remembers what was read for the tokenizer's hash.
+struct TokenizerFiles {
+    let directory: String
+    private var digest = SHA256()
+
+    static let sizeLimit = 256 << 20
+
+    init(directory: String) { self.directory = directory }
+
+    func has(_ name: String) -> Bool { FileManager.default.fileExists(atPath: directory + "/" + name) }
+
+    /// - Throws: `TokenizerError.unreadable` that names the file.
+    mutating func read(_ name: String) throws(TokenizerError) -> [UInt8] {
+        let path = directory + "/" + name
+        do {
+            let data = try Data(contentsOf: URL(fileURLWithPath: path))
+            guard data.count <= Self.sizeLimit else {
+                throw TokenizerError(.malformed, "\(path) has \(data.count) bytes, more than \(Self.sizeLimit)")
+            }
+            digest.update(data: Data(name.utf8))
+            digest.update(data: data)
+            return Array(data)
+        } catch let error as TokenizerError {
+            throw error
+        } catch {
+            throw TokenizerError(.unreadable, "cannot read \(path): \(error.localizedDescription)")
+        }
+    }
+
+    mutating func json(_ name: String) throws(TokenizerError) -> JSONValue {
+        let bytes = try read(name)
+        do { return try JSONParser.parse(bytes) } catch {
+            throw TokenizerError(error.code, "\(directory)/\(name): \(error.message)")
+        }
+    }
+
+    var hash: String {
+        digest.finalize().map { ($0 < 0x10 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+}
+
+extension Tokenizer {
+    /// The tokenizer of a checkpoint directory: `tokenizer.json`, else `tokenizer.model` (SentencePiece), else
+    /// `vocab.json` with `merges.txt`; beside it `tokenizer_config.json`, and `chat_template.jinja`.
+    ///
+    /// - Throws: `TokenizerError` that names the file and what is wrong with it.
+    package init(directory: String) throws(TokenizerError) {
+        var files = TokenizerFiles(directory: directory)
+        let definition: TokenizerDefinition
+        if files.has("tokenizer.json") {
+            definition = try TokenizerDefinition(tokenizerJSON: try files.json("tokenizer.json"), in: directory)
+        } else if files.has("tokenizer.model") {
+            definition = try SentencePieceModel(try files.read("tokenizer.model")).definition()
+        } else if files.has("vocab.json") {
+            definition = try TokenizerDefinition(
+                vocabulary: try files.json("vocab.json"), merges: try files.read("merges.txt"), in: directory)
+        } else {
+            throw TokenizerError(
+                .unreadable, "\(directory) holds no tokenizer.json, tokenizer.model or vocab.json with merges.txt")
+        }
+        let configuration = files.has("tokenizer_config.json") ? try files.json("tokenizer_config.json") : nil
+        let separate = files.has("chat_template.jinja") ? try files.read("chat_template.jinja") : nil
+        try self.init(
+            definition, configuration: configuration,
+            template: separate.map { String(decoding: $0, as: UTF8.self) }, hash: files.hash)
+    }
+
+    private init(
+        _ definition: TokenizerDefinition, configuration: JSONValue?, template: String?, hash: String
+    ) throws(TokenizerError) {
+        var definition = definition
+        if let configuration { try definition.addDecoder(configuration["added_tokens_decoder"]) }
+        func named(_ key: String) -> Int32? {
+            let value = configuration?[key]
+            return (value?.bytes ?? value?["content"]?.bytes).flatMap { definition.vocabulary.idOfPiece[$0] }
+        }
+        vocabulary = definition.vocabulary
+        self.hash = hash
+        beginOfText = named("bos_token") ?? definition.beginOfText
+        endOfText = named("eos_token") ?? definition.endOfText
+        normalizer = definition.normalizer
+        preTokenizer = definition.preTokenizer
+        encoder = BytePairEncoder(merges: definition.merges)
+        added = AddedTokens(definition.addedTokens)
+        byteIDs = definition.byteIDs
+        unknownID = definition.unknownID
+        ignoresMerges = definition.ignoresMerges
+        stripsLeadingSpace = definition.stripsLeadingSpace
+        if let template = definition.affixes {
+            (prefix, suffix) = template
+        } else {
+            prefix = (configuration?["add_bos_token"]?.bool ?? definition.addsBegin) ? beginOfText.map { [$0] } ?? [] : []
+            suffix = (configuration?["add_eos_token"]?.bool ?? false) ? endOfText.map { [$0] } ?? [] : []
+        }
+        var source = template ?? configuration?["chat_template"]?.text
+        if source == nil, let named = configuration?["chat_template"]?.array {
+            source = (named.first { $0["name"]?.text == "default" } ?? named.first)?["template"]?.text
+        }
+        let strings = ["bos_token", "eos_token", "pad_token", "unk_token"].compactMap { key -> (String, String)? in
+            (configuration?[key]?.text ?? configuration?[key]?["content"]?.text).map { (key, $0) }
+        }
+        if let source {
+            chatTemplate = try ChatTemplate(source, variables: Dictionary(uniqueKeysWithValues: strings))
+        } else {
+            chatTemplate = nil
+        }
+    }
+}

@@ -1,0 +1,30 @@
+/// The tokens of a tokenizer: what bytes each id stands for, and which are control tokens.
+package struct Vocabulary: Sendable {
+    /// One token.
+    struct Entry: Sendable {
+        /// The bytes it adds to a text.
+        var bytes: [UInt8]
+        var isSpecial: Bool
+    }
+
+    /// By id; nil where the vocabulary has a gap.
+    var entries: [Entry?] = []
+    /// The id of a piece as the model spells it.
+    var idOfPiece: [[UInt8]: Int32] = [:]
+
+    /// The id of a word by its bytes.
+    var idOfWord: [[UInt8]: Int32] = [:]
+
+    static let sizeLimit = 4_000_000
+
+    package var count: Int { entries.count }
+
+    mutating func insert(id: Int, piece: [UInt8], bytes: [UInt8], isSpecial: Bool) throws(TokenizerError) {
+        guard id >= 0, id < Self.sizeLimit else {
+            throw TokenizerError(.malformed, "token id \(id) lies outside 0..<\(Self.sizeLimit)")
+        }
+        while entries.count <= id { entries.append(nil) }
+        entries[id] = Entry(bytes: bytes, isSpecial: isSpecial)
+        idOfPiece[piece] = Int32(id)
+    }
+}
