@@ -46,6 +46,12 @@ let package = Package(
             swiftSettings: safe),
         .testTarget(
             name: "TokenizersTests", dependencies: ["Tokenizers"], resources: [.copy("Goldens")], swiftSettings: safe),
+
+        // Layer 3: models
+        .target(name: "TextModels", dependencies: ["Tensors", "Tokenizers"], swiftSettings: safe),
+        .testTarget(
+            name: "TextModelsTests", dependencies: ["TextModels", "Tensors", "Tokenizers"],
+            resources: [.copy("Goldens")], swiftSettings: safe),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c17

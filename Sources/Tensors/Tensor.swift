@@ -93,3 +93,16 @@ package struct Tensor: Sendable {
     package var width: Int { shape.last ?? 1 }
     package var rowCount: Int { width == 0 ? 0 : count / width }
 }
+
+extension Tensor {
+    /// A copy of the chosen rows, in that order: `[indices.count, width]`.
+    package func selectingRows(_ indices: [Int]) throws(TensorError) -> Tensor {
+        let selected = try Tensor(zeros: [indices.count, width], dtype: dtype)
+        let rowSize = width * dtype.size
+        for (row, index) in indices.enumerated() {
+            precondition(index >= 0 && index < rowCount, "row \(index) of \(shape)")
+            (selected.raw + row * rowSize).copyMemory(from: raw + index * rowSize, byteCount: rowSize)
+        }
+        return selected
+    }
+}

@@ -1,0 +1,154 @@
+package import Tensors
+
+/// GPT-2 (Radford et al. 2019): LayerNorm before each block, learned positions, a GELU feed-forward.
+package struct GPT2Model: TextModel {
+    struct Configuration: Sendable {
+        var shape: DecoderShape
+        var feedForward: Int
+        var epsilon: Float
+        var tied: Bool
+        var activation: Device.Activation
+
+        /// - Throws: `TextModelError` that names the field.
+        init(_ json: CheckpointConfiguration) throws(TextModelError) {
+            let hidden = try CheckpointConfiguration.extent(json.n_embd, "n_embd", in: 1...65_536)
+            let heads = try CheckpointConfiguration.extent(json.n_head, "n_head", in: 1...1_024)
+            guard hidden % heads == 0, hidden / heads <= 256 else {
+                throw TextModelError(.invalidCheckpoint, "config.json: \(heads) heads do not divide a width of \(hidden)")
+            }
+            guard json.scale_attn_by_inverse_layer_idx != true else {
+                throw TextModelError(.unsupported, "config.json: \"scale_attn_by_inverse_layer_idx\" is not supported")
+            }
+            shape = DecoderShape(
+                vocabulary: try CheckpointConfiguration.extent(json.vocab_size, "vocab_size", in: 1...4_000_000),
+                context: try CheckpointConfiguration.extent(json.n_positions, "n_positions", in: 1...1_048_576),
+                hidden: hidden,
+                layers: try CheckpointConfiguration.extent(json.n_layer, "n_layer", in: 1...1_024),
+                heads: heads, kvHeads: heads, headDim: hidden / heads)
+            feedForward = try CheckpointConfiguration.extent(json.n_inner ?? 4 * hidden, "n_inner", in: 1...1_048_576)
+            epsilon = Float(json.layer_norm_epsilon ?? 1e-5)
+            tied = json.tie_word_embeddings ?? true
+            switch try CheckpointConfiguration.activation(json.activation_function ?? "gelu_new") {
+            case "gelu": activation = .geluErf
+            case "relu": activation = .relu
+            case "silu": activation = .silu
+            case "quick_gelu": activation = .geluQuick
+            default: activation = .geluTanh
+            }
+        }
+    }
+
+    private struct Norm: Sendable {
+        var weight: Tensor  // [C]
+        var bias: Tensor  // [C]
+
+        init(_ loader: WeightLoader, _ name: String, count: Int) throws(TensorError) {
+            weight = try loader.vector(name + ".weight", count: count)
+            bias = try loader.vector(name + ".bias", count: count)
+        }
+    }
+
+    private struct Layer: Sendable {
+        var attentionNorm: Norm
+        var query: Linear  // [C, C]
+        var key: Linear  // [C, C]
+        var value: Linear  // [C, C]
+        var output: Linear  // [C, C]
+        var feedForwardNorm: Norm
+        var up: Linear  // [F, C]
+        var down: Linear  // [C, F]
+    }
+
+    package let shape: DecoderShape
+    package let weightBytes: Int
+    private let configuration: Configuration
+    private let embedding: PackedMatrix  // [V, C]
+    private let positions: Tensor  // [context, C]
+    private let layers: [Layer]
+    private let norm: Norm
+    private let head: PackedMatrix  // [V, C]
+
+    init(_ configuration: Configuration, checkpoint: Checkpoint, on device: Device) throws(TensorError) {
+        let shape = configuration.shape
+        let (c, f) = (shape.hidden, configuration.feedForward)
+        let prefix = checkpoint.contains("transformer.wte.weight") ? "transformer." : ""
+        let loader = WeightLoader(checkpoint: checkpoint, device: device, prefix: prefix)
+        embedding = try loader.matrix("wte.weight", outputs: shape.vocabulary, inputs: c)
+        positions = try loader.table("wpe.weight", shape: [shape.context, c])
+        var layers: [Layer] = []
+        for index in 0..<shape.layers {
+            let name = "h.\(index)."
+            let (query, key, value) = try Self.splitAttention(loader, name + "attn.c_attn", c)
+            layers.append(
+                Layer(
+                    attentionNorm: try Norm(loader, name + "ln_1", count: c), query: query, key: key, value: value,
+                    output: try loader.linear(name + "attn.c_proj", outputs: c, inputs: c, bias: true, transposed: true),
+                    feedForwardNorm: try Norm(loader, name + "ln_2", count: c),
+                    up: try loader.linear(name + "mlp.c_fc", outputs: f, inputs: c, bias: true, transposed: true),
+                    down: try loader.linear(name + "mlp.c_proj", outputs: c, inputs: f, bias: true, transposed: true)))
+        }
+        self.layers = layers
+        norm = try Norm(loader, "ln_f", count: c)
+        let whole = WeightLoader(checkpoint: checkpoint, device: device)
+        head = configuration.tied ? embedding : try whole.matrix("lm_head.weight", outputs: shape.vocabulary, inputs: c)
+        self.shape = shape
+        self.configuration = configuration
+        let matrices = layers.flatMap { [$0.query, $0.key, $0.value, $0.output, $0.up, $0.down] }
+        weightBytes = matrices.reduce(embedding.byteCount + (configuration.tied ? 0 : head.byteCount)) { $0 + $1.weight.byteCount }
+    }
+
+    /// Cuts the joint projection `[C, 3C]` (inputs first) into queries, keys and values.
+    private static func splitAttention(
+        _ loader: WeightLoader, _ name: String, _ c: Int
+    ) throws(TensorError) -> (Linear, Linear, Linear) {
+        let joint = try loader.table(name + ".weight", shape: [c, 3 * c]).floats
+        let bias = try loader.vector(name + ".bias", count: 3 * c).floats
+        func part(_ index: Int) throws(TensorError) -> Linear {
+            var weight: [Float] = []
+            weight.reserveCapacity(c * c)
+            for row in 0..<c {
+                let start = (row * 3 + index) * c
+                weight += joint[start..<start + c]
+            }
+            return Linear(
+                weight: try PackedMatrix(try Tensor(weight, shape: [c, c]), transposed: true, on: loader.device),
+                bias: try Tensor(Array(bias[index * c..<(index + 1) * c]), shape: [c]))
+        }
+        return (try part(0), try part(1), try part(2))
+    }
+
+    package func forward(_ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) -> Tensor {
+        let rows = batch.ids.count
+        let x = try Tensor(zeros: [rows, shape.hidden])  // [R, C]
+        let h = try Tensor(zeros: [rows, shape.hidden])  // [R, C]
+        device.gather(embedding, ids: batch.ids, into: x)
+        device.addRows(of: positions, ids: batch.rows.positions, to: x)
+        let scale = 1 / Float(shape.headDim).squareRoot()
+        for (index, layer) in layers.enumerated() {
+            normalize(x, layer.attentionNorm, into: h, on: device)
+            let q = try layer.query(h, on: device)  // [R, C]
+            let k = try layer.key(h, on: device)  // [R, C]
+            let v = try layer.value(h, on: device)  // [R, C]
+            let attended = try Tensor(zeros: q.shape)  // [R, C]
+            device.attention(
+                queries: q, keys: k, values: v, rows: batch.rows, cache: cache, layer: index, scale: scale, into: attended)
+            device.matmul(attended, layer.output.weight, bias: layer.output.bias, residual: x, into: x)
+            normalize(x, layer.feedForwardNorm, into: h, on: device)
+            let up = try layer.up(h, on: device)  // [R, F]
+            device.map(configuration.activation, up, into: up)
+            device.matmul(up, layer.down.weight, bias: layer.down.bias, residual: x, into: x)
+        }
+        normalize(x, norm, into: x, on: device)
+        return x
+    }
+
+    private func normalize(_ x: Tensor, _ norm: Norm, into y: Tensor, on device: Device) {
+        device.layerNorm(x, weight: norm.weight, bias: norm.bias, epsilon: configuration.epsilon, into: y)
+    }
+
+    package func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
+        let y = try Tensor(zeros: [hidden.rowCount, shape.vocabulary])  // [R, V]
+        device.matmul(hidden, head, into: y)
+        return y
+    }
+}

@@ -1,0 +1,92 @@
+/// A request that the engine can carry out: everything in it has been checked against the model.
+package struct GenerationRequest: Sendable {
+    package let prompt: [Int32]
+    /// New tokens of each choice, at most.
+    package let maxTokens: Int
+    /// Choices.
+    package let n: Int
+    package let sampling: SamplingParameters
+    package let stop: [String]
+    /// Alternatives reported beside each token's log-probability; nil for no log-probabilities.
+    package let logProbabilities: Int?
+    /// Whether the prompt's own log-probabilities are reported too.
+    package let promptLogProbabilities: Bool
+    package let ignoresEndOfText: Bool
+
+    package static let choiceLimit = 128
+    package static let stopLimit = 16
+    package static let alternativesLimit = 20
+
+    /// - Throws: `TextModelError` that names the field: `.contextLengthExceeded` when prompt and `maxTokens` do not
+    ///   fit, `.invalidRequest` for anything else out of range.
+    package init(
+        prompt: [Int32], maxTokens: Int, n: Int = 1, sampling: SamplingParameters, stop: [String] = [],
+        logProbabilities: Int? = nil, promptLogProbabilities: Bool = false, ignoresEndOfText: Bool = false,
+        shape: DecoderShape
+    ) throws(TextModelError) {
+        guard !prompt.isEmpty else {
+            throw TextModelError(.invalidRequest, "the prompt holds no token", field: "prompt")
+        }
+        if let id = prompt.first(where: { $0 < 0 || Int($0) >= shape.vocabulary }) {
+            throw TextModelError(
+                .invalidRequest, "token id \(id) lies outside the vocabulary of \(shape.vocabulary)", field: "prompt")
+        }
+        guard maxTokens >= 0 else {
+            throw TextModelError(.invalidRequest, "max_tokens is \(maxTokens); it must not be negative", field: "max_tokens")
+        }
+        let (needed, overflow) = prompt.count.addingReportingOverflow(maxTokens)
+        guard !overflow, needed <= shape.context else {
+            throw TextModelError(
+                .contextLengthExceeded,
+                "the prompt has \(prompt.count) tokens and \(maxTokens) more are asked for; the model's context is \(shape.context)",
+                field: "prompt")
+        }
+        guard (1...Self.choiceLimit).contains(n) else {
+            throw TextModelError(.invalidRequest, "n is \(n); it must lie in 1…\(Self.choiceLimit)", field: "n")
+        }
+        guard stop.count <= Self.stopLimit, stop.allSatisfy({ (1...1_024).contains($0.utf8.count) }) else {
+            throw TextModelError(
+                .invalidRequest, "stop takes at most \(Self.stopLimit) strings of 1 to 1024 bytes", field: "stop")
+        }
+        if let logProbabilities, !(0...Self.alternativesLimit).contains(logProbabilities) {
+            throw TextModelError(
+                .invalidRequest, "\(logProbabilities) alternatives asked for; at most \(Self.alternativesLimit)", field: "logprobs")
+        }
+        (self.prompt, self.maxTokens, self.n, self.sampling, self.stop) = (prompt, maxTokens, n, sampling, stop)
+        self.logProbabilities = logProbabilities
+        self.promptLogProbabilities = promptLogProbabilities
+        self.ignoresEndOfText = ignoresEndOfText
+    }
+}
+
+/// Why a choice ended.
+package enum FinishReason: String, Sendable {
+    case stop, length
+}
+
+/// A token's log-probability beside its likeliest alternatives, of the model's own distribution.
+package struct TokenLogProbability: Sendable, Hashable {
+    package var id: Int32
+    package var logProbability: Float
+    package var alternatives: [Alternative]
+
+    package struct Alternative: Sendable, Hashable {
+        package var id: Int32
+        package var logProbability: Float
+    }
+}
+
+/// What a step brought for one choice of one request.
+package struct GenerationDelta: Sendable {
+    package var request: UInt64
+    package var choice: Int
+    /// The token's place in the answer; −1 for a delta that brings no token.
+    package var index: Int
+    package var token: Int32?
+    /// Text that can be shown; it may lag behind the tokens.
+    package var text: String
+    package var logProbability: TokenLogProbability?
+    /// Of the prompt's tokens from the second on, in the first delta of choice 0, where asked for.
+    package var promptLogProbabilities: [TokenLogProbability] = []
+    package var finishReason: FinishReason?
+}

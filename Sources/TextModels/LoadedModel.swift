@@ -1,0 +1,54 @@
+import Foundation
+package import Tensors
+package import Tokenizers
+
+/// A checkpoint directory, ready to generate: weights, tokenizer, and the tokens that end a text.
+package struct LoadedModel: Sendable {
+    package let model: any TextModel
+    package let tokenizer: Tokenizer
+    package let endTokens: Set<Int32>
+
+    /// - Throws: `TextModelError` or `TokenizerError` that names the file at fault.
+    package init(directory: String, on device: Device) throws {
+        model = try Self.loadModel(directory: directory, on: device)
+        tokenizer = try Tokenizer(directory: directory)
+        endTokens = try Self.endTokens(directory: directory, tokenizer: tokenizer)
+    }
+
+    /// The weights alone.
+    ///
+    /// - Throws: `TextModelError` that names the file, field or tensor at fault.
+    package static func loadModel(directory: String, on device: Device) throws(TextModelError) -> any TextModel {
+        let configuration = try CheckpointConfiguration.read(directory + "/config.json")
+        let kind = configuration.model_type ?? configuration.architectures?.first ?? "none"
+        do {
+            switch kind {
+            case "llama", "LlamaForCausalLM":
+                let parsed = try LlamaModel.Configuration(configuration)
+                return try LlamaModel(parsed, checkpoint: Checkpoint(directory: directory), on: device)
+            case "gpt2", "GPT2LMHeadModel":
+                let parsed = try GPT2Model.Configuration(configuration)
+                return try GPT2Model(parsed, checkpoint: Checkpoint(directory: directory), on: device)
+            default:
+                throw TextModelError(
+                    .unsupported, "\(directory)/config.json: model type \"\(kind)\" is not supported; known: gpt2, llama")
+            }
+        } catch let error as TensorError {
+            throw TextModelError(error)
+        } catch let error as TextModelError {
+            throw error
+        } catch {
+            throw TextModelError(.invalidCheckpoint, "cannot load \(directory)")
+        }
+    }
+
+    /// What `generation_config.json`, else `config.json`, else the tokenizer calls the end of a text.
+    private static func endTokens(directory: String, tokenizer: Tokenizer) throws(TextModelError) -> Set<Int32> {
+        for name in ["generation_config.json", "config.json"] {
+            let path = directory + "/" + name
+            guard FileManager.default.fileExists(atPath: path) else { continue }
+            if let ids = try CheckpointConfiguration.read(path).eos_token_id?.ids { return Set(ids) }
+        }
+        return Set([tokenizer.endOfText].compactMap { $0 })
+    }
+}

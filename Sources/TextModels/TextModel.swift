@@ -1,0 +1,88 @@
+package import Tensors
+
+// Symbols used in this module:
+//   R rows of a forward pass (tokens of all sequences together)   C hidden width   V vocabulary
+//   H query heads   G key-value heads   D head width   L layers   F feed-forward width
+
+/// The extents of a decoder.
+package struct DecoderShape: Sendable, Hashable {
+    package var vocabulary: Int
+    /// The most positions a sequence may have.
+    package var context: Int
+    package var hidden: Int
+    package var layers: Int
+    package var heads: Int
+    package var kvHeads: Int
+    package var headDim: Int
+}
+
+/// The tokens of one forward pass: ids, and where each stands in which sequence.
+package struct TokenBatch: Sendable {
+    package var ids: [Int32] = []
+    package var rows = AttentionRows()
+
+    package init() {}
+
+    package mutating func append(_ tokens: some Collection<Int32>, from position: Int, pages: [Int32]) {
+        ids.append(contentsOf: tokens)
+        rows.append(positions: position..<position + tokens.count, pages: pages)
+    }
+}
+
+/// A decoder-only Transformer. A row's result does not depend on the rows beside it.
+package protocol TextModel: Sendable {
+    var shape: DecoderShape { get }
+    /// Bytes of packed weights.
+    var weightBytes: Int { get }
+
+    /// Runs the batch through all layers, writes its keys and values to `cache`, and returns the normed hidden rows
+    /// `[R, C]`.
+    func forward(_ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) -> Tensor
+
+    /// The logits of hidden rows: `[R, C]` → `[R, V]`.
+    func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor
+}
+
+/// A linear layer: packed weight and optional bias.
+struct Linear: Sendable {
+    let weight: PackedMatrix
+    let bias: Tensor?
+
+    /// Output width.
+    var columns: Int { weight.columns }
+
+    func callAsFunction(_ x: Tensor, residual: Tensor? = nil, on device: Device) throws(TensorError) -> Tensor {
+        let y = try Tensor(zeros: [x.rowCount, weight.columns])
+        device.matmul(x, weight, bias: bias, residual: residual, into: y)
+        return y
+    }
+}
+
+/// Loads a checkpoint's tensors by name, each in the shape that the configuration demands.
+struct WeightLoader {
+    let checkpoint: Checkpoint
+    let device: Device
+    /// What every name begins with in this file (GPT-2 files differ in it).
+    var prefix = ""
+
+    func vector(_ name: String, count: Int) throws(TensorError) -> Tensor {
+        try checkpoint.tensor(prefix + name, shape: [count]).widened()
+    }
+
+    /// - Parameter transposed: whether the file holds `[inputs, outputs]`.
+    func linear(
+        _ name: String, outputs: Int, inputs: Int, bias: Bool, transposed: Bool = false
+    ) throws(TensorError) -> Linear {
+        let weight = try matrix(name + ".weight", outputs: outputs, inputs: inputs, transposed: transposed)
+        return Linear(weight: weight, bias: bias ? try vector(name + ".bias", count: outputs) : nil)
+    }
+
+    func matrix(_ name: String, outputs: Int, inputs: Int, transposed: Bool = false) throws(TensorError) -> PackedMatrix {
+        let shape = transposed ? [inputs, outputs] : [outputs, inputs]
+        return try PackedMatrix(try checkpoint.tensor(prefix + name, shape: shape), transposed: transposed, on: device)
+    }
+
+    func table(_ name: String, shape: [Int]) throws(TensorError) -> Tensor {
+        try checkpoint.tensor(prefix + name, shape: shape).widened()
+    }
+}
