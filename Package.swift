@@ -21,10 +21,13 @@ let package = Package(
         // Layer 0: C
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(name: "CProtobufC", providers: [.apt(["libprotobuf-c-dev"])]),
+        .target(name: "CMessages", dependencies: ["CProtobufC"]),
 
         // Layer 1: foundations
         .target(name: "Concurrency", swiftSettings: foundation),
         .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency"], swiftSettings: foundation),
+        .target(name: "Messages", dependencies: ["CMessages", "CProtobufC"], swiftSettings: foundation),
+        .testTarget(name: "MessagesTests", dependencies: ["Messages"], swiftSettings: foundation),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c17
