@@ -19,15 +19,19 @@ let package = Package(
     dependencies: [],
     targets: [
         // Layer 0: C
+        .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(name: "CProtobufC", providers: [.apt(["libprotobuf-c-dev"])]),
         .target(name: "CMessages", dependencies: ["CProtobufC"]),
 
         // Layer 1: foundations
-        .target(name: "Concurrency", swiftSettings: foundation),
+        .target(name: "Concurrency", dependencies: ["CLinux"], swiftSettings: foundation),
         .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency"], swiftSettings: foundation),
         .target(name: "Messages", dependencies: ["CMessages", "CProtobufC"], swiftSettings: foundation),
         .testTarget(name: "MessagesTests", dependencies: ["Messages"], swiftSettings: foundation),
+
+        // Layer 2: abstractions
+        .target(name: "RPC", dependencies: ["Concurrency", "Messages"], swiftSettings: safe),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c17

@@ -60,6 +60,11 @@ package final class Attachment: @unchecked Sendable {  // written only while one
 }
 
 extension [UInt8] {
+    /// The bytes for the time of `body`.
+    package func withSpan<Result, E: Error>(_ body: (RawSpan) throws(E) -> Result) throws(E) -> Result {
+        try body(span.bytes)
+    }
+
     package init(copying bytes: RawSpan) {
         self = bytes.withUnsafeBytes { [UInt8]($0) }
     }
