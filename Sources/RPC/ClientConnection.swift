@@ -70,6 +70,9 @@ final class ClientConnection: FrameReceiver {
         }
     }
 
+    var runningCalls: Int { state.withLock { $0.table.count } }
+    var isDraining: Bool { state.withLock { $0.isDraining } }
+
     /// Ends a call from this side; nothing when it is over already.
     func cancel(_ call: UInt64, _ error: RPCError) {
         let removed = state.withLock { state in

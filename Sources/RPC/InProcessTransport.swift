@@ -133,7 +133,10 @@ private final class Endpoint: Sendable {
     /// Ends both ends; the other one is told.
     func close() {
         let peer = state.withLock { state -> Endpoint? in
-            defer { state.isClosed = true }
+            defer {
+                state.isClosed = true
+                state.receiver = nil
+            }
             return state.isClosed ? nil : state.peer
         }
         if let peer { network.post(.init(target: peer, content: .down("the peer closed the connection"))) }
