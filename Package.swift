@@ -29,9 +29,14 @@ let package = Package(
         .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency"], swiftSettings: foundation),
         .target(name: "Messages", dependencies: ["CMessages", "CProtobufC"], swiftSettings: foundation),
         .testTarget(name: "MessagesTests", dependencies: ["Messages"], swiftSettings: foundation),
+        .target(name: "ZeroMQ", dependencies: ["CLinux", "CZeroMQ"], swiftSettings: foundation),
 
         // Layer 2: abstractions
         .target(name: "RPC", dependencies: ["Concurrency", "Messages"], swiftSettings: safe),
+
+        // Layer 3: bindings and models
+        .target(
+            name: "ZeroMQTransport", dependencies: ["Concurrency", "Messages", "RPC", "ZeroMQ"], swiftSettings: safe),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c17
