@@ -22,18 +22,22 @@ let package = Package(
     ],
     targets: [
         // Layer 0: C
+        .systemLibrary(name: "CLinux"),
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(name: "CProtobufC", providers: [.apt(["libprotobuf-c-dev"])]),
         .systemLibrary(name: "CPCRE2", providers: [.apt(["libpcre2-dev"])]),
+        .target(name: "CMessages", dependencies: ["CProtobufC"]),
         .target(name: "CKernels"),
 
         // Layer 1: foundations
-        .target(name: "Concurrency", swiftSettings: foundation),
+        .target(name: "Concurrency", dependencies: ["CLinux"], swiftSettings: foundation),
         .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency"], swiftSettings: foundation),
-
+        .target(name: "Messages", dependencies: ["CMessages", "CProtobufC"], swiftSettings: foundation),
+        .target(name: "ZeroMQ", dependencies: ["CLinux", "CZeroMQ"], swiftSettings: foundation),
         .target(name: "RegularExpressions", dependencies: ["CPCRE2"], swiftSettings: foundation),
 
         // Layer 2: abstractions
+        .target(name: "RPC", dependencies: ["Concurrency", "Messages"], swiftSettings: safe),
         .target(name: "Tensors", dependencies: ["CKernels", "Concurrency"], swiftSettings: foundation),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"], swiftSettings: foundation),
         .target(
@@ -47,7 +51,9 @@ let package = Package(
         .testTarget(
             name: "TokenizersTests", dependencies: ["Tokenizers"], resources: [.copy("Goldens")], swiftSettings: safe),
 
-        // Layer 3: models
+        // Layer 3: bindings and models
+        .target(
+            name: "ZeroMQTransport", dependencies: ["Concurrency", "Messages", "RPC", "ZeroMQ"], swiftSettings: safe),
         .target(name: "TextModels", dependencies: ["Tensors", "Tokenizers"], swiftSettings: safe),
         .testTarget(
             name: "TextModelsTests", dependencies: ["TextModels", "Tensors", "Tokenizers"],

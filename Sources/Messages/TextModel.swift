@@ -1,0 +1,193 @@
+internal import CMessages
+
+/// The text-model service.
+package enum TextModelMethods {
+    package static let service = ServiceSchema(nephele__v1__text_model__descriptor)
+    package static let generate = Method<GenerateRequest, GenerateDelta>(service, "Generate", .serverStreaming)
+}
+
+/// What is to be generated. Ranges are checked by the text-model, which alone knows its model.
+package struct GenerateRequest: BusMessage {
+    package var model: String
+    package var prompt: [Int32]
+    /// Empty when the ids do not come from a tokenizer.
+    package var tokenizerHash = ""
+    package var maxTokens: UInt32
+    package var n: UInt32 = 1
+    package var seed: UInt64
+    package var temperature: Float = 1
+    package var topK: UInt32 = 0
+    package var topP: Float = 1
+    package var minP: Float = 0
+    package var repetitionPenalty: Float = 1
+    package var presencePenalty: Float = 0
+    package var frequencyPenalty: Float = 0
+    package var logitBias: [LogitBias] = []
+    package var stop: [String] = []
+    package var logprobs: UInt32?
+    package var promptLogprobs = false
+    package var ignoresEndOfText = false
+
+    package init(model: String, prompt: [Int32], maxTokens: UInt32, seed: UInt64) {
+        (self.model, self.prompt, self.maxTokens, self.seed) = (model, prompt, maxTokens, seed)
+    }
+
+    package static let codec = MessageCodec(Self.self)
+}
+
+extension GenerateRequest: CCodable {
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__GenerateRequest>) {
+        nephele__v1__generate_request__init(c)
+    }
+
+    init(reading c: Nephele__V1__GenerateRequest) throws {
+        model = try c.model.text("model")
+        prompt = readAll(c.prompt, c.n_prompt)
+        tokenizerHash = try c.tokenizer_hash.text("tokenizer_hash")
+        maxTokens = c.max_tokens
+        n = c.has_n != 0 ? c.n : 1
+        seed = c.seed
+        temperature = c.has_temperature != 0 ? c.temperature : 1
+        topK = c.top_k
+        topP = c.has_top_p != 0 ? c.top_p : 1
+        minP = c.min_p
+        repetitionPenalty = c.has_repetition_penalty != 0 ? c.repetition_penalty : 1
+        presencePenalty = c.presence_penalty
+        frequencyPenalty = c.frequency_penalty
+        logitBias = try readAll(LogitBias.self, c.logit_bias, c.n_logit_bias)
+        stop = try UnsafeBufferPointer(start: c.stop, count: c.stop == nil ? 0 : c.n_stop).map { try $0.text("stop") }
+        logprobs = c.has_logprobs != 0 ? c.logprobs : nil
+        promptLogprobs = c.prompt_logprobs != 0
+        ignoresEndOfText = c.ignore_end_of_text != 0
+    }
+
+    func write(to c: inout Nephele__V1__GenerateRequest, in arena: inout Arena) {
+        c.has_model = 1
+        c.model = arena.text(model)
+        c.n_prompt = prompt.count
+        c.prompt = arena.numbers(prompt)
+        c.has_tokenizer_hash = 1
+        c.tokenizer_hash = arena.text(tokenizerHash)
+        (c.has_max_tokens, c.max_tokens) = (1, maxTokens)
+        (c.has_n, c.n) = (1, n)
+        (c.has_seed, c.seed) = (1, seed)
+        (c.has_temperature, c.temperature) = (1, temperature)
+        (c.has_top_k, c.top_k) = (1, topK)
+        (c.has_top_p, c.top_p) = (1, topP)
+        (c.has_min_p, c.min_p) = (1, minP)
+        (c.has_repetition_penalty, c.repetition_penalty) = (1, repetitionPenalty)
+        (c.has_presence_penalty, c.presence_penalty) = (1, presencePenalty)
+        (c.has_frequency_penalty, c.frequency_penalty) = (1, frequencyPenalty)
+        c.n_logit_bias = logitBias.count
+        c.logit_bias = arena.messages(logitBias)
+        c.n_stop = stop.count
+        c.stop = arena.numbers(stop.map { arena.text($0) })
+        if let logprobs { (c.has_logprobs, c.logprobs) = (1, logprobs) }
+        (c.has_prompt_logprobs, c.prompt_logprobs) = (1, promptLogprobs ? 1 : 0)
+        (c.has_ignore_end_of_text, c.ignore_end_of_text) = (1, ignoresEndOfText ? 1 : 0)
+    }
+}
+
+/// Added to one token's logit.
+package struct LogitBias: Sendable, Equatable {
+    package var id: Int32
+    package var bias: Float
+
+    package init(id: Int32, bias: Float) { (self.id, self.bias) = (id, bias) }
+}
+
+extension LogitBias: CCodable {
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__LogitBias>) { nephele__v1__logit_bias__init(c) }
+
+    init(reading c: Nephele__V1__LogitBias) throws { (id, bias) = (c.id, c.bias) }
+
+    func write(to c: inout Nephele__V1__LogitBias, in arena: inout Arena) {
+        (c.has_id, c.id) = (1, id)
+        (c.has_bias, c.bias) = (1, bias)
+    }
+}
+
+/// A token's log-probability beside its likeliest alternatives.
+package struct TokenLogprob: Sendable, Equatable {
+    package var id: Int32
+    package var logprob: Float
+    package var alternativeIDs: [Int32]
+    package var alternativeLogprobs: [Float]
+
+    package init(id: Int32, logprob: Float, alternativeIDs: [Int32], alternativeLogprobs: [Float]) {
+        (self.id, self.logprob) = (id, logprob)
+        (self.alternativeIDs, self.alternativeLogprobs) = (alternativeIDs, alternativeLogprobs)
+    }
+}
+
+extension TokenLogprob: CCodable {
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__TokenLogprob>) { nephele__v1__token_logprob__init(c) }
+
+    init(reading c: Nephele__V1__TokenLogprob) throws {
+        (id, logprob) = (c.id, c.logprob)
+        alternativeIDs = readAll(c.alternative_ids, c.n_alternative_ids)
+        alternativeLogprobs = readAll(c.alternative_logprobs, c.n_alternative_logprobs)
+        guard alternativeIDs.count == alternativeLogprobs.count else {
+            throw MessageError(
+                message: "\(alternativeIDs.count) alternatives with \(alternativeLogprobs.count) log-probabilities")
+        }
+    }
+
+    func write(to c: inout Nephele__V1__TokenLogprob, in arena: inout Arena) {
+        (c.has_id, c.id) = (1, id)
+        (c.has_logprob, c.logprob) = (1, logprob)
+        c.n_alternative_ids = alternativeIDs.count
+        c.alternative_ids = arena.numbers(alternativeIDs)
+        c.n_alternative_logprobs = alternativeLogprobs.count
+        c.alternative_logprobs = arena.numbers(alternativeLogprobs)
+    }
+}
+
+/// What one step brought for one choice.
+package struct GenerateDelta: BusMessage {
+    package var choice: UInt32
+    package var index: UInt32?
+    package var token: Int32?
+    package var text: String
+    package var logprob: TokenLogprob?
+    package var promptLogprobs: [TokenLogprob]
+    /// `stop` or `length`; empty while the choice goes on.
+    package var finishReason: String
+
+    package init(
+        choice: UInt32, index: UInt32?, token: Int32?, text: String, logprob: TokenLogprob? = nil,
+        promptLogprobs: [TokenLogprob] = [], finishReason: String = ""
+    ) {
+        (self.choice, self.index, self.token, self.text) = (choice, index, token, text)
+        (self.logprob, self.promptLogprobs, self.finishReason) = (logprob, promptLogprobs, finishReason)
+    }
+
+    package static let codec = MessageCodec(Self.self)
+}
+
+extension GenerateDelta: CCodable {
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__GenerateDelta>) { nephele__v1__generate_delta__init(c) }
+
+    init(reading c: Nephele__V1__GenerateDelta) throws {
+        choice = c.choice
+        index = c.has_index != 0 ? c.index : nil
+        token = c.has_token != 0 ? c.token : nil
+        text = try c.text.text("text")
+        logprob = try c.logprob.map { try TokenLogprob(reading: $0.pointee) }
+        promptLogprobs = try readAll(TokenLogprob.self, c.prompt_logprobs, c.n_prompt_logprobs)
+        finishReason = try c.finish_reason.text("finish_reason")
+    }
+
+    func write(to c: inout Nephele__V1__GenerateDelta, in arena: inout Arena) {
+        (c.has_choice, c.choice) = (1, choice)
+        if let index { (c.has_index, c.index) = (1, index) }
+        if let token { (c.has_token, c.token) = (1, token) }
+        c.has_text = 1
+        c.text = arena.text(text)
+        if let logprob { c.logprob = arena.message(logprob) }
+        c.n_prompt_logprobs = promptLogprobs.count
+        c.prompt_logprobs = arena.messages(promptLogprobs)
+        c.has_finish_reason = 1
+        c.finish_reason = arena.text(finishReason)
+    }
+}

@@ -1,0 +1,220 @@
+internal import Messages
+internal import Synchronization
+
+/// The client's side of one connection epoch: from dialling one server instance until the first sign of its loss.
+final class ClientConnection: FrameReceiver {
+    /// What the owner of the connection hears, from the transport's thread.
+    enum Event: Sendable {
+        case pong(LoadReport)
+        case goAway(String)
+        case ended(RPCError)
+    }
+
+    private struct Call: Sendable {
+        let inbox: ReplyInbox
+    }
+
+    private struct State {
+        var table: CallTable<Call>
+        var nextID: UInt64 = 1
+        var ended: RPCError?
+        var isDraining = false
+        var lastHeard: ContinuousClock.Instant
+        var nextPing: ContinuousClock.Instant
+        var pings: UInt64 = 0
+    }
+
+    private let link: any FrameLink
+    let limits: BusLimits
+    private let timing: BusTiming
+    private let state: Mutex<State>
+    private let onEvent: @Sendable (Event) -> Void
+
+    init(
+        link: any FrameLink, limits: BusLimits, timing: BusTiming, onEvent: @escaping @Sendable (Event) -> Void
+    ) {
+        self.link = link
+        self.limits = limits
+        self.timing = timing
+        self.onEvent = onEvent
+        let now = ContinuousClock.now
+        state = Mutex(State(table: CallTable(limits: limits), lastHeard: now, nextPing: now))
+    }
+
+    /// Sends a call.
+    /// - Returns: its number, for `cancel`.
+    /// - Throws: `RPCError` with `notStarted`, when the epoch is over.
+    func start(
+        _ start: CallStart, body: [UInt8], attachments: [Attachment], inbox: ReplyInbox,
+        deadline: ContinuousClock.Instant?
+    ) throws -> UInt64 {
+        var start = start
+        start.creditMessages = limits.windowMessages
+        start.creditBytes = limits.windowBytes
+        start.attachmentSizes = attachments.map(\.count)
+        let item = OutboundItem(content: .call(start), body: body, attachments: attachments)
+        return try state.withLock { state in
+            if let ended = state.ended {
+                throw RPCError(.unavailable, ended.message, reason: ended.reason, notStarted: true)
+            }
+            let call = state.nextID
+            state.nextID += 1
+            state.table.insert(
+                call,
+                .init(
+                    owner: Call(inbox: inbox),
+                    outbound: OutboundStream(creditMessages: 0, creditBytes: 0), inbound: InboundStream(),
+                    deadline: deadline))
+            if case .chunks = state.table.send(call, item, link) { _ = state.table.pumpChunks(link) }
+            return call
+        }
+    }
+
+    var runningCalls: Int { state.withLock { $0.table.count } }
+    var isDraining: Bool { state.withLock { $0.isDraining } }
+
+    /// Ends a call from this side; nothing when it is over already.
+    func cancel(_ call: UInt64, _ error: RPCError) {
+        let removed = state.withLock { state in
+            let removed = state.table.remove(call)
+            if removed != nil { sendCancel(call, error.message) }
+            return removed
+        }
+        removed?.inbox.finish(error)
+    }
+
+    private func sendCancel(_ call: UInt64, _ reason: String) {
+        link.send(FrameHeader(call: call, .cancel(reason: reason)), .empty)
+    }
+
+    func sendCredit(_ call: UInt64, messages: Int, bytes: Int) {
+        link.send(FrameHeader(call: call, .credit(messages: messages, bytes: bytes)), .empty)
+    }
+
+    /// Ends the epoch from this side: every running call is UNAVAILABLE.
+    func close(_ reason: String) {
+        end(RPCError(.unavailable, reason, reason: "connection_closed"))
+    }
+
+    private func end(_ error: RPCError) {
+        let calls = state.withLock { state -> [Call]? in
+            guard state.ended == nil else { return nil }
+            state.ended = error
+            return state.table.removeAll()
+        }
+        guard let calls else { return }
+        link.close()
+        for call in calls { call.inbox.finish(error) }
+        onEvent(.ended(error))
+    }
+
+    // MARK: FrameReceiver
+
+    func linkDown(_ reason: String) {
+        end(RPCError(.unavailable, "the connection to the instance was lost: \(reason)", reason: "connection_lost"))
+    }
+
+    func tick(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant {
+        let (due, expired, isSilent) = state.withLock { state in
+            let silentAt = state.lastHeard + timing.silence
+            if state.ended == nil, now >= state.nextPing {
+                state.nextPing = now + timing.heartbeat
+                state.pings += 1
+                link.send(FrameHeader(.ping(state.pings)), .empty)
+            }
+            let expired = state.table.expire(now)
+            for (call, _) in expired { sendCancel(call, "deadline exceeded") }
+            let due = min(state.nextPing, silentAt, state.table.nextDeadline ?? silentAt)
+            return (due, expired, now >= silentAt)
+        }
+        for (_, call) in expired { call.inbox.finish(.deadlinePassed) }
+        if isSilent {
+            end(RPCError(.unavailable, "the instance was silent for \(timing.silence)", reason: "silence"))
+        }
+        return due
+    }
+
+    func receive(_ header: RawSpan, _ body: RawSpan) {
+        guard header.byteCount <= limits.headerBytes, let frame = try? FrameHeader(decoding: header) else {
+            end(RPCError(.unavailable, "the instance sent a malformed frame", reason: "protocol_violation"))
+            return
+        }
+        do {
+            try handle(frame, body)
+        } catch {
+            cancel(frame.call, error)
+        }
+    }
+
+    private func handle(_ frame: FrameHeader, _ body: RawSpan) throws(RPCError) {
+        switch frame.content {
+        case .message(let sizes): try receive(frame, sizes: sizes, body)
+        case .end(let end): try receive(frame, sizes: end.attachmentSizes, body)
+        case .chunk(let attachment, let offset):
+            let (message, call) = try locked { state throws(RPCError) in
+                state.lastHeard = .now
+                if let credit = state.table.chunkCredit(body.byteCount) {
+                    link.send(FrameHeader(.credit(messages: 0, bytes: credit)), .empty)
+                }
+                let message = try state.table.acceptChunk(frame, attachment: attachment, offset: offset, body)
+                return (message, Self.finish(frame.call, message, &state))
+            }
+            if let message, let call { deliver(message, to: call) }
+        case .credit(_, let bytes):
+            locked { state in
+                if frame.call == 0 { state.table.addChunkCredit(bytes) }
+                _ = state.table.pumpChunks(link)
+            }
+        case .pong(_, let load):
+            locked { state in
+                state.lastHeard = .now
+                state.isDraining = state.isDraining || load.isDraining
+            }
+            onEvent(.pong(load))
+        case .goAway(let reason):
+            locked { $0.isDraining = true }
+            onEvent(.goAway(reason))
+        case .call, .cancel, .ping:
+            end(RPCError(.unavailable, "the instance sent a client's frame", reason: "protocol_violation"))
+        }
+    }
+
+    private func receive(_ frame: FrameHeader, sizes: [Int], _ body: RawSpan) throws(RPCError) {
+        let (message, call) = try locked { state throws(RPCError) in
+            state.lastHeard = .now
+            let message = try state.table.accept(frame, body, sizes: sizes)
+            return (message, Self.finish(frame.call, message, &state))
+        }
+        if let message, let call { deliver(message, to: call) }
+    }
+
+    /// `withLock` for bodies with typed errors.
+    private func locked<Result: Sendable, E: Error>(_ body: (inout State) throws(E) -> Result) throws(E) -> Result {
+        try state.withLock { state throws(E) in try body(&state) }
+    }
+
+    /// The call that a whole message belongs to; an END takes it out of the table.
+    private static func finish(_ call: UInt64, _ message: InboundMessage?, _ state: inout State) -> Call? {
+        guard let message else { return nil }
+        guard case .end = message.content else { return state.table.owner(call) }
+        return state.table.remove(call)
+    }
+
+    private func deliver(_ message: InboundMessage, to call: Call) {
+        guard case .end(let end) = message.content else {
+            call.inbox.deliver(message)
+            return
+        }
+        if let error = RPCError(end) {
+            call.inbox.finish(error)
+        } else if end.hasMessage {
+            call.inbox.finish(with: message)
+        } else {
+            call.inbox.finish(nil)
+        }
+    }
+}
+
+extension RPCError {
+    static let deadlinePassed = RPCError(.deadlineExceeded, "the deadline passed before the reply was complete")
+}

@@ -1,0 +1,62 @@
+package import Messages
+internal import Synchronization
+
+/// What a service tells about its load: a few atomic counters, to be updated from any thread at any rate.
+package final class LoadGauge: Sendable {
+    private let outstanding = Atomic<Int>(0)
+    private let capacityUnits: Atomic<Int>
+    private let steps = Atomic<UInt64>(0)
+    /// Nanoseconds since `origin`; 0: no step runs.
+    private let stepStart = Atomic<UInt64>(0)
+    private let slowest = Atomic<UInt64>(0)
+    private let ready = Atomic<Bool>(true)
+    private let origin = ContinuousClock.now
+
+    package init(capacity: Int = 1) {
+        capacityUnits = Atomic(max(1, capacity))
+    }
+
+    /// Accepts (positive) or finishes (negative) units of work: tokens or denoising steps.
+    package func addOutstanding(_ units: Int) {
+        outstanding.add(units, ordering: .relaxed)
+    }
+
+    package func setCapacity(_ units: Int) {
+        capacityUnits.store(max(1, units), ordering: .relaxed)
+    }
+
+    /// A service that still loads its model is `starting` in Health.
+    package var isReady: Bool {
+        get { ready.load(ordering: .relaxed) }
+        set { ready.store(newValue, ordering: .relaxed) }
+    }
+
+    /// The engine's loop starts a step; one engine, one step at a time.
+    package func beginStep() {
+        stepStart.store(max(1, sinceOrigin), ordering: .relaxed)
+    }
+
+    package func endStep() {
+        let start = stepStart.exchange(0, ordering: .relaxed)
+        guard start != 0 else { return }
+        slowest.max(sinceOrigin - start, ordering: .relaxed)
+        steps.add(1, ordering: .relaxed)
+    }
+
+    private var sinceOrigin: UInt64 {
+        let (seconds, attoseconds) = (ContinuousClock.now - origin).components
+        return UInt64(seconds) * 1_000_000_000 + UInt64(attoseconds / 1_000_000_000)
+    }
+
+    package var report: LoadReport {
+        var report = LoadReport()
+        report.outstanding = max(0, outstanding.load(ordering: .relaxed))
+        report.capacity = capacityUnits.load(ordering: .relaxed)
+        report.steps = steps.load(ordering: .relaxed)
+        report.slowestStep = .nanoseconds(Int64(clamping: slowest.load(ordering: .relaxed)))
+        let start = stepStart.load(ordering: .relaxed)
+        let now = sinceOrigin
+        if start != 0 { report.stepAge = .nanoseconds(Int64(clamping: now > start ? now - start : 0)) }
+        return report
+    }
+}

@@ -1,0 +1,47 @@
+internal import CLinux
+internal import Glibc
+
+/// Connections by their file descriptors, as a monitor or message names them.
+package enum Connection {
+    /// What tells a socket from a later one with the same descriptor.
+    package static func inode(of descriptor: Int32) -> UInt64? {
+        var status = stat()
+        guard descriptor >= 0, fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFSOCK else { return nil }
+        return UInt64(status.st_ino)
+    }
+
+    /// Shuts the socket down, if it still is the same one; libzmq then reports and frees it.
+    package static func shutDown(_ descriptor: Int32, inode: UInt64) {
+        guard self.inode(of: descriptor) == inode else { return }
+        shutdown(descriptor, Int32(SHUT_RDWR))
+    }
+
+    /// Whether somebody accepts connections at a socket file: libzmq would bind it a second time.
+    package static func isListening(at path: String) -> Bool {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let bytes = [UInt8](path.utf8)
+        let fits = withUnsafeMutableBytes(of: &address.sun_path) { buffer in
+            guard bytes.count < buffer.count else { return false }
+            buffer.copyBytes(from: bytes)
+            return true
+        }
+        guard fits else { return false }
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        return withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size)) == 0
+            }
+        }
+    }
+}
+
+/// The C heap, where libzmq keeps what has arrived.
+package enum Heap {
+    package static var bytesInUse: Int {
+        let info = mallinfo2()
+        return Int(info.uordblks) + Int(info.hblkhd)
+    }
+}

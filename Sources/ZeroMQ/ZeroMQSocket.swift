@@ -1,0 +1,165 @@
+internal import CZeroMQ
+
+/// A libzmq socket. Used by one thread at a time; handing it on needs a lock or queue between.
+package final class ZeroMQSocket: @unchecked Sendable {  // one thread at a time owns it, as libzmq asks
+    package enum Kind: Sendable {
+        case router
+        case dealer
+        case pair
+
+        var number: Int32 {
+            switch self {
+            case .router: ZMQ_ROUTER
+            case .dealer: ZMQ_DEALER
+            case .pair: ZMQ_PAIR
+            }
+        }
+    }
+
+    /// The parts of one message, read in place.
+    package enum Received: Sendable, Equatable {
+        case delivered
+        /// A message with another number of parts than expected, dropped.
+        case wrongPartCount(Int)
+    }
+
+    private static let maximumParts = 3
+
+    let handle: UnsafeMutableRawPointer
+    private let context: ZeroMQContext
+    private let parts: UnsafeMutablePointer<zmq_msg_t>
+    private var isOpen = true
+
+    /// - Throws: `ZeroMQError`.
+    package init(_ context: ZeroMQContext, _ kind: Kind) throws {
+        guard let handle = zmq_socket(context.handle, kind.number) else {
+            throw ZeroMQError(operation: "zmq_socket", number: zmq_errno())
+        }
+        self.handle = handle
+        self.context = context
+        parts = .allocate(capacity: Self.maximumParts)
+        for index in 0..<Self.maximumParts { zmq_msg_init(parts + index) }
+        try set(ZMQ_LINGER, 0)
+    }
+
+    deinit {
+        close()
+        for index in 0..<Self.maximumParts { zmq_msg_close(parts + index) }
+        parts.deallocate()
+    }
+
+    /// What was not sent is dropped.
+    package func close() {
+        guard isOpen else { return }
+        isOpen = false
+        zmq_close(handle)
+    }
+
+    // MARK: Options
+
+    private func set(_ option: Int32, _ value: Int32) throws(ZeroMQError) {
+        var value = value
+        try check("zmq_setsockopt \(option)") {
+            zmq_setsockopt(handle, option, &value, MemoryLayout<Int32>.size)
+        }
+    }
+
+    /// Messages that may wait in each direction.
+    package func setHighWaterMarks(_ messages: Int) throws(ZeroMQError) {
+        try set(ZMQ_SNDHWM, Int32(clamping: messages))
+        try set(ZMQ_RCVHWM, Int32(clamping: messages))
+    }
+
+    /// libzmq drops the connection of a peer that sends a larger part.
+    package func setMaximumPartSize(_ bytes: Int) throws(ZeroMQError) {
+        var value = Int64(bytes)
+        try check("zmq_setsockopt MAXMSGSIZE") {
+            zmq_setsockopt(handle, ZMQ_MAXMSGSIZE, &value, MemoryLayout<Int64>.size)
+        }
+    }
+
+    /// A lost connection stays lost: one socket is one connection.
+    package func disableReconnecting() throws(ZeroMQError) {
+        try set(ZMQ_RECONNECT_IVL, -1)
+    }
+
+    /// Sending to a peer that is gone is an error instead of silence.
+    package func makeRoutingMandatory() throws(ZeroMQError) {
+        try set(ZMQ_ROUTER_MANDATORY, 1)
+    }
+
+    /// How long `close` goes on sending behind the scenes.
+    package func setLinger(_ milliseconds: Int) throws(ZeroMQError) {
+        try set(ZMQ_LINGER, Int32(clamping: milliseconds))
+    }
+
+    package func setHandshakeTimeout(_ milliseconds: Int) throws(ZeroMQError) {
+        try set(ZMQ_HANDSHAKE_IVL, Int32(clamping: milliseconds))
+    }
+
+    // MARK: Endpoints
+
+    /// - Returns: the endpoint bound, wildcard ports resolved.
+    package func bind(_ endpoint: String) throws(ZeroMQError) -> String {
+        try check("binding \(endpoint)") { zmq_bind(handle, endpoint) }
+        var size = 512
+        var buffer = [UInt8](repeating: 0, count: size)
+        try check("zmq_getsockopt LAST_ENDPOINT") { zmq_getsockopt(handle, ZMQ_LAST_ENDPOINT, &buffer, &size) }
+        return String(decoding: buffer.prefix(max(0, size - 1)), as: UTF8.self)
+    }
+
+    package func connect(_ endpoint: String) throws(ZeroMQError) {
+        try check("connecting to \(endpoint)") { zmq_connect(handle, endpoint) }
+    }
+
+    /// Becomes readable when there may be something to receive; edge-triggered: receive until `nil` before waiting.
+    package func descriptor() throws(ZeroMQError) -> Int32 {
+        var descriptor: Int32 = -1
+        var size = MemoryLayout<Int32>.size
+        try check("zmq_getsockopt FD") { zmq_getsockopt(handle, ZMQ_FD, &descriptor, &size) }
+        return descriptor
+    }
+
+    // MARK: Messages
+
+    /// Copies the bytes into libzmq without waiting.
+    /// - Returns: false when the peer's queue is full (or the peer is not yet connected).
+    package func send(_ bytes: RawSpan, more: Bool) throws(ZeroMQError) -> Bool {
+        let flags = ZMQ_DONTWAIT | (more ? ZMQ_SNDMORE : 0)
+        let code = try bytes.withUnsafeBytes { buffer throws(ZeroMQError) in
+            try check("zmq_send") { zmq_send(handle, buffer.baseAddress, buffer.count, flags) }
+        }
+        return code != nil
+    }
+
+    /// Receives a message of exactly `count` parts (2 or 3) without waiting and hands its last three (the first is
+    /// empty when there are two) to `body` where they lie. A message of another size comes with its route and an empty
+    /// header, which no frame has.
+    /// - Returns: `nil` when nothing is there.
+    package func receive(
+        parts count: Int, _ body: (_ route: RawSpan, _ header: RawSpan, _ body: RawSpan, _ source: Int32) -> Void
+    ) throws(ZeroMQError) -> Received? {
+        precondition(count == 2 || count == 3, "messages of \(count) parts; the bus has 2 or 3")
+        var received = 0
+        var more = true
+        while more {
+            let slot = parts + min(received, Self.maximumParts - 1)
+            guard try check("zmq_msg_recv", { zmq_msg_recv(slot, handle, ZMQ_DONTWAIT) }) != nil else { return nil }
+            received += 1
+            more = zmq_msg_more(slot) != 0
+        }
+        let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
+        let route = count == 3 ? span(0) : nothing
+        guard received == count else {
+            body(route.bytes, nothing.bytes, nothing.bytes, zmq_msg_get(parts, ZMQ_SRCFD))
+            return .wrongPartCount(received)
+        }
+        let first = count - 2
+        body(route.bytes, span(first).bytes, span(first + 1).bytes, zmq_msg_get(parts + first, ZMQ_SRCFD))
+        return .delivered
+    }
+
+    private func span(_ index: Int) -> UnsafeRawBufferPointer {
+        UnsafeRawBufferPointer(start: zmq_msg_data(parts + index), count: zmq_msg_size(parts + index))
+    }
+}

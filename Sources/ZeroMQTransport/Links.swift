@@ -1,0 +1,32 @@
+internal import Concurrency
+internal import Messages
+internal import RPC
+
+/// The way to one client.
+struct ServerLink: FrameLink {
+    let endpoint: UInt64
+    let route: Route
+    let mailbox: Mailbox<LoopCommand>
+
+    func send(_ header: FrameHeader, _ body: FrameBody) {
+        mailbox.post(.send(endpoint: endpoint, route: route, header: header.encoded(), body: body))
+    }
+
+    func close() {
+        mailbox.post(.closePeer(endpoint: endpoint, route: route))
+    }
+}
+
+/// The way to one server instance.
+struct ClientLink: FrameLink {
+    let endpoint: UInt64
+    let mailbox: Mailbox<LoopCommand>
+
+    func send(_ header: FrameHeader, _ body: FrameBody) {
+        mailbox.post(.send(endpoint: endpoint, route: .none, header: header.encoded(), body: body))
+    }
+
+    func close() {
+        mailbox.post(.close(endpoint: endpoint))
+    }
+}

@@ -1,0 +1,213 @@
+internal import Concurrency
+internal import Messages
+internal import RPC
+internal import ZeroMQ
+
+/// A ROUTER and its peers.
+///
+/// Every peer that is refused or lost is banned by its route and its connection is shut down, so that it hears of it
+/// at once. A connection that delivers nothing whole is a suspect: libzmq keeps the parts of an unfinished message
+/// without bound, so suspects are shut down after the silence, or at once when the heap grows beneath them.
+final class ServerEndpoint: LoopEndpoint {
+    private struct Peer {
+        let receiver: any FrameReceiver
+        let descriptor: Int32
+        let inode: UInt64?
+        var lastHeard: ContinuousClock.Instant
+        var backlog = FrameBacklog()
+    }
+
+    private struct Stranger {
+        let inode: UInt64
+        let since: ContinuousClock.Instant
+    }
+
+    private let number: UInt64
+    private let socket: ZeroMQSocket
+    private let monitor: SocketMonitor
+    private let acceptor: ServerAcceptor
+    private let mailbox: Mailbox<LoopCommand>
+    private var peers: [Route: Peer] = [:]
+    /// Accepted connections that have not yet delivered a whole message.
+    private var strangers: [Int32: Stranger] = [:]
+    private var banned: Set<Route> = []
+    private var banOrder: [Route] = []
+    private var calmHeap = Heap.bytesInUse
+    private var isClosed = false
+    let descriptors: [Int32]
+
+    /// What suspects may make the heap grow.
+    private static let heapGrowth = 256 << 20
+    private static let maximumPeers = 4096
+    private static let maximumBans = 4096
+
+    init(
+        _ number: UInt64, _ socket: ZeroMQSocket, _ monitor: SocketMonitor, _ acceptor: ServerAcceptor,
+        _ mailbox: Mailbox<LoopCommand>
+    ) throws {
+        self.number = number
+        self.socket = socket
+        self.monitor = monitor
+        self.acceptor = acceptor
+        self.mailbox = mailbox
+        descriptors = [try socket.descriptor(), try monitor.descriptor()]
+    }
+
+    var isOver: Bool { false }
+
+    // MARK: Sending
+
+    func send(_ route: Route, _ header: [UInt8], _ body: FrameBody) throws {
+        guard let peer = peers[route] else { return }
+        if !peer.backlog.isEmpty {
+            peers[route]?.backlog.append(header, body)
+            return
+        }
+        do {
+            if try !transmit(route, header, body) { peers[route]?.backlog.append(header, body) }
+        } catch let error as ZeroMQError where error.isHostUnreachable {
+            lose(route, "its connection is gone")
+        }
+    }
+
+    private func transmit(_ route: Route, _ header: [UInt8], _ body: FrameBody) throws -> Bool {
+        guard try route.bytes.withSpan({ try socket.send($0, more: true) }) else { return false }
+        _ = try header.withSpan { try socket.send($0, more: true) }
+        _ = try body.withSpan { try socket.send($0, more: false) }
+        return true
+    }
+
+    func flush() throws -> Bool {
+        var isWaiting = false
+        for route in peers.keys where peers[route]?.backlog.isEmpty == false {
+            guard var backlog = peers[route]?.backlog else { continue }
+            do {
+                try backlog.flush { try transmit(route, $0, $1) }
+                peers[route]?.backlog = backlog
+                isWaiting = isWaiting || !backlog.isEmpty
+            } catch let error as ZeroMQError where error.isHostUnreachable {
+                lose(route, "its connection is gone")
+            }
+        }
+        return isWaiting
+    }
+
+    // MARK: Receiving
+
+    func receive(limit: Int) throws -> Bool {
+        for _ in 0..<limit {
+            let received = try socket.receive(parts: 3) { [self] route, header, body, source in
+                deliver(route, header, body, source)
+            }
+            if received == nil { return false }
+        }
+        return true
+    }
+
+    private func deliver(_ span: RawSpan, _ header: RawSpan, _ body: RawSpan, _ source: Int32) {
+        guard let route = Route(span) else {
+            // It chose its own name.
+            if let inode = Connection.inode(of: source) { Connection.shutDown(source, inode: inode) }
+            return
+        }
+        if let peer = peers[route] {
+            peers[route]?.lastHeard = .now
+            peer.receiver.receive(header, body)
+            return
+        }
+        guard !banned.contains(route) else { return }
+        let inode = Connection.inode(of: source)
+        strangers[source] = nil
+        guard peers.count < Self.maximumPeers else {
+            ban(route)
+            if let inode { Connection.shutDown(source, inode: inode) }
+            return
+        }
+        let receiver = acceptor.accept(ServerLink(endpoint: number, route: route, mailbox: mailbox))
+        peers[route] = Peer(receiver: receiver, descriptor: source, inode: inode, lastHeard: .now)
+        receiver.receive(header, body)
+    }
+
+    func receiveEvents() throws {
+        while let event = try monitor.next() {
+            switch event {
+            case .accepted(let descriptor):
+                if let inode = Connection.inode(of: descriptor), !peers.values.contains(where: { $0.inode == inode }) {
+                    strangers[descriptor] = Stranger(inode: inode, since: .now)
+                }
+            case .disconnected(let descriptor):
+                strangers[descriptor] = nil
+                let current = Connection.inode(of: descriptor)
+                let lost = peers.filter { $0.value.descriptor == descriptor && $0.value.inode != current }
+                for route in lost.keys { lose(route, "it disconnected") }
+            case .handshakeDone, .connectFailed: break
+            }
+        }
+    }
+
+    // MARK: Losing peers
+
+    private func lose(_ route: Route, _ reason: String) {
+        guard let peer = peers.removeValue(forKey: route) else { return }
+        ban(route)
+        peer.receiver.linkDown(reason)
+    }
+
+    /// Ends the peer's connection from this side.
+    func closePeer(_ route: Route) {
+        guard let peer = peers.removeValue(forKey: route) else { return }
+        ban(route)
+        if let inode = peer.inode { Connection.shutDown(peer.descriptor, inode: inode) }
+    }
+
+    /// libzmq never gives a route twice, so forgetting the oldest bans lets nobody back in who is still connected
+    /// for long: the silence ends such a connection on its own side.
+    private func ban(_ route: Route) {
+        guard banned.insert(route).inserted else { return }
+        banOrder.append(route)
+        if banOrder.count > Self.maximumBans { banned.remove(banOrder.removeFirst()) }
+    }
+
+    func tick(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant {
+        var due = guardMemory(now)
+        for peer in peers.values { due = min(due, peer.receiver.tick(now)) }
+        return due
+    }
+
+    /// - Returns: when to look again.
+    private func guardMemory(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant {
+        for (descriptor, stranger) in strangers where now - stranger.since > acceptor.silence {
+            Connection.shutDown(descriptor, inode: stranger.inode)
+            strangers[descriptor] = nil
+        }
+        let silent = peers.values.filter { now - $0.lastHeard > acceptor.silence / 4 }
+        guard !strangers.isEmpty || !silent.isEmpty else {
+            // Measured now and then only: it takes the heap's locks.
+            if now - lastMeasured > .milliseconds(250) {
+                lastMeasured = now
+                calmHeap = Heap.bytesInUse
+            }
+            return now + .milliseconds(500)
+        }
+        if Heap.bytesInUse > calmHeap + Self.heapGrowth {
+            for (descriptor, stranger) in strangers { Connection.shutDown(descriptor, inode: stranger.inode) }
+            strangers = [:]
+            for peer in silent {
+                if let inode = peer.inode { Connection.shutDown(peer.descriptor, inode: inode) }
+            }
+        }
+        return now + .milliseconds(50)
+    }
+
+    private var lastMeasured = ContinuousClock.now
+
+    func close(_ reason: String) {
+        guard !isClosed else { return }
+        isClosed = true
+        monitor.close()
+        socket.close()
+        let lost = peers
+        peers = [:]
+        for peer in lost.values { peer.receiver.linkDown(reason) }
+    }
+}

@@ -1,0 +1,206 @@
+internal import Concurrency
+internal import Foundation
+internal import Messages
+package import RPC
+internal import Synchronization
+internal import ZeroMQ
+
+/// The bus over ZeroMQ: `ipc://`, `tcp://` and `inproc://`. One context and one socket thread, for any number of
+/// servers and clients of the process.
+package final class ZeroMQTransport: ClientTransport {
+    private let context: ZeroMQContext
+    private let mailbox: Mailbox<LoopCommand>
+    private let thread: DedicatedThread
+    private let numbers = Atomic<UInt64>(1)
+    private let limits: BusLimits
+    private let timing: BusTiming
+
+    /// - Throws: `RPCError`, when the system gives no thread, descriptor or context.
+    package init(limits: BusLimits = BusLimits(), timing: BusTiming = BusTiming()) throws {
+        do {
+            context = try ZeroMQContext()
+            let wakeup = try Wakeup()
+            let mailbox = Mailbox<LoopCommand>(wake: { wakeup.signal() })
+            let poller = try SocketPoller()
+            thread = try DedicatedThread(name: "bus-sockets") {
+                SocketLoop(mailbox: mailbox, wakeup: wakeup, poller: poller).run()
+            }
+            self.mailbox = mailbox
+        } catch {
+            throw RPCError(.resourceExhausted, "the bus could not start: \(error)", notStarted: true)
+        }
+        self.limits = limits
+        self.timing = timing
+    }
+
+    deinit {
+        mailbox.post(.stop)
+    }
+
+    private static let sharedTransport = Mutex<ZeroMQTransport?>(nil)
+
+    /// The process's own transport, made at the first use.
+    package static func shared() throws -> ZeroMQTransport {
+        try sharedTransport.withLock { shared in
+            if let shared { return shared }
+            let transport = try ZeroMQTransport()
+            shared = transport
+            return transport
+        }
+    }
+
+    private func socket(_ kind: ZeroMQSocket.Kind) throws -> (ZeroMQSocket, SocketMonitor) {
+        let socket = try ZeroMQSocket(context, kind)
+        try socket.setHighWaterMarks(16384)
+        try socket.setMaximumPartSize(max(limits.messageBytes, limits.chunkBytes))
+        try socket.setHandshakeTimeout(3000)
+        switch kind {
+        case .router:
+            try socket.makeRoutingMandatory()
+            try socket.setLinger(2000)
+        case .dealer: try socket.disableReconnecting()
+        case .pair: break
+        }
+        return (socket, try SocketMonitor(context, watching: socket))
+    }
+
+    package func dial(_ address: String, _ receiver: (any FrameLink) -> any FrameReceiver) throws {
+        let number = numbers.add(1, ordering: .relaxed).newValue
+        do {
+            let (socket, monitor) = try socket(.dealer)
+            try socket.connect(address)
+            let link = ClientLink(endpoint: number, mailbox: mailbox)
+            // The socket is the thread's before any frame is.
+            let receiver = LateReceiver()
+            mailbox.post(.addClient(endpoint: number, socket, monitor, receiver))
+            receiver.become(make(receiver: receiver, link))
+        } catch let error as ZeroMQError {
+            throw RPCError(
+                .unavailable, "\(error): check the target", reason: "dial_failed", notStarted: true)
+        }
+        func make(receiver late: LateReceiver, _ link: ClientLink) -> any FrameReceiver { receiver(link) }
+    }
+
+    /// A place to serve at: `ipc:///path.sock`, `tcp://127.0.0.1:*`, `inproc://name`.
+    ///
+    /// Beyond this machine's own addresses tcp is refused unless `NEPHELE_BUS_INSECURE=1`: nothing is encrypted, and
+    /// strangers cannot be told from friends.
+    package func server(_ endpoint: String, allowsInsecure: Bool? = nil) -> any ServerTransport {
+        let allowsInsecure =
+            allowsInsecure ?? (ProcessInfo.processInfo.environment["NEPHELE_BUS_INSECURE"] == "1")
+        return ZeroMQServerTransport(transport: self, endpoint: endpoint, allowsInsecure: allowsInsecure)
+    }
+
+    fileprivate func bind(
+        _ endpoint: String, accept: @escaping @Sendable (any FrameLink) -> any FrameReceiver
+    ) throws -> (address: String, number: UInt64) {
+        if endpoint.hasPrefix("ipc://"), Connection.isListening(at: String(endpoint.dropFirst(6))) {
+            throw RPCError(.alreadyExists, "somebody serves at \(endpoint); a socket file is named after its instance")
+        }
+        do {
+            let (socket, monitor) = try socket(.router)
+            let address = try socket.bind(endpoint)
+            let number = numbers.add(1, ordering: .relaxed).newValue
+            let acceptor = ServerAcceptor(accept: accept, silence: timing.silence)
+            mailbox.post(.addServer(endpoint: number, socket, monitor, acceptor))
+            return (address, number)
+        } catch let error as ZeroMQError {
+            throw RPCError(
+                error.isAddressInUse ? .alreadyExists : .unavailable, "\(error): choose another endpoint",
+                reason: "bind_failed")
+        }
+    }
+
+    fileprivate func unbind(_ number: UInt64) {
+        mailbox.post(.close(endpoint: number))
+    }
+}
+
+/// Stands for a receiver that is made after its socket was handed over.
+private final class LateReceiver: FrameReceiver {
+    private struct State {
+        var receiver: (any FrameReceiver)?
+        var isDown: String?
+    }
+
+    private let state = Mutex(State())
+
+    func become(_ receiver: any FrameReceiver) {
+        let isDown = state.withLock { state in
+            state.receiver = receiver
+            return state.isDown
+        }
+        if let isDown { receiver.linkDown(isDown) }
+    }
+
+    func receive(_ header: RawSpan, _ body: RawSpan) {
+        state.withLock { $0.receiver }?.receive(header, body)
+    }
+
+    func tick(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant {
+        state.withLock { $0.receiver }?.tick(now) ?? now + .milliseconds(1)
+    }
+
+    func linkDown(_ reason: String) {
+        let receiver = state.withLock { state in
+            state.isDown = reason
+            return state.receiver
+        }
+        receiver?.linkDown(reason)
+    }
+}
+
+private final class ZeroMQServerTransport: ServerTransport {
+    private let transport: ZeroMQTransport
+    private let endpoint: String
+    private let allowsInsecure: Bool
+    private let bound = Mutex<UInt64?>(nil)
+
+    init(transport: ZeroMQTransport, endpoint: String, allowsInsecure: Bool) {
+        self.transport = transport
+        self.endpoint = endpoint
+        self.allowsInsecure = allowsInsecure
+    }
+
+    func start(accept: @escaping @Sendable (any FrameLink) -> any FrameReceiver) throws -> String {
+        guard allowsInsecure || Self.isLocal(endpoint) else {
+            throw RPCError(
+                .permissionDenied, "\(endpoint) can be reached from other machines and nothing is encrypted; bind "
+                    + "127.0.0.1 or ipc, or say NEPHELE_BUS_INSECURE=1", reason: "insecure_bind")
+        }
+        let (address, number) = try transport.bind(endpoint, accept: accept)
+        bound.withLock { $0 = number }
+        return address
+    }
+
+    func stop() {
+        let number = bound.withLock { bound in
+            defer { bound = nil }
+            return bound
+        }
+        if let number { transport.unbind(number) }
+    }
+
+    private static func isLocal(_ endpoint: String) -> Bool {
+        guard endpoint.hasPrefix("tcp://") else { return true }
+        let host = endpoint.dropFirst(6)
+        let octets = host.prefix { $0 != ":" }.split(separator: ".", omittingEmptySubsequences: false)
+        return host.hasPrefix("[::1]:") || host.hasPrefix("localhost:")
+            || (octets.count == 4 && octets[0] == "127" && octets.allSatisfy { UInt8($0) != nil })
+    }
+}
+
+extension RPCClient {
+    /// A channel to every instance behind `target`: `ipc://DIR/text-model-*.sock`, `tcp://host:port`,
+    /// `dns://name:port`.
+    /// - Parameter lookup: for tests; otherwise the system's resolver.
+    package convenience init(
+        target: String, transport: ZeroMQTransport? = nil,
+        lookup: (@Sendable (String) throws -> [String])? = nil, interceptors: [any ClientInterceptor] = [],
+        limits: BusLimits = BusLimits(), timing: BusTiming = BusTiming()
+    ) throws {
+        try self.init(
+            target: target, resolver: Target.resolver(target, lookup: lookup ?? { try HostLookup.addresses(of: $0) }),
+            transport: transport ?? .shared(), interceptors: interceptors, limits: limits, timing: timing)
+    }
+}
