@@ -54,10 +54,26 @@ let package = Package(
         // Layer 3: bindings and models
         .target(
             name: "ZeroMQTransport", dependencies: ["Concurrency", "Messages", "RPC", "ZeroMQ"], swiftSettings: safe),
-        .target(name: "TextModels", dependencies: ["Tensors", "Tokenizers"], swiftSettings: safe),
+        .target(
+            name: "TextModels",
+            dependencies: ["Tensors", "Tokenizers", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: safe),
         .testTarget(
             name: "TextModelsTests", dependencies: ["TextModels", "Tensors", "Tokenizers"],
             resources: [.copy("Goldens")], swiftSettings: safe),
+
+        // Layer 4: services
+        .target(name: "TokenizerService", dependencies: ["Messages", "RPC", "Tokenizers"], swiftSettings: safe),
+        .target(
+            name: "TextModelService", dependencies: ["Concurrency", "Messages", "RPC", "Tensors", "TextModels"],
+            swiftSettings: safe),
+        .testTarget(
+            name: "TextModelServiceTests",
+            dependencies: [
+                "Messages", "RPC", "Tensors", "TextModels", "TextModelService", "Tokenizers", "TokenizerService",
+                "ZeroMQTransport",
+            ],
+            swiftSettings: safe),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c17

@@ -1,0 +1,60 @@
+import Concurrency
+import Messages
+package import RPC
+package import Tensors
+package import TextModels
+
+/// Runs an `EngineCore` on a thread of its own and carries its deltas to the callers.
+///
+/// Requests come through a bounded queue. Deltas go straight to each caller's reply stream, which keeps what its
+/// reader is too slow for: a slow reader never holds the batch up.
+package final class TextEngine: Sendable {
+    /// A request with its caller.
+    struct Job: Sendable {
+        var request: GenerationRequest
+        var writer: ReplyWriter<GenerateDelta>
+        var context: ServerContext
+        var done: CheckedContinuation<Void, any Error>
+    }
+
+    private let queue: BoundedQueue<Job>
+    private let thread: DedicatedThread
+    package let shape: DecoderShape
+
+    /// - Throws: when the key-value cache does not fit in memory, or the system gives no thread.
+    package init(
+        _ loaded: LoadedModel, options: EngineCore.Options, on device: Device, gauge: LoadGauge
+    ) throws {
+        shape = loaded.model.shape
+        let core = try EngineCore(loaded, options: options, on: device)
+        let queue = BoundedQueue<Job>(capacity: options.queueLimit)
+        self.queue = queue
+        thread = try DedicatedThread(name: "text-engine") {
+            var loop = TextEngineLoop(core: core, gauge: gauge)
+            loop.run(queue)
+        }
+    }
+
+    deinit { queue.close() }
+
+    /// Generates until every choice has ended or the caller is gone.
+    ///
+    /// - Throws: `RPCError`: RESOURCE_EXHAUSTED when the queue is full, CANCELLED when the caller is gone.
+    func generate(
+        _ request: GenerationRequest, to writer: ReplyWriter<GenerateDelta>, _ context: ServerContext
+    ) async throws {
+        try await withCheckedThrowingContinuation { done in
+            let job = Job(request: request, writer: writer, context: context, done: done)
+            switch queue.offer(job) {
+            case .accepted: break
+            case .full:
+                done.resume(
+                    throwing: RPCError(
+                        .resourceExhausted, "\(queue.capacity) requests wait already", reason: "queue_full",
+                        retryAfter: .seconds(1), notStarted: true))
+            case .closed:
+                done.resume(throwing: RPCError(.unavailable, "the engine has stopped", notStarted: true))
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+import Concurrency
+import Messages
+import RPC
+import TextModels
+
+/// The engine thread's loop: take requests, drop the cancelled, step, hand out deltas.
+struct TextEngineLoop {
+    private struct Running {
+        var job: TextEngine.Job
+        var openChoices: Int
+        /// Tokens that the gauge still counts for it.
+        var outstanding: Int
+    }
+
+    private var core: EngineCore
+    private let gauge: LoadGauge
+    private var running: [UInt64: Running] = [:]
+
+    init(core: EngineCore, gauge: LoadGauge) {
+        self.core = core
+        self.gauge = gauge
+    }
+
+    /// Until the queue is closed and everything in it has ended.
+    mutating func run(_ queue: BoundedQueue<TextEngine.Job>) {
+        while true {
+            if core.isIdle {
+                guard let job = queue.take() else { return }
+                add(job)
+            }
+            for job in queue.takeAll() { add(job) }
+            dropCancelled()
+            step()
+        }
+    }
+
+    private mutating func add(_ job: TextEngine.Job) {
+        do {
+            let number = try core.add(job.request)
+            let tokens = (job.request.prompt.count + job.request.maxTokens) * job.request.n
+            running[number] = Running(job: job, openChoices: job.request.n, outstanding: tokens)
+            gauge.addOutstanding(tokens)
+        } catch {
+            job.done.resume(throwing: RPCError(textModel: error))
+        }
+    }
+
+    private mutating func dropCancelled() {
+        for (number, entry) in running where entry.job.context.isCancelled {
+            core.cancel(number)
+            finish(number, throwing: RPCError(.cancelled, "the caller is gone or its deadline has passed"))
+        }
+    }
+
+    private mutating func step() {
+        gauge.beginStep()
+        defer { gauge.endStep() }
+        do {
+            for delta in try core.step() { hand(delta) }
+        } catch {
+            // No memory for the pass: what runs is given up, so that what comes later can live.
+            for number in running.keys.sorted() {
+                core.cancel(number)
+                finish(number, throwing: RPCError(.resourceExhausted, error.message, retryAfter: .seconds(1)))
+            }
+        }
+    }
+
+    private mutating func hand(_ delta: GenerationDelta) {
+        guard var entry = running[delta.request] else { return }
+        if delta.token != nil, entry.outstanding > 0 {
+            entry.outstanding -= 1
+            gauge.addOutstanding(-1)
+        }
+        if delta.finishReason != nil { entry.openChoices -= 1 }
+        running[delta.request] = entry
+        do {
+            // Every delta fits: one a token and one at the end of each choice.
+            let bound = (entry.job.request.maxTokens + 1) * entry.job.request.n
+            try entry.job.writer.offer(GenerateDelta(delta), bound: bound)
+        } catch {
+            core.cancel(delta.request)
+            finish(delta.request, throwing: error)
+            return
+        }
+        if entry.openChoices == 0 { finish(delta.request, throwing: nil) }
+    }
+
+    private mutating func finish(_ number: UInt64, throwing error: (any Error)?) {
+        guard let entry = running.removeValue(forKey: number) else { return }
+        gauge.addOutstanding(-entry.outstanding)
+        if let error { entry.job.done.resume(throwing: error) } else { entry.job.done.resume() }
+    }
+}
+
+extension GenerateDelta {
+    init(_ delta: GenerationDelta) {
+        self.init(
+            choice: UInt32(delta.choice), index: delta.index >= 0 ? UInt32(delta.index) : nil, token: delta.token,
+            text: delta.text, logprob: delta.logProbability.map { TokenLogprob($0) },
+            promptLogprobs: delta.promptLogProbabilities.map { TokenLogprob($0) },
+            finishReason: delta.finishReason?.rawValue ?? "")
+    }
+}
+
+extension TokenLogprob {
+    init(_ value: TokenLogProbability) {
+        self.init(
+            id: value.id, logprob: value.logProbability, alternativeIDs: value.alternatives.map { $0.id },
+            alternativeLogprobs: value.alternatives.map { $0.logProbability })
+    }
+}
