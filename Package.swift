@@ -28,7 +28,6 @@ let package = Package(
         .target(name: "Concurrency", dependencies: ["CLinux"], swiftSettings: foundation),
         .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency"], swiftSettings: foundation),
         .target(name: "Messages", dependencies: ["CMessages", "CProtobufC"], swiftSettings: foundation),
-        .testTarget(name: "MessagesTests", dependencies: ["Messages"], swiftSettings: foundation),
         .target(name: "ZeroMQ", dependencies: ["CLinux", "CZeroMQ"], swiftSettings: foundation),
 
         // Layer 2: abstractions
@@ -37,6 +36,13 @@ let package = Package(
         // Layer 3: bindings and models
         .target(
             name: "ZeroMQTransport", dependencies: ["Concurrency", "Messages", "RPC", "ZeroMQ"], swiftSettings: safe),
+
+        // Layer 4: services
+        .target(
+            name: "Benchmarks", dependencies: ["Messages", "RPC", "ZeroMQ", "ZeroMQTransport"], swiftSettings: safe),
+
+        // Layer 5: executables
+        .executableTarget(name: "nephele-bench-bus", dependencies: ["Benchmarks"], swiftSettings: safe),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c17
