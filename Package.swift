@@ -74,6 +74,11 @@ let package = Package(
                 "ZeroMQTransport",
             ],
             swiftSettings: safe),
+        .target(
+            name: "Benchmarks", dependencies: ["Messages", "RPC", "ZeroMQ", "ZeroMQTransport"], swiftSettings: safe),
+
+        // Layer 5: executables
+        .executableTarget(name: "nephele-bench-bus", dependencies: ["Benchmarks"], swiftSettings: safe),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c17

@@ -13,6 +13,7 @@ package final class SocketMonitor: Sendable {
     }
 
     private let socket: ZeroMQSocket
+    private let watched: ZeroMQSocket
     private static let count = Atomic<UInt64>(0)
 
     /// Starts to watch `watched`; before it binds or connects, so that nothing is missed.
@@ -23,13 +24,21 @@ package final class SocketMonitor: Sendable {
             | ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL | ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL
             | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
         try check("zmq_socket_monitor") { zmq_socket_monitor(watched.handle, name, events) }
+        self.watched = watched
         socket = try ZeroMQSocket(context, .pair)
+        // libzmq's I/O thread blocks on a monitor that takes no more, and with it every socket of the process.
+        try socket.setHighWaterMarks(0)
         try socket.connect(name)
     }
 
     package func descriptor() throws -> Int32 { try socket.descriptor() }
 
-    package func close() { socket.close() }
+    /// Stops to watch; before the watched socket is closed. (Events to a reader that is gone would block libzmq's
+    /// I/O thread for ever, so the watching ends first.)
+    package func close() {
+        if watched.isOpen { zmq_socket_monitor(watched.handle, nil, 0) }
+        socket.close()
+    }
 
     /// The next event, without waiting; `nil` when there is none.
     package func next() throws -> Event? {

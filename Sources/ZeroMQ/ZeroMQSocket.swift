@@ -28,7 +28,7 @@ package final class ZeroMQSocket: @unchecked Sendable {  // one thread at a time
     let handle: UnsafeMutableRawPointer
     private let context: ZeroMQContext
     private let parts: UnsafeMutablePointer<zmq_msg_t>
-    private var isOpen = true
+    private(set) var isOpen = true
 
     /// - Throws: `ZeroMQError`.
     package init(_ context: ZeroMQContext, _ kind: Kind) throws {

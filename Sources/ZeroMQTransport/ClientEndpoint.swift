@@ -10,13 +10,15 @@ final class ClientEndpoint: LoopEndpoint {
     private var backlog = FrameBacklog()
     private(set) var isOver = false
     private var isClosed = false
-    let descriptors: [Int32]
+    let descriptor: Int32
+    let eventDescriptor: Int32
 
     init(_ socket: ZeroMQSocket, _ monitor: SocketMonitor, _ receiver: any FrameReceiver) throws {
         self.socket = socket
         self.monitor = monitor
         self.receiver = receiver
-        descriptors = [try socket.descriptor(), try monitor.descriptor()]
+        descriptor = try socket.descriptor()
+        eventDescriptor = try monitor.descriptor()
     }
 
     func send(_ route: Route, _ header: [UInt8], _ body: FrameBody) throws {

@@ -34,7 +34,8 @@ final class ServerEndpoint: LoopEndpoint {
     private var banOrder: [Route] = []
     private var calmHeap = Heap.bytesInUse
     private var isClosed = false
-    let descriptors: [Int32]
+    let descriptor: Int32
+    let eventDescriptor: Int32
 
     /// What suspects may make the heap grow.
     private static let heapGrowth = 256 << 20
@@ -50,7 +51,8 @@ final class ServerEndpoint: LoopEndpoint {
         self.monitor = monitor
         self.acceptor = acceptor
         self.mailbox = mailbox
-        descriptors = [try socket.descriptor(), try monitor.descriptor()]
+        descriptor = try socket.descriptor()
+        eventDescriptor = try monitor.descriptor()
     }
 
     var isOver: Bool { false }

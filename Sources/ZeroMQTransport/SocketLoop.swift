@@ -61,7 +61,9 @@ protocol LoopEndpoint: AnyObject {
     func close(_ reason: String)
     /// To be taken out of the loop.
     var isOver: Bool { get }
-    var descriptors: [Int32] { get }
+    var descriptor: Int32 { get }
+    /// The monitor's.
+    var eventDescriptor: Int32 { get }
 }
 
 /// The one thread that owns all sockets of a transport.
@@ -75,6 +77,8 @@ final class SocketLoop {
     private let poller: SocketPoller
     private var endpoints: [UInt64: any LoopEndpoint] = [:]
     private var active: Set<UInt64> = []
+    /// Endpoints whose monitor has something to tell.
+    private var eventful: Set<UInt64> = []
     private var backlogged: Set<UInt64> = []
     private var due: [UInt64: ContinuousClock.Instant] = [:]
     private var isStopped = false
@@ -105,7 +109,13 @@ final class SocketLoop {
             // Ticking may have sent: then the mailbox has woken us already.
             poller.wait(milliseconds: timeout, into: &ready)
             for number in ready {
-                if number == Self.wakeupNumber { wakeup.clear() } else { active.insert(number >> 1) }
+                if number == Self.wakeupNumber {
+                    wakeup.clear()
+                    continue
+                }
+                // The lowest bit tells the monitor's descriptor from the socket's.
+                active.insert(number >> 1)
+                if number & 1 == 1 { eventful.insert(number >> 1) }
             }
             ready.removeAll(keepingCapacity: true)
             for number in backlogged { active.insert(number) }
@@ -133,9 +143,11 @@ final class SocketLoop {
     private func add(_ number: UInt64, _ make: () throws -> any LoopEndpoint, failed: (String) -> Void) {
         do {
             let endpoint = try make()
-            for descriptor in endpoint.descriptors { try poller.add(descriptor, number: number << 1) }
+            try poller.add(endpoint.descriptor, number: number << 1)
+            try poller.add(endpoint.eventDescriptor, number: number << 1 | 1)
             endpoints[number] = endpoint
             active.insert(number)
+            eventful.insert(number)
         } catch {
             failed("\(error)")
         }
@@ -146,7 +158,7 @@ final class SocketLoop {
         guard let endpoint = endpoints[number] else { return }
         attempt(number, endpoint) {
             let hasMore = try endpoint.receive(limit: Self.batch)
-            try endpoint.receiveEvents()
+            if eventful.remove(number) != nil { try endpoint.receiveEvents() }
             let isBacklogged = try endpoint.flush()
             if hasMore { active.insert(number) }
             if isBacklogged { backlogged.insert(number) } else { backlogged.remove(number) }
@@ -167,7 +179,9 @@ final class SocketLoop {
         due[number] = nil
         backlogged.remove(number)
         active.remove(number)
-        for descriptor in endpoint.descriptors { poller.remove(descriptor) }
+        eventful.remove(number)
+        poller.remove(endpoint.descriptor)
+        poller.remove(endpoint.eventDescriptor)
         endpoint.close(reason)
     }
 

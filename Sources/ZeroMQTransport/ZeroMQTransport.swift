@@ -69,16 +69,11 @@ package final class ZeroMQTransport: ClientTransport {
         do {
             let (socket, monitor) = try socket(.dealer)
             try socket.connect(address)
-            let link = ClientLink(endpoint: number, mailbox: mailbox)
-            // The socket is the thread's before any frame is.
-            let receiver = LateReceiver()
+            let receiver = receiver(ClientLink(endpoint: number, mailbox: mailbox))
             mailbox.post(.addClient(endpoint: number, socket, monitor, receiver))
-            receiver.become(make(receiver: receiver, link))
         } catch let error as ZeroMQError {
-            throw RPCError(
-                .unavailable, "\(error): check the target", reason: "dial_failed", notStarted: true)
+            throw RPCError(.unavailable, "\(error): check the target", reason: "dial_failed", notStarted: true)
         }
-        func make(receiver late: LateReceiver, _ link: ClientLink) -> any FrameReceiver { receiver(link) }
     }
 
     /// A place to serve at: `ipc:///path.sock`, `tcp://127.0.0.1:*`, `inproc://name`.
@@ -113,40 +108,6 @@ package final class ZeroMQTransport: ClientTransport {
 
     fileprivate func unbind(_ number: UInt64) {
         mailbox.post(.close(endpoint: number))
-    }
-}
-
-/// Stands for a receiver that is made after its socket was handed over.
-private final class LateReceiver: FrameReceiver {
-    private struct State {
-        var receiver: (any FrameReceiver)?
-        var isDown: String?
-    }
-
-    private let state = Mutex(State())
-
-    func become(_ receiver: any FrameReceiver) {
-        let isDown = state.withLock { state in
-            state.receiver = receiver
-            return state.isDown
-        }
-        if let isDown { receiver.linkDown(isDown) }
-    }
-
-    func receive(_ header: RawSpan, _ body: RawSpan) {
-        state.withLock { $0.receiver }?.receive(header, body)
-    }
-
-    func tick(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant {
-        state.withLock { $0.receiver }?.tick(now) ?? now + .milliseconds(1)
-    }
-
-    func linkDown(_ reason: String) {
-        let receiver = state.withLock { state in
-            state.isDown = reason
-            return state.receiver
-        }
-        receiver?.linkDown(reason)
     }
 }
 

@@ -1,0 +1,210 @@
+package import Foundation
+internal import Messages
+internal import RPC
+internal import ZeroMQ
+internal import ZeroMQTransport
+
+/// `nephele bench bus`: the bus between two processes beside a bare libzmq loop with as many frames.
+package enum BusBenchmark {
+    /// One way to the other process.
+    package struct Figures: Codable, Sendable {
+        /// Round trips with one call outstanding, in microseconds.
+        package var p50 = 0.0
+        package var p99 = 0.0
+        /// With 64 outstanding.
+        package var callsPerSecond = 0.0
+    }
+
+    package struct Comparison: Codable, Sendable {
+        package var transport: String
+        package var bus: Figures
+        package var bare: Figures
+
+        /// At most 2 is the aim.
+        package var latencyRatio: Double { bus.p50 / max(bare.p50, .leastNonzeroMagnitude) }
+        /// At least 0.5 is the aim.
+        package var throughputRatio: Double { bus.callsPerSecond / max(bare.callsPerSecond, .leastNonzeroMagnitude) }
+    }
+
+    /// The hidden argument that makes the executable the other process.
+    package static let serverArgument = "--bus-benchmark-server"
+
+    private static let payloadBytes = 64
+    /// As long as the header of a call to `Echo`.
+    private static let headerBytes = 80
+    private static let outstanding = 64
+
+    // MARK: The other process
+
+    /// Serves until standard input ends; to be called with what followed `serverArgument`.
+    package static func serve(_ arguments: [String]) throws {
+        guard arguments.count == 2 else {
+            throw RPCError(.invalidArgument, "\(serverArgument) takes bus|bare and an endpoint, got \(arguments)")
+        }
+        let report = { (address: String) in FileHandle.standardOutput.write(Data("\(address)\n".utf8)) }
+        Thread.detachNewThread {
+            while let data = try? FileHandle.standardInput.read(upToCount: 1), !data.isEmpty {}
+            exit(0)
+        }
+        if arguments[0] == "bare" {
+            try BareEcho.serve(arguments[1], bound: report)
+        } else {
+            let transport = try ZeroMQTransport()
+            let server = RPCServer(
+                ServiceDescription(service: "echo"), services: [EchoService()],
+                transports: [transport.server(arguments[1])])
+            report(try server.start()[0])
+            withExtendedLifetime(server) {
+                while true { Thread.sleep(forTimeInterval: 3600) }
+            }
+        }
+    }
+
+    /// The executable that runs now, started again as a server.
+    package final class OtherProcess {
+        private let process = Process()
+        private let input = Pipe()
+        package let address: String
+
+        /// - Parameter executable: one that hands `serverArgument` to `serve`.
+        package init(executable: URL, _ kind: String, _ endpoint: String) throws {
+            let output = Pipe()
+            process.executableURL = executable
+            process.arguments = [BusBenchmark.serverArgument, kind, endpoint]
+            process.standardInput = input
+            process.standardOutput = output
+            try process.run()
+            var line = Data()
+            while let byte = try output.fileHandleForReading.read(upToCount: 1), !byte.isEmpty, byte != Data("\n".utf8) {
+                line.append(byte)
+            }
+            address = String(decoding: line, as: UTF8.self)
+            guard !address.isEmpty else {
+                throw RPCError(.unavailable, "\(executable.path) ended before it served; run it by hand to see why")
+            }
+        }
+
+        package var identifier: Int32 { process.processIdentifier }
+
+        /// Ends it without any chance to say goodbye, and waits for that.
+        package func kill() {
+            _ = Foundation.kill(process.processIdentifier, SIGKILL)
+            process.waitUntilExit()
+        }
+
+        deinit {
+            try? input.fileHandleForWriting.close()
+        }
+    }
+
+    // MARK: Measuring
+
+    /// - Parameter rounds: the bus and the bare loop take turns; each figure is the median of its rounds.
+    package static func run(executable: URL, rounds: Int = 3, calls: Int = 5000) async throws -> [Comparison] {
+        var comparisons: [Comparison] = []
+        for transport in ["ipc", "tcp"] {
+            var bus: [Figures] = []
+            var bare: [Figures] = []
+            for _ in 0..<rounds {
+                bare.append(try measureBare(executable, endpoint(transport), calls))
+                bus.append(try await measureBus(executable, endpoint(transport), calls))
+            }
+            comparisons.append(Comparison(transport: transport, bus: median(bus), bare: median(bare)))
+        }
+        return comparisons
+    }
+
+    private static func endpoint(_ transport: String) -> String {
+        transport == "tcp"
+            ? "tcp://127.0.0.1:*"
+            : "ipc://\(FileManager.default.temporaryDirectory.path)/nephele-bench-\(UInt32.random(in: 0 ... .max)).sock"
+    }
+
+    private static func measureBare(_ executable: URL, _ endpoint: String, _ calls: Int) throws -> Figures {
+        let other = try OtherProcess(executable: executable, "bare", endpoint)
+        let client = try BareEcho.Client(other.address, headerBytes: headerBytes, payloadBytes: payloadBytes)
+        var times: [Double] = []
+        for call in 0..<(calls + calls / 10) {
+            let start = ContinuousClock.now
+            try client.send()
+            try client.receive()
+            if call >= calls / 10 { times.append(microseconds(.now - start)) }
+        }
+        let many = calls * 10
+        for _ in 0..<outstanding { try client.send() }
+        let start = ContinuousClock.now
+        for _ in 0..<many {
+            try client.receive()
+            try client.send()
+        }
+        let seconds = microseconds(.now - start) / 1e6
+        return figures(times, rate: Double(many) / seconds)
+    }
+
+    private static func measureBus(_ executable: URL, _ endpoint: String, _ calls: Int) async throws -> Figures {
+        let other = try OtherProcess(executable: executable, "bus", endpoint)
+        let client = try RPCClient(target: other.address, transport: try ZeroMQTransport())
+        defer { client.close() }
+        let request = EchoRequest(payload: [UInt8](repeating: 2, count: payloadBytes))
+        var times: [Double] = []
+        for call in 0..<(calls + calls / 10) {
+            let start = ContinuousClock.now
+            _ = try await client.call(Echo.echo, request)
+            if call >= calls / 10 { times.append(microseconds(.now - start)) }
+        }
+        let each = calls * 10 / outstanding
+        let start = ContinuousClock.now
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for _ in 0..<outstanding {
+                group.addTask {
+                    for _ in 0..<each { _ = try await client.call(Echo.echo, request) }
+                }
+            }
+            try await group.waitForAll()
+        }
+        let seconds = microseconds(.now - start) / 1e6
+        return withExtendedLifetime(other) { figures(times, rate: Double(each * outstanding) / seconds) }
+    }
+
+    private static func microseconds(_ duration: Duration) -> Double {
+        Double(duration.components.seconds) * 1e6 + Double(duration.components.attoseconds) / 1e12
+    }
+
+    private static func figures(_ times: [Double], rate: Double) -> Figures {
+        let sorted = times.sorted()
+        return Figures(p50: sorted[sorted.count / 2], p99: sorted[sorted.count * 99 / 100], callsPerSecond: rate)
+    }
+
+    private static func median(_ figures: [Figures]) -> Figures {
+        func middle(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+        return Figures(
+            p50: middle(figures.map(\.p50)), p99: middle(figures.map(\.p99)),
+            callsPerSecond: middle(figures.map(\.callsPerSecond)))
+    }
+
+    // MARK: Showing
+
+    package static func table(_ comparisons: [Comparison]) -> String {
+        func line(_ name: String, _ figures: Figures) -> String {
+            String(
+                format: "%@ p50 %7.1f µs   p99 %8.1f µs   %9.0f calls/s",
+                name.padding(toLength: 12, withPad: " ", startingAt: 0), figures.p50, figures.p99,
+                figures.callsPerSecond)
+        }
+        return comparisons.map { comparison in
+            let ratios = String(
+                format: "p50 × %.2f (aim ≤ 2), calls/s × %.2f (aim ≥ 0.5)", comparison.latencyRatio,
+                comparison.throughputRatio)
+            return [
+                line("\(comparison.transport) bus", comparison.bus), line("\(comparison.transport) bare", comparison.bare),
+                "             \(ratios)",
+            ].joined(separator: "\n")
+        }.joined(separator: "\n")
+    }
+
+    package static func json(_ comparisons: [Comparison]) throws -> String {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+        return String(decoding: try encoder.encode(comparisons), as: UTF8.self)
+    }
+}
