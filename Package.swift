@@ -18,7 +18,12 @@ let package = Package(
     products: [],
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
         // Layer 0: C
@@ -75,9 +80,53 @@ let package = Package(
             ],
             swiftSettings: safe),
         .target(
+            name: "ServiceRuntime",
+            dependencies: [
+                "RPC", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: safe),
+        .target(
+            name: "Gateway",
+            dependencies: [
+                "Messages", "RPC", .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"),
+            ],
+            swiftSettings: safe),
+        .testTarget(
+            name: "GatewayTests",
+            dependencies: [
+                "Gateway", "RPC", "Tensors", "TextModels", "TextModelService", "TokenizerService", "ZeroMQTransport",
+                .product(name: "Hummingbird", package: "hummingbird"),
+            ],
+            swiftSettings: safe),
+        .target(
             name: "Benchmarks", dependencies: ["Messages", "RPC", "ZeroMQ", "ZeroMQTransport"], swiftSettings: safe),
 
         // Layer 5: executables
+        .executableTarget(
+            name: "nephele-tokenizer",
+            dependencies: [
+                "RPC", "ServiceRuntime", "TokenizerService", "Tokenizers", "ZeroMQTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: safe),
+        .executableTarget(
+            name: "nephele-text-model",
+            dependencies: [
+                "RPC", "ServiceRuntime", "Tensors", "TextModelService", "TextModels", "ZeroMQTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: safe),
+        .executableTarget(
+            name: "nephele-gateway",
+            dependencies: [
+                "Gateway", "RPC", "ZeroMQTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+            ],
+            swiftSettings: safe),
         .executableTarget(name: "nephele-bench-bus", dependencies: ["Benchmarks"], swiftSettings: safe),
     ],
     swiftLanguageModes: [.v6],

@@ -1,0 +1,91 @@
+import Foundation
+import Hummingbird
+import RPC
+
+/// An error as OpenAI's clients read it: `{"error": {message, type, param, code}}` with an HTTP status.
+struct APIError: Error, HTTPResponseError {
+    struct Body: Encodable {
+        struct Detail: Encodable {
+            var message: String
+            var type: String
+            var param: String?
+            var code: String?
+        }
+        var error: Detail
+    }
+
+    var status: HTTPResponse.Status
+    var message: String
+    var type: String
+    var parameter: String?
+    var code: String?
+    /// Seconds after which another try makes sense.
+    var retryAfter: Int?
+
+    static func invalidRequest(_ message: String, parameter: String? = nil, code: String? = nil) -> APIError {
+        APIError(
+            status: .badRequest, message: message, type: "invalid_request_error", parameter: parameter, code: code)
+    }
+
+    static func modelNotFound(_ model: String, known: [String]) -> APIError {
+        APIError(
+            status: .notFound, message: "The model '\(model.prefix(200))' does not exist here; models: \(known)",
+            type: "invalid_request_error", parameter: "model", code: "model_not_found")
+    }
+
+    /// What a service answered, as the client is told.
+    init(_ error: RPCError) {
+        let parameter = error.field.isEmpty ? nil : error.field
+        let seconds = error.retryAfter.map { max(1, Int($0.components.seconds)) }
+        switch error.code {
+        case .invalidArgument, .outOfRange, .unimplemented:
+            let code = error.reason == "context_length_exceeded" ? error.reason : nil
+            self = .invalidRequest(error.message, parameter: parameter, code: code)
+        case .notFound:
+            self.init(
+                status: .notFound, message: error.message, type: "invalid_request_error", parameter: parameter,
+                code: "model_not_found")
+        case .resourceExhausted:
+            self.init(
+                status: .tooManyRequests, message: error.message, type: "rate_limit_error", code: "slow_down",
+                retryAfter: seconds ?? 1)
+        case .unavailable, .failedPrecondition:
+            self.init(
+                status: .serviceUnavailable, message: error.message, type: "server_error",
+                code: "server_is_overloaded", retryAfter: seconds ?? 1)
+        case .deadlineExceeded:
+            self.init(status: .gatewayTimeout, message: error.message, type: "server_error", code: "timeout")
+        default:
+            self.init(status: .internalServerError, message: error.message, type: "server_error")
+        }
+    }
+
+    init(
+        status: HTTPResponse.Status, message: String, type: String, parameter: String? = nil, code: String? = nil,
+        retryAfter: Int? = nil
+    ) {
+        (self.status, self.message, self.type) = (status, message, type)
+        (self.parameter, self.code, self.retryAfter) = (parameter, code, retryAfter)
+    }
+
+    var body: Body {
+        Body(error: .init(message: message, type: type, param: parameter, code: code))
+    }
+
+    func response(from request: Request, context: some RequestContext) throws -> Response {
+        var response = try JSONResponse.make(body, status: status)
+        if let retryAfter { response.headers[.retryAfter] = "\(retryAfter)" }
+        return response
+    }
+}
+
+/// JSON bodies.
+enum JSONResponse {
+    static func make(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
+        return Response(
+            status: status, headers: [.contentType: "application/json"],
+            body: .init(byteBuffer: ByteBuffer(bytes: try encoder.encode(value))))
+    }
+}

@@ -1,0 +1,165 @@
+import Foundation
+import Messages
+
+/// One value, or a list of them.
+struct OneOrMany<Value: Decodable & Sendable>: Decodable, Sendable {
+    var values: [Value]
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let one = try? container.decode(Value.self) {
+            values = [one]
+        } else {
+            values = try container.decode([Value].self)
+        }
+    }
+}
+
+struct StreamOptions: Decodable, Sendable {
+    var include_usage: Bool?
+}
+
+/// The parameters that chat and plain completions share.
+struct GenerationParameters: Decodable, Sendable {
+    var model: String
+    var max_tokens: Int?
+    var max_completion_tokens: Int?
+    var n: Int?
+    var seed: Int64?
+    var temperature: Float?
+    var top_k: Int?
+    var top_p: Float?
+    var min_p: Float?
+    var repetition_penalty: Float?
+    var presence_penalty: Float?
+    var frequency_penalty: Float?
+    var logit_bias: [String: Float]?
+    var stop: OneOrMany<String>?
+    var ignore_eos: Bool?
+    var stream: Bool?
+    var stream_options: StreamOptions?
+
+    /// The call to the text-model, all its values fixed: a call that is made again gives the same.
+    ///
+    /// - Throws: `APIError` for a value that no call can carry.
+    func request(prompt: TokensReply, context: Int, defaultMaxTokens: Int?) throws -> GenerateRequest {
+        let room = context - prompt.ids.count
+        guard room >= 1 else {
+            throw APIError.invalidRequest(
+                "The prompt has \(prompt.ids.count) tokens; the model's context is \(context).", parameter: "messages",
+                code: "context_length_exceeded")
+        }
+        let wanted = max_completion_tokens ?? max_tokens ?? min(defaultMaxTokens ?? room, room)
+        var request = GenerateRequest(
+            model: model, prompt: prompt.ids, maxTokens: try Self.count(wanted, "max_tokens", atLeast: 0),
+            seed: seed.map { UInt64(bitPattern: $0) } ?? .random(in: 0...UInt64.max))
+        request.tokenizerHash = prompt.tokenizerHash
+        request.n = try Self.count(n ?? 1, "n", atLeast: 1)
+        request.temperature = temperature ?? 1
+        request.topK = try Self.count(max(top_k ?? 0, 0), "top_k", atLeast: 0)
+        request.topP = top_p ?? 1
+        request.minP = min_p ?? 0
+        request.repetitionPenalty = repetition_penalty ?? 1
+        request.presencePenalty = presence_penalty ?? 0
+        request.frequencyPenalty = frequency_penalty ?? 0
+        request.logitBias = try (logit_bias ?? [:]).map { key, bias in
+            guard let id = Int32(key) else {
+                throw APIError.invalidRequest("logit_bias takes token ids, not '\(key.prefix(40))'.", parameter: "logit_bias")
+            }
+            return LogitBias(id: id, bias: bias)
+        }
+        request.stop = stop?.values ?? []
+        request.ignoresEndOfText = ignore_eos ?? false
+        return request
+    }
+
+    private static func count(_ value: Int, _ field: String, atLeast least: Int) throws -> UInt32 {
+        guard value >= least, let count = UInt32(exactly: value) else {
+            throw APIError.invalidRequest("\(field) is \(value); it must be at least \(least).", parameter: field)
+        }
+        return count
+    }
+}
+
+/// `POST /v1/chat/completions`.
+struct ChatCompletionRequest: Decodable, Sendable {
+    struct Message: Decodable, Sendable {
+        private struct Part: Decodable {
+            var type: String
+            var text: String?
+        }
+
+        var role: String
+        var content: String
+
+        private enum Key: String, CodingKey { case role, content }
+
+        /// Content is a text, or a list of text parts.
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: Key.self)
+            role = try container.decode(String.self, forKey: .role)
+            if let text = try? container.decode(String.self, forKey: .content) {
+                content = text
+            } else {
+                let parts = try container.decode([Part].self, forKey: .content)
+                guard parts.allSatisfy({ $0.type == "text" && $0.text != nil }) else {
+                    throw DecodingError.dataCorruptedError(
+                        forKey: .content, in: container, debugDescription: "only parts of type text are supported")
+                }
+                content = parts.compactMap { $0.text }.joined()
+            }
+        }
+    }
+
+    var messages: [Message]
+    var logprobs: Bool?
+    var top_logprobs: Int?
+    var parameters: GenerationParameters
+
+    private enum Key: String, CodingKey { case messages, logprobs, top_logprobs }
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Key.self)
+        messages = try container.decode([Message].self, forKey: .messages)
+        logprobs = try container.decodeIfPresent(Bool.self, forKey: .logprobs)
+        top_logprobs = try container.decodeIfPresent(Int.self, forKey: .top_logprobs)
+        parameters = try GenerationParameters(from: decoder)
+    }
+}
+
+/// `POST /v1/completions`.
+struct CompletionRequest: Decodable, Sendable {
+    var prompt: String
+    var parameters: GenerationParameters
+
+    private enum Key: String, CodingKey { case prompt }
+
+    init(from decoder: any Decoder) throws {
+        prompt = try decoder.container(keyedBy: Key.self).decode(String.self, forKey: .prompt)
+        parameters = try GenerationParameters(from: decoder)
+    }
+}
+
+extension GenerationParameters {
+    /// Reads a request body.
+    ///
+    /// - Throws: `APIError` that names the field at fault.
+    static func decode<Body: Decodable>(_ type: Body.Type, from data: Data) throws -> Body {
+        guard String(validating: data, as: UTF8.self) != nil else {
+            throw APIError.invalidRequest("The body is not UTF-8.")
+        }
+        do {
+            return try JSONDecoder().decode(type, from: data)
+        } catch DecodingError.keyNotFound(let key, _) {
+            throw APIError.invalidRequest("'\(key.stringValue)' is required.", parameter: key.stringValue)
+        } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context) {
+            let field = context.codingPath.first?.stringValue
+            throw APIError.invalidRequest("'\(field ?? "the body")' has the wrong type.", parameter: field)
+        } catch DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty {
+            let field = context.codingPath.first?.stringValue
+            throw APIError.invalidRequest("'\(field ?? "")': \(context.debugDescription)", parameter: field)
+        } catch {
+            throw APIError.invalidRequest("The body is not valid JSON.")
+        }
+    }
+}

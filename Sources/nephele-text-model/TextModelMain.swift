@@ -1,0 +1,52 @@
+import ArgumentParser
+import Foundation
+import RPC
+import ServiceRuntime
+import Tensors
+import TextModelService
+import TextModels
+import ZeroMQTransport
+
+@main
+struct TextModelMain: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "nephele-text-model", abstract: "Serves one GPT-2 or Llama checkpoint on the bus.")
+
+    @Option(name: .long, help: "The model's checkpoint directory, as NAME=DIRECTORY.")
+    var model: ModelArgument
+
+    @Option(name: .long, help: "Where to serve: ipc:///path/text-model-1.sock or tcp://127.0.0.1:7002.")
+    var bind: String
+
+    @Option(name: .long, help: "Threads that compute; the machine's processors by default.")
+    var threads: Int = ProcessInfo.processInfo.activeProcessorCount
+
+    @Option(name: .long, help: "Positions that the key-value cache holds, over all requests.")
+    var cachePositions: Int = 16_384
+
+    @Option(name: .long, help: "Sequences that run together, at most.")
+    var sequences: Int = 64
+
+    func validate() throws {
+        guard (1...1_024).contains(threads) else { throw ValidationError("--threads is \(threads); give 1 to 1024") }
+        guard (32...16_777_216).contains(cachePositions) else {
+            throw ValidationError("--cache-positions is \(cachePositions); give 32 to 16777216")
+        }
+        guard (1...4_096).contains(sequences) else { throw ValidationError("--sequences is \(sequences); give 1 to 4096") }
+    }
+
+    func run() async throws {
+        let device = Device(threadCount: threads)
+        let loaded = try LoadedModel(directory: model.directory, on: device)
+        let numericsID = try NumericsID.compute(directory: model.directory, tokenizerHash: loaded.tokenizer.hash)
+        var options = EngineCore.Options(cachePositions: cachePositions)
+        options.sequenceLimit = sequences
+        let gauge = LoadGauge(capacity: sequences)
+        let engine = try TextEngine(loaded, options: options, on: device, gauge: gauge)
+        let service = TextModelService(name: model.name, tokenizerHash: loaded.tokenizer.hash, engine: engine)
+        let server = RPCServer(
+            service.description(numericsID: numericsID, capacity: sequences), services: [service],
+            transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge)
+        try await ServerLifetime.serve(server, label: "nephele-text-model")
+    }
+}
