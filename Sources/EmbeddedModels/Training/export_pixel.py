@@ -16,17 +16,19 @@ PROMPTS = ["a dragon", "一条龙", "a ring", "红色的戒指", "an altar", "a 
            "a spider", "a tree", "a shield", "a demon", "gold coins", "a butterfly"]
 
 
-def sample(unet, encoder, table, prompt: str, seeds, steps: int, guidance: float) -> torch.Tensor:
+def sample(unet, encoder, table, prompt: str, seeds, steps: int, guidance: float, eta: float) -> torch.Tensor:
     scheduler = DDIMScheduler(**SCHEDULER)
     scheduler.set_timesteps(steps)
     words = encoder.embedding.num_embeddings
     condition = encoder(torch.stack([bag_of(prompt, table, words), torch.zeros(words)]))
-    x = torch.stack([torch.randn(16, 16, 16, generator=torch.Generator().manual_seed(s)) for s in seeds])
+    generators = [torch.Generator().manual_seed(s) for s in seeds]
+    draw = lambda: torch.stack([torch.randn(16, 16, 16, generator=g) for g in generators])
+    x = draw()
     for t in scheduler.timesteps:
         n = len(x)
         v = unet(torch.cat([x, x]), t, class_labels=condition.repeat_interleave(n, 0)).sample
         v = v[n:] + guidance * (v[:n] - v[n:])
-        x = scheduler.step(v, t, x).prev_sample
+        x = scheduler.step(v, t, x, eta=eta, variance_noise=draw() if eta else None).prev_sample
     return to_rgba(x)
 
 
@@ -44,8 +46,9 @@ def main() -> None:
     args = argparse.ArgumentParser()
     args.add_argument("--checkpoint", type=Path, required=True)
     args.add_argument("--out", type=Path, required=True)
-    args.add_argument("--steps", type=int, default=25)
-    args.add_argument("--guidance", type=float, default=2.5)
+    args.add_argument("--steps", type=int, default=40)
+    args.add_argument("--guidance", type=float, default=1.0)
+    args.add_argument("--eta", type=float, default=1.0)
     args.add_argument("--grid", type=Path)
     a = args.parse_args()
     torch.set_num_threads(1)
@@ -68,13 +71,13 @@ def main() -> None:
     (a.out / "tokenizer" / "words.json").write_text(json.dumps(table, ensure_ascii=False, indent=0, sort_keys=True) + "\n")
     index = dict(_class_name="NephelePixelPipeline", _diffusers_version="0.42.1", unet=["diffusers", "UNet2DModel"],
                  scheduler=["diffusers", "DDIMScheduler"], text_encoder=["nephele", "WordBagEncoder"], tokenizer=["nephele", "WordTable"],
-                 pixel_unshuffle=2, premultiplied_alpha=True, default_steps=a.steps, default_guidance_scale=a.guidance)
+                 pixel_unshuffle=2, premultiplied_alpha=True, default_steps=a.steps, default_guidance_scale=a.guidance, default_eta=a.eta)
     (a.out / "model_index.json").write_text(json.dumps(index, indent=2) + "\n")
     print(f"step {saved['step']}, loss {saved['loss']:.4f}, {sum(p.numel() for p in unet.parameters())} parameters")
     if a.grid:
         unet = UNet2DModel.from_pretrained(a.out / "unet").float().eval()
         with torch.no_grad():
-            rows = [sample(unet, encoder, table, p, range(8), a.steps, a.guidance) for p in PROMPTS]
+            rows = [sample(unet, encoder, table, p, range(8), a.steps, a.guidance, a.eta) for p in PROMPTS]
         grid(rows, 3).save(a.grid)
 
 
