@@ -167,7 +167,7 @@ package struct UNet2DModel: Sendable {
         }
         // 1. time and condition
         var time = try time2(try silu(try time1(try timestepEmbedding(timesteps), on: device)), on: device)
-        observe?("time_embedding", time)
+        if let observe { observe("time_embedding", try Tensor(time.floats, shape: time.shape)) }
         switch (configuration.classEmbedding, condition) {
         case (.none, .none): break
         case (.table(let rows), .labels(let labels)) where labels.count == timesteps.count:

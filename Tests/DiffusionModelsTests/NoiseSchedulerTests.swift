@@ -27,7 +27,8 @@ import Testing
                 let eta = try #require(row["eta"] as? NSNumber).floatValue
                 let scheduler: any NoiseScheduler = isDDPM
                     ? try DDPMNoiseScheduler(schedule, steps: steps) : try DDIMNoiseScheduler(schedule, steps: steps, eta: eta)
-                let index = try #require(timesteps.firstIndex(of: try #require(row["timestep"] as? Int)))
+                let at = try #require(row["timestep"] as? Int)
+                let index = try #require(timesteps.firstIndex(of: at))
                 let next = try #require(row["next"] as? [NSNumber]).map(\.floatValue)
                 let ours = scheduler.step(output: output, sample: sample, index: index, noise: noise)
                 #expect(distance(ours, next) < Self.tolerance, "\(config) at \(timesteps[index]), eta \(eta): \(ours) \(next)")
