@@ -66,6 +66,14 @@ let package = Package(
         .testTarget(
             name: "TextModelsTests", dependencies: ["TextModels", "Tensors", "Tokenizers"],
             resources: [.copy("Goldens")], swiftSettings: safe),
+        .target(name: "DiffusionModels", dependencies: ["Tensors"], swiftSettings: safe),
+        .testTarget(
+            name: "DiffusionModelsTests", dependencies: ["DiffusionModels", "Tensors", "EmbeddedModels"],
+            resources: [.copy("Goldens")], swiftSettings: safe),
+
+        // The models that the repository carries
+        .target(
+            name: "EmbeddedModels", exclude: ["Training"], resources: [.copy("Resources/models")], swiftSettings: safe),
 
         // Layer 4: services
         .target(name: "TokenizerService", dependencies: ["Messages", "RPC", "Tokenizers"], swiftSettings: safe),

@@ -164,3 +164,34 @@ private var devices: [Device] {
                 == (0xD16C_FE09, 0x94FD_CCEB, 0x5001_E420, 0x2412_6EA1))
     }
 }
+
+@Suite struct PictureKernelBitTests {
+    let scalar = Device(threadCount: 1, instructionSet: .scalar)
+
+    @Test(arguments: [1, 3, 16, 20], [1, 15, 17, 32])
+    func `convolutions equal their scalar reference in every bit`(inputs: Int, outputs: Int) throws {
+        let w = try Tensor(hostile(outputs * inputs * 9, seed: 20, special: false), shape: [outputs, inputs, 3, 3])
+        let bias = try Tensor(hostile(outputs, seed: 21, special: false), shape: [outputs])
+        let x = try Tensor(hostile(2 * 5 * 4 * inputs, seed: 22, special: inputs == 3), shape: [2, 5, 4, inputs])
+        for (stride, enlarge) in [(1, 1), (2, 1), (1, 2)] {
+            let reference = try scalar.convolution(x, try PackedConvolution(w, on: scalar), bias: bias, stride: stride, enlarge: enlarge)
+            for device in devices {
+                let y = try device.convolution(x, try PackedConvolution(w, on: device), bias: bias, stride: stride, enlarge: enlarge)
+                #expect(bits(y) == bits(reference), "\(device.instructionSet)")
+            }
+        }
+    }
+
+    @Test(arguments: [1, 2, 8], [2, 6, 16, 34]) func `group norms equal their scalar reference in every bit`(side: Int, width: Int) throws {
+        let x = try Tensor(hostile(2 * side * 9 * width, seed: 23, special: false), shape: [2, side, 9, width])
+        let weight = try Tensor(hostile(width, seed: 24, special: false), shape: [width])
+        let time = try Tensor(hostile(4 * width, seed: 25, special: false), shape: [2, 2 * width])
+        for silu in [false, true] {
+            let reference = try scalar.groupNorm(x, groups: 2, weight: weight, bias: weight, epsilon: 1e-5, scaleShift: time, silu: silu)
+            for device in devices {
+                let y = try device.groupNorm(x, groups: 2, weight: weight, bias: weight, epsilon: 1e-5, scaleShift: time, silu: silu)
+                #expect(bits(y) == bits(reference), "\(device.instructionSet)")
+            }
+        }
+    }
+}

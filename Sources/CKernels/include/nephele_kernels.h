@@ -35,7 +35,7 @@ nephele_isa nephele_isa_detect(void);
 /// Positions that attention computes alone before merging.
 #define NEPHELE_SPAN 512
 /// The widest attention head.
-#define NEPHELE_MAX_HEAD_DIM 256
+#define NEPHELE_MAX_HEAD_DIM 512
 
 /// The function that computes a range of an operation's work.
 typedef void (*nephele_task)(const void *args, nephele_index begin, nephele_index end);

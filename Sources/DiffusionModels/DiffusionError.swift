@@ -1,0 +1,36 @@
+import Tensors
+
+/// What went wrong with a checkpoint or a request.
+package struct DiffusionError: Error, Sendable, CustomStringConvertible {
+    package enum Code: Sendable {
+        /// A file is missing, damaged or not what the configuration says.
+        case invalidCheckpoint
+        /// The checkpoint asks for something that is not implemented.
+        case unsupported
+        /// A request's value is out of range.
+        case invalidRequest
+        /// The job was cancelled.
+        case cancelled
+        /// Memory could not be had.
+        case outOfMemory
+    }
+
+    package var code: Code
+    package var message: String
+
+    package init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    package var description: String { message }
+
+    init(_ error: any Error) {
+        switch error {
+        case let error as DiffusionError: self = error
+        case let error as TensorError:
+            self.init(error.code == .tooLarge ? .outOfMemory : .invalidCheckpoint, error.message)
+        default: self.init(.invalidCheckpoint, "\(error)")
+        }
+    }
+}

@@ -1,0 +1,170 @@
+import Foundation
+package import Tensors
+
+/// How far a job is.
+package struct DiffusionProgress: Sendable, Equatable {
+    package var step: Int
+    package var steps: Int
+    package var timestep: Int
+}
+
+/// One request on its way: `step()` until `isFinished`, then `pictures()`. A picture depends on its own seed and the
+/// request's parameters, never on the pictures beside it.
+package struct DiffusionJob: Sendable {
+    package let pipeline: DiffusionPipeline
+    package let steps: Int
+    package let guidanceScale: Float
+    package private(set) var completedSteps = 0
+    package private(set) var isCancelled = false
+
+    private let scheduler: any NoiseScheduler
+    private let seeds: [UInt64]
+    private let labels: [Int]?
+    private let condition: Tensor?  // [pictures, width], and as many rows for the negative prompt when guided
+    private let noise: [Float]?
+    private let channels: Int, h: Int, w: Int
+    /// [C, h, w] of each picture.
+    private var samples: [[Float]]
+
+    package var isFinished: Bool { completedSteps == steps }
+    private var size: Int { channels * h * w }
+    private var isGuided: Bool { condition != nil && guidanceScale != 1 }
+
+    init(_ pipeline: DiffusionPipeline, _ request: DiffusionRequest) throws(DiffusionError) {
+        func require(_ holds: Bool, _ what: String) throws(DiffusionError) {
+            if !holds { throw DiffusionError(.invalidRequest, what) }
+        }
+        let unet = pipeline.unet.configuration
+        let count = request.seeds.count
+        try require((1...DiffusionPipeline.maximumPictures).contains(count), "\(count) pictures: 1 to \(DiffusionPipeline.maximumPictures) a request")
+        let (width, height) = (request.width ?? pipeline.width, request.height ?? pipeline.height)
+        let unit = pipeline.unshuffle << pipeline.unet.halvings
+        try require(
+            width > 0 && height > 0 && width % unit == 0 && height % unit == 0 && width <= 1_024 && height <= 1_024,
+            "a picture of \(width)x\(height): this model draws multiples of \(unit) up to 1024, by itself \(pipeline.width)x\(pipeline.height)")
+        let guidance = request.guidanceScale ?? pipeline.defaultGuidanceScale
+        try require(guidance >= 0 && guidance <= 100, "guidance scale \(guidance): 0 to 100")
+        self.pipeline = pipeline
+        steps = request.steps ?? pipeline.defaultSteps
+        scheduler = try pipeline.makeScheduler(steps: steps, eta: request.eta ?? pipeline.defaultEta)
+        guidanceScale = guidance
+        seeds = request.seeds
+        (channels, h, w) = (unet.inChannels, height / pipeline.unshuffle, width / pipeline.unshuffle)
+        switch unet.classEmbedding {
+        case .table, .timestep:
+            try require(request.labels?.count == count, "this model needs one class label a picture")
+        default: break
+        }
+        labels = request.labels
+        if let encoder = pipeline.encoder {
+            var prompts = [String](repeating: request.prompt, count: count)
+            if guidance != 1 { prompts += [String](repeating: request.negativePrompt ?? "", count: count) }
+            condition = try encoder.encode(prompts)
+        } else {
+            try require(unet.classEmbedding != .identity, "this model needs a text encoder, and its directory has none")
+            condition = nil
+        }
+        let shape = [count, channels, h, w], size = channels * h * w
+        if let latents = request.latents {
+            try require(latents.shape == shape && latents.dtype == .f32, "latents of shape \(latents.shape) \(latents.dtype): f32 \(shape) is needed")
+            let all = latents.floats
+            samples = (0..<count).map { Array(all[$0 * size..<($0 + 1) * size]) }
+        } else {
+            samples = request.seeds.map { Self.normal(count: size, seed: $0, step: 0) }
+        }
+        if let given = request.noise {
+            try require(given.shape == [steps] + shape && given.dtype == .f32, "noise of shape \(given.shape) \(given.dtype): f32 \([steps] + shape) is needed")
+            noise = given.floats
+        } else { noise = nil }
+    }
+
+    /// Stops the job: no further step is taken.
+    package mutating func cancel() { isCancelled = true }
+
+    /// One denoising step of every picture.
+    ///
+    /// - Throws: `DiffusionError.cancelled` after `cancel()`.
+    package mutating func step() throws(DiffusionError) -> DiffusionProgress {
+        if isCancelled { throw DiffusionError(.cancelled, "the drawing was cancelled after \(completedSteps) of \(steps) steps") }
+        precondition(!isFinished, "a finished job has no further step")
+        let index = completedSteps, t = scheduler.timesteps[index], count = samples.count
+        let outputs = try predict(timestep: t)
+        for i in 0..<count {
+            var drawn: [Float] = []
+            if scheduler.needsNoise(at: index) {
+                if let noise {
+                    let from = (index * count + i) * size
+                    drawn = Array(noise[from..<from + size])
+                } else { drawn = Self.normal(count: size, seed: seeds[i], step: index + 1) }
+            }
+            samples[i] = scheduler.step(output: outputs[i], sample: samples[i], index: index, noise: drawn)
+        }
+        completedSteps += 1
+        return DiffusionProgress(step: completedSteps, steps: steps, timestep: t)
+    }
+
+    /// The model's output for each picture, guided (arXiv 2207.12598): u + s (c − u).
+    private func predict(timestep: Int) throws(DiffusionError) -> [[Float]] {
+        let count = samples.count
+        let x = samples.flatMap { Self.channelsLast($0, channels: channels) }
+        let batch = isGuided ? 2 * count : count
+        let given: UNet2DModel.Condition
+        if let condition {
+            given = .vectors(condition)
+        } else if let labels, pipeline.unet.configuration.classEmbedding != .none {
+            given = .labels(labels)
+        } else { given = .none }
+        let output: [Float]
+        do {
+            let input = try Tensor(isGuided ? x + x : x, shape: [batch, h, w, channels])
+            output = try pipeline.unet(input, timesteps: [Int](repeating: timestep, count: batch), condition: given).floats
+        } catch { throw DiffusionError(error) }
+        return (0..<count).map { i in
+            let conditional = output[i * size..<(i + 1) * size]
+            guard isGuided else { return Self.channelsFirst(Array(conditional), channels: channels) }
+            let plain = output[(count + i) * size..<(count + i + 1) * size]
+            return Self.channelsFirst(zip(plain, conditional).map { $0 + guidanceScale * ($1 - $0) }, channels: channels)
+        }
+    }
+
+    /// The pictures as they are now: the result when finished, a preview before.
+    package func pictures() throws(DiffusionError) -> [Picture] {
+        var all: [Picture] = []
+        for sample in samples {
+            all.append(try Picture(latents: sample, channels: channels, height: h, width: w, unshuffle: pipeline.unshuffle))
+        }
+        return all
+    }
+
+    /// `[pictures, C, h, w]`.
+    package func latents() throws(DiffusionError) -> Tensor {
+        do { return try Tensor(samples.flatMap { $0 }, shape: [samples.count, channels, h, w]) } catch { throw DiffusionError(error) }
+    }
+
+    /// Standard normal numbers, a pure function of (seed, step, position): Box–Muller on Philox4x32-10.
+    static func normal(count: Int, seed: UInt64, step: Int) -> [Float] {
+        let philox = Philox(seed: seed)
+        var out: [Float] = []
+        out.reserveCapacity(count + 3)
+        for block in 0..<(count + 3) / 4 {
+            let words = philox.block((UInt32(truncatingIfNeeded: block), UInt32(truncatingIfNeeded: step), 0, 0xD1FF))
+            for (a, b) in [(words.0, words.1), (words.2, words.3)] {
+                // In double precision, rounded once: the same on every C library.
+                let radius = (-2 * log((Double(a) + 1) * 0x1p-32)).squareRoot(), angle = 2 * Double.pi * Double(b) * 0x1p-32
+                out.append(Float(radius * cos(angle)))
+                out.append(Float(radius * sin(angle)))
+            }
+        }
+        return Array(out.prefix(count))
+    }
+
+    static func channelsLast(_ x: [Float], channels: Int) -> [Float] {
+        let pixels = x.count / channels
+        return (0..<x.count).map { x[$0 % channels * pixels + $0 / channels] }
+    }
+
+    static func channelsFirst(_ x: [Float], channels: Int) -> [Float] {
+        let pixels = x.count / channels
+        return (0..<x.count).map { x[$0 % pixels * channels + $0 / pixels] }
+    }
+}
