@@ -84,7 +84,7 @@ import Testing
 
     @Test func `PNG files have the right chunks and checksums`() throws {
         let picture = Picture(width: 2, height: 1, rgba: [255, 0, 0, 255, 0, 0, 0, 0])
-        // Written by hand and decoded with libpng (pillow): red, then clear.
+        // Two pixels: red, then clear.
         let bytes = [UInt8](picture.png)
         #expect(bytes.prefix(8) == [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A])
         #expect(bytes[8..<33] == [0, 0, 0, 13, 73, 72, 68, 82, 0, 0, 0, 2, 0, 0, 0, 1, 8, 6, 0, 0, 0, 0xF4, 0x22, 0x7F, 0x8A])
