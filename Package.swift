@@ -111,6 +111,10 @@ let package = Package(
             swiftSettings: safe),
         .target(
             name: "Benchmarks", dependencies: ["Messages", "RPC", "ZeroMQ", "ZeroMQTransport"], swiftSettings: safe),
+        .testTarget(
+            name: "ZeroMQTransportTests",
+            dependencies: ["Benchmarks", "Messages", "RPC", "ZeroMQ", "ZeroMQTransport", "nephele-bench-bus"],
+            swiftSettings: foundation),
 
         // Layer 5: executables
         .executableTarget(

@@ -10,7 +10,6 @@ package final class ZeroMQContext: @unchecked Sendable {  // libzmq's contexts a
         self.handle = handle
         zmq_ctx_set(handle, ZMQ_IO_THREADS, Int32(ioThreads))
         zmq_ctx_set(handle, ZMQ_MAX_SOCKETS, 16384)
-        zmq_ctx_set(handle, ZMQ_IPV6, 1)
         zmq_ctx_set(handle, ZMQ_BLOCKY, 0)
     }
 

@@ -101,6 +101,7 @@ package final class ZeroMQSocket: @unchecked Sendable {  // one thread at a time
 
     /// - Returns: the endpoint bound, wildcard ports resolved.
     package func bind(_ endpoint: String) throws(ZeroMQError) -> String {
+        try allowIPv6(endpoint)
         try check("binding \(endpoint)") { zmq_bind(handle, endpoint) }
         var size = 512
         var buffer = [UInt8](repeating: 0, count: size)
@@ -108,7 +109,13 @@ package final class ZeroMQSocket: @unchecked Sendable {  // one thread at a time
         return String(decoding: buffer.prefix(max(0, size - 1)), as: UTF8.self)
     }
 
+    /// Only where it is asked for: it would show 127.0.0.1 as ::ffff:127.0.0.1.
+    private func allowIPv6(_ endpoint: String) throws(ZeroMQError) {
+        if endpoint.hasPrefix("tcp://[") || endpoint.hasPrefix("tcp://*") { try set(ZMQ_IPV6, 1) }
+    }
+
     package func connect(_ endpoint: String) throws(ZeroMQError) {
+        try allowIPv6(endpoint)
         try check("connecting to \(endpoint)") { zmq_connect(handle, endpoint) }
     }
 

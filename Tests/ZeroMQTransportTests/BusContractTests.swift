@@ -1,0 +1,431 @@
+import Benchmarks
+import Messages
+import RPC
+import Synchronization
+import Testing
+
+/// What every transport does.
+@Suite(.timeLimit(.minutes(5)))
+struct BusContractTests {
+    @Test("a call returns what its handler gave", arguments: Wire.allCases)
+    func unary(_ wire: Wire) async throws {
+        let fixture = try Fixture(wire)
+        let (server, address) = try fixture.serve()
+        defer { server.stop() }
+        let client = try fixture.client(address)
+        for method in [Echo.echo, Echo.echoLater] {
+            let payload = [UInt8](0...255)
+            let reply = try await client.call(method, EchoRequest(payload: payload))
+            #expect(reply.message.payload == payload)
+            #expect(reply.instanceID == server.description.instanceID)
+        }
+    }
+
+    @Test("a stream of 10,000 messages comes whole and in order", arguments: Wire.allCases)
+    func longStream(_ wire: Wire) async throws {
+        let fixture = try Fixture(wire)
+        let (server, address) = try fixture.serve()
+        defer { server.stop() }
+        let client = try fixture.client(address)
+        var next = 0
+        for try await reply in try await client.stream(Echo.count, CountRequest(count: 10_000, payloadSize: 32)) {
+            #expect(reply.message.index == next)
+            next += 1
+        }
+        #expect(next == 10_000)
+    }
+
+    @Test("attachments of 64 MiB go there and back while heartbeats pass", arguments: Wire.allCases)
+    func largeAttachments(_ wire: Wire) async throws {
+        var timing = BusTiming()
+        // Heartbeats that did not pass between the chunks would end the epoch.
+        timing.heartbeat = .milliseconds(100)
+        let fixture = try Fixture(wire, timing: timing)
+        let (server, address) = try fixture.serve()
+        defer { server.stop() }
+        let client = try fixture.client(address)
+        var bytes = [UInt8](repeating: 0, count: 64 << 20)
+        for index in stride(from: 0, to: bytes.count, by: 4093) { bytes[index] = UInt8(truncatingIfNeeded: index / 4093) }
+        let attachment = Attachment(bytes)
+        let small = Attachment([1, 2, 3])
+        let options = CallOptions(attachments: [small, attachment, Attachment(count: 0)])
+        let reply = try await client.call(Echo.echoLater, EchoRequest(payload: [9]), options)
+        #expect(reply.message.payload == [9])
+        #expect(reply.attachments.map(\.count) == [3, 64 << 20, 0])
+        #expect(reply.attachments[0].array == [1, 2, 3])
+        #expect(reply.attachments[1].array == bytes)
+        let instances = client.instances
+        #expect(instances.count == 1)
+    }
+
+    @Test("an attachment beyond the limit is refused before it is sent", arguments: Wire.allCases)
+    func attachmentLimit(_ wire: Wire) async throws {
+        var limits = BusLimits()
+        limits.attachmentBytes = 1000
+        let fixture = try Fixture(wire, limits: limits)
+        let (server, address) = try fixture.serve()
+        defer { server.stop() }
+        let client = try fixture.client(address)
+        let error = await rpcError {
+            try await client.call(
+                Echo.echoLater, EchoRequest(), CallOptions(attachments: [Attachment(count: 1001)]))
+        }
+        #expect(error?.code == .resourceExhausted)
+        #expect(error?.reason == "attachment_too_large")
+    }
+
+    @Test("a handler's error crosses with code, reason, field and retry time", arguments: Wire.allCases)
+    func errors(_ wire: Wire) async throws {
+        let fixture = try Fixture(wire)
+        let sent = RPCError(
+            .outOfRange, "temperature -1", reason: "bad", field: "temperature", retryAfter: .milliseconds(1500))
+        let (server, address) = try fixture.serve([Scripted(unary: { _, _ in throw sent })])
+        defer { server.stop() }
+        let client = try fixture.client(address)
+        let error = await rpcError { try await client.call(Echo.echoLater, EchoRequest()) }
+        #expect(error == sent)
+    }
+
+    @Test("an unknown method is UNIMPLEMENTED and not started", arguments: Wire.allCases)
+    func unknownMethod(_ wire: Wire) async throws {
+        let fixture = try Fixture(wire)
+        let (server, address) = try fixture.serve([])
+        defer { server.stop() }
+        let client = try fixture.client(address)
+        let error = await rpcError { try await client.call(Echo.echo, EchoRequest()) }
+        #expect(error?.code == .unimplemented)
+        #expect(error?.notStarted == true)
+    }
+
+    @Test("metadata reaches the handler", arguments: Wire.allCases)
+    func metadata(_ wire: Wire) async throws {
+        let fixture = try Fixture(wire)
+        let (server, address) = try fixture.serve([
+            Scripted(unary: { _, context in ServerReply(EchoReply(payload: context.metadata[bytes: "k"] ?? [])) })
+        ])
+        defer { server.stop() }
+        let client = try fixture.client(address)
+        let reply = try await client.call(Echo.echoLater, EchoRequest(), CallOptions(metadata: ["k": "雲"]))
+        #expect(reply.message.payload == [UInt8]("雲".utf8))
+    }
+
+    @Test("cancelling a call cancels its handler", arguments: Wire.allCases)
+    func cancellation(_ wire: Wire) async throws {
+        let fixture = try Fixture(wire)
+        let (entered, cancelled) = (Gate(), Gate())
+        let (server, address) = try fixture.serve([
+            Scripted(unary: { _, _ in
+                entered.open()
+                try await untilCancelled(cancelled)
+                return ServerReply(EchoReply())
+            })
+        ])
+        defer { server.stop() }
+        let client = try fixture.client(address)
+        let task = Task { await rpcError { try await client.call(Echo.echoLater, EchoRequest()) } }
+        await entered.wait()
+        task.cancel()
+        #expect(await task.value?.code == .cancelled)
+        await cancelled.wait()
+    }
+
+    @Test("an expired deadline ends the call on both sides", arguments: Wire.allCases)
+    func deadline(_ wire: Wire) async throws {
+        let fixture = try Fixture(wire)
+        let cancelled = Gate()
+        let (server, address) = try fixture.serve([
+            Scripted(unary: { _, context in
+                #expect(context.deadline != nil)
+                try await untilCancelled(cancelled)
+                return ServerReply(EchoReply())
+            })
+        ])
+        defer { server.stop() }
+        let client = try fixture.client(address)
+        try await client.waitUntil { !$0.isEmpty }
+        let error = await rpcError {
+            try await client.call(Echo.echoLater, EchoRequest(), CallOptions(timeout: .milliseconds(50)))
+        }
+        #expect(error?.code == .deadlineExceeded)
+        await cancelled.wait()
+    }
+
+    @Test("a server closed in mid-stream makes its calls UNAVAILABLE", arguments: Wire.allCases)
+    func serverGone(_ wire: Wire) async throws {
+        let fixture = try Fixture(wire)
+        let (server, address) = try fixture.serve([
+            Scripted(stream: { _, writer, _ in
+                try await writer.write(CountReply(index: 0))
+                try await untilCancelled(Gate())
+            })
+        ])
+        let client = try fixture.client(address)
+        let stream = try await client.stream(Echo.count, CountRequest(count: 1))
+        #expect(try await stream.next()?.message.index == 0)
+        server.stop()
+        let error = await rpcError { try await stream.next() }
+        #expect(error?.code == .unavailable)
+        #expect(error?.notStarted == false)
+    }
+
+    @Test("a client gone in mid-stream stops the server's work", arguments: Wire.allCases)
+    func clientGone(_ wire: Wire) async throws {
+        let fixture = try Fixture(wire)
+        let cancelled = Gate()
+        let (server, address) = try fixture.serve([
+            Scripted(stream: { _, writer, _ in
+                try await writer.write(CountReply(index: 0))
+                try await untilCancelled(cancelled)
+            })
+        ])
+        defer { server.stop() }
+        let client = try fixture.client(address)
+        let stream = try await client.stream(Echo.count, CountRequest(count: 1))
+        _ = try await stream.next()
+        client.close()
+        await cancelled.wait()
+    }
+
+    @Test("letting go of a stream cancels its handler", arguments: Wire.allCases)
+    func streamDropped(_ wire: Wire) async throws {
+        let fixture = try Fixture(wire)
+        let cancelled = Gate()
+        let (server, address) = try fixture.serve([
+            Scripted(stream: { _, writer, _ in
+                try await writer.write(CountReply(index: 0))
+                try await untilCancelled(cancelled)
+            })
+        ])
+        defer { server.stop() }
+        let client = try fixture.client(address)
+        for try await _ in try await client.stream(Echo.count, CountRequest(count: 1)) { break }
+        await cancelled.wait()
+    }
+
+    @Test("1,000 calls at once over one channel get their own answers", arguments: Wire.allCases)
+    func manyCalls(_ wire: Wire) async throws {
+        let fixture = try Fixture(wire)
+        let entered = Mutex(0)
+        let gate = Gate()
+        let (server, address) = try fixture.serve([
+            Scripted(unary: { request, _ in
+                // Nobody leaves before all are in: they really run at once.
+                if entered.withLock({ $0 += 1; return $0 }) == 1000 { gate.open() }
+                await gate.wait()
+                return ServerReply(EchoReply(payload: request.message.payload))
+            })
+        ])
+        defer { server.stop() }
+        let client = try fixture.client(address)
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<1000 {
+                group.addTask {
+                    let payload = [UInt8]("\(number)".utf8)
+                    let reply = try await client.call(Echo.echoLater, EchoRequest(payload: payload))
+                    #expect(reply.message.payload == payload)
+                }
+            }
+            try await group.waitForAll()
+        }
+        #expect(server.peerCount == 1)
+    }
+
+    @Test("a full call queue is RESOURCE_EXHAUSTED and not started", arguments: Wire.allCases)
+    func fullQueue(_ wire: Wire) async throws {
+        var limits = BusLimits()
+        limits.runningCalls = 1
+        let fixture = try Fixture(wire, limits: limits)
+        let (entered, leave) = (Gate(), Gate())
+        let (server, address) = try fixture.serve([
+            Scripted(unary: { _, _ in
+                entered.open()
+                await leave.wait()
+                return ServerReply(EchoReply())
+            })
+        ])
+        defer { server.stop() }
+        let client = try fixture.client(address)
+        async let first = client.call(Echo.echoLater, EchoRequest())
+        await entered.wait()
+        let error = await rpcError { try await client.call(Echo.echoLater, EchoRequest()) }
+        #expect(error?.code == .resourceExhausted)
+        #expect(error?.notStarted == true)
+        // Methods that answer at once still do.
+        _ = try await client.call(Echo.echo, EchoRequest())
+        leave.open()
+        _ = try await first
+    }
+
+    @Test("offers to a slow reader are kept up to their bound and then refused", arguments: Wire.allCases)
+    func slowReader(_ wire: Wire) async throws {
+        var limits = BusLimits()
+        limits.windowMessages = 2
+        let fixture = try Fixture(wire, limits: limits)
+        let accepted = Mutex(0)
+        let full = Gate()
+        let (server, address) = try fixture.serve([
+            Scripted(stream: { _, writer, _ in
+                do {
+                    while true {
+                        try writer.offer(CountReply(index: accepted.withLock { $0 }), bound: 5)
+                        accepted.withLock { $0 += 1 }
+                    }
+                } catch let error as RPCError {
+                    #expect(error.code == .resourceExhausted)
+                    full.open()
+                }
+            })
+        ])
+        defer { server.stop() }
+        let client = try fixture.client(address)
+        let stream = try await client.stream(Echo.count, CountRequest(count: 1))
+        await full.wait()
+        // Two by credit, five kept; all of them arrive.
+        #expect(accepted.withLock { $0 } == 7)
+        var indices: [Int] = []
+        for try await reply in stream { indices.append(reply.message.index) }
+        #expect(indices == Array(0..<7))
+    }
+
+    @Test("of previews that wait the latest wins", arguments: Wire.allCases)
+    func latestWins(_ wire: Wire) async throws {
+        var limits = BusLimits()
+        limits.windowMessages = 1
+        let fixture = try Fixture(wire, limits: limits)
+        let done = Gate()
+        let (server, address) = try fixture.serve([
+            Scripted(stream: { _, writer, _ in
+                for index in 0..<100 { try writer.offerLatest(CountReply(index: index)) }
+                done.open()
+            })
+        ])
+        defer { server.stop() }
+        let client = try fixture.client(address)
+        let stream = try await client.stream(Echo.count, CountRequest(count: 1))
+        await done.wait()
+        var indices: [Int] = []
+        for try await reply in stream { indices.append(reply.message.index) }
+        #expect(indices == [0, 99])
+    }
+
+    @Test("a writer waits for its reader", arguments: Wire.allCases)
+    func backpressure(_ wire: Wire) async throws {
+        var limits = BusLimits()
+        limits.windowMessages = 4
+        let fixture = try Fixture(wire, limits: limits)
+        let (server, address) = try fixture.serve()
+        defer { server.stop() }
+        let client = try fixture.client(address)
+        let stream = try await client.stream(Echo.count, CountRequest(count: 1000, payloadSize: 1000))
+        var count = 0
+        for try await reply in stream {
+            #expect(reply.message.index == count)
+            count += 1
+        }
+        #expect(count == 1000)
+        // Everything is given back: the server runs no call.
+        await server.drain(grace: .seconds(30))
+        #expect(server.runningCalls == 0)
+    }
+
+    @Test("a draining server finishes its calls and takes no new ones", arguments: Wire.allCases)
+    func draining(_ wire: Wire) async throws {
+        let fixture = try Fixture(wire)
+        let (entered, leave) = (Gate(), Gate())
+        let (server, address) = try fixture.serve([
+            Scripted(unary: { request, _ in
+                entered.open()
+                await leave.wait()
+                return ServerReply(EchoReply(payload: request.message.payload))
+            })
+        ])
+        let client = try fixture.client(address)
+        async let running = client.call(Echo.echoLater, EchoRequest(payload: [5]))
+        await entered.wait()
+        async let drained: Void = server.drain(grace: .seconds(60))
+        try await client.waitUntil { $0.contains { $0.state == .draining } }
+        var options = CallOptions()
+        options.waitsForReady = false
+        let error = await rpcError { try await client.call(Echo.echo, EchoRequest(), options) }
+        #expect(error?.code == .unavailable)
+        #expect(error?.notStarted == true)
+        leave.open()
+        #expect(try await running.message.payload == [5])
+        await drained
+    }
+
+    @Test("a call for another instance or numerics id is FAILED_PRECONDITION", arguments: Wire.allCases)
+    func addressing(_ wire: Wire) async throws {
+        let fixture = try Fixture(wire)
+        let (server, address) = try fixture.serve { description in
+            description.models = [ModelDescription(name: "tiny")]
+            description.models[0].numericsID = "n1"
+        }
+        defer { server.stop() }
+        let client = try fixture.client(address)
+        var options = CallOptions()
+        options.numericsID = "n1"
+        _ = try await client.call(Echo.echo, EchoRequest(), options)
+        // The client still believes in n1 when the server has moved on.
+        let before = server.description.instanceID
+        server.update { $0.models[0].numericsID = "n2" }
+        let error = await rpcError { try await client.call(Echo.echo, EchoRequest(), options) }
+        #expect(error?.code == .failedPrecondition || error?.code == .unavailable)
+        #expect(error?.notStarted == true)
+        // A changed description reaches the client by itself.
+        try await client.waitUntil { $0.first?.description.models.first?.numericsID == "n2" }
+        options.numericsID = "n2"
+        #expect(try await client.call(Echo.echo, EchoRequest(), options).instanceID == before)
+    }
+
+    @Test("a server that comes back at the same address is another instance", arguments: Wire.allCases)
+    func comesBack(_ wire: Wire) async throws {
+        let fixture = try Fixture(wire)
+        let (entered, gone) = (Gate(), Gate())
+        let (first, address) = try fixture.serve([
+            Scripted(unary: { _, _ in
+                entered.open()
+                try await untilCancelled(gone)
+                return ServerReply(EchoReply())
+            })
+        ])
+        let client = try fixture.client(address)
+        let call = Task { await rpcError { try await client.call(Echo.echoLater, EchoRequest()) } }
+        await entered.wait()
+        first.stop()
+        #expect(await call.value?.code == .unavailable)
+        var second: RPCServer?
+        while second == nil {
+            // The address is free once the socket thread has closed the first one.
+            do {
+                second = try fixture.serve(at: address).server
+            } catch let error as RPCError where error.code == .alreadyExists {
+                await Task.yield()
+            }
+        }
+        let server = try #require(second)
+        defer { server.stop() }
+        let id = server.description.instanceID
+        try await client.waitUntil { $0.contains { $0.id == id } }
+        #expect(try await client.call(Echo.echoLater, EchoRequest(payload: [1])).instanceID == id)
+        var options = CallOptions(instanceID: first.description.instanceID)
+        options.waitsForReady = false
+        let error = await rpcError { try await client.call(Echo.echo, EchoRequest(), options) }
+        #expect(error?.code == .unavailable && error?.notStarted == true)
+    }
+
+    @Test("health tells starting, serving and draining", arguments: Wire.allCases)
+    func health(_ wire: Wire) async throws {
+        let fixture = try Fixture(wire)
+        let (server, address) = try fixture.serve()
+        let client = try fixture.client(address)
+        server.gauge.isReady = false
+        #expect(try await client.call(Bus.health, HealthRequest()).message.state == .starting)
+        server.gauge.isReady = true
+        server.gauge.addOutstanding(7)
+        let reply = try await client.call(Bus.health, HealthRequest()).message
+        #expect(reply.state == .serving)
+        #expect(reply.load.outstanding == 7)
+        server.stop()
+    }
+}
