@@ -94,3 +94,18 @@ import Testing
         #expect(Attachment(count: 0).array == [])
     }
 }
+
+@Suite struct WireFormatTests {
+    @Test("the documented example is what is sent")
+    func example() {
+        let start = CallStart(method: Echo.echo.path, creditMessages: 256, creditBytes: 1 << 20)
+        let method: [UInt8] = [0x0a, 0x14] + Array("nephele.v1.Echo/Echo".utf8)
+        let call: [UInt8] =
+            [8, 1, 0x10, 1, 0x18, 5, 0x2a, 0x16] + method + [0x50, 0x80, 2, 0x58, 0x80, 0x80, 0x40]
+        #expect(FrameHeader(call: 5, .call(start)).encoded() == call)
+        var end = CallEnd(code: 0)
+        end.hasMessage = true
+        #expect(FrameHeader(call: 5, .end(end)).encoded() == [8, 1, 0x10, 4, 0x18, 5, 0x32, 4, 8, 0, 0x38, 1])
+        #expect(EchoRequest(payload: [0x68, 0x69]).encoded() == [0x0a, 2, 0x68, 0x69])
+    }
+}
