@@ -38,11 +38,13 @@ let package = Package(
         .target(name: "Concurrency", dependencies: ["CLinux"], swiftSettings: foundation),
         .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency"], swiftSettings: foundation),
         .target(name: "Messages", dependencies: ["CMessages", "CProtobufC"], swiftSettings: foundation),
+        .testTarget(name: "MessagesTests", dependencies: ["Messages"], swiftSettings: foundation),
         .target(name: "ZeroMQ", dependencies: ["CLinux", "CZeroMQ"], swiftSettings: foundation),
         .target(name: "RegularExpressions", dependencies: ["CPCRE2"], swiftSettings: foundation),
 
         // Layer 2: abstractions
         .target(name: "RPC", dependencies: ["Concurrency", "Messages"], swiftSettings: safe),
+        .testTarget(name: "RPCTests", dependencies: ["Messages", "RPC"], swiftSettings: safe),
         .target(name: "Tensors", dependencies: ["CKernels", "Concurrency"], swiftSettings: foundation),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"], swiftSettings: foundation),
         .target(

@@ -199,8 +199,10 @@ final class ClientChannel: Sendable {
                     case .ready(let connection) = slot.phase
                 else { return nil }
                 instance.load = load
-                instance.startedSinceReport = 0
                 state.slots[address]?.instance = instance
+                if let index = state.ready.firstIndex(where: { $0.connection === connection }) {
+                    state.ready[index].instance.startedSinceReport = 0
+                }
                 guard load.describeEpoch != instance.description.epoch, !slot.isDescribing else { return nil }
                 state.slots[address]?.isDescribing = true
                 return connection
@@ -277,11 +279,8 @@ final class ClientChannel: Sendable {
                 instance.state = instance.load.isStuck ? .stuck : .ready
                 if instance.load.isDraining || !slot.isWanted { instance.state = .draining }
                 // What was started since the report stands in the ready list.
-                if let old = state.ready.first(where: { $0.connection === connection }),
-                    old.instance.load == instance.load
-                {
-                    instance.startedSinceReport = old.instance.startedSinceReport
-                }
+                instance.startedSinceReport =
+                    state.ready.first { $0.connection === connection }?.instance.startedSinceReport ?? 0
                 state.slots[address]?.instance = instance
                 if instance.state == .ready {
                     ready.append(Ready(address: address, connection: connection, instance: instance))

@@ -16,7 +16,6 @@ final class ClientConnection: FrameReceiver {
 
     private struct State {
         var table: CallTable<Call>
-        var nextID: UInt64 = 1
         var ended: RPCError?
         var isDraining = false
         var lastHeard: ContinuousClock.Instant
@@ -28,6 +27,7 @@ final class ClientConnection: FrameReceiver {
     let limits: BusLimits
     private let timing: BusTiming
     private let state: Mutex<State>
+    private let nextID = Atomic<UInt64>(0)
     private let onEvent: @Sendable (Event) -> Void
 
     init(
@@ -52,22 +52,29 @@ final class ClientConnection: FrameReceiver {
         start.creditMessages = limits.windowMessages
         start.creditBytes = limits.windowBytes
         start.attachmentSizes = attachments.map(\.count)
-        let item = OutboundItem(content: .call(start), body: body, attachments: attachments)
-        return try state.withLock { state in
+        let call = nextID.add(1, ordering: .relaxed).newValue
+        let content = FrameHeader.Content.call(start)
+        // Most calls are one frame: encoded before the lock is taken.
+        let header = attachments.isEmpty ? FrameHeader(call: call, content).encoded() : []
+        try state.withLock { state in
             if let ended = state.ended {
                 throw RPCError(.unavailable, ended.message, reason: ended.reason, notStarted: true)
             }
-            let call = state.nextID
-            state.nextID += 1
             state.table.insert(
                 call,
                 .init(
                     owner: Call(inbox: inbox),
-                    outbound: OutboundStream(creditMessages: 0, creditBytes: 0), inbound: InboundStream(),
-                    deadline: deadline))
-            if case .chunks = state.table.send(call, item, link) { _ = state.table.pumpChunks(link) }
-            return call
+                    outbound: OutboundStream(
+                        sequence: attachments.isEmpty ? 1 : 0, creditMessages: 0, creditBytes: 0),
+                    inbound: InboundStream(), deadline: deadline))
+            if attachments.isEmpty {
+                link.send(encoded: header, .bytes(body))
+            } else {
+                let item = OutboundItem(content: content, body: body, attachments: attachments)
+                if case .chunks = state.table.send(call, item, link) { _ = state.table.pumpChunks(link) }
+            }
         }
+        return call
     }
 
     var runningCalls: Int { state.withLock { $0.table.count } }

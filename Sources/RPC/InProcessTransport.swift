@@ -125,9 +125,9 @@ private final class Endpoint: Sendable {
 
     var isClosed: Bool { state.withLock { $0.isClosed } }
 
-    func send(_ header: FrameHeader, _ body: FrameBody) {
+    func send(encoded header: [UInt8], _ body: FrameBody) {
         guard let peer = state.withLock({ $0.isClosed ? nil : $0.peer }) else { return }
-        network.post(.init(target: peer, content: .frame(header.encoded(), body)))
+        network.post(.init(target: peer, content: .frame(header, body)))
     }
 
     /// Ends both ends; the other one is told.
@@ -169,8 +169,8 @@ private final class Endpoint: Sendable {
 private struct InProcessLink: FrameLink {
     let endpoint: Endpoint
 
-    func send(_ header: FrameHeader, _ body: FrameBody) {
-        endpoint.send(header, body)
+    func send(encoded header: [UInt8], _ body: FrameBody) {
+        endpoint.send(encoded: header, body)
     }
 
     func close() {

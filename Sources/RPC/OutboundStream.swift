@@ -49,7 +49,7 @@ struct OutboundStream {
         }
     }
 
-    private var sequence: UInt32 = 0
+    private var sequence: UInt32
     private var creditMessages: Int
     private var creditBytes: Int
     private var chunks: Chunks?
@@ -57,7 +57,9 @@ struct OutboundStream {
     var isInChunkQueue = false
     private(set) var waiting = FIFO<OutboundItem>()
 
-    init(creditMessages: Int, creditBytes: Int) {
+    /// - Parameter sequence: of the next frame.
+    init(sequence: UInt32 = 0, creditMessages: Int, creditBytes: Int) {
+        self.sequence = sequence
         self.creditMessages = creditMessages
         self.creditBytes = creditBytes
     }

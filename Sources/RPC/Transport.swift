@@ -18,10 +18,17 @@ package enum FrameBody: Sendable {
 
 /// One way out to one peer.
 package protocol FrameLink: Sendable {
-    /// Queues a frame in order and returns at once, from any thread; dropped when the link is down.
-    func send(_ header: FrameHeader, _ body: FrameBody)
+    /// Queues a frame, its header encoded, in order and returns at once, from any thread; dropped when the link is
+    /// down.
+    func send(encoded header: [UInt8], _ body: FrameBody)
     /// Ends the connection; nothing more is sent or received. Frames sent before may still pass.
     func close()
+}
+
+extension FrameLink {
+    func send(_ header: FrameHeader, _ body: FrameBody) {
+        send(encoded: header.encoded(), body)
+    }
 }
 
 /// Takes what one peer sends. Called by the transport's thread only, one call at a time.

@@ -16,6 +16,12 @@ package enum Connection {
         shutdown(descriptor, Int32(SHUT_RDWR))
     }
 
+    /// Whether bytes arrive that nobody has read yet; looks `tries` times, since libzmq reads fast.
+    package static func isReceiving(_ descriptor: Int32, tries: Int) -> Bool {
+        var byte: UInt8 = 0
+        return (0..<tries).contains { _ in recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) > 0 }
+    }
+
     /// Whether somebody accepts connections at a socket file: libzmq would bind it a second time.
     package static func isListening(at path: String) -> Bool {
         var address = sockaddr_un()

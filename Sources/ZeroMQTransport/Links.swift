@@ -8,8 +8,8 @@ struct ServerLink: FrameLink {
     let route: Route
     let mailbox: Mailbox<LoopCommand>
 
-    func send(_ header: FrameHeader, _ body: FrameBody) {
-        mailbox.post(.send(endpoint: endpoint, route: route, header: header.encoded(), body: body))
+    func send(encoded header: [UInt8], _ body: FrameBody) {
+        mailbox.post(.send(endpoint: endpoint, route: route, header: header, body: body))
     }
 
     func close() {
@@ -22,8 +22,8 @@ struct ClientLink: FrameLink {
     let endpoint: UInt64
     let mailbox: Mailbox<LoopCommand>
 
-    func send(_ header: FrameHeader, _ body: FrameBody) {
-        mailbox.post(.send(endpoint: endpoint, route: .none, header: header.encoded(), body: body))
+    func send(encoded header: [UInt8], _ body: FrameBody) {
+        mailbox.post(.send(endpoint: endpoint, route: .none, header: header, body: body))
     }
 
     func close() {

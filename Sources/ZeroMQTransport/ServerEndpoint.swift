@@ -6,8 +6,8 @@ internal import ZeroMQ
 /// A ROUTER and its peers.
 ///
 /// Every peer that is refused or lost is banned by its route and its connection is shut down, so that it hears of it
-/// at once. A connection that delivers nothing whole is a suspect: libzmq keeps the parts of an unfinished message
-/// without bound, so suspects are shut down after the silence, or at once when the heap grows beneath them.
+/// at once. libzmq keeps the parts of an unfinished message without bound: a connection that delivers nothing whole is
+/// shut down after the silence, or earlier when the heap has grown while it was sending.
 final class ServerEndpoint: LoopEndpoint {
     private struct Peer {
         let receiver: any FrameReceiver
@@ -32,13 +32,16 @@ final class ServerEndpoint: LoopEndpoint {
     private var strangers: [Int32: Stranger] = [:]
     private var banned: Set<Route> = []
     private var banOrder: [Route] = []
-    private var calmHeap = Heap.bytesInUse
+    /// The heap in the last seconds, every 50 ms.
+    private var recentHeap: [Int] = []
+    private var nextMeasure = ContinuousClock.now
     private var isClosed = false
     let descriptor: Int32
     let eventDescriptor: Int32
 
     /// What suspects may make the heap grow.
     private static let heapGrowth = 256 << 20
+    private static let measures = 60
     private static let maximumPeers = 4096
     private static let maximumBans = 4096
 
@@ -182,26 +185,27 @@ final class ServerEndpoint: LoopEndpoint {
             Connection.shutDown(descriptor, inode: stranger.inode)
             strangers[descriptor] = nil
         }
-        let silent = peers.values.filter { now - $0.lastHeard > acceptor.silence / 4 }
-        guard !strangers.isEmpty || !silent.isEmpty else {
-            // Measured now and then only: it takes the heap's locks.
-            if now - lastMeasured > .milliseconds(250) {
-                lastMeasured = now
-                calmHeap = Heap.bytesInUse
-            }
-            return now + .milliseconds(500)
+        guard !strangers.isEmpty || !peers.isEmpty else { return now + .milliseconds(500) }
+        if now >= nextMeasure {
+            nextMeasure = now + .milliseconds(50)
+            let heap = Heap.bytesInUse
+            recentHeap.append(heap)
+            if recentHeap.count > Self.measures { recentHeap.removeFirst() }
+            if heap > (recentHeap.min() ?? heap) + Self.heapGrowth { dropSuspects(now) }
         }
-        if Heap.bytesInUse > calmHeap + Self.heapGrowth {
-            for (descriptor, stranger) in strangers { Connection.shutDown(descriptor, inode: stranger.inode) }
-            strangers = [:]
-            for peer in silent {
-                if let inode = peer.inode { Connection.shutDown(peer.descriptor, inode: inode) }
-            }
-        }
-        return now + .milliseconds(50)
+        return nextMeasure
     }
 
-    private var lastMeasured = ContinuousClock.now
+    /// Shuts down whoever sends without finishing a message.
+    private func dropSuspects(_ now: ContinuousClock.Instant) {
+        for (descriptor, stranger) in strangers where Connection.isReceiving(descriptor, tries: 50) {
+            Connection.shutDown(descriptor, inode: stranger.inode)
+        }
+        for peer in peers.values where now - peer.lastHeard > acceptor.silence / 6 {
+            guard let inode = peer.inode, Connection.isReceiving(peer.descriptor, tries: 50) else { continue }
+            Connection.shutDown(peer.descriptor, inode: inode)
+        }
+    }
 
     func close(_ reason: String) {
         guard !isClosed else { return }

@@ -11,6 +11,8 @@ enum LoopCommand: Sendable {
     case addServer(endpoint: UInt64, ZeroMQSocket, SocketMonitor, ServerAcceptor)
     case closePeer(endpoint: UInt64, route: Route)
     case close(endpoint: UInt64)
+    /// A piece of a task that prefers this thread.
+    case run(LoopExecutor.Job)
     case stop
 }
 
@@ -86,7 +88,10 @@ final class SocketLoop {
     private static let wakeupNumber = UInt64.max
     private static let batch = 256
 
-    init(mailbox: Mailbox<LoopCommand>, wakeup: Wakeup, poller: SocketPoller) {
+    private let executor: LoopExecutor
+
+    init(mailbox: Mailbox<LoopCommand>, wakeup: Wakeup, poller: SocketPoller, executor: LoopExecutor) {
+        self.executor = executor
         self.mailbox = mailbox
         self.wakeup = wakeup
         self.poller = poller
@@ -96,13 +101,16 @@ final class SocketLoop {
         do { try poller.add(wakeup.descriptor, number: Self.wakeupNumber) } catch { return }
         var batch: [LoopCommand] = []
         var ready: [UInt64] = []
+        var turn: [UInt64] = []
         var touched: Set<UInt64> = []
         while !isStopped {
             mailbox.take(into: &batch)
             for command in batch { perform(command) }
             batch.removeAll(keepingCapacity: true)
-            touched.formUnion(active)
-            for number in active { receive(number) }
+            turn.append(contentsOf: active)
+            touched.formUnion(turn)
+            for number in turn { receive(number) }
+            turn.removeAll(keepingCapacity: true)
             guard active.isEmpty, mailbox.prepareToSleep() else { continue }
             let timeout = timeToSleep(touched)
             touched.removeAll(keepingCapacity: true)
@@ -121,6 +129,9 @@ final class SocketLoop {
             for number in backlogged { active.insert(number) }
         }
         for endpoint in endpoints.values { endpoint.close("the transport was stopped") }
+        executor.close()
+        mailbox.take(into: &batch)
+        for case .run(let job) in batch { job.run() }
     }
 
     private func perform(_ command: LoopCommand) {
@@ -136,6 +147,7 @@ final class SocketLoop {
         case .closePeer(let number, let route): endpoints[number]?.closePeer(route)
         case .close(let number):
             if let endpoint = endpoints[number] { remove(number, endpoint, "closed from this side") }
+        case .run(let job): job.run()
         case .stop: isStopped = true
         }
     }

@@ -11,6 +11,9 @@ package final class ZeroMQTransport: ClientTransport {
     private let context: ZeroMQContext
     private let mailbox: Mailbox<LoopCommand>
     private let thread: DedicatedThread
+    /// Runs tasks on the socket thread: for light code (relays, fan-out) that does nothing but make calls and handle
+    /// their replies. It saves two changes of thread a call; whatever blocks or computes there holds up the bus.
+    package let executor: any TaskExecutor
     private let numbers = Atomic<UInt64>(1)
     private let limits: BusLimits
     private let timing: BusTiming
@@ -22,10 +25,12 @@ package final class ZeroMQTransport: ClientTransport {
             let wakeup = try Wakeup()
             let mailbox = Mailbox<LoopCommand>(wake: { wakeup.signal() })
             let poller = try SocketPoller()
+            let executor = LoopExecutor { mailbox.post(.run($0)) }
             thread = try DedicatedThread(name: "bus-sockets") {
-                SocketLoop(mailbox: mailbox, wakeup: wakeup, poller: poller).run()
+                SocketLoop(mailbox: mailbox, wakeup: wakeup, poller: poller, executor: executor).run()
             }
             self.mailbox = mailbox
+            self.executor = executor
         } catch {
             throw RPCError(.resourceExhausted, "the bus could not start: \(error)", notStarted: true)
         }

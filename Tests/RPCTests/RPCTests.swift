@@ -1,0 +1,194 @@
+import Foundation
+import Messages
+import Synchronization
+import Testing
+
+@testable import RPC
+
+@Suite struct ResolverTests {
+    @Test(
+        "a socket name matches its pattern",
+        arguments: [
+            ("text-model-a.sock", "text-model-*.sock", true), ("text-model-.sock", "text-model-*.sock", true),
+            ("text-model-a.sock.lock", "text-model-*.sock", false), ("other-a.sock", "text-model-*.sock", false),
+            ("abc", "*", true), ("", "*", true), ("abc", "a*b*c", true), ("acb", "a*b*c", false), ("a", "", false),
+        ])
+    func patterns(_ name: String, _ pattern: String, _ matches: Bool) {
+        #expect(SocketFileResolver.matches(name[...], pattern[...]) == matches)
+    }
+
+    @Test("targets become addresses")
+    func targets() throws {
+        let lookup: @Sendable (String) throws -> [String] = { $0 == "two" ? ["10.0.0.2", "10.0.0.1", "10.0.0.1"] : [] }
+        #expect(
+            try Target.resolver("dns://two:7002", lookup: lookup).resolve() == ["tcp://10.0.0.1:7002", "tcp://10.0.0.2:7002"])
+        #expect(try Target.resolver("dns://none:7002", lookup: lookup).resolve() == [])
+        #expect(try Target.resolver("ipc:///run/a.sock", lookup: lookup).resolve() == ["ipc:///run/a.sock"])
+        #expect(try Target.resolver("inproc://a", lookup: lookup).resolve() == ["inproc://a"])
+    }
+
+    @Test(
+        "other targets are refused",
+        arguments: ["", "a", "http://a:1", "dns://a", "dns://:1", "tcp://a:70000", "tcp://a:b", "ipc://a.sock"])
+    func badTargets(_ target: String) {
+        let error = #expect(throws: RPCError.self) { try Target.resolver(target, lookup: { _ in [] }) }
+        #expect(error?.code == .invalidArgument)
+    }
+}
+
+@Suite struct BalancerTests {
+    @Test("of two the less loaded one is always chosen; of many a busy one only against a busier one")
+    func powerOfTwo() {
+        var random = SystemRandomNumberGenerator()
+        for _ in 0..<100 {
+            #expect(Balancer.choose([4, 9], { $0 == 4 ? 1 : 0 }, using: &random) == 9)
+            #expect(Balancer.choose([0, 1, 2], { Double($0) }, using: &random) != 2)
+        }
+        #expect(Balancer.choose([], { _ in 0 }, using: &random) == nil)
+        #expect(Balancer.choose([3], { _ in 9 }, using: &random) == 3)
+    }
+
+    @Test("a key keeps its instance when another one leaves, and leaves an overloaded one")
+    func rendezvous() throws {
+        let ids = (0..<5).map { "instance-\($0)" }
+        for key in UInt8(0)..<50 {
+            let all = try #require(Balancer.choose([0, 1, 2, 3, 4], affinity: [key], id: { ids[$0] }, { _ in 0 }))
+            let gone = (all + 1) % 5
+            let rest = (0..<5).filter { $0 != gone }
+            #expect(Balancer.choose(rest, affinity: [key], id: { ids[$0] }, { _ in 0 }) == all)
+            let other = Balancer.choose([0, 1, 2, 3, 4], affinity: [key], id: { ids[$0] }, { $0 == all ? 100 : 1 })
+            #expect(other != all)
+        }
+    }
+}
+
+/// Keeps what is sent.
+private final class Recorder: FrameLink {
+    private let frames = Mutex<[(FrameHeader, Int)]>([])
+
+    func send(encoded header: [UInt8], _ body: FrameBody) {
+        let size = body.withSpan { $0.byteCount }
+        guard let header = try? FrameHeader(decoding: header) else { return }
+        frames.withLock { $0.append((header, size)) }
+    }
+
+    func close() {}
+
+    func take() -> [(header: FrameHeader, size: Int)] {
+        frames.withLock { frames in
+            defer { frames = [] }
+            return frames.map { (header: $0.0, size: $0.1) }
+        }
+    }
+}
+
+@Suite struct CallTableTests {
+    private func table(_ limits: BusLimits, _ calls: UInt64...) -> CallTable<UInt64> {
+        var table = CallTable<UInt64>(limits: limits)
+        for call in calls {
+            table.insert(
+                call,
+                .init(
+                    owner: call, outbound: OutboundStream(creditMessages: 100, creditBytes: 1 << 30),
+                    inbound: InboundStream(), deadline: nil))
+        }
+        return table
+    }
+
+    @Test("calls take turns with their chunks and the window holds them back")
+    func turns() {
+        var limits = BusLimits()
+        limits.chunkBytes = 10
+        limits.chunkWindowBytes = 40
+        var table = table(limits, 1, 2)
+        let link = Recorder()
+        for call in [UInt64(1), 2] {
+            let attachment = Attachment(count: 30)
+            _ = table.send(
+                call, OutboundItem(content: .message(attachmentSizes: [30]), body: [], attachments: [attachment]), link)
+        }
+        _ = table.pumpChunks(link)
+        #expect(link.take().map(\.header.call) == [1, 2, 1, 2, 1, 2])
+        table.addChunkCredit(15)
+        _ = table.pumpChunks(link)
+        let rest = link.take()
+        #expect(rest.map(\.header.call) == [1, 2])
+        #expect(rest.map(\.size) == [10, 5])
+        // A message behind its predecessor's chunks waits for them.
+        _ = table.send(2, OutboundItem(content: .message(attachmentSizes: []), body: [1]), link)
+        #expect(link.take().isEmpty)
+        table.addChunkCredit(40)
+        _ = table.pumpChunks(link)
+        #expect(link.take().map(\.header.sequence) == [4, 5])
+    }
+
+    @Test("without credit messages wait; an end needs none but keeps its place")
+    func credit() {
+        var table = CallTable<Int>(limits: BusLimits())
+        table.insert(
+            1,
+            .init(
+                owner: 0, outbound: OutboundStream(creditMessages: 1, creditBytes: 10), inbound: InboundStream(),
+                deadline: nil))
+        let link = Recorder()
+        for _ in 0..<2 { _ = table.send(1, OutboundItem(content: .message(attachmentSizes: []), body: [1, 2]), link) }
+        _ = table.send(1, OutboundItem(content: .end(CallEnd(code: 0)), body: []), link)
+        #expect(link.take().count == 1)
+        #expect(table.waiting(1) == 2)
+        table.addCredit(1, messages: 1, bytes: 2)
+        _ = table.pump(1, link)
+        #expect(link.take().count == 2)
+    }
+
+    @Test("deadlines expire in order and only once")
+    func deadlines() {
+        var table = CallTable<UInt64>(limits: BusLimits())
+        let now = ContinuousClock.now
+        for call in UInt64(1)...3 {
+            table.insert(
+                call,
+                .init(
+                    owner: call, outbound: OutboundStream(creditMessages: 0, creditBytes: 0), inbound: InboundStream(),
+                    deadline: now + .seconds(Int(call))))
+        }
+        #expect(table.expire(now).isEmpty)
+        #expect(table.expire(now + .seconds(2)).map(\.call).sorted() == [1, 2])
+        #expect(table.nextDeadline == now + .seconds(3))
+        #expect(table.expire(now + .seconds(2)).isEmpty)
+        #expect(table.count == 1)
+    }
+
+    @Test("a gap in the sequence is UNAVAILABLE")
+    func gap() {
+        var stream = InboundStream()
+        let header = FrameHeader(call: 1, sequence: 1, .message(attachmentSizes: []))
+        let error = #expect(throws: RPCError.self) {
+            try [UInt8]().withSpan { try stream.accept(header, $0, sizes: [], budget: 0, limits: BusLimits()) }
+        }
+        #expect(error?.code == .unavailable)
+        #expect(error?.reason == "sequence_gap")
+    }
+}
+
+@Suite struct FIFOTests {
+    @Test("elements leave in the order they came, through any mix of operations")
+    func order() {
+        var fifo = FIFO<Int>()
+        var reference: [Int] = []
+        var random = SystemRandomNumberGenerator()
+        for number in 0..<10_000 {
+            if Int.random(in: 0..<5, using: &random) < 3 {
+                fifo.append(number)
+                reference.append(number)
+            } else {
+                #expect(fifo.popFirst() == (reference.isEmpty ? nil : reference.removeFirst()))
+            }
+            if number % 1000 == 999 {
+                fifo.removeAll { $0 % 3 == 0 }
+                reference.removeAll { $0 % 3 == 0 }
+            }
+            #expect(fifo.count == reference.count)
+            #expect(fifo.first == reference.first)
+        }
+    }
+}
