@@ -31,6 +31,7 @@ let package = Package(
         .systemLibrary(name: "CZeroMQ", providers: [.apt(["libzmq3-dev"])]),
         .systemLibrary(name: "CProtobufC", providers: [.apt(["libprotobuf-c-dev"])]),
         .systemLibrary(name: "CPCRE2", providers: [.apt(["libpcre2-dev"])]),
+        .systemLibrary(name: "CPNG", providers: [.apt(["libpng-dev"])]),
         .target(name: "CMessages", dependencies: ["CProtobufC"]),
         .target(name: "CKernels"),
 
@@ -41,6 +42,10 @@ let package = Package(
         .testTarget(name: "MessagesTests", dependencies: ["Messages"], swiftSettings: foundation),
         .target(name: "ZeroMQ", dependencies: ["CLinux", "CZeroMQ"], swiftSettings: foundation),
         .target(name: "RegularExpressions", dependencies: ["CPCRE2"], swiftSettings: foundation),
+        .target(name: "PNG", dependencies: ["CPNG"], swiftSettings: foundation),
+        .testTarget(name: "PNGTests", dependencies: ["CPNG", "PNG"], swiftSettings: foundation),
+        .target(
+            name: "EmbeddedModels", exclude: ["Training"], resources: [.copy("Resources/models")], swiftSettings: safe),
 
         // Layer 2: abstractions
         .target(name: "RPC", dependencies: ["Concurrency", "Messages"], swiftSettings: safe),
@@ -68,14 +73,10 @@ let package = Package(
         .testTarget(
             name: "TextModelsTests", dependencies: ["TextModels", "Tensors", "Tokenizers"],
             resources: [.copy("Goldens")], swiftSettings: safe),
-        .target(name: "DiffusionModels", dependencies: ["Tensors"], swiftSettings: safe),
+        .target(name: "DiffusionModels", dependencies: ["PNG", "Tensors"], swiftSettings: safe),
         .testTarget(
             name: "DiffusionModelsTests", dependencies: ["DiffusionModels", "Tensors", "EmbeddedModels"],
             resources: [.copy("Goldens")], swiftSettings: safe),
-
-        // The models that the repository carries
-        .target(
-            name: "EmbeddedModels", exclude: ["Training"], resources: [.copy("Resources/models")], swiftSettings: safe),
 
         // Layer 4: services
         .target(name: "TokenizerService", dependencies: ["Messages", "RPC", "Tokenizers"], swiftSettings: safe),

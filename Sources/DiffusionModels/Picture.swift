@@ -1,4 +1,5 @@
 package import Foundation
+import PNG
 
 /// A finished picture: 8-bit RGBA, rows from the top, alpha not premultiplied.
 package struct Picture: Sendable, Equatable {
@@ -43,42 +44,14 @@ package struct Picture: Sendable, Equatable {
         self.init(width: w * r, height: h * r, rgba: rgba)
     }
 
-    /// The picture as PNG (ISO/IEC 15948), 8-bit RGBA, in stored (uncompressed) deflate blocks.
-    package var png: Data {
-        var raw: [UInt8] = []
-        raw.reserveCapacity(height * (width * 4 + 1))
-        for y in 0..<height {
-            raw.append(0)  // filter: none
-            raw += rgba[y * width * 4..<(y + 1) * width * 4]
+    /// The picture as a PNG file.
+    ///
+    /// - Throws: `DiffusionError.outOfMemory` when libpng cannot write it.
+    package func png() throws(DiffusionError) -> Data {
+        do throws(PNG.EncodingError) {
+            return Data(try PNG.encode(rgba: rgba, width: width, height: height))
+        } catch {
+            throw DiffusionError(.outOfMemory, error.description)
         }
-        var stream: [UInt8] = [0x78, 0x01]
-        var from = 0
-        repeat {
-            let n = min(65_535, raw.count - from)
-            stream.append(from + n == raw.count ? 1 : 0)
-            stream += [UInt8(n & 255), UInt8(n >> 8), UInt8(~n & 255), UInt8(~n >> 8 & 255)]
-            stream += raw[from..<from + n]
-            from += n
-        } while from < raw.count
-        var (a, b): (UInt32, UInt32) = (1, 0)
-        for v in raw { (a, b) = ((a + UInt32(v)) % 65_521, (b + (a + UInt32(v)) % 65_521) % 65_521) }
-        stream += Self.bigEndian(b << 16 | a)
-        var file = Data([0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A])
-        let header = Self.bigEndian(UInt32(width)) + Self.bigEndian(UInt32(height)) + [8, 6, 0, 0, 0]
-        for (kind, body) in [("IHDR", header), ("IDAT", stream), ("IEND", [])] {
-            let checked = Array(kind.utf8) + body
-            file.append(contentsOf: Self.bigEndian(UInt32(body.count)) + checked + Self.bigEndian(Self.crc(checked)))
-        }
-        return file
-    }
-
-    private static func bigEndian(_ n: UInt32) -> [UInt8] { [24, 16, 8, 0].map { UInt8(n >> $0 & 255) } }
-
-    private static let crcTable: [UInt32] = (0..<256).map { n in
-        (0..<8).reduce(UInt32(n)) { c, _ in c & 1 == 1 ? 0xEDB8_8320 ^ c >> 1 : c >> 1 }
-    }
-
-    private static func crc(_ bytes: [UInt8]) -> UInt32 {
-        ~bytes.reduce(UInt32.max) { crcTable[Int(($0 ^ UInt32($1)) & 255)] ^ $0 >> 8 }
     }
 }

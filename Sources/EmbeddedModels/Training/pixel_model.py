@@ -9,13 +9,13 @@ from diffusers import UNet2DModel
 from torch import nn
 
 CHANNELS = (48, 96, 144)
+WIDTH = 4 * CHANNELS[0]  # of the time embedding, to which the prompt's vector is added
 
 
 class WordBagEncoder(nn.Module):
     """mean of the known words' embeddings -> linear -> SiLU -> linear; no known word: the mean is 0."""
 
-    def __init__(self, words: int, dim: int = 96, width: int = 4 * CHANNELS[0]):
-        # width is that of the time embedding, to which the prompt's vector is added
+    def __init__(self, words: int, dim: int = 96, width: int = WIDTH):
         super().__init__()
         self.embedding = nn.Embedding(words, dim)
         self.linear_1 = nn.Linear(dim, width)
@@ -27,11 +27,11 @@ class WordBagEncoder(nn.Module):
         return self.linear_2(F.silu(self.linear_1(mean)))  # [B, width]
 
 
-def make_unet(channels: tuple[int, ...] = CHANNELS) -> UNet2DModel:
+def make_unet() -> UNet2DModel:
     return UNet2DModel(
-        sample_size=16, in_channels=16, out_channels=16, layers_per_block=1, block_out_channels=channels,
-        down_block_types=("DownBlock2D",) * len(channels), up_block_types=("UpBlock2D",) * len(channels), norm_num_groups=16,
-        attention_head_dim=channels[-1], resnet_time_scale_shift="scale_shift", class_embed_type="identity")
+        sample_size=16, in_channels=16, out_channels=16, layers_per_block=1, block_out_channels=CHANNELS,
+        down_block_types=("DownBlock2D",) * 3, up_block_types=("UpBlock2D",) * 3, norm_num_groups=16,
+        attention_head_dim=CHANNELS[-1], resnet_time_scale_shift="scale_shift", class_embed_type="identity")
 
 
 SCHEDULER = dict(num_train_timesteps=1000, beta_schedule="squaredcos_cap_v2", prediction_type="v_prediction",
@@ -56,14 +56,11 @@ CHINESE = {
     "九头蛇": "hydra", "红": "red", "红色": "red", "橙": "orange", "橙色": "orange", "黄": "yellow", "黄色": "yellow",
     "绿": "green", "绿色": "green", "青": "cyan", "青色": "cyan", "蓝": "blue", "蓝色": "blue", "紫": "purple", "紫色": "purple",
     "粉": "pink", "粉色": "pink", "棕": "brown", "棕色": "brown", "褐色": "brown", "白": "white", "白色": "white", "灰": "grey",
-    "零": "zero", "一": "one", "二": "two", "三": "three", "四": "four", "五": "five", "六": "six", "七": "seven",
-    "八": "eight", "九": "nine", "数字": "digit", "灰色": "grey", "黑": "black", "黑色": "black", "金色": "gold", "银": "silver", "银色": "silver",
+    "灰色": "grey", "黑": "black", "黑色": "black", "金色": "gold", "银": "silver", "银色": "silver",
 }
 ENGLISH = {"gray": "grey", "golden": "gold", "coin": "coins", "armor": "armour", "necklace": "amulet", "violet": "purple",
            "portal": "gateway", "mushroom": "toadstool", "flask": "potion", "bottle": "potion", "person": "human",
-           "knife": "dagger", "hammer": "mace", "turquoise": "cyan", "number": "digit",
-           **dict(zip("0123456789", "zero one two three four five six seven eight nine".split())),
-           "magenta": "pink", "gate": "door"}
+           "knife": "dagger", "hammer": "mace", "turquoise": "cyan", "magenta": "pink", "gate": "door"}
 
 
 def word_table(vocabulary: list[str]) -> dict[str, int]:
@@ -82,7 +79,7 @@ def bag_of(prompt: str, table: dict[str, int], words: int) -> torch.Tensor:
     """Latin words whole, other scripts by longest match; each row counts once."""
     bag = torch.zeros(words)
     longest = max(map(len, table))
-    for run in re.findall(r"[a-z]+|[0-9]|[^\x00-\x7f]+", prompt.lower()):
+    for run in re.findall(r"[a-z]+|[^\x00-\x7f]+", prompt.lower()):
         if run.isascii():
             if run in table:
                 bag[table[run]] = 1

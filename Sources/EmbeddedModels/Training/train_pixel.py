@@ -19,22 +19,19 @@ def main() -> None:
     args.add_argument("--deadline", required=True, help="HH:MM UTC, when the learning rate reaches zero")
     args.add_argument("--batch", type=int, default=64)
     args.add_argument("--lr", type=float, default=1e-3)
-    args.add_argument("--channels", default="48,96,144")
-    args.add_argument("--no-flip", action="store_true")
     a = args.parse_args()
-    channels = tuple(map(int, a.channels.split(",")))
     torch.set_num_threads(1)
     torch.manual_seed(0)
     archive = np.load(a.data)
     vocabulary, captions = load_vocabulary(archive)
     row = {w: i for i, w in enumerate(vocabulary)}
     pictures = to_model(torch.from_numpy(archive["pictures"]))  # [N, 16, 16, 16]
-    flipped = pictures if a.no_flip else to_model(torch.from_numpy(archive["pictures"]).flip(2))
+    flipped = to_model(torch.from_numpy(archive["pictures"]).flip(2))
     weights = torch.from_numpy(archive["weights"])
     nouns = [[row[w] for w in c[0]] for c in captions]
     colours = [[row[w] for w in c[1]] for c in captions]
 
-    unet, encoder = make_unet(channels), WordBagEncoder(len(vocabulary), width=4 * channels[0])
+    unet, encoder = make_unet(), WordBagEncoder(len(vocabulary))
     unet.to(memory_format=torch.channels_last)
     parameters = list(unet.parameters()) + list(encoder.parameters())
     print(f"{sum(p.numel() for p in unet.parameters())} + {sum(p.numel() for p in encoder.parameters())} parameters, "
@@ -59,7 +56,7 @@ def main() -> None:
 
     def save() -> None:
         torch.save(dict(unet=unet.state_dict(), encoder=encoder.state_dict(), optimizer=optimizer.state_dict(), ema=ema,
-                        step=step, spent=spent, channels=channels, started=started, loss=running, vocabulary=vocabulary), str(a.out) + ".new")
+                        step=step, spent=spent, started=started, loss=running, vocabulary=vocabulary), str(a.out) + ".new")
         Path(str(a.out) + ".new").replace(a.out)
 
     while time.time() < deadline:

@@ -1,0 +1,38 @@
+internal import CPNG
+
+/// Portable Network Graphics (ISO/IEC 15948), through libpng.
+package enum PNG {
+    /// A picture that libpng would not write, and its reason.
+    package struct EncodingError: Error, Sendable, CustomStringConvertible {
+        package var description: String
+    }
+
+    /// A PNG file of 8-bit RGBA, not premultiplied.
+    ///
+    /// - Parameter rgba: `width · height · 4` bytes, rows from the top.
+    /// - Throws: `EncodingError` when the size is none that PNG has, or memory runs out.
+    package static func encode(rgba: [UInt8], width: Int, height: Int) throws(EncodingError) -> [UInt8] {
+        guard width > 0, height > 0, let columns = UInt32(exactly: width), let rows = UInt32(exactly: height),
+            rgba.count == width * height * 4
+        else {
+            throw EncodingError(description: "no PNG of \(width) × \(height) pixels from \(rgba.count) bytes")
+        }
+        var image = png_image()
+        image.version = UInt32(PNG_IMAGE_VERSION)
+        image.width = columns
+        image.height = rows
+        image.format = UInt32(PNG_FORMAT_FLAG_ALPHA | PNG_FORMAT_FLAG_COLOR)
+        defer { png_image_free(&image) }
+        // The first call asks for the size, the second writes.
+        var size = 0
+        guard png_image_write_to_memory(&image, nil, &size, 0, rgba, 0, nil) != 0 else { throw failure(image) }
+        var file = [UInt8](repeating: 0, count: size)
+        guard png_image_write_to_memory(&image, &file, &size, 0, rgba, 0, nil) != 0 else { throw failure(image) }
+        return Array(file.prefix(size))
+    }
+
+    private static func failure(_ image: png_image) -> EncodingError {
+        let message = withUnsafeBytes(of: image.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+        return EncodingError(description: "libpng: \(message)")
+    }
+}
