@@ -54,8 +54,7 @@ def main() -> None:
     torch.set_num_threads(1)
     saved = torch.load(a.checkpoint)
     vocabulary = saved["vocabulary"]
-    channels = saved.get("channels", (48, 96, 144))
-    unet, encoder = make_unet(channels), WordBagEncoder(len(vocabulary), width=4 * channels[0])
+    unet, encoder = make_unet(), WordBagEncoder(len(vocabulary))
     for p, average in zip(list(unet.parameters()) + list(encoder.parameters()), saved["ema"]):
         p.data.copy_(average.bfloat16().float())
     unet.to(torch.bfloat16).save_pretrained(a.out / "unet")
