@@ -56,7 +56,8 @@ struct GenerationParameters: Decodable, Sendable {
         request.tokenizerHash = prompt.tokenizerHash
         request.n = try Self.count(n ?? 1, "n", atLeast: 1)
         request.temperature = temperature ?? 1
-        request.topK = try Self.count(max(top_k ?? 0, 0), "top_k", atLeast: 0)
+        // vLLM's clients say −1 for all tokens.
+        request.topK = top_k == -1 ? 0 : try Self.count(top_k ?? 0, "top_k", atLeast: 0)
         request.topP = top_p ?? 1
         request.minP = min_p ?? 0
         request.repetitionPenalty = repetition_penalty ?? 1

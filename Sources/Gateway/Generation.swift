@@ -69,8 +69,7 @@ package struct Fleet: Sendable {
 
     /// Starts a generation.
     ///
-    /// - Throws: `APIError` also for what the text-model refuses: the first delta is awaited, so that an error has
-    ///   its own HTTP status instead of an event in a stream that said 200.
+    /// - Throws: `APIError` when no instance takes the call; what the text-model refuses comes with the first reply.
     func generate(_ request: GenerateRequest, model: ModelDescription, idPrefix: String) async throws -> Generation {
         do {
             var options = CallOptions(timeout: .seconds(600)) { $0.models.contains { $0.name == model.name } }

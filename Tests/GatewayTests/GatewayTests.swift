@@ -134,6 +134,7 @@ private func post(_ client: Client, _ path: String, _ body: String) async throws
         (#"{"model":"llama","messages":[{"role":"user","content":"x"}],"temperature":"hot"}"#, 400, "temperature", nil),
         (#"{"model":"llama","messages":[{"role":"user","content":"x"}],"n":0}"#, 400, "n", nil),
         (#"{"model":"llama","messages":[{"role":"user","content":"x"}],"n":-5}"#, 400, "n", nil),
+        (#"{"model":"llama","messages":[{"role":"user","content":"x"}],"top_k":-7}"#, 400, "top_k", nil),
         (#"{"model":"llama","messages":[{"role":"user","content":"x"}],"max_tokens":5000}"#, 400, "prompt", "context_length_exceeded"),
         (#"{"model":"llama","messages":[{"role":"user","content":"x"}],"max_tokens":5000,"stream":true}"#, 400, "prompt", "context_length_exceeded"),
         (String(repeating: "[", count: 50_000), 400, nil, nil),
