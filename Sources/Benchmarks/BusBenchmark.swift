@@ -83,7 +83,8 @@ package enum BusBenchmark {
             process.standardOutput = output
             try process.run()
             var line = Data()
-            while let byte = try output.fileHandleForReading.read(upToCount: 1), !byte.isEmpty, byte != Data("\n".utf8) {
+            while let byte = try output.fileHandleForReading.read(upToCount: 1), !byte.isEmpty, byte != Data("\n".utf8)
+            {
                 line.append(byte)
             }
             address = String(decoding: line, as: UTF8.self)
@@ -216,7 +217,8 @@ package enum BusBenchmark {
                     comparison.throughputRatio(figures))
             }
             return [
-                line("\(comparison.transport) bare", comparison.bare), line("\(comparison.transport) bus", comparison.bus),
+                line("\(comparison.transport) bare", comparison.bare),
+                line("\(comparison.transport) bus", comparison.bus),
                 line("  on executor", comparison.busOnExecutor),
             ].joined(separator: "\n")
         }.joined(separator: "\n") + "\nAims: p50 at most × 2 of bare, calls/s at least × 0.5."

@@ -16,7 +16,8 @@ typedef struct {
 } source;
 
 NEPHELE_INLINE const float *row_of(const source *s, const float *base, nephele_index stride, nephele_index j) {
-    if (!s->pages) return base + j * stride;
+    if (!s->pages)
+        return base + j * stride;
     return base + s->pages[j / NEPHELE_PAGE] * s->page_stride + (j % NEPHELE_PAGE) * stride;
 }
 
@@ -31,10 +32,12 @@ static float dot_scalar(const float *q, const float *k, nephele_index dim) {
 
 static void weigh_scalar(const float *p, const source *s, nephele_index from, nephele_index count, nephele_index dim,
                          float *o) {
-    for (nephele_index d = 0; d < dim; d++) o[d] = 0;
+    for (nephele_index d = 0; d < dim; d++)
+        o[d] = 0;
     for (nephele_index j = 0; j < count; j++) {
         const float *v = row_of(s, s->values, s->value_stride, from + j);
-        for (nephele_index d = 0; d < dim; d++) o[d] = fmaf(p[j], v[d], o[d]);
+        for (nephele_index d = 0; d < dim; d++)
+            o[d] = fmaf(p[j], v[d], o[d]);
     }
 }
 
@@ -50,8 +53,10 @@ static float exponentials_scalar(float *p, nephele_index count, float shift) {
 NEPHELE_INLINE float dot_simd(const float *q, const float *k, nephele_index dim) {
     f32x16 sum = splat16(0);
     nephele_index d = 0;
-    for (; d + 16 <= dim; d += 16) sum = fma16(load16(q + d), load16(k + d), sum);
-    if (d < dim) sum = fma16(load_partial16(q + d, dim - d), load_partial16(k + d, dim - d), sum);
+    for (; d + 16 <= dim; d += 16)
+        sum = fma16(load16(q + d), load16(k + d), sum);
+    if (d < dim)
+        sum = fma16(load_partial16(q + d, dim - d), load_partial16(k + d, dim - d), sum);
     return fold16(sum);
 }
 
@@ -101,7 +106,8 @@ NEPHELE_INLINE void attend(int simd, const float *q, const source *s, nephele_in
     int spans = 0;
     for (nephele_index from = first; from <= last;) {
         nephele_index to = (from / NEPHELE_SPAN + 1) * NEPHELE_SPAN;
-        if (to > last + 1) to = last + 1;
+        if (to > last + 1)
+            to = last + 1;
         nephele_index count = to - from;
         float max = -__builtin_inff();
         for (nephele_index j = 0; j < count; j++) {
@@ -118,14 +124,16 @@ NEPHELE_INLINE void attend(int simd, const float *q, const source *s, nephele_in
             simd ? weigh_simd(p, s, from, count, dim, o) : weigh_scalar(p, s, from, count, dim, o);
             float joint = max > merged_max ? max : merged_max;
             float old_scale = scalar_exp(merged_max - joint), new_scale = scalar_exp(max - joint);
-            for (nephele_index d = 0; d < dim; d++) y[d] = fmaf(o[d], new_scale, y[d] * old_scale);
+            for (nephele_index d = 0; d < dim; d++)
+                y[d] = fmaf(o[d], new_scale, y[d] * old_scale);
             merged_sum = fmaf(sum, new_scale, merged_sum * old_scale);
             merged_max = joint;
         }
         spans++;
         from = to;
     }
-    for (nephele_index d = 0; d < dim; d++) y[d] = y[d] / merged_sum;
+    for (nephele_index d = 0; d < dim; d++)
+        y[d] = y[d] / merged_sum;
 }
 
 NEPHELE_INLINE void paged(int simd, const nephele_attention_f32_args *a, nephele_index begin, nephele_index end) {

@@ -39,7 +39,8 @@ static void nephele_conv2d_f32_scalar(const nephele_conv2d_f32_args *a, nephele_
             const float *x = field(a, m);
             for (nephele_index lane = 0; lane < NEPHELE_PANEL; lane++) {
                 nephele_index n = panel * NEPHELE_PANEL + lane;
-                if (n >= a->out_channels) break;
+                if (n >= a->out_channels)
+                    break;
                 const float *w = a->panels + panel * depth * NEPHELE_PANEL + lane;
                 float sum = 0;
                 for (nephele_index di = 0; di < a->kernel; di++) {
@@ -48,8 +49,10 @@ static void nephele_conv2d_f32_scalar(const nephele_conv2d_f32_args *a, nephele_
                         w += NEPHELE_PANEL;
                     }
                 }
-                if (a->bias) sum += a->bias[n];
-                if (a->residual) sum += a->residual[m * a->out_channels + n];
+                if (a->bias)
+                    sum += a->bias[n];
+                if (a->residual)
+                    sum += a->residual[m * a->out_channels + n];
                 a->y[m * a->out_channels + n] = sum;
             }
         }
@@ -59,8 +62,10 @@ static void nephele_conv2d_f32_scalar(const nephele_conv2d_f32_args *a, nephele_
 NEPHELE_INLINE void store_pixel(const nephele_conv2d_f32_args *a, nephele_index m, nephele_index panel, f32x16 sum) {
     nephele_index n = panel * NEPHELE_PANEL;
     nephele_index count = a->out_channels - n < NEPHELE_PANEL ? a->out_channels - n : NEPHELE_PANEL;
-    if (a->bias) sum += load_partial16(a->bias + n, count);
-    if (a->residual) sum += load_partial16(a->residual + m * a->out_channels + n, count);
+    if (a->bias)
+        sum += load_partial16(a->bias + n, count);
+    if (a->residual)
+        sum += load_partial16(a->residual + m * a->out_channels + n, count);
     memcpy(a->y + m * a->out_channels + n, &sum, (size_t)count * sizeof(float));
 }
 
@@ -92,7 +97,8 @@ NEPHELE_INLINE void nephele_conv2d_f32_simd(const nephele_conv2d_f32_args *a, ne
             }
         }
         _Pragma("clang loop unroll(full)") for (int r = 0; r < NEPHELE_CONV_TILE; r++) {
-            if (first + r < pixels) store_pixel(a, first + r, panel, sum[r]);
+            if (first + r < pixels)
+                store_pixel(a, first + r, panel, sum[r]);
         }
     }
 }

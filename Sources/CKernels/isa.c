@@ -7,7 +7,8 @@ nephele_isa nephele_isa_detect(void) {
         __builtin_cpu_supports("avx512dq")) {
         return NEPHELE_ISA_AVX512;
     }
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return NEPHELE_ISA_AVX2;
+    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        return NEPHELE_ISA_AVX2;
     return NEPHELE_ISA_SCALAR;
 #elif defined(__aarch64__)
     return NEPHELE_ISA_NEON;

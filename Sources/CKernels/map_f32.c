@@ -6,15 +6,22 @@
 
 static inline float scalar_map(nephele_map map, float x) {
     switch (map) {
-    case NEPHELE_MAP_EXP: return scalar_exp(x);
-    case NEPHELE_MAP_TANH: return scalar_tanh(x);
-    case NEPHELE_MAP_SILU: return x / (1.0f + scalar_exp(-x));
+    case NEPHELE_MAP_EXP:
+        return scalar_exp(x);
+    case NEPHELE_MAP_TANH:
+        return scalar_tanh(x);
+    case NEPHELE_MAP_SILU:
+        return x / (1.0f + scalar_exp(-x));
     case NEPHELE_MAP_GELU_TANH:
         return 0.5f * x * (1.0f + scalar_tanh(GELU_SQRT_2_OVER_PI * fmaf(GELU_CUBE * x * x, x, x)));
-    case NEPHELE_MAP_GELU_ERF: return 0.5f * x * (1.0f + scalar_erf(x * SQRT_HALF));
-    case NEPHELE_MAP_GELU_QUICK: return x / (1.0f + scalar_exp(-1.702f * x));
-    case NEPHELE_MAP_RELU: return x > 0 ? x : 0;
-    case NEPHELE_MAP_IDENTITY: return x;
+    case NEPHELE_MAP_GELU_ERF:
+        return 0.5f * x * (1.0f + scalar_erf(x * SQRT_HALF));
+    case NEPHELE_MAP_GELU_QUICK:
+        return x / (1.0f + scalar_exp(-1.702f * x));
+    case NEPHELE_MAP_RELU:
+        return x > 0 ? x : 0;
+    case NEPHELE_MAP_IDENTITY:
+        return x;
     }
     return x;
 }
@@ -67,17 +74,24 @@ NEPHELE_INLINE f32x16 erf16(f32x16 x) {
 NEPHELE_INLINE f32x16 map16(nephele_map map, f32x16 x) {
     f32x16 one = splat16(1.0f);
     switch (map) {
-    case NEPHELE_MAP_EXP: return exp16(x);
-    case NEPHELE_MAP_TANH: return tanh16(x);
-    case NEPHELE_MAP_SILU: return x / (one + exp16(-x));
+    case NEPHELE_MAP_EXP:
+        return exp16(x);
+    case NEPHELE_MAP_TANH:
+        return tanh16(x);
+    case NEPHELE_MAP_SILU:
+        return x / (one + exp16(-x));
     case NEPHELE_MAP_GELU_TANH: {
         f32x16 inner = splat16(GELU_SQRT_2_OVER_PI) * fma16(splat16(GELU_CUBE) * x * x, x, x);
         return splat16(0.5f) * x * (one + tanh16(inner));
     }
-    case NEPHELE_MAP_GELU_ERF: return splat16(0.5f) * x * (one + erf16(x * splat16(SQRT_HALF)));
-    case NEPHELE_MAP_GELU_QUICK: return x / (one + exp16(splat16(-1.702f) * x));
-    case NEPHELE_MAP_RELU: return select16(x > splat16(0), x, splat16(0));
-    case NEPHELE_MAP_IDENTITY: return x;
+    case NEPHELE_MAP_GELU_ERF:
+        return splat16(0.5f) * x * (one + erf16(x * splat16(SQRT_HALF)));
+    case NEPHELE_MAP_GELU_QUICK:
+        return x / (one + exp16(splat16(-1.702f) * x));
+    case NEPHELE_MAP_RELU:
+        return select16(x > splat16(0), x, splat16(0));
+    case NEPHELE_MAP_IDENTITY:
+        return x;
     }
     return x;
 }
@@ -86,13 +100,15 @@ NEPHELE_INLINE void nephele_map_f32_simd(const nephele_map_f32_args *a, nephele_
     nephele_index i = begin;
     for (; i + 16 <= end; i += 16) {
         f32x16 y = map16(a->map, load16(a->x + i));
-        if (a->factor) y *= load16(a->factor + i);
+        if (a->factor)
+            y *= load16(a->factor + i);
         store16(a->y + i, y);
     }
     if (i < end) {
         nephele_index count = end - i;
         f32x16 y = map16(a->map, load_partial16(a->x + i, count));
-        if (a->factor) y *= load_partial16(a->factor + i, count);
+        if (a->factor)
+            y *= load_partial16(a->factor + i, count);
         memcpy(a->y + i, &y, (size_t)count * sizeof(float));
     }
 }
@@ -100,7 +116,8 @@ NEPHELE_INLINE void nephele_map_f32_simd(const nephele_map_f32_args *a, nephele_
 NEPHELE_KERNEL(nephele_map_f32)
 
 static void nephele_combine_f32_scalar(const nephele_combine_f32_args *a, nephele_index begin, nephele_index end) {
-    for (nephele_index i = begin; i < end; i++) a->y[i] = fmaf(a->scale_b, a->b[i], a->scale_a * a->a[i]);
+    for (nephele_index i = begin; i < end; i++)
+        a->y[i] = fmaf(a->scale_b, a->b[i], a->scale_a * a->a[i]);
 }
 
 NEPHELE_INLINE void nephele_combine_f32_simd(const nephele_combine_f32_args *a, nephele_index begin,
@@ -109,7 +126,8 @@ NEPHELE_INLINE void nephele_combine_f32_simd(const nephele_combine_f32_args *a, 
     for (; i + 16 <= end; i += 16) {
         store16(a->y + i, fma16(splat16(a->scale_b), load16(a->b + i), splat16(a->scale_a) * load16(a->a + i)));
     }
-    for (; i < end; i++) a->y[i] = fmaf(a->scale_b, a->b[i], a->scale_a * a->a[i]);
+    for (; i < end; i++)
+        a->y[i] = fmaf(a->scale_b, a->b[i], a->scale_a * a->a[i]);
 }
 
 NEPHELE_KERNEL(nephele_combine_f32)

@@ -20,7 +20,8 @@ void nephele_gather_panels_f32(const void *args, nephele_index begin, nephele_in
         nephele_index id = a->ids[m];
         const float *in = a->panels + (id / NEPHELE_PANEL) * a->depth * NEPHELE_PANEL + id % NEPHELE_PANEL;
         float *out = a->y + m * a->y_stride;
-        for (nephele_index k = 0; k < a->depth; k++) out[k] = in[k * NEPHELE_PANEL];
+        for (nephele_index k = 0; k < a->depth; k++)
+            out[k] = in[k * NEPHELE_PANEL];
     }
 }
 
@@ -30,13 +31,16 @@ static void nephele_matmul_f32_scalar(const nephele_matmul_f32_args *a, nephele_
         for (nephele_index m = 0; m < a->rows; m++) {
             for (nephele_index lane = 0; lane < NEPHELE_PANEL; lane++) {
                 nephele_index n = panel * NEPHELE_PANEL + lane;
-                if (n >= a->columns) break;
+                if (n >= a->columns)
+                    break;
                 float sum = 0;
                 for (nephele_index k = 0; k < a->depth; k++) {
                     sum = fmaf(a->x[m * a->x_stride + k], w[k * NEPHELE_PANEL + lane], sum);
                 }
-                if (a->bias) sum += a->bias[n];
-                if (a->residual) sum += a->residual[m * a->residual_stride + n];
+                if (a->bias)
+                    sum += a->bias[n];
+                if (a->residual)
+                    sum += a->residual[m * a->residual_stride + n];
                 a->y[m * a->y_stride + n] = sum;
             }
         }
@@ -49,12 +53,16 @@ NEPHELE_INLINE void finish(const nephele_matmul_f32_args *a, nephele_index m, ne
     float *y = a->y + m * a->y_stride + n;
     const float *residual = a->residual ? a->residual + m * a->residual_stride + n : 0;
     if (count >= NEPHELE_PANEL) {
-        if (a->bias) sum += load16(a->bias + n);
-        if (residual) sum += load16(residual);
+        if (a->bias)
+            sum += load16(a->bias + n);
+        if (residual)
+            sum += load16(residual);
         store16(y, sum);
     } else {
-        if (a->bias) sum += load_partial16(a->bias + n, count);
-        if (residual) sum += load_partial16(residual, count);
+        if (a->bias)
+            sum += load_partial16(a->bias + n, count);
+        if (residual)
+            sum += load_partial16(residual, count);
         memcpy(y, &sum, (size_t)count * sizeof(float));
     }
 }
@@ -97,24 +105,39 @@ NEPHELE_INLINE void few_rows(const nephele_matmul_f32_args *a, nephele_index m, 
                              nephele_index end) {
     nephele_index panel = begin;
     if (rows == 1) {
-        for (; panel + 4 <= end; panel += 4) tile_1x4(a, m, panel);
+        for (; panel + 4 <= end; panel += 4)
+            tile_1x4(a, m, panel);
     } else if (rows == 2) {
-        for (; panel + 2 <= end; panel += 2) tile_2x2(a, m, panel);
+        for (; panel + 2 <= end; panel += 2)
+            tile_2x2(a, m, panel);
     }
     for (; panel < end; panel++) {
         switch (rows) {
-        case 1: tile_1x1(a, m, panel); break;
-        case 2: tile_2x1(a, m, panel); break;
-        case 3: tile_3x1(a, m, panel); break;
-        case 4: tile_4x1(a, m, panel); break;
-        case 5: tile_5x1(a, m, panel); break;
-        default: tile_6x1(a, m, panel); break;
+        case 1:
+            tile_1x1(a, m, panel);
+            break;
+        case 2:
+            tile_2x1(a, m, panel);
+            break;
+        case 3:
+            tile_3x1(a, m, panel);
+            break;
+        case 4:
+            tile_4x1(a, m, panel);
+            break;
+        case 5:
+            tile_5x1(a, m, panel);
+            break;
+        default:
+            tile_6x1(a, m, panel);
+            break;
         }
     }
 }
 
 NEPHELE_INLINE void nephele_matmul_f32_simd(const nephele_matmul_f32_args *a, nephele_index begin, nephele_index end) {
-    if (a->rows == 0) return;
+    if (a->rows == 0)
+        return;
     if (a->rows <= 6) {
         few_rows(a, 0, a->rows, begin, end);
         return;

@@ -18,8 +18,10 @@ static void nephele_norm_f32_scalar(const nephele_norm_f32_args *a, nephele_inde
         float scale = 1.0f / sqrtf(variance + a->epsilon);
         for (nephele_index i = 0; i < a->width; i++) {
             float normal = (x[i] - mean) * scale;
-            if (a->weight) normal *= a->weight[i];
-            if (a->bias) normal += a->bias[i];
+            if (a->weight)
+                normal *= a->weight[i];
+            if (a->bias)
+                normal += a->bias[i];
             y[i] = normal;
         }
     }
@@ -51,14 +53,18 @@ NEPHELE_INLINE void nephele_norm_f32_simd(const nephele_norm_f32_args *a, nephel
         nephele_index i = 0;
         for (; i + 16 <= a->width; i += 16) {
             f32x16 normal = (load16(x + i) - splat16(mean)) * splat16(scale);
-            if (a->weight) normal *= load16(a->weight + i);
-            if (a->bias) normal += load16(a->bias + i);
+            if (a->weight)
+                normal *= load16(a->weight + i);
+            if (a->bias)
+                normal += load16(a->bias + i);
             store16(y + i, normal);
         }
         for (; i < a->width; i++) {
             float normal = (x[i] - mean) * scale;
-            if (a->weight) normal *= a->weight[i];
-            if (a->bias) normal += a->bias[i];
+            if (a->weight)
+                normal *= a->weight[i];
+            if (a->bias)
+                normal += a->bias[i];
             y[i] = normal;
         }
     }

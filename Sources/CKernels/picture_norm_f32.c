@@ -67,13 +67,16 @@ NEPHELE_INLINE void nephele_affine_f32_simd(const nephele_affine_f32_args *a, ne
         nephele_index c = 0;
         for (; c + 16 <= a->channels; c += 16) {
             f32x16 v = fma16(load16(x + c), load16(scale + c), load16(shift + c));
-            if (a->silu) v = v / (splat16(1.0f) + exp16(-v));
+            if (a->silu)
+                v = v / (splat16(1.0f) + exp16(-v));
             store16(y + c, v);
         }
         if (c < a->channels) {
             nephele_index count = a->channels - c;
-            f32x16 v = fma16(load_partial16(x + c, count), load_partial16(scale + c, count), load_partial16(shift + c, count));
-            if (a->silu) v = v / (splat16(1.0f) + exp16(-v));
+            f32x16 v =
+                fma16(load_partial16(x + c, count), load_partial16(scale + c, count), load_partial16(shift + c, count));
+            if (a->silu)
+                v = v / (splat16(1.0f) + exp16(-v));
             memcpy(y + c, &v, (size_t)count * sizeof(float));
         }
     }

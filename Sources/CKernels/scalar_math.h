@@ -30,9 +30,12 @@ static inline float power_of_two(int32_t n) {
 }
 
 static inline float scalar_exp(float x) {
-    if (x != x) return x;
-    if (x < EXP_MIN) return 0;
-    if (x > EXP_MAX) return __builtin_inff();
+    if (x != x)
+        return x;
+    if (x < EXP_MIN)
+        return 0;
+    if (x > EXP_MAX)
+        return __builtin_inff();
     float n = rintf(x * EXP_LOG2E);
     float r = fmaf(n, -EXP_LN2_HIGH, x);
     r = fmaf(n, -EXP_LN2_LOW, r);
@@ -113,7 +116,8 @@ static inline float scalar_erf(float x) {
 /// The fixed tree of a 16-lane sum: lanes 8 apart, then 4, 2, 1.
 static inline float fold_lanes(float *lane) {
     for (int width = 8; width > 0; width /= 2) {
-        for (int i = 0; i < width; i++) lane[i] += lane[i + width];
+        for (int i = 0; i < width; i++)
+            lane[i] += lane[i + width];
     }
     return lane[0];
 }

@@ -24,11 +24,17 @@ NEPHELE_INLINE f32x16 load16(const float *p) {
     return v;
 }
 
-NEPHELE_INLINE void store16(float *p, f32x16 v) { memcpy(p, &v, sizeof v); }
+NEPHELE_INLINE void store16(float *p, f32x16 v) {
+    memcpy(p, &v, sizeof v);
+}
 
-NEPHELE_INLINE f32x16 splat16(float x) { return (f32x16){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x}; }
+NEPHELE_INLINE f32x16 splat16(float x) {
+    return (f32x16){x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x};
+}
 
-NEPHELE_INLINE f32x16 fma16(f32x16 a, f32x16 b, f32x16 c) { return __builtin_elementwise_fma(a, b, c); }
+NEPHELE_INLINE f32x16 fma16(f32x16 a, f32x16 b, f32x16 c) {
+    return __builtin_elementwise_fma(a, b, c);
+}
 
 /// The first `count` < 16 elements, the rest zero.
 NEPHELE_INLINE f32x16 load_partial16(const float *p, nephele_index count) {
@@ -44,7 +50,9 @@ NEPHELE_INLINE float fold16(f32x16 v) {
     return fold_lanes(lane);
 }
 
-NEPHELE_INLINE i32x16 select_bits(i32x16 mask, i32x16 a, i32x16 b) { return (mask & a) | (~mask & b); }
+NEPHELE_INLINE i32x16 select_bits(i32x16 mask, i32x16 a, i32x16 b) {
+    return (mask & a) | (~mask & b);
+}
 
 NEPHELE_INLINE f32x16 select16(i32x16 mask, f32x16 a, f32x16 b) {
     return (f32x16)select_bits(mask, (i32x16)a, (i32x16)b);

@@ -50,7 +50,8 @@ package final class ThreadSignal: @unchecked Sendable {  // every field is used 
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         while !isSignalled {
-            let code = deadline == nil
+            let code =
+                deadline == nil
                 ? pthread_cond_wait(condition, mutex) : pthread_cond_timedwait(condition, mutex, &limit)
             if code == ETIMEDOUT { break }
         }

@@ -9,7 +9,8 @@ package final class Wakeup: Sendable {
     package init() throws {
         descriptor = eventfd(0, Int32(EFD_NONBLOCK | EFD_CLOEXEC))
         guard descriptor >= 0 else {
-            throw ConcurrencyError(message: "eventfd failed (errno \(errno)); raise the limit of open files (ulimit -n)")
+            throw ConcurrencyError(
+                message: "eventfd failed (errno \(errno)); raise the limit of open files (ulimit -n)")
         }
     }
 

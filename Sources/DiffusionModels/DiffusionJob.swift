@@ -36,12 +36,15 @@ package struct DiffusionJob: Sendable {
         }
         let unet = pipeline.unet.configuration
         let count = request.seeds.count
-        try require((1...DiffusionPipeline.maximumPictures).contains(count), "\(count) pictures: 1 to \(DiffusionPipeline.maximumPictures) a request")
+        try require(
+            (1...DiffusionPipeline.maximumPictures).contains(count),
+            "\(count) pictures: 1 to \(DiffusionPipeline.maximumPictures) a request")
         let (width, height) = (request.width ?? pipeline.width, request.height ?? pipeline.height)
         let unit = pipeline.unshuffle << pipeline.unet.halvings
         try require(
             width > 0 && height > 0 && width % unit == 0 && height % unit == 0 && width <= 1_024 && height <= 1_024,
-            "a picture of \(width)x\(height): this model draws multiples of \(unit) up to 1024, by itself \(pipeline.width)x\(pipeline.height)")
+            "a picture of \(width)x\(height): this model draws multiples of \(unit) up to 1024, by itself \(pipeline.width)x\(pipeline.height)"
+        )
         let guidance = request.guidanceScale ?? pipeline.defaultGuidanceScale
         try require(guidance >= 0 && guidance <= 100, "guidance scale \(guidance): 0 to 100")
         self.pipeline = pipeline
@@ -66,16 +69,22 @@ package struct DiffusionJob: Sendable {
         }
         let shape = [count, channels, h, w], size = channels * h * w
         if let latents = request.latents {
-            try require(latents.shape == shape && latents.dtype == .f32, "latents of shape \(latents.shape) \(latents.dtype): f32 \(shape) is needed")
+            try require(
+                latents.shape == shape && latents.dtype == .f32,
+                "latents of shape \(latents.shape) \(latents.dtype): f32 \(shape) is needed")
             let all = latents.floats
             samples = (0..<count).map { Array(all[$0 * size..<($0 + 1) * size]) }
         } else {
             samples = request.seeds.map { Self.normal(count: size, seed: $0, step: 0) }
         }
         if let given = request.noise {
-            try require(given.shape == [steps] + shape && given.dtype == .f32, "noise of shape \(given.shape) \(given.dtype): f32 \([steps] + shape) is needed")
+            try require(
+                given.shape == [steps] + shape && given.dtype == .f32,
+                "noise of shape \(given.shape) \(given.dtype): f32 \([steps] + shape) is needed")
             noise = given.floats
-        } else { noise = nil }
+        } else {
+            noise = nil
+        }
     }
 
     /// Stops the job: no further step is taken.
@@ -85,7 +94,9 @@ package struct DiffusionJob: Sendable {
     ///
     /// - Throws: `DiffusionError.cancelled` after `cancel()`.
     package mutating func step() throws(DiffusionError) -> DiffusionProgress {
-        if isCancelled { throw DiffusionError(.cancelled, "the drawing was cancelled after \(completedSteps) of \(steps) steps") }
+        if isCancelled {
+            throw DiffusionError(.cancelled, "the drawing was cancelled after \(completedSteps) of \(steps) steps")
+        }
         precondition(!isFinished, "a finished job has no further step")
         let index = completedSteps, t = scheduler.timesteps[index], count = samples.count
         let outputs = try predict(timestep: t)
@@ -95,7 +106,9 @@ package struct DiffusionJob: Sendable {
                 if let noise {
                     let from = (index * count + i) * size
                     drawn = Array(noise[from..<from + size])
-                } else { drawn = Self.normal(count: size, seed: seeds[i], step: index + 1) }
+                } else {
+                    drawn = Self.normal(count: size, seed: seeds[i], step: index + 1)
+                }
             }
             samples[i] = scheduler.step(output: outputs[i], sample: samples[i], index: index, noise: drawn)
         }
@@ -113,17 +126,21 @@ package struct DiffusionJob: Sendable {
             given = .vectors(condition)
         } else if let labels, pipeline.unet.configuration.classEmbedding != .none {
             given = .labels(labels)
-        } else { given = .none }
+        } else {
+            given = .none
+        }
         let output: [Float]
         do {
             let input = try Tensor(isGuided ? x + x : x, shape: [batch, h, w, channels])
-            output = try pipeline.unet(input, timesteps: [Int](repeating: timestep, count: batch), condition: given).floats
+            output = try pipeline.unet(input, timesteps: [Int](repeating: timestep, count: batch), condition: given)
+                .floats
         } catch { throw DiffusionError(error) }
         return (0..<count).map { i in
             let conditional = output[i * size..<(i + 1) * size]
             guard isGuided else { return Self.channelsFirst(Array(conditional), channels: channels) }
             let plain = output[(count + i) * size..<(count + i + 1) * size]
-            return Self.channelsFirst(zip(plain, conditional).map { $0 + guidanceScale * ($1 - $0) }, channels: channels)
+            return Self.channelsFirst(
+                zip(plain, conditional).map { $0 + guidanceScale * ($1 - $0) }, channels: channels)
         }
     }
 
@@ -131,14 +148,17 @@ package struct DiffusionJob: Sendable {
     package func pictures() throws(DiffusionError) -> [Picture] {
         var all: [Picture] = []
         for sample in samples {
-            all.append(try Picture(latents: sample, channels: channels, height: h, width: w, unshuffle: pipeline.unshuffle))
+            all.append(
+                try Picture(latents: sample, channels: channels, height: h, width: w, unshuffle: pipeline.unshuffle))
         }
         return all
     }
 
     /// `[pictures, C, h, w]`.
     package func latents() throws(DiffusionError) -> Tensor {
-        do { return try Tensor(samples.flatMap { $0 }, shape: [samples.count, channels, h, w]) } catch { throw DiffusionError(error) }
+        do { return try Tensor(samples.flatMap { $0 }, shape: [samples.count, channels, h, w]) } catch {
+            throw DiffusionError(error)
+        }
     }
 
     /// Standard normal numbers, a pure function of (seed, step, position): Box–Muller on Philox4x32-10.
@@ -150,7 +170,8 @@ package struct DiffusionJob: Sendable {
             let words = philox.block((UInt32(truncatingIfNeeded: block), UInt32(truncatingIfNeeded: step), 0, 0xD1FF))
             for (a, b) in [(words.0, words.1), (words.2, words.3)] {
                 // In double precision, rounded once: the same on every C library.
-                let radius = (-2 * log((Double(a) + 1) * 0x1p-32)).squareRoot(), angle = 2 * Double.pi * Double(b) * 0x1p-32
+                let radius = (-2 * log((Double(a) + 1) * 0x1p-32)).squareRoot(),
+                    angle = 2 * Double.pi * Double(b) * 0x1p-32
                 out.append(Float(radius * cos(angle)))
                 out.append(Float(radius * sin(angle)))
             }

@@ -61,32 +61,49 @@ package final class DiffusionPipeline: Sendable {
             let unetDirectory = files.fileExists(atPath: directory + "/unet") ? directory + "/unet" : directory
             unet = try UNet2DModel(directory: unetDirectory, device: device)
             let paths = [directory + "/scheduler/scheduler_config.json", directory + "/scheduler_config.json"]
-            guard let path = paths.first(where: files.fileExists(atPath:)), let json = files.contents(atPath: path) else {
-                throw DiffusionError(.invalidCheckpoint, "no readable scheduler_config.json in \(directory) or its folder \"scheduler\"")
+            guard let path = paths.first(where: files.fileExists(atPath:)), let json = files.contents(atPath: path)
+            else {
+                throw DiffusionError(
+                    .invalidCheckpoint, "no readable scheduler_config.json in \(directory) or its folder \"scheduler\"")
             }
             schedule = try NoiseSchedule(json: json, path: path)
             switch try? JSONDecoder().decode(SchedulerKind.self, from: json)._class_name {
             case "DDPMScheduler": sampler = .ddpm
             case "DDIMScheduler": sampler = .ddim
             case let other:
-                throw DiffusionError(.unsupported, "\(path): the scheduler \(other ?? "without a name") is not supported, only DDPMScheduler and DDIMScheduler")
+                throw DiffusionError(
+                    .unsupported,
+                    "\(path): the scheduler \(other ?? "without a name") is not supported, only DDPMScheduler and DDIMScheduler"
+                )
             }
             var index = Index()
             if let json = files.contents(atPath: directory + "/model_index.json") {
                 do { index = try JSONDecoder().decode(Index.self, from: json) } catch {
-                    throw DiffusionError(.invalidCheckpoint, "\(directory)/model_index.json: \(UNet2DConfiguration.brief(error))")
+                    throw DiffusionError(
+                        .invalidCheckpoint, "\(directory)/model_index.json: \(UNet2DConfiguration.brief(error))")
                 }
             }
             unshuffle = index.pixel_unshuffle ?? 1
-            guard (1...64).contains(unshuffle) else { throw DiffusionError(.invalidCheckpoint, "pixel_unshuffle is \(unshuffle)") }
-            encoder = files.fileExists(atPath: directory + "/text_encoder") ? try WordBagEncoder(directory: directory, device: device) : nil
+            guard (1...64).contains(unshuffle) else {
+                throw DiffusionError(.invalidCheckpoint, "pixel_unshuffle is \(unshuffle)")
+            }
+            encoder =
+                files.fileExists(atPath: directory + "/text_encoder")
+                ? try WordBagEncoder(directory: directory, device: device) : nil
             if let encoder {
-                guard unet.configuration.classEmbedding == .identity, encoder.width == unet.configuration.timeWidth else {
-                    throw DiffusionError(.invalidCheckpoint, "the text encoder of \(directory) gives \(encoder.width) numbers, the U-Net takes \(unet.configuration.classEmbedding) of \(unet.configuration.timeWidth)")
+                guard unet.configuration.classEmbedding == .identity, encoder.width == unet.configuration.timeWidth
+                else {
+                    throw DiffusionError(
+                        .invalidCheckpoint,
+                        "the text encoder of \(directory) gives \(encoder.width) numbers, the U-Net takes \(unet.configuration.classEmbedding) of \(unet.configuration.timeWidth)"
+                    )
                 }
             }
             guard unet.configuration.inChannels == unet.configuration.outChannels else {
-                throw DiffusionError(.unsupported, "the U-Net of \(directory) has \(unet.configuration.inChannels) channels in and \(unet.configuration.outChannels) out: learned variances are not supported")
+                throw DiffusionError(
+                    .unsupported,
+                    "the U-Net of \(directory) has \(unet.configuration.inChannels) channels in and \(unet.configuration.outChannels) out: learned variances are not supported"
+                )
             }
             width = (unet.configuration.width ?? 32) * unshuffle
             height = (unet.configuration.height ?? 32) * unshuffle

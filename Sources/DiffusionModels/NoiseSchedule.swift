@@ -7,7 +7,9 @@ package import Foundation
 package struct NoiseSchedule: Sendable {
     package enum Prediction: String, Sendable { case epsilon, sample, v = "v_prediction" }
     package enum Spacing: String, Sendable { case leading, trailing, linspace }
-    package enum Variance: String, Sendable { case fixedSmall = "fixed_small", fixedSmallLog = "fixed_small_log", fixedLarge = "fixed_large" }
+    package enum Variance: String, Sendable {
+        case fixedSmall = "fixed_small", fixedSmallLog = "fixed_small_log", fixedLarge = "fixed_large"
+    }
 
     package var betas: [Float]
     package var alphasCumulative: [Float]
@@ -35,7 +37,9 @@ package struct NoiseSchedule: Sendable {
     package init(json: Data, path: String) throws(DiffusionError) {
         let f: Fields
         do { f = try JSONDecoder().decode(Fields.self, from: json) } catch {
-            throw DiffusionError(.invalidCheckpoint, "\(path) is not a noise scheduler's configuration: \(UNet2DConfiguration.brief(error))")
+            throw DiffusionError(
+                .invalidCheckpoint,
+                "\(path) is not a noise scheduler's configuration: \(UNet2DConfiguration.brief(error))")
         }
         let count = f.trained_betas?.count ?? f.num_train_timesteps ?? 1_000
         guard (1...100_000).contains(count) else {
@@ -50,7 +54,9 @@ package struct NoiseSchedule: Sendable {
             case "scaled_linear": betas = Self.spaced(start.squareRoot(), end.squareRoot(), count).map { $0 * $0 }
             case "squaredcos_cap_v2": betas = Self.cosine(count)
             case "sigmoid":
-                betas = Self.spaced(-6, 6, count).map { Float(1 / (1 + exp(-Double($0)))) * Float(end - start) + Float(start) }
+                betas = Self.spaced(-6, 6, count).map {
+                    Float(1 / (1 + exp(-Double($0)))) * Float(end - start) + Float(start)
+                }
             case let other:
                 throw DiffusionError(.unsupported, "\(path): beta_schedule \"\(other)\" is not supported")
             }
@@ -60,7 +66,8 @@ package struct NoiseSchedule: Sendable {
         }
         if f.rescale_betas_zero_snr ?? false { betas = Self.zeroTerminalSNR(betas) }
         alphasCumulative = Self.cumulative(betas)
-        func choice<T: RawRepresentable>(_ raw: String?, _ default: T, _ field: String) throws(DiffusionError) -> T where T.RawValue == String {
+        func choice<T: RawRepresentable>(_ raw: String?, _ default: T, _ field: String) throws(DiffusionError) -> T
+        where T.RawValue == String {
             guard let raw else { return `default` }
             guard let value = T(rawValue: raw) else {
                 throw DiffusionError(.unsupported, "\(path): \(field) \"\(raw)\" is not supported")
@@ -93,7 +100,9 @@ package struct NoiseSchedule: Sendable {
         switch spacing {
         case .linspace:
             guard steps > 1 else { return [0] }
-            return (0..<steps).reversed().map { Int((Double($0) * Double(count - 1) / Double(steps - 1)).rounded(.toNearestOrEven)) }
+            return (0..<steps).reversed().map {
+                Int((Double($0) * Double(count - 1) / Double(steps - 1)).rounded(.toNearestOrEven))
+            }
         case .leading:
             return (0..<steps).reversed().map { min($0 * (count / steps) + stepsOffset, count - 1) }
         case .trailing:
@@ -104,7 +113,9 @@ package struct NoiseSchedule: Sendable {
 
     /// A sample of q(x_t | x_0): √ᾱ_t x_0 + √(1 − ᾱ_t) ε.
     package func addNoise(_ sample: [Float], noise: [Float], timestep: Int) -> [Float] {
-        let (signal, deviation) = (alphasCumulative[timestep].squareRoot(), (1 - alphasCumulative[timestep]).squareRoot())
+        let (signal, deviation) = (
+            alphasCumulative[timestep].squareRoot(), (1 - alphasCumulative[timestep]).squareRoot()
+        )
         return zip(sample, noise).map { signal * $0 + deviation * $1 }
     }
 
@@ -140,19 +151,25 @@ package struct NoiseSchedule: Sendable {
     /// β from ᾱ(t) = cos²((t + 0.008) / 1.008 · π / 2), at most 0.999 (arXiv 2102.09672, equation 17).
     static func cosine(_ count: Int) -> [Float] {
         func bar(_ t: Double) -> Double { let c = cos((t + 0.008) / 1.008 * Double.pi / 2); return c * c }
-        return (0..<count).map { Float(min(1 - bar(Double($0 + 1) / Double(count)) / bar(Double($0) / Double(count)), 0.999)) }
+        return (0..<count).map {
+            Float(min(1 - bar(Double($0 + 1) / Double(count)) / bar(Double($0) / Double(count)), 0.999))
+        }
     }
 
     static func cumulative(_ betas: [Float]) -> [Float] {
         var product: Float = 1
-        return betas.map { product *= 1 - $0; return product }
+        return betas.map {
+            product *= 1 - $0; return product
+        }
     }
 
     /// arXiv 2305.08891, algorithm 1.
     static func zeroTerminalSNR(_ betas: [Float]) -> [Float] {
         let roots = cumulative(betas).map { $0.squareRoot() }
         guard let first = roots.first, let last = roots.last, first != last else { return betas }
-        let bars = roots.map { let r = ($0 - last) * (first / (first - last)); return r * r }
+        let bars = roots.map {
+            let r = ($0 - last) * (first / (first - last)); return r * r
+        }
         return bars.indices.map { $0 == 0 ? 1 - bars[0] : 1 - bars[$0] / bars[$0 - 1] }
     }
 

@@ -68,7 +68,9 @@ package struct DDIMNoiseScheduler: NoiseScheduler {
         let t = timesteps[index]
         let before = t - schedule.count / timesteps.count
         let bar = schedule.alphasCumulative[t]
-        let barNext = before >= 0 ? schedule.alphasCumulative[before] : schedule.finalAlphaIsOne ? 1 : schedule.alphasCumulative[0]
+        let barNext =
+            before >= 0
+            ? schedule.alphasCumulative[before] : schedule.finalAlphaIsOne ? 1 : schedule.alphasCumulative[0]
         // 2. x_0 and ε
         let (original, epsilon) = schedule.predicted(output: output, sample: sample, timestep: t)
         // 3. σ_t(η)

@@ -8,7 +8,9 @@ struct WeightReader {
     let device: Device
     var prefix = ""
 
-    func scoped(_ name: String) -> WeightReader { WeightReader(checkpoint: checkpoint, device: device, prefix: prefix + name + ".") }
+    func scoped(_ name: String) -> WeightReader {
+        WeightReader(checkpoint: checkpoint, device: device, prefix: prefix + name + ".")
+    }
 
     func has(_ name: String) -> Bool { checkpoint.contains(prefix + name) }
 
@@ -39,7 +41,8 @@ struct Convolution {
     let bias: Tensor
 
     init(_ reader: WeightReader, _ inputs: Int, _ outputs: Int, kernel: Int = 3) throws {
-        weight = try PackedConvolution(try reader.tensor("weight", [outputs, inputs, kernel, kernel]), on: reader.device)
+        weight = try PackedConvolution(
+            try reader.tensor("weight", [outputs, inputs, kernel, kernel]), on: reader.device)
         bias = try reader.tensor("bias", [outputs])
     }
 }
@@ -71,7 +74,8 @@ struct ResidualBlock {
     let scaleShift: Bool
     let outputScale: Float
 
-    init(_ reader: WeightReader, _ inputs: Int, _ outputs: Int, _ c: UNet2DConfiguration, outputScale: Float = 1) throws {
+    init(_ reader: WeightReader, _ inputs: Int, _ outputs: Int, _ c: UNet2DConfiguration, outputScale: Float = 1) throws
+    {
         norm1 = try GroupNorm(reader.scoped("norm1"), channels: inputs, groups: c.groups, epsilon: c.epsilon)
         conv1 = try Convolution(reader.scoped("conv1"), inputs, outputs)
         timeProjection = try Linear(reader.scoped("time_emb_proj"), c.timeWidth, c.scaleShift ? 2 * outputs : outputs)
@@ -110,12 +114,19 @@ struct SpatialAttention {
     init(_ reader: WeightReader, channels: Int, groups: Int?, _ c: UNet2DConfiguration, outputScale: Float = 1) throws {
         (heads, headWidth) = c.heads(of: channels)
         guard heads >= 1, headWidth <= 512 else {
-            throw DiffusionError(.unsupported, "attention over \(channels) channels with heads of \(headWidth): a head is 1 to 512 wide and within the channels")
+            throw DiffusionError(
+                .unsupported,
+                "attention over \(channels) channels with heads of \(headWidth): a head is 1 to 512 wide and within the channels"
+            )
         }
         let inner = heads * headWidth
-        norm = try groups.map { try GroupNorm(reader.scoped("group_norm"), channels: channels, groups: $0, epsilon: c.epsilon) }
+        norm = try groups.map {
+            try GroupNorm(reader.scoped("group_norm"), channels: channels, groups: $0, epsilon: c.epsilon)
+        }
         // Checkpoints of before 2023 have the second names.
-        func named(_ new: String, _ old: String) -> WeightReader { reader.scoped(reader.has(new + ".weight") ? new : old) }
+        func named(_ new: String, _ old: String) -> WeightReader {
+            reader.scoped(reader.has(new + ".weight") ? new : old)
+        }
         let legacy = !reader.has("to_q.weight") && reader.has("query.weight")
         query = try Linear(named("to_q", legacy ? "query" : "to_q"), channels, inner)
         key = try Linear(named("to_k", legacy ? "key" : "to_k"), channels, inner)

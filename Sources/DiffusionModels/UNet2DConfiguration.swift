@@ -38,7 +38,11 @@ package struct UNet2DConfiguration: Sendable, Equatable {
         case one(Int), two([Int])
         init(from decoder: any Decoder) throws {
             let container = try decoder.singleValueContainer()
-            if let n = try? container.decode(Int.self) { self = .one(n) } else { self = .two(try container.decode([Int].self)) }
+            if let n = try? container.decode(Int.self) {
+                self = .one(n)
+            } else {
+                self = .two(try container.decode([Int].self))
+            }
         }
     }
 
@@ -114,24 +118,40 @@ package struct UNet2DConfiguration: Sendable, Equatable {
         case "identity": classEmbedding = .identity
         default: classEmbedding = f.num_class_embeds.map { .table($0) } ?? .none
         }
-        try require((1...12).contains(blockOutChannels.count), "block_out_channels has \(blockOutChannels.count) blocks, not 1 to 12")
+        try require(
+            (1...12).contains(blockOutChannels.count),
+            "block_out_channels has \(blockOutChannels.count) blocks, not 1 to 12")
         try require(
             down.count == blockOutChannels.count && up.count == down.count,
-            "\(blockOutChannels.count) block_out_channels, \(down.count) down_block_types and \(up.count) up_block_types")
-        try require((1...4_096).contains(inChannels) && (1...4_096).contains(outChannels), "\(inChannels) channels in, \(outChannels) out")
+            "\(blockOutChannels.count) block_out_channels, \(down.count) down_block_types and \(up.count) up_block_types"
+        )
+        try require(
+            (1...4_096).contains(inChannels) && (1...4_096).contains(outChannels),
+            "\(inChannels) channels in, \(outChannels) out")
         try require((1...16).contains(layersPerBlock), "layers_per_block is \(layersPerBlock), not 1 to 16")
         try require((0...1).contains(downsamplePadding), "downsample_padding is \(downsamplePadding), not 0 or 1")
         try require(groups >= 1, "norm_num_groups is \(groups)")
         try require((1...65_536).contains(timeWidth), "time_embedding_dim is \(timeWidth)")
-        try require(epsilon > 0 && epsilon < 1 && middleScale.isFinite && middleScale != 0, "norm_eps or mid_block_scale_factor is out of range")
+        try require(
+            epsilon > 0 && epsilon < 1 && middleScale.isFinite && middleScale != 0,
+            "norm_eps or mid_block_scale_factor is out of range")
         for channels in blockOutChannels {
-            try require((2...8_192).contains(channels) && channels % groups == 0, "a block of \(channels) channels is not divisible by norm_num_groups \(groups), or absurd")
+            try require(
+                (2...8_192).contains(channels) && channels % groups == 0,
+                "a block of \(channels) channels is not divisible by norm_num_groups \(groups), or absurd")
         }
-        try require(blockOutChannels[0] % 2 == 0, "an odd number of channels, \(blockOutChannels[0]), in the first block")
-        if let g = middleAttentionGroups { try require(g >= 1 && (blockOutChannels.last ?? 1) % g == 0, "attn_norm_num_groups is \(g)") }
-        if case .table(let rows) = classEmbedding { try require((1...1_000_000).contains(rows), "num_class_embeds is \(rows)") }
+        try require(
+            blockOutChannels[0] % 2 == 0, "an odd number of channels, \(blockOutChannels[0]), in the first block")
+        if let g = middleAttentionGroups {
+            try require(g >= 1 && (blockOutChannels.last ?? 1) % g == 0, "attn_norm_num_groups is \(g)")
+        }
+        if case .table(let rows) = classEmbedding {
+            try require((1...1_000_000).contains(rows), "num_class_embeds is \(rows)")
+        }
         if let d = attentionHeadDim { try require((1...512).contains(d), "attention_head_dim is \(d), not 1 to 512") }
-        try require((height ?? 1) >= 1 && (height ?? 1) <= 4_096 && (width ?? 1) >= 1 && (width ?? 1) <= 4_096, "sample_size is out of range")
+        try require(
+            (height ?? 1) >= 1 && (height ?? 1) <= 4_096 && (width ?? 1) >= 1 && (width ?? 1) <= 4_096,
+            "sample_size is out of range")
     }
 
     /// Heads and the width of each in a block of `channels`.

@@ -50,8 +50,10 @@ package struct UNet2DModel: Sendable {
                 throw DiffusionError(.invalidCheckpoint, "cannot read \(path)")
             }
             let c = try UNet2DConfiguration(json: json, path: path)
-            try self.init(c, reader: WeightReader(
-                checkpoint: try Checkpoint(directory: directory, name: "diffusion_pytorch_model"), device: device))
+            try self.init(
+                c,
+                reader: WeightReader(
+                    checkpoint: try Checkpoint(directory: directory, name: "diffusion_pytorch_model"), device: device))
         } catch { throw DiffusionError(error) }
     }
 
@@ -65,11 +67,15 @@ package struct UNet2DModel: Sendable {
         time2 = try Linear(reader.scoped("time_embedding.linear_2"), c.timeWidth, c.timeWidth)
         if case .table(let rows) = c.classEmbedding {
             classTable = try reader.tensor("class_embedding.weight", [rows, c.timeWidth])
-        } else { classTable = nil }
+        } else {
+            classTable = nil
+        }
         if c.classEmbedding == .timestep {
             class1 = try Linear(reader.scoped("class_embedding.linear_1"), channels[0], c.timeWidth)
             class2 = try Linear(reader.scoped("class_embedding.linear_2"), c.timeWidth, c.timeWidth)
-        } else { (class1, class2) = (nil, nil) }
+        } else {
+            (class1, class2) = (nil, nil)
+        }
         var skips = [channels[0]]  // channels of what the way down leaves for the way up
         var down: [DownBlock] = []
         for (i, outputs) in channels.enumerated() {
@@ -79,7 +85,8 @@ package struct UNet2DModel: Sendable {
                 let inputs = j == 0 ? channels[max(0, i - 1)] : outputs
                 block.resnets.append(try ResidualBlock(scope.scoped("resnets.\(j)"), inputs, outputs, c))
                 if c.downAttention[i] {
-                    block.attentions.append(try SpatialAttention(scope.scoped("attentions.\(j)"), channels: outputs, groups: c.groups, c))
+                    block.attentions.append(
+                        try SpatialAttention(scope.scoped("attentions.\(j)"), channels: outputs, groups: c.groups, c))
                 }
                 skips.append(outputs)
             }
@@ -95,26 +102,33 @@ package struct UNet2DModel: Sendable {
             middle = Middle(
                 first: try ResidualBlock(scope.scoped("resnets.0"), width, width, c, outputScale: c.middleScale),
                 attention: c.middleAttention
-                    ? try SpatialAttention(scope.scoped("attentions.0"), channels: width, groups: c.middleAttentionGroups, c, outputScale: c.middleScale) : nil,
+                    ? try SpatialAttention(
+                        scope.scoped("attentions.0"), channels: width, groups: c.middleAttentionGroups, c,
+                        outputScale: c.middleScale) : nil,
                 second: try ResidualBlock(scope.scoped("resnets.1"), width, width, c, outputScale: c.middleScale))
-        } else { middle = nil }
+        } else {
+            middle = nil
+        }
         var up: [UpBlock] = []
         var width = channels[last]
         for (i, outputs) in channels.reversed().enumerated() {
             let scope = reader.scoped("up_blocks.\(i)")
             var block = UpBlock(resnets: [], attentions: [])
             for j in 0...c.layersPerBlock {
-                block.resnets.append(try ResidualBlock(scope.scoped("resnets.\(j)"), width + skips.removeLast(), outputs, c))
+                block.resnets.append(
+                    try ResidualBlock(scope.scoped("resnets.\(j)"), width + skips.removeLast(), outputs, c))
                 width = outputs
                 if c.upAttention[i] {
-                    block.attentions.append(try SpatialAttention(scope.scoped("attentions.\(j)"), channels: outputs, groups: c.groups, c))
+                    block.attentions.append(
+                        try SpatialAttention(scope.scoped("attentions.\(j)"), channels: outputs, groups: c.groups, c))
                 }
             }
             if i < last { block.upsampler = try Convolution(scope.scoped("upsamplers.0.conv"), outputs, outputs) }
             up.append(block)
         }
         self.up = up
-        normOut = try GroupNorm(reader.scoped("conv_norm_out"), channels: channels[0], groups: c.groups, epsilon: c.epsilon)
+        normOut = try GroupNorm(
+            reader.scoped("conv_norm_out"), channels: channels[0], groups: c.groups, epsilon: c.epsilon)
         convOut = try Convolution(reader.scoped("conv_out"), channels[0], c.outChannels)
         parameterCount = reader.checkpoint.names.reduce(0) { $0 + (reader.checkpoint.shape(of: $1)?.reduce(1, *) ?? 0) }
     }
@@ -163,7 +177,8 @@ package struct UNet2DModel: Sendable {
     ) throws -> Tensor {
         let side = 1 << halvings
         guard x.shape[1] % side == 0, x.shape[2] % side == 0 else {
-            throw DiffusionError(.invalidRequest, "a picture of \(x.shape[2]) × \(x.shape[1]): this model needs multiples of \(side)")
+            throw DiffusionError(
+                .invalidRequest, "a picture of \(x.shape[2]) × \(x.shape[1]): this model needs multiples of \(side)")
         }
         // 1. time and condition
         var time = try time2(try silu(try time1(try timestepEmbedding(timesteps), on: device)), on: device)
@@ -179,9 +194,11 @@ package struct UNet2DModel: Sendable {
             guard let class1, let class2 else { break }
             let embedded = try class2(try silu(try class1(try timestepEmbedding(labels), on: device)), on: device)
             device.combine(time, embedded, into: time)
-        case (.identity, .vectors(let vectors)) where vectors.count == time.count: device.combine(time, vectors, into: time)
+        case (.identity, .vectors(let vectors)) where vectors.count == time.count:
+            device.combine(time, vectors, into: time)
         default:
-            throw DiffusionError(.invalidRequest, "this model's condition is \(configuration.classEmbedding), one a picture")
+            throw DiffusionError(
+                .invalidRequest, "this model's condition is \(configuration.classEmbedding), one a picture")
         }
         time = try silu(time)
         // 2. in
@@ -202,7 +219,8 @@ package struct UNet2DModel: Sendable {
             if let sampler = block.downsampler {
                 let n = configuration.downsamplePadding
                 h = try device.convolution(
-                    h, sampler.weight, bias: sampler.bias, border: n == 0 ? Border(top: 0, left: 0, bottom: 1, right: 1) : .all(n), stride: 2)
+                    h, sampler.weight, bias: sampler.bias,
+                    border: n == 0 ? Border(top: 0, left: 0, bottom: 1, right: 1) : .all(n), stride: 2)
                 skips.append(h)
             }
             observe?("down_blocks.\(i)", h)

@@ -21,17 +21,28 @@ package struct WordBagEncoder: Sendable {
     /// - Parameter directory: the pipeline's; `text_encoder` and `tokenizer` lie in it.
     init(directory: String, device: Device) throws {
         let path = directory + "/text_encoder/config.json", words = directory + "/tokenizer/words.json"
-        guard let json = FileManager.default.contents(atPath: path) else { throw DiffusionError(.invalidCheckpoint, "cannot read \(path)") }
-        guard let wordsJSON = FileManager.default.contents(atPath: words) else { throw DiffusionError(.invalidCheckpoint, "cannot read \(words)") }
+        guard let json = FileManager.default.contents(atPath: path) else {
+            throw DiffusionError(.invalidCheckpoint, "cannot read \(path)")
+        }
+        guard let wordsJSON = FileManager.default.contents(atPath: words) else {
+            throw DiffusionError(.invalidCheckpoint, "cannot read \(words)")
+        }
         let c: Configuration
         do { c = try JSONDecoder().decode(Configuration.self, from: json) } catch {
-            throw DiffusionError(.invalidCheckpoint, "\(path) is not a text encoder's configuration: \(UNet2DConfiguration.brief(error))")
+            throw DiffusionError(
+                .invalidCheckpoint, "\(path) is not a text encoder's configuration: \(UNet2DConfiguration.brief(error))"
+            )
         }
         guard c._class_name == "WordBagEncoder" else {
-            throw DiffusionError(.unsupported, "\(path): the text encoder \(c._class_name) is not supported, only WordBagEncoder")
+            throw DiffusionError(
+                .unsupported, "\(path): the text encoder \(c._class_name) is not supported, only WordBagEncoder")
         }
-        guard (1...1_000_000).contains(c.words), (1...65_536).contains(c.embedding_dim), (1...65_536).contains(c.projection_dim) else {
-            throw DiffusionError(.invalidCheckpoint, "\(path): sizes \(c.words), \(c.embedding_dim), \(c.projection_dim) are out of range")
+        guard (1...1_000_000).contains(c.words), (1...65_536).contains(c.embedding_dim),
+            (1...65_536).contains(c.projection_dim)
+        else {
+            throw DiffusionError(
+                .invalidCheckpoint,
+                "\(path): sizes \(c.words), \(c.embedding_dim), \(c.projection_dim) are out of range")
         }
         do { table = try JSONDecoder().decode([String: Int].self, from: wordsJSON) } catch {
             throw DiffusionError(.invalidCheckpoint, "\(words) is not a table from words to rows")

@@ -65,7 +65,8 @@ struct GenerationParameters: Decodable, Sendable {
         request.frequencyPenalty = frequency_penalty ?? 0
         request.logitBias = try (logit_bias ?? [:]).map { key, bias in
             guard let id = Int32(key) else {
-                throw APIError.invalidRequest("logit_bias takes token ids, not '\(key.prefix(40))'.", parameter: "logit_bias")
+                throw APIError.invalidRequest(
+                    "logit_bias takes token ids, not '\(key.prefix(40))'.", parameter: "logit_bias")
             }
             return LogitBias(id: id, bias: bias)
         }

@@ -166,7 +166,9 @@ package struct GenerateDelta: BusMessage {
 }
 
 extension GenerateDelta: CCodable {
-    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__GenerateDelta>) { nephele__v1__generate_delta__init(c) }
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__GenerateDelta>) {
+        nephele__v1__generate_delta__init(c)
+    }
 
     init(reading c: Nephele__V1__GenerateDelta) throws {
         choice = c.choice

@@ -22,7 +22,9 @@ package struct EncodeRequest: BusMessage {
 }
 
 extension EncodeRequest: CCodable {
-    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__EncodeRequest>) { nephele__v1__encode_request__init(c) }
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__EncodeRequest>) {
+        nephele__v1__encode_request__init(c)
+    }
 
     init(reading c: Nephele__V1__EncodeRequest) throws {
         model = try c.model.text("model")
@@ -142,7 +144,9 @@ package struct DecodeRequest: BusMessage {
 }
 
 extension DecodeRequest: CCodable {
-    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__DecodeRequest>) { nephele__v1__decode_request__init(c) }
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__DecodeRequest>) {
+        nephele__v1__decode_request__init(c)
+    }
 
     init(reading c: Nephele__V1__DecodeRequest) throws {
         model = try c.model.text("model")

@@ -252,7 +252,8 @@ final class ClientChannel: Sendable {
     ) {
         change { state in
             guard let slot = state.slots[address], slot.epoch == epoch else { return }
-            var instance = slot.instance
+            var instance =
+                slot.instance
                 ?? Instance(address: address, description: description, load: LoadReport(), state: .ready)
             if slot.instance == nil {
                 instance.load.capacity = description.capacity
@@ -350,7 +351,8 @@ extension ClientChannel {
             let problem = state.lastProblem.isEmpty ? "" : "; last problem: \(state.lastProblem)"
             let wanted = options.instanceID.map { ", instance \($0)" } ?? ""
             return RPCError(
-                .unavailable, "no suitable instance of \(target)\(wanted): \(known) addresses, \(state.ready.count) ready"
+                .unavailable,
+                "no suitable instance of \(target)\(wanted): \(known) addresses, \(state.ready.count) ready"
                     + problem, reason: state.isClosed ? "client_closed" : "no_instance", notStarted: true)
         }
     }

@@ -63,7 +63,8 @@ package final class InProcessNetwork: Sendable {
 
     package var client: any ClientTransport { InProcessClientTransport(network: self) }
 
-    fileprivate func bind(_ address: String, _ accept: @escaping @Sendable (any FrameLink) -> any FrameReceiver) throws {
+    fileprivate func bind(_ address: String, _ accept: @escaping @Sendable (any FrameLink) -> any FrameReceiver) throws
+    {
         try state.withLock { state in
             guard state.servers[address] == nil else {
                 throw RPCError(.alreadyExists, "address \(address) is bound already; choose another")

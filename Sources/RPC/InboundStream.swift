@@ -23,7 +23,8 @@ struct InboundStream {
     private mutating func checkSequence(_ header: FrameHeader) throws(RPCError) {
         guard header.sequence == sequence else {
             throw RPCError(
-                .unavailable, "frame \(header.sequence) of call \(header.call) came where \(sequence) was due: "
+                .unavailable,
+                "frame \(header.sequence) of call \(header.call) came where \(sequence) was due: "
                     + "frames were lost; call again", reason: "sequence_gap")
         }
         sequence &+= 1
@@ -40,7 +41,8 @@ struct InboundStream {
         }
         guard body.byteCount <= limits.messageBytes else {
             throw RPCError(
-                .resourceExhausted, "a message of \(body.byteCount) bytes; the limit is \(limits.messageBytes): "
+                .resourceExhausted,
+                "a message of \(body.byteCount) bytes; the limit is \(limits.messageBytes): "
                     + "send large data as attachments", reason: "message_too_large")
         }
         try Self.check(sizes, budget: budget, limits: limits)
@@ -68,7 +70,8 @@ struct InboundStream {
         let total = sizes.reduce(0, +)
         guard total <= budget else {
             throw RPCError(
-                .resourceExhausted, "attachments of \(total) bytes; \(budget) are left for this peer: send fewer at once",
+                .resourceExhausted,
+                "attachments of \(total) bytes; \(budget) are left for this peer: send fewer at once",
                 reason: "attachment_memory", retryAfter: .seconds(1))
         }
     }

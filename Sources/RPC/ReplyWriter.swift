@@ -54,7 +54,8 @@ extension BusLimits {
     func check(_ body: [UInt8], _ attachments: [Attachment]) throws(RPCError) {
         guard body.count <= messageBytes else {
             throw RPCError(
-                .resourceExhausted, "a message of \(body.count) bytes; the limit is \(messageBytes): "
+                .resourceExhausted,
+                "a message of \(body.count) bytes; the limit is \(messageBytes): "
                     + "send large data as attachments", reason: "message_too_large")
         }
         guard attachments.count <= attachmentsPerCall else {

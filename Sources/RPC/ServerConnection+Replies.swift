@@ -133,7 +133,8 @@ extension ServerConnection {
     }
 
     /// `withLock` for bodies with typed errors.
-    func locked<Result, E: Error>(_ body: (inout sending State) throws(E) -> sending Result) throws(E) -> sending Result {
+    func locked<Result, E: Error>(_ body: (inout sending State) throws(E) -> sending Result) throws(E) -> sending Result
+    {
         try state.withLock { state throws(E) in try body(&state) }
     }
 }

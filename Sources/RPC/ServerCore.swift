@@ -114,7 +114,8 @@ final class ServerCore: Sendable {
         }
         guard body.byteCount <= limits.messageBytes else {
             throw RPCError(
-                .resourceExhausted, "a message of \(body.byteCount) bytes; the limit is \(limits.messageBytes): "
+                .resourceExhausted,
+                "a message of \(body.byteCount) bytes; the limit is \(limits.messageBytes): "
                     + "send large data as attachments", reason: "message_too_large", notStarted: true)
         }
         return handler
@@ -128,7 +129,8 @@ final class ServerCore: Sendable {
         }
         if let id = start.numericsID, !description.models.contains(where: { $0.numericsID == id }) {
             throw RPCError(
-                .failedPrecondition, "the call is for numerics id \(id.prefix(64)), this instance has "
+                .failedPrecondition,
+                "the call is for numerics id \(id.prefix(64)), this instance has "
                     + "\(description.models.map(\.numericsID))", reason: "numerics_mismatch", notStarted: true)
         }
     }

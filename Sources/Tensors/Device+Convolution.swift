@@ -51,7 +51,8 @@ extension Device {
             "convolution of \(x.shape) from \(weight.inputs) to \(weight.outputs) channels")
         let (batch, height, width, channels) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3])
         let padded = try Tensor(zeros: [
-            batch, height * enlarge + border.top + border.bottom, width * enlarge + border.left + border.right, channels,
+            batch, height * enlarge + border.top + border.bottom, width * enlarge + border.left + border.right,
+            channels,
         ])
         let outHeight = (padded.shape[1] - weight.kernel) / stride + 1
         let outWidth = (padded.shape[2] - weight.kernel) / stride + 1

@@ -47,7 +47,8 @@ enum SafetensorsHeader {
             guard begin >= 0, begin <= end, end <= dataSize else {
                 throw TensorError(
                     .malformed,
-                    "tensor \"\(name)\" in \(path) lies at bytes \(begin)..<\(end) of \(dataSize): the file is truncated")
+                    "tensor \"\(name)\" in \(path) lies at bytes \(begin)..<\(end) of \(dataSize): the file is truncated"
+                )
             }
             guard let count = elementCount(field.shape), let bytes = multiply(count, dtype.size), bytes == end - begin
             else {

@@ -64,7 +64,8 @@ package struct Tensor: Sendable {
 
     /// Writes elements to an f32 tensor, starting at element `offset`.
     package func write(_ elements: [Float], at offset: Int = 0) {
-        precondition(offset >= 0 && offset + elements.count <= count, "\(elements.count) elements at \(offset) of \(shape)")
+        precondition(
+            offset >= 0 && offset + elements.count <= count, "\(elements.count) elements at \(offset) of \(shape)")
         elements.withUnsafeBufferPointer { source in
             if let base = source.baseAddress { (f32 + offset).update(from: base, count: source.count) }
         }

@@ -72,7 +72,8 @@ extension RPCError {
         case .contextLengthExceeded:
             self.init(.outOfRange, error.message, reason: "context_length_exceeded", field: field)
         case .resourceExhausted:
-            self.init(.resourceExhausted, error.message, reason: "overloaded", retryAfter: .seconds(1), notStarted: true)
+            self.init(
+                .resourceExhausted, error.message, reason: "overloaded", retryAfter: .seconds(1), notStarted: true)
         case .unsupported: self.init(.unimplemented, error.message)
         case .invalidCheckpoint: self.init(.internalError, error.message)
         }

@@ -8,7 +8,11 @@ struct CheckpointConfiguration: Decodable, Sendable {
 
         init(from decoder: any Decoder) throws {
             let container = try decoder.singleValueContainer()
-            if let one = try? container.decode(Int32.self) { ids = [one] } else { ids = try container.decode([Int32].self) }
+            if let one = try? container.decode(Int32.self) {
+                ids = [one]
+            } else {
+                ids = try container.decode([Int32].self)
+            }
         }
     }
 
@@ -76,7 +80,8 @@ struct CheckpointConfiguration: Decodable, Sendable {
         guard let value else { throw TextModelError(.invalidCheckpoint, "config.json has no \"\(name)\"") }
         guard range.contains(value) else {
             throw TextModelError(
-                .invalidCheckpoint, "config.json: \"\(name)\" is \(value), outside \(range.lowerBound)…\(range.upperBound)")
+                .invalidCheckpoint,
+                "config.json: \"\(name)\" is \(value), outside \(range.lowerBound)…\(range.upperBound)")
         }
         return value
     }
@@ -84,7 +89,8 @@ struct CheckpointConfiguration: Decodable, Sendable {
     static func activation(_ name: String?) throws(TextModelError) -> String {
         let known = ["gelu_new", "gelu_pytorch_tanh", "gelu", "silu", "relu", "quick_gelu"]
         guard let name, known.contains(name) else {
-            throw TextModelError(.unsupported, "config.json: activation \"\(name ?? "none")\" is not supported; known: \(known)")
+            throw TextModelError(
+                .unsupported, "config.json: activation \"\(name ?? "none")\" is not supported; known: \(known)")
         }
         return name
     }

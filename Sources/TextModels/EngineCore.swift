@@ -54,7 +54,9 @@ package struct EngineCore {
     package var isIdle: Bool { running.isEmpty && waiting.isEmpty }
 
     package var load: Load {
-        let runningTokens = running.reduce(0) { $0 + $1.parameters.prompt.count + $1.parameters.maxTokens - $1.computed }
+        let runningTokens = running.reduce(0) {
+            $0 + $1.parameters.prompt.count + $1.parameters.maxTokens - $1.computed
+        }
         let waitingTokens = waiting.reduce(0) { $0 + $1.parameters.prompt.count + $1.parameters.maxTokens }
         return Load(
             running: running.count, waiting: waiting.count, outstandingTokens: runningTokens + waitingTokens,
@@ -67,7 +69,8 @@ package struct EngineCore {
     ///   request even alone.
     package mutating func add(_ request: GenerationRequest) throws(TextModelError) -> UInt64 {
         guard waiting.count + request.n <= options.queueLimit else {
-            throw TextModelError(.resourceExhausted, "\(waiting.count) requests wait; the queue holds \(options.queueLimit)")
+            throw TextModelError(
+                .resourceExhausted, "\(waiting.count) requests wait; the queue holds \(options.queueLimit)")
         }
         let positions = request.prompt.count + request.maxTokens
         guard PageAllocator.pages(for: positions) <= pages.capacity else {
@@ -169,7 +172,8 @@ package struct EngineCore {
             for offset in 0..<chunk.count where start + offset + 1 < prompt.count {
                 let row = logits.rows(firstLogit + offset..<firstLogit + offset + 1)
                 running[index].promptLogProbabilities.append(
-                    logProbability(of: prompt[start + offset + 1], row, running[index].parameters.logProbabilities ?? 0))
+                    logProbability(of: prompt[start + offset + 1], row, running[index].parameters.logProbabilities ?? 0)
+                )
             }
         }
         guard isComplete else { return [] }

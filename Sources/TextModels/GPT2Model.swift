@@ -14,7 +14,8 @@ package struct GPT2Model: TextModel {
             let hidden = try CheckpointConfiguration.extent(json.n_embd, "n_embd", in: 1...65_536)
             let heads = try CheckpointConfiguration.extent(json.n_head, "n_head", in: 1...1_024)
             guard hidden % heads == 0, hidden / heads <= 256 else {
-                throw TextModelError(.invalidCheckpoint, "config.json: \(heads) heads do not divide a width of \(hidden)")
+                throw TextModelError(
+                    .invalidCheckpoint, "config.json: \(heads) heads do not divide a width of \(hidden)")
             }
             guard json.scale_attn_by_inverse_layer_idx != true else {
                 throw TextModelError(.unsupported, "config.json: \"scale_attn_by_inverse_layer_idx\" is not supported")
@@ -82,7 +83,8 @@ package struct GPT2Model: TextModel {
             layers.append(
                 Layer(
                     attentionNorm: try Norm(loader, name + "ln_1", count: c), query: query, key: key, value: value,
-                    output: try loader.linear(name + "attn.c_proj", outputs: c, inputs: c, bias: true, transposed: true),
+                    output: try loader.linear(
+                        name + "attn.c_proj", outputs: c, inputs: c, bias: true, transposed: true),
                     feedForwardNorm: try Norm(loader, name + "ln_2", count: c),
                     up: try loader.linear(name + "mlp.c_fc", outputs: f, inputs: c, bias: true, transposed: true),
                     down: try loader.linear(name + "mlp.c_proj", outputs: c, inputs: f, bias: true, transposed: true)))
@@ -94,7 +96,9 @@ package struct GPT2Model: TextModel {
         self.shape = shape
         self.configuration = configuration
         let matrices = layers.flatMap { [$0.query, $0.key, $0.value, $0.output, $0.up, $0.down] }
-        weightBytes = matrices.reduce(embedding.byteCount + (configuration.tied ? 0 : head.byteCount)) { $0 + $1.weight.byteCount }
+        weightBytes = matrices.reduce(embedding.byteCount + (configuration.tied ? 0 : head.byteCount)) {
+            $0 + $1.weight.byteCount
+        }
     }
 
     /// Cuts the joint projection `[C, 3C]` (inputs first) into queries, keys and values.
@@ -131,7 +135,8 @@ package struct GPT2Model: TextModel {
             let v = try layer.value(h, on: device)  // [R, C]
             let attended = try Tensor(zeros: q.shape)  // [R, C]
             device.attention(
-                queries: q, keys: k, values: v, rows: batch.rows, cache: cache, layer: index, scale: scale, into: attended)
+                queries: q, keys: k, values: v, rows: batch.rows, cache: cache, layer: index, scale: scale,
+                into: attended)
             device.matmul(attended, layer.output.weight, bias: layer.output.bias, residual: x, into: x)
             normalize(x, layer.feedForwardNorm, into: h, on: device)
             let up = try layer.up(h, on: device)  // [R, F]

@@ -32,7 +32,8 @@ package struct GenerationRequest: Sendable {
                 .invalidRequest, "token id \(id) lies outside the vocabulary of \(shape.vocabulary)", field: "prompt")
         }
         guard maxTokens >= 0 else {
-            throw TextModelError(.invalidRequest, "max_tokens is \(maxTokens); it must not be negative", field: "max_tokens")
+            throw TextModelError(
+                .invalidRequest, "max_tokens is \(maxTokens); it must not be negative", field: "max_tokens")
         }
         let (needed, overflow) = prompt.count.addingReportingOverflow(maxTokens)
         guard !overflow, needed <= shape.context else {
@@ -50,7 +51,8 @@ package struct GenerationRequest: Sendable {
         }
         if let logProbabilities, !(0...Self.alternativesLimit).contains(logProbabilities) {
             throw TextModelError(
-                .invalidRequest, "\(logProbabilities) alternatives asked for; at most \(Self.alternativesLimit)", field: "logprobs")
+                .invalidRequest, "\(logProbabilities) alternatives asked for; at most \(Self.alternativesLimit)",
+                field: "logprobs")
         }
         (self.prompt, self.maxTokens, self.n, self.sampling, self.stop) = (prompt, maxTokens, n, sampling, stop)
         self.logProbabilities = logProbabilities

@@ -16,13 +16,15 @@ package struct LlamaModel: TextModel {
         /// - Throws: `TextModelError` that names the field.
         init(_ json: CheckpointConfiguration) throws(TextModelError) {
             let hidden = try CheckpointConfiguration.extent(json.hidden_size, "hidden_size", in: 1...65_536)
-            let heads = try CheckpointConfiguration.extent(json.num_attention_heads, "num_attention_heads", in: 1...1_024)
+            let heads = try CheckpointConfiguration.extent(
+                json.num_attention_heads, "num_attention_heads", in: 1...1_024)
             let kvHeads = try CheckpointConfiguration.extent(
                 json.num_key_value_heads ?? heads, "num_key_value_heads", in: 1...heads)
             let headDim = try CheckpointConfiguration.extent(json.head_dim ?? hidden / heads, "head_dim", in: 2...256)
             guard heads % kvHeads == 0, headDim % 2 == 0 else {
                 throw TextModelError(
-                    .invalidCheckpoint, "config.json: \(heads) heads of width \(headDim) cannot share \(kvHeads) key-value heads")
+                    .invalidCheckpoint,
+                    "config.json: \(heads) heads of width \(headDim) cannot share \(kvHeads) key-value heads")
             }
             shape = DecoderShape(
                 vocabulary: try CheckpointConfiguration.extent(json.vocab_size, "vocab_size", in: 1...4_000_000),
@@ -31,7 +33,8 @@ package struct LlamaModel: TextModel {
                 hidden: hidden,
                 layers: try CheckpointConfiguration.extent(json.num_hidden_layers, "num_hidden_layers", in: 1...1_024),
                 heads: heads, kvHeads: kvHeads, headDim: headDim)
-            feedForward = try CheckpointConfiguration.extent(json.intermediate_size, "intermediate_size", in: 1...1_048_576)
+            feedForward = try CheckpointConfiguration.extent(
+                json.intermediate_size, "intermediate_size", in: 1...1_048_576)
             epsilon = Float(json.rms_norm_eps ?? 1e-6)
             attentionBias = json.attention_bias ?? false
             mlpBias = json.mlp_bias ?? false
@@ -91,12 +94,15 @@ package struct LlamaModel: TextModel {
         self.layers = layers
         norm = try loader.vector("model.norm.weight", count: c)
         // A file of tied embeddings may leave the head out, or hold it a second time.
-        head = configuration.tied ? embedding : try loader.matrix("lm_head.weight", outputs: shape.vocabulary, inputs: c)
+        head =
+            configuration.tied ? embedding : try loader.matrix("lm_head.weight", outputs: shape.vocabulary, inputs: c)
         rotary = try RotaryTable(inverseFrequencies: configuration.inverseFrequencies, positions: shape.context)
         self.shape = shape
         epsilon = configuration.epsilon
         let matrices = layers.flatMap { [$0.query, $0.key, $0.value, $0.output, $0.gate, $0.up, $0.down] }
-        weightBytes = matrices.reduce(embedding.byteCount + (configuration.tied ? 0 : head.byteCount)) { $0 + $1.weight.byteCount }
+        weightBytes = matrices.reduce(embedding.byteCount + (configuration.tied ? 0 : head.byteCount)) {
+            $0 + $1.weight.byteCount
+        }
     }
 
     package func forward(_ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) -> Tensor {
@@ -114,7 +120,8 @@ package struct LlamaModel: TextModel {
             device.rope(k, heads: shape.kvHeads, positions: batch.rows.positions, table: rotary)
             let attended = try Tensor(zeros: q.shape)  // [R, H·D]
             device.attention(
-                queries: q, keys: k, values: v, rows: batch.rows, cache: cache, layer: index, scale: scale, into: attended)
+                queries: q, keys: k, values: v, rows: batch.rows, cache: cache, layer: index, scale: scale,
+                into: attended)
             device.matmul(attended, layer.output.weight, bias: layer.output.bias, residual: x, into: x)
             device.rmsNorm(x, weight: layer.feedForwardNorm, epsilon: epsilon, into: h)
             let gate = try layer.gate(h, on: device)  // [R, F]

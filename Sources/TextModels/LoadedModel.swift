@@ -31,7 +31,8 @@ package struct LoadedModel: Sendable {
                 return try GPT2Model(parsed, checkpoint: Checkpoint(directory: directory), on: device)
             default:
                 throw TextModelError(
-                    .unsupported, "\(directory)/config.json: model type \"\(kind)\" is not supported; known: gpt2, llama")
+                    .unsupported,
+                    "\(directory)/config.json: model type \"\(kind)\" is not supported; known: gpt2, llama")
             }
         } catch let error as TensorError {
             throw TextModelError(error)

@@ -11,7 +11,8 @@ package enum NumericsID {
     /// - Throws: `TextModelError.invalidCheckpoint` when a file cannot be read.
     package static func compute(directory: String, tokenizerHash: String) throws(TextModelError) -> String {
         var digest = SHA256()
-        digest.update(data: Data("kernels \(kernelOrderVersion), f32 weights, f32 cache, tokenizer \(tokenizerHash)".utf8))
+        digest.update(
+            data: Data("kernels \(kernelOrderVersion), f32 weights, f32 cache, tokenizer \(tokenizerHash)".utf8))
         do {
             let names = try FileManager.default.contentsOfDirectory(atPath: directory).sorted()
             for name in names where name.hasSuffix(".safetensors") || name == "config.json" {

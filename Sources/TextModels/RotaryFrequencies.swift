@@ -42,7 +42,8 @@ enum RotaryFrequencies {
             try CheckpointConfiguration.extent(
                 scaling?.original_max_position_embeddings, "original_max_position_embeddings", in: 1...1_048_576))
         guard high > low else {
-            throw TextModelError(.invalidCheckpoint, "config.json: \"high_freq_factor\" must exceed \"low_freq_factor\"")
+            throw TextModelError(
+                .invalidCheckpoint, "config.json: \"high_freq_factor\" must exceed \"low_freq_factor\"")
         }
         return base.map { frequency in
             let wavelength = 2 * Float.pi / frequency

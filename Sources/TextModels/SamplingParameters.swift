@@ -26,7 +26,8 @@ package struct SamplingParameters: Sendable, Hashable {
         func check(_ value: Float, _ field: String, _ range: ClosedRange<Float>) throws(TextModelError) {
             guard range.contains(value) else {
                 throw TextModelError(
-                    .invalidRequest, "\(field) is \(value); it must lie in \(range.lowerBound)…\(range.upperBound)", field: field)
+                    .invalidRequest, "\(field) is \(value); it must lie in \(range.lowerBound)…\(range.upperBound)",
+                    field: field)
             }
         }
         try check(temperature, "temperature", 0...100)

@@ -77,7 +77,8 @@ struct WeightLoader {
         return Linear(weight: weight, bias: bias ? try vector(name + ".bias", count: outputs) : nil)
     }
 
-    func matrix(_ name: String, outputs: Int, inputs: Int, transposed: Bool = false) throws(TensorError) -> PackedMatrix {
+    func matrix(_ name: String, outputs: Int, inputs: Int, transposed: Bool = false) throws(TensorError) -> PackedMatrix
+    {
         let shape = transposed ? [inputs, outputs] : [outputs, inputs]
         return try PackedMatrix(try checkpoint.tensor(prefix + name, shape: shape), transposed: transposed, on: device)
     }

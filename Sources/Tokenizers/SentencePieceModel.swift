@@ -32,7 +32,8 @@ struct SentencePieceModel {
         }
         guard !pieces.isEmpty else { throw TokenizerError(.malformed, "tokenizer.model holds no pieces") }
         guard modelType == 2 else {
-            throw TokenizerError(.unsupported, "tokenizer.model is not a BPE model (type \(modelType)); only BPE is supported")
+            throw TokenizerError(
+                .unsupported, "tokenizer.model is not a BPE model (type \(modelType)); only BPE is supported")
         }
         guard !hasCharacterMap else {
             throw TokenizerError(
@@ -94,7 +95,9 @@ struct SentencePieceModel {
     private func merges(_ vocabulary: Vocabulary) -> [TokenPair: BytePairEncoder.Merge] {
         // Ranks in order of falling score; equal scores in order of id.
         let normal = pieces.indices.filter { pieces[$0].kind == .normal || pieces[$0].kind == .userDefined }
-        let order = normal.sorted { pieces[$0].score != pieces[$1].score ? pieces[$0].score > pieces[$1].score : $0 < $1 }
+        let order = normal.sorted {
+            pieces[$0].score != pieces[$1].score ? pieces[$0].score > pieces[$1].score : $0 < $1
+        }
         var merges: [TokenPair: BytePairEncoder.Merge] = [:]
         for (rank, id) in order.enumerated() where pieces[id].kind == .normal {
             let bytes = pieces[id].bytes

@@ -110,7 +110,8 @@ struct TemplateEvaluator {
         }
     }
 
-    private mutating func loop(_ variable: String, _ list: TemplateValue, _ body: [TemplateNode]) throws(TokenizerError) {
+    private mutating func loop(_ variable: String, _ list: TemplateValue, _ body: [TemplateNode]) throws(TokenizerError)
+    {
         guard case .list(let values) = list else { return }
         // What a loop sets is forgotten after each round, as in Jinja.
         let outer = scope
@@ -186,7 +187,8 @@ struct TemplateEvaluator {
         case ("in", .text(let key), .object(let members)):
             return .bool(members[String(decoding: key.bytes, as: UTF8.self)] != nil)
         case ("in", .text(let part), .text(let whole)):
-            return .bool(String(decoding: whole.bytes, as: UTF8.self).contains(String(decoding: part.bytes, as: UTF8.self)))
+            return .bool(
+                String(decoding: whole.bytes, as: UTF8.self).contains(String(decoding: part.bytes, as: UTF8.self)))
         case ("+", .integer(let x), .integer(let y)): return .integer(x &+ y)
         case ("-", .integer(let x), .integer(let y)): return .integer(x &- y)
         case ("%", .integer(let x), .integer(let y)) where y > 0: return .integer(((x % y) + y) % y)

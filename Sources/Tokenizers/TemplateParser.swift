@@ -130,7 +130,9 @@ struct TemplateParser {
         switch word {
         case "set":
             let parts = code.split(separator: "=", maxSplits: 1)
-            guard parts.count == 2 else { throw TokenizerError(.unsupported, "chat template: this set is not supported") }
+            guard parts.count == 2 else {
+                throw TokenizerError(.unsupported, "chat template: this set is not supported")
+            }
             return .set(parts[0].filter { !$0.isWhitespace }, try TemplateExpressionParser.parse(String(parts[1])))
         case "for":
             guard let separator = code.range(of: " in ") else {

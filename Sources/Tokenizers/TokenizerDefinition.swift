@@ -46,7 +46,8 @@ struct TokenizerDefinition: Sendable {
         }
         let kind = model["type"]?.text ?? (model["merges"] == nil ? "?" : "BPE")
         guard kind == "BPE" else {
-            throw TokenizerError(.unsupported, "\(directory)/tokenizer.json: model \"\(kind)\" is not supported, only BPE")
+            throw TokenizerError(
+                .unsupported, "\(directory)/tokenizer.json: model \"\(kind)\" is not supported, only BPE")
         }
         normalizer = try Normalizer(json["normalizer"])
         preTokenizer = try PreTokenizer(json["pre_tokenizer"])
@@ -108,7 +109,8 @@ struct TokenizerDefinition: Sendable {
             guard let leftID = vocabulary.idOfPiece[left], let rightID = vocabulary.idOfPiece[right],
                 let result = vocabulary.idOfPiece[left + right]
             else {
-                throw TokenizerError(.malformed, "merge \(rank) in \(directory) names a token that is not in the vocabulary")
+                throw TokenizerError(
+                    .malformed, "merge \(rank) in \(directory) names a token that is not in the vocabulary")
             }
             let pair = TokenPair(left: leftID, right: rightID)
             if merges[pair] == nil { merges[pair] = .init(rank: Int32(rank), result: result) }

@@ -92,7 +92,8 @@ extension Tokenizer {
         if let template = definition.affixes {
             (prefix, suffix) = template
         } else {
-            prefix = (configuration?["add_bos_token"]?.bool ?? definition.addsBegin) ? beginOfText.map { [$0] } ?? [] : []
+            prefix =
+                (configuration?["add_bos_token"]?.bool ?? definition.addsBegin) ? beginOfText.map { [$0] } ?? [] : []
             suffix = (configuration?["add_eos_token"]?.bool ?? false) ? endOfText.map { [$0] } ?? [] : []
         }
         var source = template ?? configuration?["chat_template"]?.text

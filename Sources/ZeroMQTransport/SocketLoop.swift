@@ -141,9 +141,16 @@ final class SocketLoop {
             attempt(number, endpoint) { try endpoint.send(route, header, body) }
             active.insert(number)
         case .addClient(let number, let socket, let monitor, let receiver):
-            add(number) { try ClientEndpoint(socket, monitor, receiver) } failed: { receiver.linkDown($0) }
+            add(number) {
+                try ClientEndpoint(socket, monitor, receiver)
+            } failed: {
+                receiver.linkDown($0)
+            }
         case .addServer(let number, let socket, let monitor, let acceptor):
-            add(number) { try ServerEndpoint(number, socket, monitor, acceptor, mailbox) } failed: { _ in }
+            add(number) {
+                try ServerEndpoint(number, socket, monitor, acceptor, mailbox)
+            } failed: { _ in
+            }
         case .closePeer(let number, let route): endpoints[number]?.closePeer(route)
         case .close(let number):
             if let endpoint = endpoints[number] { remove(number, endpoint, "closed from this side") }

@@ -131,7 +131,8 @@ private final class ZeroMQServerTransport: ServerTransport {
     func start(accept: @escaping @Sendable (any FrameLink) -> any FrameReceiver) throws -> String {
         guard allowsInsecure || Self.isLocal(endpoint) else {
             throw RPCError(
-                .permissionDenied, "\(endpoint) can be reached from other machines and nothing is encrypted; bind "
+                .permissionDenied,
+                "\(endpoint) can be reached from other machines and nothing is encrypted; bind "
                     + "127.0.0.1 or ipc, or say NEPHELE_BUS_INSECURE=1", reason: "insecure_bind")
         }
         let (address, number) = try transport.bind(endpoint, accept: accept)

@@ -10,7 +10,8 @@ struct Main {
             try BusBenchmark.serve(Array(arguments.dropFirst()))
             return
         }
-        let comparisons = try await BusBenchmark.run(executable: URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath())
+        let comparisons = try await BusBenchmark.run(
+            executable: URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath())
         print(arguments.contains("--json") ? try BusBenchmark.json(comparisons) : BusBenchmark.table(comparisons))
     }
 }

@@ -32,7 +32,9 @@ struct TextModelMain: AsyncParsableCommand {
         guard (32...16_777_216).contains(cachePositions) else {
             throw ValidationError("--cache-positions is \(cachePositions); give 32 to 16777216")
         }
-        guard (1...4_096).contains(sequences) else { throw ValidationError("--sequences is \(sequences); give 1 to 4096") }
+        guard (1...4_096).contains(sequences) else {
+            throw ValidationError("--sequences is \(sequences); give 1 to 4096")
+        }
     }
 
     func run() async throws {

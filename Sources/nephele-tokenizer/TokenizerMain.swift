@@ -1,8 +1,8 @@
 import ArgumentParser
 import RPC
 import ServiceRuntime
-import Tokenizers
 import TokenizerService
+import Tokenizers
 import ZeroMQTransport
 
 @main

@@ -20,7 +20,9 @@ import Testing
     @Test(arguments: ["tiny", "cifar", "heads", "classes"], ["ddpm", "ddim", "ddim_eta"])
     func `whole trajectories agree with diffusers`(name: String, kind: String) throws {
         let values = try SafetensorsFile(path: try golden(name + "/golden.safetensors"))
-        var config: [String: Any] = ["_class_name": kind == "ddpm" ? "DDPMScheduler" : "DDIMScheduler", "num_train_timesteps": 1_000]
+        var config: [String: Any] = [
+            "_class_name": kind == "ddpm" ? "DDPMScheduler" : "DDIMScheduler", "num_train_timesteps": 1_000,
+        ]
         if name == "cifar" && kind == "ddpm" { config["variance_type"] = "fixed_large" }
         let pipeline = try pipeline(name, scheduler: config)
         var request = DiffusionRequest(prompt: "", seeds: [1, 2])

@@ -13,11 +13,14 @@ import Testing
         for entry in entries {
             let config = try #require(entry["config"] as? [String: Any])
             func floats(_ key: String) throws -> [Float] { try #require(entry[key] as? [NSNumber]).map(\.floatValue) }
-            let schedule = try NoiseSchedule(json: try JSONSerialization.data(withJSONObject: config), path: "scheduler_config.json")
+            let schedule = try NoiseSchedule(
+                json: try JSONSerialization.data(withJSONObject: config), path: "scheduler_config.json")
             let every = schedule.count > 50 ? 100 : 1
             let kept = stride(from: 0, to: schedule.count, by: every)
             #expect(distance(kept.map { schedule.betas[$0] }, try floats("betas")) < Self.tolerance, "\(config)")
-            #expect(distance(kept.map { schedule.alphasCumulative[$0] }, try floats("alphas")) < Self.tolerance, "\(config)")
+            #expect(
+                distance(kept.map { schedule.alphasCumulative[$0] }, try floats("alphas")) < Self.tolerance, "\(config)"
+            )
             let steps = try #require(entry["steps"] as? Int)
             let isDDPM = config["_class_name"] as? String == "DDPMScheduler"
             let timesteps = try schedule.timesteps(steps)
@@ -25,15 +28,21 @@ import Testing
             let (sample, output, noise) = (try floats("sample"), try floats("output"), try floats("noise"))
             for row in try #require(entry["rows"] as? [[String: Any]]) {
                 let eta = try #require(row["eta"] as? NSNumber).floatValue
-                let scheduler: any NoiseScheduler = isDDPM
-                    ? try DDPMNoiseScheduler(schedule, steps: steps) : try DDIMNoiseScheduler(schedule, steps: steps, eta: eta)
+                let scheduler: any NoiseScheduler =
+                    isDDPM
+                    ? try DDPMNoiseScheduler(schedule, steps: steps)
+                    : try DDIMNoiseScheduler(schedule, steps: steps, eta: eta)
                 let at = try #require(row["timestep"] as? Int)
                 let index = try #require(timesteps.firstIndex(of: at))
                 let next = try #require(row["next"] as? [NSNumber]).map(\.floatValue)
                 let ours = scheduler.step(output: output, sample: sample, index: index, noise: noise)
-                #expect(distance(ours, next) < Self.tolerance, "\(config) at \(timesteps[index]), eta \(eta): \(ours) \(next)")
+                #expect(
+                    distance(ours, next) < Self.tolerance,
+                    "\(config) at \(timesteps[index]), eta \(eta): \(ours) \(next)")
             }
-            #expect(distance(schedule.addNoise(sample, noise: noise, timestep: timesteps[1]), try floats("noised")) < Self.tolerance)
+            #expect(
+                distance(schedule.addNoise(sample, noise: noise, timestep: timesteps[1]), try floats("noised"))
+                    < Self.tolerance)
         }
     }
 
@@ -41,7 +50,8 @@ import Testing
         let (start, end) = (1e-4 * 1_000 / Double(count), 0.02 * 1_000 / Double(count))
         guard end <= 1 else { return try expectRefused(start, end, count) }
         let schedule = try NoiseSchedule(
-            json: Data(#"{"num_train_timesteps": \#(count), "beta_start": \#(start), "beta_end": \#(end)}"#.utf8), path: "test")
+            json: Data(#"{"num_train_timesteps": \#(count), "beta_start": \#(start), "beta_end": \#(end)}"#.utf8),
+            path: "test")
         #expect(abs(Double(schedule.betas[0]) - start) < 1e-9 && abs(Double(schedule.betas[count - 1]) - end) < 1e-8)
         let middle = start + (end - start) * 499 / 999
         #expect(abs(Double(schedule.betas[499]) - middle) < 1e-8)
@@ -54,13 +64,17 @@ import Testing
     private func expectRefused(_ start: Double, _ end: Double, _ count: Int) throws {
         // A T below 20 makes the last beta exceed 1, which is no variance.
         #expect(throws: DiffusionError.self) {
-            try NoiseSchedule(json: Data(#"{"num_train_timesteps": \#(count), "beta_start": \#(start), "beta_end": \#(end)}"#.utf8), path: "test")
+            try NoiseSchedule(
+                json: Data(#"{"num_train_timesteps": \#(count), "beta_start": \#(start), "beta_end": \#(end)}"#.utf8),
+                path: "test")
         }
     }
 
     @Test(arguments: [
-        #"{"num_train_timesteps": 0}"#, #"{"beta_schedule": "wavy"}"#, #"{"prediction_type": "flow"}"#, #"{"trained_betas": [2]}"#,
-        #"{"variance_type": "learned"}"#, #"{"num_train_timesteps": "many"}"#, "[", #"{"num_train_timesteps": 1000000000000}"#,
+        #"{"num_train_timesteps": 0}"#, #"{"beta_schedule": "wavy"}"#, #"{"prediction_type": "flow"}"#,
+        #"{"trained_betas": [2]}"#,
+        #"{"variance_type": "learned"}"#, #"{"num_train_timesteps": "many"}"#, "[",
+        #"{"num_train_timesteps": 1000000000000}"#,
     ]) func `an absurd configuration is refused`(json: String) {
         #expect(throws: DiffusionError.self) { try NoiseSchedule(json: Data(json.utf8), path: "scheduler_config.json") }
     }

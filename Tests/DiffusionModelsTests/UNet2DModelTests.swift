@@ -13,7 +13,9 @@ func golden(_ name: String) throws -> String {
 func channelsLast(_ x: Tensor) throws -> Tensor {
     let (b, c, h, w) = (x.shape[0], x.shape[1], x.shape[2], x.shape[3]), elements = x.floats
     var out = [Float](repeating: 0, count: elements.count)
-    for i in 0..<b { for j in 0..<c { for p in 0..<h * w { out[(i * h * w + p) * c + j] = elements[(i * c + j) * h * w + p] } } }
+    for i in 0..<b {
+        for j in 0..<c { for p in 0..<h * w { out[(i * h * w + p) * c + j] = elements[(i * c + j) * h * w + p] } }
+    }
     return try Tensor(out, shape: [b, h, w, c])
 }
 
@@ -31,12 +33,14 @@ let tolerance: Float = 1e-4
 
     @Test(arguments: names) func `every block agrees with diffusers`(name: String) throws {
         let values = try SafetensorsFile(path: try golden(name + "/golden.safetensors"))
-        let model = try UNet2DModel(directory: try golden(name == "cifar" ? name : name + "/unet"), device: Device(threadCount: 2))
-        let condition: UNet2DModel.Condition = switch name {
-        case "conditioned": .vectors(try values.tensor("class_labels"))
-        case "classes": .labels(try values.tensor("class_labels").floats.map { Int($0) })
-        default: .none
-        }
+        let model = try UNet2DModel(
+            directory: try golden(name == "cifar" ? name : name + "/unet"), device: Device(threadCount: 2))
+        let condition: UNet2DModel.Condition =
+            switch name {
+            case "conditioned": .vectors(try values.tensor("class_labels"))
+            case "classes": .labels(try values.tensor("class_labels").floats.map { Int($0) })
+            default: .none
+            }
         var seen: [String: Tensor] = [:]
         let x = try channelsLast(try values.tensor("sample"))
         let y = try model(x, timesteps: [7, 801], condition: condition) { seen[$0] = $1 }
@@ -51,18 +55,22 @@ let tolerance: Float = 1e-4
         #expect(distance(y.floats, try channelsLast(try values.tensor("output")).floats) < tolerance)
     }
 
-    @Test(arguments: names) func `a picture's output does not depend on its neighbours, threads or instruction set`(name: String) throws {
+    @Test(arguments: names) func `a picture's output does not depend on its neighbours, threads or instruction set`(
+        name: String
+    ) throws {
         let values = try SafetensorsFile(path: try golden(name + "/golden.safetensors"))
         let directory = try golden(name == "cifar" ? name : name + "/unet")
         let x = try channelsLast(try values.tensor("sample"))
         func run(_ device: Device, _ rows: Range<Int>) throws -> [UInt32] {
-            let condition: UNet2DModel.Condition = switch name {
-            case "conditioned": .vectors(try values.tensor("class_labels").rows(rows))
-            case "classes": .labels(Array(try values.tensor("class_labels").floats.map { Int($0) }[rows]))
-            default: .none
-            }
+            let condition: UNet2DModel.Condition =
+                switch name {
+                case "conditioned": .vectors(try values.tensor("class_labels").rows(rows))
+                case "classes": .labels(Array(try values.tensor("class_labels").floats.map { Int($0) }[rows]))
+                default: .none
+                }
             return try UNet2DModel(directory: directory, device: device)(
-                x.rows(rows), timesteps: Array([7, 801][rows]), condition: condition).floats.map(\.bitPattern)
+                x.rows(rows), timesteps: Array([7, 801][rows]), condition: condition
+            ).floats.map(\.bitPattern)
         }
         let both = try run(Device(threadCount: 2), 0..<2)
         for set in Device.InstructionSet.available {
@@ -83,12 +91,17 @@ let tolerance: Float = 1e-4
             #expect(error?.message.contains(mentions) == true, "\(error?.message ?? "")")
         }
         try expectFailure("{", mentions: "config.json")
-        try expectFailure(config.replacing("\"in_channels\": 3", with: "\"in_channels\": 4"), mentions: "conv_in.weight")
+        try expectFailure(
+            config.replacing("\"in_channels\": 3", with: "\"in_channels\": 4"), mentions: "conv_in.weight")
         try expectFailure(config.replacing("\"in_channels\": 3", with: "\"in_channels\": -1"), mentions: "channels")
-        try expectFailure(config.replacing("\"norm_num_groups\": 4", with: "\"norm_num_groups\": 0"), mentions: "norm_num_groups")
-        try expectFailure(config.replacing("\"layers_per_block\": 1", with: "\"layers_per_block\": 1000000"), mentions: "layers_per_block")
+        try expectFailure(
+            config.replacing("\"norm_num_groups\": 4", with: "\"norm_num_groups\": 0"), mentions: "norm_num_groups")
+        try expectFailure(
+            config.replacing("\"layers_per_block\": 1", with: "\"layers_per_block\": 1000000"),
+            mentions: "layers_per_block")
         try expectFailure(config.replacing("\"AttnDownBlock2D\"", with: "\"KDownBlock2D\""), mentions: "KDownBlock2D")
-        try expectFailure(config.replacing("\"layers_per_block\": 1", with: "\"layers_per_block\": 2"), mentions: "resnets")
+        try expectFailure(
+            config.replacing("\"layers_per_block\": 1", with: "\"layers_per_block\": 2"), mentions: "resnets")
         try config.write(toFile: folder + "/config.json", atomically: true, encoding: .utf8)
         let weights = folder + "/diffusion_pytorch_model.safetensors"
         let bytes = try #require(FileManager.default.contents(atPath: weights))
@@ -104,7 +117,9 @@ let tolerance: Float = 1e-4
         let x = try Tensor(e, shape: [3, 4]), y = try Tensor(zeros: [3, 4])
         Device(threadCount: 1).fullAttention(q: x, k: x, v: x, heads: 1, scale: 0.5, into: y)
         for i in 0..<3 {
-            let scores = (0..<3).map { j in (0..<4).reduce(0.0) { $0 + Double(e[i * 4 + $1]) * Double(e[j * 4 + $1]) } / 2 }
+            let scores = (0..<3).map { j in
+                (0..<4).reduce(0.0) { $0 + Double(e[i * 4 + $1]) * Double(e[j * 4 + $1]) } / 2
+            }
             let weights = scores.map { exp($0) }
             for d in 0..<4 {
                 let expected = (0..<3).reduce(0.0) { $0 + weights[$1] * Double(e[$1 * 4 + d]) } / weights.reduce(0, +)

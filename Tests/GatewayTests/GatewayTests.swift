@@ -95,8 +95,11 @@ private func post(_ client: Client, _ path: String, _ body: String) async throws
             #expect((body["usage"] as? [String: Any])?["completion_tokens"] as? Int == 20)
 
             let streamed = try await post(
-                client, "/v1/chat/completions", "{\(fields),\"stream\":true,\"stream_options\":{\"include_usage\":true}}")
-            let events = String(decoding: streamed.body, as: UTF8.self).components(separatedBy: "\n\n").filter { !$0.isEmpty }
+                client, "/v1/chat/completions",
+                "{\(fields),\"stream\":true,\"stream_options\":{\"include_usage\":true}}")
+            let events = String(decoding: streamed.body, as: UTF8.self).components(separatedBy: "\n\n").filter {
+                !$0.isEmpty
+            }
             #expect(events.last == "data: [DONE]")
             var joined = "", reasons: [String] = [], usage = 0
             for event in events.dropLast() {
@@ -125,21 +128,34 @@ private func post(_ client: Client, _ path: String, _ body: String) async throws
         }
     }
 
-    @Test(arguments: [
-        (#"{"#, 400, nil, nil), (#"[]"#, 400, nil, nil), (#"{"model":"llama"}"#, 400, "messages", nil),
-        (#"{"model":"llama","messages":[]}"#, 400, "messages", nil),
-        (#"{"model":"llama","messages":"hi"}"#, 400, "messages", nil),
-        (#"{"model":"gpt-9","messages":[{"role":"user","content":"x"}]}"#, 404, "model", "model_not_found"),
-        (#"{"model":"llama","messages":[{"role":"user","content":"x"}],"temperature":-1}"#, 400, "temperature", nil),
-        (#"{"model":"llama","messages":[{"role":"user","content":"x"}],"temperature":"hot"}"#, 400, "temperature", nil),
-        (#"{"model":"llama","messages":[{"role":"user","content":"x"}],"n":0}"#, 400, "n", nil),
-        (#"{"model":"llama","messages":[{"role":"user","content":"x"}],"n":-5}"#, 400, "n", nil),
-        (#"{"model":"llama","messages":[{"role":"user","content":"x"}],"top_k":-7}"#, 400, "top_k", nil),
-        (#"{"model":"llama","messages":[{"role":"user","content":"x"}],"max_tokens":5000}"#, 400, "prompt", "context_length_exceeded"),
-        (#"{"model":"llama","messages":[{"role":"user","content":"x"}],"max_tokens":5000,"stream":true}"#, 400, "prompt", "context_length_exceeded"),
-        (String(repeating: "[", count: 50_000), 400, nil, nil),
-        (String(repeating: " ", count: 70_000), 413, nil, "request_too_large"),
-    ] as [(String, Int, String?, String?)])
+    @Test(
+        arguments: [
+            (#"{"#, 400, nil, nil), (#"[]"#, 400, nil, nil), (#"{"model":"llama"}"#, 400, "messages", nil),
+            (#"{"model":"llama","messages":[]}"#, 400, "messages", nil),
+            (#"{"model":"llama","messages":"hi"}"#, 400, "messages", nil),
+            (#"{"model":"gpt-9","messages":[{"role":"user","content":"x"}]}"#, 404, "model", "model_not_found"),
+            (
+                #"{"model":"llama","messages":[{"role":"user","content":"x"}],"temperature":-1}"#, 400, "temperature",
+                nil
+            ),
+            (
+                #"{"model":"llama","messages":[{"role":"user","content":"x"}],"temperature":"hot"}"#, 400,
+                "temperature", nil
+            ),
+            (#"{"model":"llama","messages":[{"role":"user","content":"x"}],"n":0}"#, 400, "n", nil),
+            (#"{"model":"llama","messages":[{"role":"user","content":"x"}],"n":-5}"#, 400, "n", nil),
+            (#"{"model":"llama","messages":[{"role":"user","content":"x"}],"top_k":-7}"#, 400, "top_k", nil),
+            (
+                #"{"model":"llama","messages":[{"role":"user","content":"x"}],"max_tokens":5000}"#, 400, "prompt",
+                "context_length_exceeded"
+            ),
+            (
+                #"{"model":"llama","messages":[{"role":"user","content":"x"}],"max_tokens":5000,"stream":true}"#, 400,
+                "prompt", "context_length_exceeded"
+            ),
+            (String(repeating: "[", count: 50_000), 400, nil, nil),
+            (String(repeating: " ", count: 70_000), 413, nil, "request_too_large"),
+        ] as [(String, Int, String?, String?)])
     func `a bad request gets an error object that names the field`(
         body: String, status: Int, parameter: String?, code: String?
     ) async throws {
@@ -147,7 +163,8 @@ private func post(_ client: Client, _ path: String, _ body: String) async throws
             let reply = try await post(client, "/v1/chat/completions", body)
             #expect(reply.status == status)
             let error = try #require(try json(reply.body)["error"] as? [String: Any])
-            #expect((error["message"] as? String)?.isEmpty == false && error["type"] as? String == "invalid_request_error")
+            #expect(
+                (error["message"] as? String)?.isEmpty == false && error["type"] as? String == "invalid_request_error")
             #expect(error["param"] as? String == parameter && error["code"] as? String == code)
         }
     }

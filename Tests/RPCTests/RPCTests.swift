@@ -21,7 +21,9 @@ import Testing
     func targets() throws {
         let lookup: @Sendable (String) throws -> [String] = { $0 == "two" ? ["10.0.0.2", "10.0.0.1", "10.0.0.1"] : [] }
         #expect(
-            try Target.resolver("dns://two:7002", lookup: lookup).resolve() == ["tcp://10.0.0.1:7002", "tcp://10.0.0.2:7002"])
+            try Target.resolver("dns://two:7002", lookup: lookup).resolve() == [
+                "tcp://10.0.0.1:7002", "tcp://10.0.0.2:7002",
+            ])
         #expect(try Target.resolver("dns://none:7002", lookup: lookup).resolve() == [])
         #expect(try Target.resolver("ipc:///run/a.sock", lookup: lookup).resolve() == ["ipc:///run/a.sock"])
         #expect(try Target.resolver("inproc://a", lookup: lookup).resolve() == ["inproc://a"])

@@ -6,7 +6,10 @@ import Testing
 /// Numbers that find mistakes: signed zeros, denormals, infinities, NaN, and ordinary ones.
 private func hostile(_ count: Int, seed: UInt64, special: Bool = true) -> [Float] {
     let philox = Philox(seed: seed)
-    let specials: [Float] = [0, -0.0, Float(bitPattern: 700), -Float(bitPattern: 700), .infinity, -.infinity, .nan, 3e38, -3e38, 89, -104, 0.625, -0.5]
+    let specials: [Float] = [
+        0, -0.0, Float(bitPattern: 700), -Float(bitPattern: 700), .infinity, -.infinity, .nan, 3e38, -3e38, 89, -104,
+        0.625, -0.5,
+    ]
     return (0..<count).map { i in
         let word = philox.block((UInt32(i), 0, 0, 0))
         if special && word.1 % 7 == 0 { return specials[Int(word.2) % specials.count] }
@@ -45,7 +48,8 @@ private var devices: [Device] {
     @Test func `a row's product does not depend on the rows beside it`() throws {
         let depth = 100, columns = 50
         let device = Device(threadCount: 2)
-        let w = try PackedMatrix(try Tensor(hostile(columns * depth, seed: 5, special: false), shape: [columns, depth]), on: device)
+        let w = try PackedMatrix(
+            try Tensor(hostile(columns * depth, seed: 5, special: false), shape: [columns, depth]), on: device)
         let x = try Tensor(hostile(64 * depth, seed: 6, special: false), shape: [64, depth])
         let all = try Tensor(zeros: [64, columns])
         device.matmul(x, w, into: all)
@@ -94,22 +98,28 @@ private var devices: [Device] {
             let cache = try KVStorage(pageCount: pages.count, layers: 1, kvHeads: kvHeads, headDim: headDim)
             var rows = AttentionRows()
             rows.append(positions: 0..<count, pages: pages)
-            let q = try Tensor(hostile(count * heads * headDim, seed: 11, special: false), shape: [count, heads * headDim])
-            let k = try Tensor(hostile(count * kvHeads * headDim, seed: 12, special: false), shape: [count, kvHeads * headDim])
+            let q = try Tensor(
+                hostile(count * heads * headDim, seed: 11, special: false), shape: [count, heads * headDim])
+            let k = try Tensor(
+                hostile(count * kvHeads * headDim, seed: 12, special: false), shape: [count, kvHeads * headDim])
             let y = try Tensor(zeros: q.shape)
             // All rows at 1,300 positions would take the scalar reference a while: the last few do.
             if count > 64 {
                 let fill = try Tensor(zeros: q.shape)
                 var early = AttentionRows()
                 early.append(positions: 0..<count, pages: pages)
-                device.attention(queries: q, keys: k, values: k, rows: early, cache: cache, layer: 0, scale: 0.25, window: 1, into: fill)
+                device.attention(
+                    queries: q, keys: k, values: k, rows: early, cache: cache, layer: 0, scale: 0.25, window: 1,
+                    into: fill)
                 var last = AttentionRows()
                 last.append(positions: count - 2..<count, pages: pages)
                 device.attention(
-                    queries: q.rows(count - 2..<count), keys: k.rows(count - 2..<count), values: k.rows(count - 2..<count),
+                    queries: q.rows(count - 2..<count), keys: k.rows(count - 2..<count),
+                    values: k.rows(count - 2..<count),
                     rows: last, cache: cache, layer: 0, scale: 0.25, into: y.rows(0..<2))
             } else {
-                device.attention(queries: q, keys: k, values: k, rows: rows, cache: cache, layer: 0, scale: 0.25, into: y)
+                device.attention(
+                    queries: q, keys: k, values: k, rows: rows, cache: cache, layer: 0, scale: 0.25, into: y)
             }
             outputs.append(bits(y))
         }
@@ -174,22 +184,28 @@ private var devices: [Device] {
         let bias = try Tensor(hostile(outputs, seed: 21, special: false), shape: [outputs])
         let x = try Tensor(hostile(2 * 5 * 4 * inputs, seed: 22, special: inputs == 3), shape: [2, 5, 4, inputs])
         for (stride, enlarge) in [(1, 1), (2, 1), (1, 2)] {
-            let reference = try scalar.convolution(x, try PackedConvolution(w, on: scalar), bias: bias, stride: stride, enlarge: enlarge)
+            let reference = try scalar.convolution(
+                x, try PackedConvolution(w, on: scalar), bias: bias, stride: stride, enlarge: enlarge)
             for device in devices {
-                let y = try device.convolution(x, try PackedConvolution(w, on: device), bias: bias, stride: stride, enlarge: enlarge)
+                let y = try device.convolution(
+                    x, try PackedConvolution(w, on: device), bias: bias, stride: stride, enlarge: enlarge)
                 #expect(bits(y) == bits(reference), "\(device.instructionSet)")
             }
         }
     }
 
-    @Test(arguments: [1, 2, 8], [2, 6, 16, 34]) func `group norms equal their scalar reference in every bit`(side: Int, width: Int) throws {
+    @Test(arguments: [1, 2, 8], [2, 6, 16, 34]) func `group norms equal their scalar reference in every bit`(
+        side: Int, width: Int
+    ) throws {
         let x = try Tensor(hostile(2 * side * 9 * width, seed: 23, special: false), shape: [2, side, 9, width])
         let weight = try Tensor(hostile(width, seed: 24, special: false), shape: [width])
         let time = try Tensor(hostile(4 * width, seed: 25, special: false), shape: [2, 2 * width])
         for silu in [false, true] {
-            let reference = try scalar.groupNorm(x, groups: 2, weight: weight, bias: weight, epsilon: 1e-5, scaleShift: time, silu: silu)
+            let reference = try scalar.groupNorm(
+                x, groups: 2, weight: weight, bias: weight, epsilon: 1e-5, scaleShift: time, silu: silu)
             for device in devices {
-                let y = try device.groupNorm(x, groups: 2, weight: weight, bias: weight, epsilon: 1e-5, scaleShift: time, silu: silu)
+                let y = try device.groupNorm(
+                    x, groups: 2, weight: weight, bias: weight, epsilon: 1e-5, scaleShift: time, silu: silu)
                 #expect(bits(y) == bits(reference), "\(device.instructionSet)")
             }
         }

@@ -5,7 +5,8 @@ import Testing
 
 @Suite struct SafetensorsTests {
     private func file(_ data: Data) throws -> String {
-        let path = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString + ".safetensors").path
+        let path = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString + ".safetensors")
+            .path
         try data.write(to: URL(fileURLWithPath: path))
         return path
     }
@@ -20,7 +21,8 @@ import Testing
 
     @Test func `what is written is read back`() throws {
         let a = try Tensor([1, -2, 3.5, 0, 5, 6], shape: [2, 3])
-        let path = try file(try SafetensorsWriter.encode(["a": a, "b": a.narrowedToBF16(), "empty": try Tensor(zeros: [0, 4])]))
+        let path = try file(
+            try SafetensorsWriter.encode(["a": a, "b": a.narrowedToBF16(), "empty": try Tensor(zeros: [0, 4])]))
         defer { try? FileManager.default.removeItem(atPath: path) }
         let opened = try SafetensorsFile(path: path)
         #expect(try opened.tensor("a", shape: [2, 3]).floats == a.floats)
@@ -33,7 +35,9 @@ import Testing
         let path = try file(try SafetensorsWriter.encode(["a": a]))
         defer { try? FileManager.default.removeItem(atPath: path) }
         let opened = try SafetensorsFile(path: path)
-        #expect { try opened.tensor("a", shape: [3_000, 2]) } throws: { "\($0)".contains("\"a\"") && "\($0)".contains("[3000, 2]") }
+        #expect { try opened.tensor("a", shape: [3_000, 2]) } throws: {
+            "\($0)".contains("\"a\"") && "\($0)".contains("[3000, 2]")
+        }
         #expect { try opened.tensor("b") } throws: { ($0 as? TensorError)?.code == .missing }
         #expect(truncate(path, 1_000) == 0)
         #expect { try opened.tensor("a") } throws: { "\($0)".contains("truncated") }

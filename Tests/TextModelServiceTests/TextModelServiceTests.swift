@@ -3,10 +3,10 @@ import Messages
 import RPC
 import Tensors
 import Testing
-import TextModels
 import TextModelService
-import Tokenizers
+import TextModels
 import TokenizerService
+import Tokenizers
 import ZeroMQTransport
 
 private let llama = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -58,10 +58,13 @@ private final class Fleet: Sendable {
 }
 
 @Suite(.timeLimit(.minutes(5))) struct TextModelServiceTests {
-    @Test func `a prompt goes through tokenizer and text-model over the bus as it does through the engine`() async throws {
+    @Test func `a prompt goes through tokenizer and text-model over the bus as it does through the engine`()
+        async throws
+    {
         let fleet = try Fleet()
         let tokens = try await fleet.tokenizer.call(
-            TokenizerMethods.encode, EncodeRequest(model: "llama", text: "Hello, 世界", addSpecialTokens: true)).message
+            TokenizerMethods.encode, EncodeRequest(model: "llama", text: "Hello, 世界", addSpecialTokens: true)
+        ).message
         #expect(tokens.ids == fleet.loaded.tokenizer.encode("Hello, 世界", addSpecialTokens: true))
         var request = GenerateRequest(model: "llama", prompt: tokens.ids, maxTokens: 30, seed: 11)
         request.tokenizerHash = tokens.tokenizerHash
@@ -82,7 +85,8 @@ private final class Fleet: Sendable {
             #expect(mine.last?.finishReason == "length")
             #expect(mine.allSatisfy { $0.logprob?.alternativeIDs.count == 3 })
             let decoded = try await fleet.tokenizer.call(
-                TokenizerMethods.decode, DecodeRequest(model: "llama", ids: expected[choice])).message
+                TokenizerMethods.decode, DecodeRequest(model: "llama", ids: expected[choice])
+            ).message
             #expect(Array(decoded.text.utf8) == Array(mine.map { $0.text }.joined().utf8))
         }
     }
@@ -119,15 +123,18 @@ private final class Fleet: Sendable {
         }
         // Nothing is outstanding once the engine has noticed; the suite's limit guards against a hang.
         while fleet.textServer.load.outstanding > 0 { await Task.yield() }
-        #expect(try await fleet.generate(GenerateRequest(model: "llama", prompt: [9], maxTokens: 3, seed: 2)).count >= 1)
+        #expect(
+            try await fleet.generate(GenerateRequest(model: "llama", prompt: [9], maxTokens: 3, seed: 2)).count >= 1)
     }
 
     @Test func `forty callers at once each get what they would get alone`() async throws {
         let fleet = try Fleet()
         func one(_ index: Int) async throws -> [Int32] {
             let prompt = (0..<Int32(index % 7 + 2)).map { ($0 * 31 + Int32(index)) % 256 }
-            return try await fleet.generate(GenerateRequest(model: "llama", prompt: prompt, maxTokens: 20, seed: UInt64(index)))
-                .compactMap { $0.token }
+            return try await fleet.generate(
+                GenerateRequest(model: "llama", prompt: prompt, maxTokens: 20, seed: UInt64(index))
+            )
+            .compactMap { $0.token }
         }
         let together = try await withThrowingTaskGroup(of: (Int, [Int32]).self) { group in
             for index in 0..<40 { group.addTask { (index, try await one(index)) } }

@@ -22,7 +22,9 @@ import Tokenizers
                 seed: seed), stop: stop, logProbabilities: logProbabilities, shape: loaded.model.shape)
     }
 
-    private func run(_ requests: [GenerationRequest], tokenBudget: Int = 256, device: Device? = nil) throws -> [[GenerationDelta]] {
+    private func run(_ requests: [GenerationRequest], tokenBudget: Int = 256, device: Device? = nil) throws
+        -> [[GenerationDelta]]
+    {
         var options = EngineCore.Options(cachePositions: 8_192)
         options.tokenBudget = tokenBudget
         var engine = try EngineCore(loaded, options: options, on: device ?? self.device)
@@ -39,7 +41,8 @@ import Tokenizers
         }
     }
 
-    private let prompts: [[Int32]] = (0..<24).map { p in (0..<Int32(3 + p * 5)).map { ($0 * 37 + Int32(p) * 11) % 256 } }
+    private let prompts: [[Int32]] = (0..<24).map { p in (0..<Int32(3 + p * 5)).map { ($0 * 37 + Int32(p) * 11) % 256 }
+    }
 
     @Test func `a choice is the same alone, in a crowd, in chunks, on one thread and without SIMD`() throws {
         let requests = try prompts.map { try request($0, penalties: true) }
@@ -77,18 +80,24 @@ import Tokenizers
         #expect(deltas.allSatisfy { $0.token == 5 })
         for delta in deltas {
             let probability = try #require(delta.logProbability)
-            #expect(probability.alternatives.count == 20 && probability.logProbability <= probability.alternatives[0].logProbability)
+            #expect(
+                probability.alternatives.count == 20
+                    && probability.logProbability <= probability.alternatives[0].logProbability)
             let sum = probability.alternatives.reduce(Float(0)) { $0 + exp($1.logProbability) }
             #expect(sum > 0 && sum < 1.0001)
         }
     }
 
     @Test func `what cannot fit is refused, and what waits is served in time`() throws {
-        #expect { try request(prompts[0], maxTokens: 600) } throws: { ($0 as? TextModelError)?.code == .contextLengthExceeded }
+        #expect { try request(prompts[0], maxTokens: 600) } throws: {
+            ($0 as? TextModelError)?.code == .contextLengthExceeded
+        }
         #expect { try request([]) } throws: { ($0 as? TextModelError)?.field == "prompt" }
         #expect { try request([999]) } throws: { "\($0)".contains("999") }
         #expect { try request(prompts[0], temperature: -1) } throws: { ($0 as? TextModelError)?.field == "temperature" }
-        #expect { try request(prompts[0], temperature: .nan) } throws: { ($0 as? TextModelError)?.field == "temperature" }
+        #expect { try request(prompts[0], temperature: .nan) } throws: {
+            ($0 as? TextModelError)?.field == "temperature"
+        }
         #expect { try request(prompts[0], n: 0) } throws: { ($0 as? TextModelError)?.field == "n" }
         // Room for two at a time: all ten are served.
         var engine = try EngineCore(loaded, options: .init(cachePositions: 192), on: device)
@@ -96,7 +105,9 @@ import Tokenizers
         let deltas = try drain(&engine)
         #expect(ids.allSatisfy { deltas["\($0)/0"]?.last?.finishReason == .length })
         #expect(engine.isIdle && engine.load.outstandingTokens == 0 && engine.load.freePages == 6)
-        #expect { try engine.add(request(prompts[6], maxTokens: 300)) } throws: { ($0 as? TextModelError)?.code == .resourceExhausted }
+        #expect { try engine.add(request(prompts[6], maxTokens: 300)) } throws: {
+            ($0 as? TextModelError)?.code == .resourceExhausted
+        }
     }
 
     @Test func `a cancelled request is gone within the step`() throws {
@@ -143,7 +154,8 @@ import Tokenizers
     func `an absurd configuration is an error with a reason`(config: String) throws {
         let directory = try TemporaryDirectory()
         try directory.write("config.json", Data(config.utf8))
-        try FileManager.default.copyItem(atPath: goldens + "gpt2/model.safetensors", toPath: directory.path + "/model.safetensors")
+        try FileManager.default.copyItem(
+            atPath: goldens + "gpt2/model.safetensors", toPath: directory.path + "/model.safetensors")
         #expect { try LoadedModel.loadModel(directory: directory.path, on: device) } throws: { error in
             (error as? TextModelError).map { !$0.message.isEmpty } ?? false
         }

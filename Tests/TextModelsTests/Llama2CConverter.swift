@@ -7,7 +7,9 @@ enum Llama2CConverter {
     static func convert(model: String, tokenizer: String, to directory: TemporaryDirectory) throws {
         let data = try Data(contentsOf: URL(fileURLWithPath: model))
         let header = (0..<7).map { Int(data.loadInteger(at: $0 * 4)) }
-        let (dim, hidden, layers, heads, kvHeads, seq) = (header[0], header[1], header[2], header[3], header[4], header[6])
+        let (dim, hidden, layers, heads, kvHeads, seq) = (
+            header[0], header[1], header[2], header[3], header[4], header[6]
+        )
         let vocabulary = abs(header[5])
         let tied = header[5] > 0
         let headDim = dim / heads
@@ -15,7 +17,9 @@ enum Llama2CConverter {
         func take(_ shape: [Int]) throws -> Tensor {
             let count = shape.reduce(1, *)
             defer { offset += count * 4 }
-            return try Tensor((0..<count).map { Float(bitPattern: UInt32(bitPattern: data.loadInteger(at: offset + $0 * 4))) }, shape: shape)
+            return try Tensor(
+                (0..<count).map { Float(bitPattern: UInt32(bitPattern: data.loadInteger(at: offset + $0 * 4))) },
+                shape: shape)
         }
         var tensors: [String: Tensor] = [:]
         func takeLayers(_ name: String, _ shape: [Int], permuteHeads: Int? = nil) throws {
@@ -39,12 +43,15 @@ enum Llama2CConverter {
         _ = try take([2, seq, headDim / 2])  // the RoPE tables, which are computed
         if !tied { tensors["lm_head.weight"] = try take([vocabulary, dim]) }
         try directory.write("model.safetensors", try SafetensorsWriter.encode(tensors))
-        try directory.write("config.json", json: [
-            "model_type": "llama", "hidden_size": dim, "intermediate_size": hidden, "num_hidden_layers": layers,
-            "num_attention_heads": heads, "num_key_value_heads": kvHeads, "vocab_size": vocabulary,
-            "max_position_embeddings": seq, "rms_norm_eps": 1e-5, "rope_theta": 10_000.0, "tie_word_embeddings": tied,
-            "bos_token_id": 1, "eos_token_id": 2,
-        ])
+        try directory.write(
+            "config.json",
+            json: [
+                "model_type": "llama", "hidden_size": dim, "intermediate_size": hidden, "num_hidden_layers": layers,
+                "num_attention_heads": heads, "num_key_value_heads": kvHeads, "vocab_size": vocabulary,
+                "max_position_embeddings": seq, "rms_norm_eps": 1e-5, "rope_theta": 10_000.0,
+                "tie_word_embeddings": tied,
+                "bos_token_id": 1, "eos_token_id": 2,
+            ])
         try directory.write("tokenizer.json", json: try tokenizerJSON(tokenizer, count: vocabulary))
     }
 
@@ -79,13 +86,18 @@ enum Llama2CConverter {
             }
         }
         merges.sort { $0.score > $1.score }
-        let special = ["<unk>", "<s>", "</s>"].enumerated().map { ["id": $0, "content": $1, "special": true] as [String: Any] }
+        let special = ["<unk>", "<s>", "</s>"].enumerated().map {
+            ["id": $0, "content": $1, "special": true] as [String: Any]
+        }
         return [
             "added_tokens": special,
-            "normalizer": ["type": "Sequence", "normalizers": [
-                ["type": "Prepend", "prepend": "▁"],
-                ["type": "Replace", "pattern": ["String": " "], "content": "▁"],
-            ]],
+            "normalizer": [
+                "type": "Sequence",
+                "normalizers": [
+                    ["type": "Prepend", "prepend": "▁"],
+                    ["type": "Replace", "pattern": ["String": " "], "content": "▁"],
+                ],
+            ],
             "decoder": ["type": "Strip", "content": " ", "start": 1, "stop": 0],
             "model": [
                 "type": "BPE", "vocab": vocabulary, "merges": merges.map { $0.pair }, "byte_fallback": true,

@@ -114,7 +114,8 @@ private struct PublishedTensors {
         let shape = try #require(entry["shape"] as? [Int])
         let data = try #require((entry["data"] as? String).flatMap { Data(base64Encoded: $0) })
         let count = shape.reduce(1, *)
-        return try Tensor((0..<count).map { Float(bitPattern: UInt32(bitPattern: data.loadInteger(at: $0 * 4))) }, shape: shape)
+        return try Tensor(
+            (0..<count).map { Float(bitPattern: UInt32(bitPattern: data.loadInteger(at: $0 * 4))) }, shape: shape)
     }
 
     /// minGPT's linear layers hold `[outputs, inputs]`, GPT-2's Conv1D `[inputs, outputs]`.
@@ -122,21 +123,26 @@ private struct PublishedTensors {
         var tensors: [String: Tensor] = [:]
         for name in json.keys where name != "config" && !name.hasSuffix(".attn.bias") {
             let tensor = try tensor(name)
-            let isLinear = name.contains("c_attn.weight") || name.contains("c_proj.weight") || name.contains("c_fc.weight")
+            let isLinear =
+                name.contains("c_attn.weight") || name.contains("c_proj.weight") || name.contains("c_fc.weight")
             tensors[name] = isLinear ? try transposed(tensor) : tensor
         }
         try directory.write("model.safetensors", try SafetensorsWriter.encode(tensors))
         let config = try #require(json["config"] as? [String: Any])
-        try directory.write("config.json", json: [
-            "model_type": "gpt2", "n_embd": config["n_embd"] ?? 0, "n_layer": config["n_layer"] ?? 0,
-            "n_head": config["n_head"] ?? 0, "n_positions": config["block_size"] ?? 0,
-            "vocab_size": config["vocab_size"] ?? 0, "tie_word_embeddings": false, "activation_function": "gelu_new",
-        ])
+        try directory.write(
+            "config.json",
+            json: [
+                "model_type": "gpt2", "n_embd": config["n_embd"] ?? 0, "n_layer": config["n_layer"] ?? 0,
+                "n_head": config["n_head"] ?? 0, "n_positions": config["block_size"] ?? 0,
+                "vocab_size": config["vocab_size"] ?? 0, "tie_word_embeddings": false,
+                "activation_function": "gelu_new",
+            ])
     }
 
     private func transposed(_ tensor: Tensor) throws -> Tensor {
         let (rows, columns) = (tensor.shape[0], tensor.shape[1])
         let values = tensor.floats
-        return try Tensor((0..<rows * columns).map { values[($0 % rows) * columns + $0 / rows] }, shape: [columns, rows])
+        return try Tensor(
+            (0..<rows * columns).map { values[($0 % rows) * columns + $0 / rows] }, shape: [columns, rows])
     }
 }

@@ -18,7 +18,8 @@ private struct Vector: Decodable {
 }
 
 private func vectors(_ name: String) throws -> [Vector] {
-    try JSONDecoder().decode([Vector].self, from: Data(contentsOf: URL(fileURLWithPath: goldens + name + ".vectors.json")))
+    try JSONDecoder().decode(
+        [Vector].self, from: Data(contentsOf: URL(fileURLWithPath: goldens + name + ".vectors.json")))
 }
 
 private func check(_ tokenizer: Tokenizer, _ name: String, parseSpecialTokens: Bool = true) throws {
@@ -113,8 +114,10 @@ private func check(_ tokenizer: Tokenizer, _ name: String, parseSpecialTokens: B
 
     @Test(arguments: [
         "", "{", "[]", "{}", #"{"model":{"type":"WordPiece","vocab":{}}}"#, #"{"model":{"type":"BPE","vocab":{}}}"#,
-        #"{"model":{"type":"BPE","vocab":{"a":-1},"merges":[]}}"#, #"{"model":{"type":"BPE","vocab":{"a":1e300},"merges":[]}}"#,
-        #"{"model":{"type":"BPE","vocab":{"a":0},"merges":["a b"]}}"#, #"{"model":{"type":"BPE","vocab":{"a":0},"merges":["ab"]}}"#,
+        #"{"model":{"type":"BPE","vocab":{"a":-1},"merges":[]}}"#,
+        #"{"model":{"type":"BPE","vocab":{"a":1e300},"merges":[]}}"#,
+        #"{"model":{"type":"BPE","vocab":{"a":0},"merges":["a b"]}}"#,
+        #"{"model":{"type":"BPE","vocab":{"a":0},"merges":["ab"]}}"#,
         #"{"normalizer":{"type":"Nonsense"},"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}"#,
         #"{"pre_tokenizer":{"type":"Split","behavior":"Isolated","pattern":{"Regex":"("}},"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}"#,
         String(repeating: "[", count: 100_000),
@@ -159,7 +162,9 @@ private func check(_ tokenizer: Tokenizer, _ name: String, parseSpecialTokens: B
         }
     }
 
-    @Test(arguments: ["{% for x in y %}", "{{ a + }}", "{% macro f() %}{% endmacro %}", "{{ x", "{% endif %}", "{{ a | tojson }}"])
+    @Test(arguments: [
+        "{% for x in y %}", "{{ a + }}", "{% macro f() %}{% endmacro %}", "{{ x", "{% endif %}", "{{ a | tojson }}",
+    ])
     func `what is beyond the subset is refused`(source: String) {
         #expect(throws: TokenizerError.self) {
             _ = try ChatTemplate(source, variables: [:]).render([], addGenerationPrompt: true)
@@ -168,6 +173,8 @@ private func check(_ tokenizer: Tokenizer, _ name: String, parseSpecialTokens: B
 
     @Test func `a template can refuse its messages`() throws {
         let template = try ChatTemplate("{{ raise_exception('roles must alternate') }}", variables: [:])
-        #expect { try template.render([], addGenerationPrompt: true) } throws: { "\($0)".contains("roles must alternate") }
+        #expect { try template.render([], addGenerationPrompt: true) } throws: {
+            "\($0)".contains("roles must alternate")
+        }
     }
 }

@@ -42,7 +42,9 @@ struct BusContractTests {
         defer { server.stop() }
         let client = try fixture.client(address)
         var bytes = [UInt8](repeating: 0, count: 64 << 20)
-        for index in stride(from: 0, to: bytes.count, by: 4093) { bytes[index] = UInt8(truncatingIfNeeded: index / 4093) }
+        for index in stride(from: 0, to: bytes.count, by: 4093) {
+            bytes[index] = UInt8(truncatingIfNeeded: index / 4093)
+        }
         let options = CallOptions(attachments: [Attachment([1, 2, 3]), Attachment(bytes), Attachment(count: 0)])
         let reply = try await client.call(Echo.echoLater, EchoRequest(payload: [9]), options)
         #expect(reply.message.payload == [9])
@@ -231,7 +233,11 @@ struct BusContractTests {
         let (server, address) = try fixture.serve([
             Scripted(unary: { request, _ in
                 // Nobody leaves before all are in: they really run at once.
-                if entered.withLock({ $0 += 1; return $0 }) == 1000 { gate.open() }
+                if entered.withLock({
+                    $0 += 1; return $0
+                }) == 1000 {
+                    gate.open()
+                }
                 await gate.wait()
                 return ServerReply(EchoReply(payload: request.message.payload))
             })

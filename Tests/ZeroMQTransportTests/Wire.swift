@@ -28,7 +28,8 @@ final class Fixture: Sendable {
         self.timing = timing
         network = try InProcessNetwork()
         transport = try ZeroMQTransport(limits: limits, timing: timing)
-        directory = FileManager.default.temporaryDirectory.appendingPathComponent("nph-\(UInt32.random(in: 0 ... .max))")
+        directory = FileManager.default.temporaryDirectory.appendingPathComponent(
+            "nph-\(UInt32.random(in: 0 ... .max))")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     }
 

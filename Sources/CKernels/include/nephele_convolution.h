@@ -1,4 +1,5 @@
-// Kernels of pictures. A picture is [batch][height][width][channels]; the form of a kernel is that of nephele_kernels.h.
+// Kernels of pictures. A picture is [batch][height][width][channels]; the form of a kernel is that of
+// nephele_kernels.h.
 #ifndef NEPHELE_CONVOLUTION_H
 #define NEPHELE_CONVOLUTION_H
 
