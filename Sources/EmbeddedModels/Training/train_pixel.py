@@ -16,6 +16,7 @@ def main() -> None:
     args = argparse.ArgumentParser()
     args.add_argument("--data", type=Path, required=True)
     args.add_argument("--out", type=Path, required=True, help="checkpoint file, resumed from if it exists")
+    args.add_argument("--init", type=Path, help="checkpoint of another training to start from; its words keep their vectors")
     args.add_argument("--deadline", required=True, help="HH:MM UTC, when the learning rate reaches zero")
     args.add_argument("--batch", type=int, default=64)
     args.add_argument("--lr", type=float, default=1e-3)
@@ -46,6 +47,19 @@ def main() -> None:
         optimizer.load_state_dict(saved["optimizer"])
         ema, step, spent = saved["ema"], saved["step"], saved["spent"]
         started = saved["started"]
+    elif a.init:
+        saved = torch.load(a.init)
+        known = {w: i for i, w in enumerate(saved["vocabulary"])}
+        average = dict(zip([n for n, _ in unet.named_parameters()], saved["ema"]))
+        unet.load_state_dict(average)
+        tail = dict(zip([n for n, _ in encoder.named_parameters()], saved["ema"][len(average):]))
+        table = tail["embedding.weight"]
+        fresh = encoder.embedding.weight.detach().clone()
+        for word, i in row.items():
+            if word in known:
+                fresh[i] = table[known[word]]
+        encoder.load_state_dict(tail | {"embedding.weight": fresh})
+        ema, spent = [p.detach().clone() for p in parameters], saved["spent"]
     now = datetime.datetime.now(datetime.timezone.utc)
     hour, minute = map(int, a.deadline.split(":"))
     deadline = now.replace(hour=hour, minute=minute, second=0).timestamp()
@@ -72,7 +86,8 @@ def main() -> None:
         for b, i in enumerate(pick.tolist()):
             if rng.random() < 0.1:
                 continue  # unconditional, for guidance
-            kept = [w for k, w in enumerate(nouns[i]) if k == 0 or rng.random() < 0.6]
+            sure = rng.integers(len(nouns[i]))  # any one noun may stand alone, as it does in a prompt
+            kept = [w for k, w in enumerate(nouns[i]) if k == sure or rng.random() < 0.5]
             kept += [w for w in colours[i] if rng.random() < 0.6]
             bag[b, kept] = 1
         t = torch.randint(0, 1000, (a.batch,), generator=generator)
