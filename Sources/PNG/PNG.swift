@@ -31,6 +31,36 @@ package enum PNG {
         return Array(file.prefix(size))
     }
 
+    /// A file that libpng would not read, and its reason.
+    package struct DecodingError: Error, Sendable, CustomStringConvertible {
+        package var description: String
+    }
+
+    /// The pixels of a PNG file as 8-bit RGBA, not premultiplied, rows from the top.
+    ///
+    /// - Parameter pixelLimit: pictures of more pixels are refused before memory is taken for them.
+    /// - Throws: `DecodingError`.
+    package static func decode(
+        _ file: [UInt8], pixelLimit: Int = 1 << 24
+    ) throws(DecodingError) -> (rgba: [UInt8], width: Int, height: Int) {
+        var image = png_image()
+        image.version = UInt32(PNG_IMAGE_VERSION)
+        defer { png_image_free(&image) }
+        guard png_image_begin_read_from_memory(&image, file, file.count) != 0 else {
+            throw DecodingError(description: failure(image).description)
+        }
+        let (width, height) = (Int(image.width), Int(image.height))
+        guard width * height <= pixelLimit else {
+            throw DecodingError(description: "\(width) × \(height) pixels; the limit is \(pixelLimit) in all")
+        }
+        image.format = UInt32(PNG_FORMAT_FLAG_ALPHA | PNG_FORMAT_FLAG_COLOR)
+        var rgba = [UInt8](repeating: 0, count: width * height * 4)
+        guard png_image_finish_read(&image, nil, &rgba, 0, nil) != 0 else {
+            throw DecodingError(description: failure(image).description)
+        }
+        return (rgba, width, height)
+    }
+
     private static func failure(_ image: png_image) -> EncodingError {
         let message = withUnsafeBytes(of: image.message) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
         return EncodingError(description: "libpng: \(message)")

@@ -1,24 +1,11 @@
-import CPNG
 import PNG
 import Testing
-
-/// What libpng reads back from a file in memory.
-private func decode(_ file: [UInt8]) throws -> (rgba: [UInt8], width: Int, height: Int) {
-    var image = png_image()
-    image.version = UInt32(PNG_IMAGE_VERSION)
-    defer { png_image_free(&image) }
-    try #require(png_image_begin_read_from_memory(&image, file, file.count) != 0)
-    image.format = UInt32(PNG_FORMAT_FLAG_ALPHA | PNG_FORMAT_FLAG_COLOR)
-    var rgba = [UInt8](repeating: 0, count: Int(image.width) * Int(image.height) * 4)
-    try #require(png_image_finish_read(&image, nil, &rgba, 0, nil) != 0)
-    return (rgba, Int(image.width), Int(image.height))
-}
 
 @Suite struct PNGTests {
     @Test(arguments: [(1, 1), (2, 3), (32, 32), (300, 70)])
     func `a picture is read back as it was written`(width: Int, height: Int) throws {
         let rgba = (0..<width * height * 4).map { UInt8(truncatingIfNeeded: $0 * 37 + $0 / 256) }
-        let read = try decode(try PNG.encode(rgba: rgba, width: width, height: height))
+        let read = try PNG.decode(try PNG.encode(rgba: rgba, width: width, height: height))
         #expect(read.width == width && read.height == height && read.rgba == rgba)
     }
 
@@ -28,5 +15,14 @@ private func decode(_ file: [UInt8]) throws -> (rgba: [UInt8], width: Int, heigh
                 try PNG.encode(rgba: [UInt8](repeating: 0, count: count), width: width, height: height)
             }
         }
+    }
+
+    @Test func `a file that is cut short, too large or none at all is refused`() throws {
+        let file = try PNG.encode(rgba: [UInt8](repeating: 7, count: 64 * 64 * 4), width: 64, height: 64)
+        #expect(throws: PNG.DecodingError.self) { try PNG.decode(file, pixelLimit: 64 * 64 - 1) }
+        for length in [0, 7, 8, 30, file.count / 2] {
+            #expect(throws: PNG.DecodingError.self) { try PNG.decode(Array(file.prefix(length))) }
+        }
+        #expect(throws: PNG.DecodingError.self) { try PNG.decode(Array("no picture at all".utf8)) }
     }
 }

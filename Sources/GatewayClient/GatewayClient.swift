@@ -1,0 +1,84 @@
+package import Foundation
+internal import FoundationNetworking
+
+/// A client of a gateway's HTTP API: plain answers, and streams of server-sent events.
+package struct GatewayClient: Sendable {
+    package let address: URL
+    /// Seconds without a byte after which an answer is given up.
+    private let patience: TimeInterval
+
+    /// - Throws: `GatewayClientError` when `address` is no `http://host:port` URL.
+    package init(address: String, patience: TimeInterval = 600) throws(GatewayClientError) {
+        guard let url = URL(string: address), let scheme = url.scheme, ["http", "https"].contains(scheme),
+            url.host?.isEmpty == false
+        else {
+            throw GatewayClientError(
+                code: .malformed, message: "'\(address)' is no address of a gateway; give http://HOST:PORT")
+        }
+        self.address = url
+        self.patience = patience
+    }
+
+    /// The JSON answer to a GET.
+    ///
+    /// - Throws: `GatewayClientError`.
+    package func get<Reply: Decodable>(_ type: Reply.Type, _ path: String) async throws -> Reply {
+        let body = try await whole(request(path))
+        do {
+            return try JSONDecoder().decode(type, from: body)
+        } catch {
+            throw GatewayClientError(
+                code: .malformed, message: "\(address)/\(path) does not answer as a Nephele gateway does: \(error)")
+        }
+    }
+
+    /// Whether every service behind the gateway is ready.
+    package func isReady() async -> Bool { (try? await whole(request("readyz"))) != nil }
+
+    /// The payloads of a streamed answer, without its `[DONE]`.
+    ///
+    /// Letting go of the stream closes the connection, which cancels the work behind it. An error event ends the
+    /// stream by throwing `GatewayClientError`.
+    package func events(_ path: String, _ body: some Encodable) throws -> AsyncThrowingStream<Data, any Error> {
+        var request = request(path)
+        request.httpMethod = "POST"
+        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
+        request.httpBody = try JSONEncoder().encode(body)
+        return stream(request)
+    }
+
+    private func request(_ path: String) -> URLRequest {
+        URLRequest(url: address.appendingPathComponent(path), timeoutInterval: patience)
+    }
+
+    private func whole(_ request: URLRequest) async throws -> Data {
+        do {
+            let (data, response) = try await URLSession.shared.data(for: request)
+            let status = (response as? HTTPURLResponse)?.statusCode ?? 0
+            guard status == 200 else { throw GatewayClientError.refusal(status: status, body: data) }
+            return data
+        } catch let error as URLError {
+            throw unreachable(error)
+        }
+    }
+
+    private func stream(_ request: URLRequest) -> AsyncThrowingStream<Data, any Error> {
+        let (stream, continuation) = AsyncThrowingStream<Data, any Error>.makeStream()
+        let receiver = EventReceiver(continuation) { unreachable($0) }
+        let session = URLSession(configuration: .ephemeral, delegate: receiver, delegateQueue: nil)
+        let task = session.dataTask(with: request)
+        continuation.onTermination = { _ in
+            task.cancel()
+            session.finishTasksAndInvalidate()
+        }
+        task.resume()
+        return stream
+    }
+
+    private func unreachable(_ error: any Error) -> GatewayClientError {
+        GatewayClientError(
+            code: .unreachable,
+            message: "no gateway answers at \(address) (\(error.localizedDescription)); start one with `nephele up`, "
+                + "or name another with --gateway")
+    }
+}

@@ -1,0 +1,84 @@
+/// What the gateway says and is asked, as far as the command line needs it.
+package struct ChatRequest: Encodable, Sendable {
+    package struct Message: Codable, Sendable {
+        package var role: String
+        package var content: String
+
+        package init(role: String, content: String) { (self.role, self.content) = (role, content) }
+    }
+
+    private struct StreamOptions: Encodable, Sendable { var include_usage = true }
+
+    package var model: String
+    package var messages: [Message]
+    package var temperature: Float?
+    package var max_tokens: Int?
+    package var seed: Int64?
+    private var stream = true
+    private var stream_options = StreamOptions()
+
+    package init(model: String, messages: [Message]) { (self.model, self.messages) = (model, messages) }
+}
+
+package struct ChatChunk: Decodable, Sendable {
+    package struct Delta: Decodable, Sendable { package var content: String? }
+    package struct Choice: Decodable, Sendable {
+        package var delta: Delta
+        package var finish_reason: String?
+    }
+    package struct Usage: Decodable, Sendable { package var completion_tokens: Int }
+
+    package var choices: [Choice]
+    package var usage: Usage?
+}
+
+package struct ImageRequest: Encodable, Sendable {
+    package var model: String
+    package var prompt: String
+    package var n = 1
+    package var seed: Int64?
+    package var steps: Int?
+    package var guidance_scale: Float?
+    package var negative_prompt: String?
+    private var stream = true
+    private var response_format = "b64_json"
+
+    package init(model: String, prompt: String) { (self.model, self.prompt) = (model, prompt) }
+}
+
+/// One event of a drawing: `image_generation.progress` a step, `image_generation.completed` a picture.
+package struct ImageEvent: Decodable, Sendable {
+    package var type: String
+    package var step: Int?
+    package var steps: Int?
+    package var b64_json: String?
+    package var seed: Int64?
+}
+
+package struct ModelEntries: Decodable, Sendable {
+    package struct Model: Decodable, Sendable {
+        package var id: String
+        package var modality: String
+        package var revision: String
+        package var context_length: Int
+    }
+
+    package var data: [Model]
+}
+
+/// `GET /admin/status`.
+package struct FleetStatus: Decodable, Sendable {
+    package struct Instance: Decodable, Sendable {
+        package var service: String
+        package var address: String
+        package var instance_id: String
+        package var models: [String]
+        package var state: String
+        package var outstanding: Int
+        package var running_calls: Int
+        package var capacity: Int
+        package var steps: UInt64
+    }
+
+    package var instances: [Instance]
+}
