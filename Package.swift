@@ -47,6 +47,16 @@ let package = Package(
         .target(
             name: "EmbeddedModels", exclude: ["Training"], resources: [.copy("Resources/models")], swiftSettings: safe),
 
+        .target(name: "Console", swiftSettings: safe),
+        .testTarget(name: "ConsoleTests", dependencies: ["Console"], swiftSettings: safe),
+        .target(name: "GatewayClient", swiftSettings: safe),
+        .testTarget(name: "GatewayClientTests", dependencies: ["GatewayClient"], swiftSettings: safe),
+        .target(
+            name: "Supervision", dependencies: [.product(name: "Logging", package: "swift-log")], swiftSettings: safe),
+        .testTarget(
+            name: "SupervisionTests",
+            dependencies: ["Supervision", .product(name: "Logging", package: "swift-log")], swiftSettings: safe),
+
         // Layer 2: abstractions
         .target(name: "RPC", dependencies: ["Concurrency", "Messages"], swiftSettings: safe),
         .testTarget(name: "RPCTests", dependencies: ["Messages", "RPC"], swiftSettings: safe),
@@ -73,7 +83,9 @@ let package = Package(
         .testTarget(
             name: "TextModelsTests", dependencies: ["TextModels", "Tensors", "Tokenizers"],
             resources: [.copy("Goldens")], swiftSettings: safe),
-        .target(name: "DiffusionModels", dependencies: ["PNG", "Tensors"], swiftSettings: safe),
+        .target(
+            name: "DiffusionModels",
+            dependencies: ["PNG", "Tensors", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: safe),
         .testTarget(
             name: "DiffusionModelsTests", dependencies: ["DiffusionModels", "Tensors", "EmbeddedModels"],
             resources: [.copy("Goldens")], swiftSettings: safe),
@@ -88,6 +100,15 @@ let package = Package(
             dependencies: [
                 "Messages", "RPC", "Tensors", "TextModels", "TextModelService", "Tokenizers", "TokenizerService",
                 "ZeroMQTransport",
+            ],
+            swiftSettings: safe),
+        .target(
+            name: "DiffusionService", dependencies: ["Concurrency", "DiffusionModels", "Messages", "RPC"],
+            swiftSettings: safe),
+        .testTarget(
+            name: "DiffusionServiceTests",
+            dependencies: [
+                "DiffusionModels", "DiffusionService", "Messages", "RPC", "Tensors", "ZeroMQTransport",
             ],
             swiftSettings: safe),
         .target(
@@ -135,9 +156,26 @@ let package = Package(
             ],
             swiftSettings: safe),
         .executableTarget(
+            name: "nephele-diffusion",
+            dependencies: [
+                "DiffusionModels", "DiffusionService", "RPC", "ServiceRuntime", "Tensors", "ZeroMQTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: safe),
+        .executableTarget(
+            name: "nephele",
+            dependencies: [
+                "Benchmarks", "Console", "DiffusionModels", "EmbeddedModels", "GatewayClient", "PNG", "Supervision",
+                "Tensors", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: safe),
+        .executableTarget(
             name: "nephele-gateway",
             dependencies: [
-                "Gateway", "RPC", "ZeroMQTransport",
+                "Gateway", "RPC", "ServiceRuntime", "ZeroMQTransport",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],

@@ -71,24 +71,33 @@ enum EventStream {
         } catch let error as RPCError {
             throw APIError(error)
         }
-        let body = ResponseBody { writer in
+        return response { writer in
             for choice in 0..<generation.choices {
                 if let opening = form.opening(generation, choice: choice) { try await writer.write(event(opening)) }
             }
             var tokens = 0
             var delta = first
+            while let current = delta {
+                if current.token != nil { tokens += 1 }
+                if !current.text.isEmpty || !current.finishReason.isEmpty {
+                    try await writer.write(event(form.chunk(generation, current)))
+                }
+                delta = try await generation.replies.next()?.message
+            }
+            if includesUsage {
+                let usage = Usage(prompt: generation.promptTokens, completion: tokens)
+                try await writer.write(event(form.usage(generation, usage)))
+            }
+        }
+    }
+
+    /// A stream of what `body` writes and `[DONE]`, or of an error event when a service fails in its midst.
+    static func response(
+        _ body: @escaping @Sendable (inout any ResponseBodyWriter) async throws -> Void
+    ) -> Response {
+        let body = ResponseBody { writer in
             do {
-                while let current = delta {
-                    if current.token != nil { tokens += 1 }
-                    if !current.text.isEmpty || !current.finishReason.isEmpty {
-                        try await writer.write(event(form.chunk(generation, current)))
-                    }
-                    delta = try await generation.replies.next()?.message
-                }
-                if includesUsage {
-                    let usage = Usage(prompt: generation.promptTokens, completion: tokens)
-                    try await writer.write(event(form.usage(generation, usage)))
-                }
+                try await body(&writer)
                 try await writer.write(ByteBuffer(string: "data: [DONE]\n\n"))
             } catch let error as RPCError {
                 try await writer.write(event(APIError(error).body))
@@ -100,7 +109,7 @@ enum EventStream {
             body: body)
     }
 
-    private static func event(_ value: some Encodable) throws -> ByteBuffer {
+    static func event(_ value: some Encodable) throws -> ByteBuffer {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         var buffer = ByteBuffer(string: "data: ")

@@ -6,7 +6,7 @@ import RPC
 
 /// OpenAI's HTTP API over the fleet: the only process that faces users.
 package struct Gateway: Sendable {
-    private let fleet: Fleet
+    let fleet: Fleet
     /// The largest body that is read, in bytes.
     private let bodyLimit: Int
 
@@ -20,14 +20,18 @@ package struct Gateway: Sendable {
         router.add(middleware: ErrorForm())
         router.get("/healthz") { _, _ in Response(status: .ok, body: .init(byteBuffer: ByteBuffer(string: "ok\n"))) }
         router.get("/readyz") { _, _ in
-            let ready = !fleet.models.isEmpty && !fleet.tokenizer.instances.isEmpty
+            let ready = fleet.isReady
             return Response(
                 status: ready ? .ok : .serviceUnavailable,
-                body: .init(byteBuffer: ByteBuffer(string: ready ? "ready\n" : "no model is served yet\n")))
+                body: .init(byteBuffer: ByteBuffer(string: ready ? "ready\n" : "some service has no instance yet\n")))
         }
         router.get("/v1/models") { _, _ in try JSONResponse.make(models()) }
         router.post("/v1/chat/completions") { request, _ in try await chat(body(of: request)) }
         router.post("/v1/completions") { request, _ in try await complete(body(of: request)) }
+        router.post("/v1/images/generations") { request, _ in try await draw(body(of: request)) }
+        router.post("/tokenize") { request, _ in try await tokenize(body(of: request)) }
+        router.post("/detokenize") { request, _ in try await detokenize(body(of: request)) }
+        router.get("/admin/status") { _, _ in try JSONResponse.make(status()) }
         return router
     }
 
@@ -55,7 +59,7 @@ package struct Gateway: Sendable {
 
     private func chat(_ data: Data) async throws -> Response {
         let request = try GenerationParameters.decode(ChatCompletionRequest.self, from: data)
-        let model = try fleet.model(request.parameters.model)
+        let model = try fleet.model(request.parameters.model, modality: "text")
         guard !request.messages.isEmpty else {
             throw APIError.invalidRequest("'messages' holds no message.", parameter: "messages")
         }
@@ -87,7 +91,7 @@ package struct Gateway: Sendable {
 
     private func complete(_ data: Data) async throws -> Response {
         let request = try GenerationParameters.decode(CompletionRequest.self, from: data)
-        let model = try fleet.model(request.parameters.model)
+        let model = try fleet.model(request.parameters.model, modality: "text")
         let prompt = try await fleet.call(
             TokenizerMethods.encode,
             EncodeRequest(model: model.name, text: request.prompt, addSpecialTokens: true), model: model.name)

@@ -18,6 +18,10 @@ package struct GatewayClientError: Error, Sendable, CustomStringConvertible {
 
     package var description: String { message }
 
+    package init(code: Code, message: String, status: Int? = nil) {
+        (self.code, self.message, self.status) = (code, message, status)
+    }
+
     /// Reads OpenAI's error object.
     static func refusal(status: Int, body: Data) -> GatewayClientError {
         struct Body: Decodable {

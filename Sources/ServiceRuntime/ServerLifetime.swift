@@ -28,10 +28,6 @@ package struct ServerLifetime: Service {
 
     /// Runs the server as the whole of a process.
     package static func serve(_ server: RPCServer, label: String) async throws {
-        let group = ServiceGroup(
-            configuration: .init(
-                services: [ServerLifetime(server, label: label)], gracefulShutdownSignals: [.sigterm, .sigint],
-                logger: Logger(label: label)))
-        try await group.run()
+        try await ServiceProcess.run([ServerLifetime(server, label: label)], label: label)
     }
 }

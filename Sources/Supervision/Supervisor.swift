@@ -95,7 +95,8 @@ package actor Supervisor {
         process.executableURL = service.executable
         process.arguments = service.arguments(incarnation: incarnation)
         process.environment = ProcessInfo.processInfo.environment.merging(["NEPHELE_LIFELINE": "stdin"]) { $1 }
-        process.standardInput = lifeline
+        // The handle, not the pipe: `Process` closes a pipe's reading end once a child has it.
+        process.standardInput = lifeline.fileHandleForReading
         if case .file(let handle) = output {
             process.standardOutput = handle
             process.standardError = handle

@@ -1,7 +1,10 @@
 import ArgumentParser
+import Foundation
 import Gateway
 import Hummingbird
+import Logging
 import RPC
+import ServiceRuntime
 import ZeroMQTransport
 
 @main
@@ -10,26 +13,50 @@ struct GatewayMain: AsyncParsableCommand {
         commandName: "nephele-gateway", abstract: "Speaks OpenAI's HTTP API for the services on the bus.")
 
     @Option(name: .long, help: "The tokenizers: ipc:///path/tokenizer-*.sock, tcp://host:port or dns://name:port.")
-    var tokenizer: String
+    var tokenizer: String?
 
     @Option(name: .long, help: "The text-models: ipc:///path/text-model-*.sock, tcp://host:port or dns://name:port.")
-    var textModel: String
+    var textModel: String?
+
+    @Option(name: .long, help: "The diffusion services, as the others; without it no pictures are drawn.")
+    var diffusion: String?
 
     @Option(name: .long, help: "The address to listen at.")
     var host: String = "127.0.0.1"
 
-    @Option(name: .long, help: "The port to listen at.")
+    @Option(name: .long, help: "The port to listen at; 0 for any that is free.")
     var port: Int = 8080
 
+    @Option(name: .long, help: "A file to which the port is written once the gateway listens.")
+    var portFile: String?
+
     func validate() throws {
+        guard (tokenizer == nil) == (textModel == nil) else {
+            throw ValidationError("--tokenizer and --text-model go together: text needs both")
+        }
+        guard tokenizer != nil || diffusion != nil else {
+            throw ValidationError("give --tokenizer and --text-model, or --diffusion, or all three")
+        }
         guard (0...65_535).contains(port) else { throw ValidationError("--port is \(port); give 0 to 65535") }
     }
 
     func run() async throws {
-        let fleet = Fleet(tokenizer: try RPCClient(target: tokenizer), textModel: try RPCClient(target: textModel))
+        let fleet = Fleet(
+            tokenizer: try tokenizer.map { try RPCClient(target: $0) },
+            textModel: try textModel.map { try RPCClient(target: $0) },
+            diffusion: try diffusion.map { try RPCClient(target: $0) })
+        let portFile = portFile
         let application = Application(
             router: Gateway(fleet: fleet).router(),
-            configuration: .init(address: .hostname(host, port: port), serverName: "nephele"))
-        try await application.runService()
+            configuration: .init(address: .hostname(host, port: port), serverName: "nephele"),
+            onServerRunning: { channel in
+                guard let portFile, let port = channel.localAddress?.port else { return }
+                do {
+                    try Data("\(port)\n".utf8).write(to: URL(fileURLWithPath: portFile), options: .atomic)
+                } catch {
+                    Logger(label: "nephele-gateway").error("cannot write \(portFile): \(error.localizedDescription)")
+                }
+            })
+        try await ServiceProcess.run([application], label: "nephele-gateway")
     }
 }

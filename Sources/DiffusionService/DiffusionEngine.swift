@@ -1,0 +1,63 @@
+import Concurrency
+import DiffusionModels
+import Messages
+package import RPC
+
+/// Runs drawings on a thread of its own, a step of each in turn, and carries their progress to the callers.
+package final class DiffusionEngine: Sendable {
+    package struct Options: Sendable {
+        /// Drawings that take turns, at most.
+        package var runningLimit = 4
+        /// Drawings that wait, at most.
+        package var queueLimit = 256
+
+        package init() {}
+    }
+
+    /// A drawing with its caller.
+    struct Task: Sendable {
+        var job: DiffusionJob
+        var seeds: [UInt64]
+        var writer: ReplyWriter<DrawUpdate>
+        var context: ServerContext
+        var done: CheckedContinuation<Void, any Error>
+
+        /// Denoising steps of all its pictures that are still to be done.
+        var outstanding: Int { (job.steps - job.completedSteps) * seeds.count }
+    }
+
+    private let queue: BoundedQueue<Task>
+    private let thread: DedicatedThread
+
+    /// - Throws: when the system gives no thread.
+    package init(options: Options = Options(), gauge: LoadGauge) throws {
+        let queue = BoundedQueue<Task>(capacity: options.queueLimit)
+        self.queue = queue
+        thread = try DedicatedThread(name: "diffusion-engine") {
+            var loop = DiffusionEngineLoop(runningLimit: options.runningLimit, gauge: gauge)
+            loop.run(queue)
+        }
+    }
+
+    deinit { queue.close() }
+
+    /// Draws until every picture has been handed over or the caller is gone.
+    ///
+    /// - Throws: `RPCError`: RESOURCE_EXHAUSTED when the queue is full, CANCELLED when the caller is gone.
+    func draw(
+        _ job: DiffusionJob, seeds: [UInt64], to writer: ReplyWriter<DrawUpdate>, _ context: ServerContext
+    ) async throws {
+        try await withCheckedThrowingContinuation { done in
+            switch queue.offer(Task(job: job, seeds: seeds, writer: writer, context: context, done: done)) {
+            case .accepted: break
+            case .full:
+                done.resume(
+                    throwing: RPCError(
+                        .resourceExhausted, "\(queue.capacity) drawings wait already", reason: "queue_full",
+                        retryAfter: .seconds(1), notStarted: true))
+            case .closed:
+                done.resume(throwing: RPCError(.unavailable, "the engine has stopped", notStarted: true))
+            }
+        }
+    }
+}

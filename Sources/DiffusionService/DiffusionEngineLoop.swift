@@ -1,0 +1,75 @@
+import Concurrency
+import DiffusionModels
+import Messages
+import RPC
+
+/// The engine thread's loop: take drawings, drop the cancelled, do one step of the next in turn.
+struct DiffusionEngineLoop {
+    private let runningLimit: Int
+    private let gauge: LoadGauge
+    /// The first is next in turn; beyond `runningLimit` they wait.
+    private var tasks: [DiffusionEngine.Task] = []
+
+    init(runningLimit: Int, gauge: LoadGauge) {
+        (self.runningLimit, self.gauge) = (runningLimit, gauge)
+    }
+
+    /// Until the queue is closed and everything in it has ended.
+    mutating func run(_ queue: BoundedQueue<DiffusionEngine.Task>) {
+        while true {
+            if tasks.isEmpty {
+                guard let task = queue.take() else { return }
+                add(task)
+            }
+            // What is not taken stays in the bounded queue, which is where a full house is noticed.
+            while tasks.count < runningLimit, let task = queue.take(until: .now) { add(task) }
+            var task = tasks.removeFirst()
+            if task.context.isCancelled {
+                end(task, RPCError(.cancelled, "the caller is gone or its deadline has passed"))
+                continue
+            }
+            do {
+                if try advance(&task) { end(task, nil) } else { tasks.append(task) }
+            } catch {
+                end(task, error)
+            }
+        }
+    }
+
+    private mutating func add(_ task: DiffusionEngine.Task) {
+        gauge.addOutstanding(task.outstanding)
+        tasks.append(task)
+    }
+
+    /// One step; after the last one the pictures.
+    /// - Returns: whether the drawing is done.
+    private func advance(_ task: inout DiffusionEngine.Task) throws -> Bool {
+        gauge.beginStep()
+        defer { gauge.endStep() }
+        do throws(DiffusionError) {
+            _ = try task.job.step()
+        } catch {
+            throw RPCError(diffusion: error)
+        }
+        gauge.addOutstanding(-task.seeds.count)
+        let steps = UInt32(task.job.steps)
+        // Every update fits: one a step and one a picture.
+        let bound = task.job.steps + task.seeds.count
+        try task.writer.offer(DrawUpdate(step: UInt32(task.job.completedSteps), steps: steps), bound: bound)
+        guard task.job.isFinished else { return false }
+        for (index, picture) in try task.job.pictures().enumerated() {
+            let drawn = DrawnPicture(
+                index: UInt32(index), seed: task.seeds[index], width: UInt32(picture.width),
+                height: UInt32(picture.height))
+            let png = Attachment(Array(try picture.png()))
+            try task.writer.offer(
+                DrawUpdate(step: steps, steps: steps, picture: drawn), attachments: [png], bound: bound)
+        }
+        return true
+    }
+
+    private func end(_ task: DiffusionEngine.Task, _ error: (any Error)?) {
+        gauge.addOutstanding(-task.outstanding)
+        if let error { task.done.resume(throwing: error) } else { task.done.resume() }
+    }
+}

@@ -1,0 +1,91 @@
+import Foundation
+import Messages
+package import RPC
+
+/// The services behind the gateway.
+package struct Fleet: Sendable {
+    /// nil where no text is made.
+    private let tokenizer: RPCClient?
+    private let textModel: RPCClient?
+    /// nil where no pictures are drawn.
+    private let diffusion: RPCClient?
+
+    /// What a request may take when its client names no deadline.
+    static let timeout: Duration = .seconds(600)
+
+    package init(tokenizer: RPCClient? = nil, textModel: RPCClient? = nil, diffusion: RPCClient? = nil) {
+        (self.tokenizer, self.textModel, self.diffusion) = (tokenizer, textModel, diffusion)
+    }
+
+    /// Every model that some ready instance serves, by name.
+    var models: [String: ModelDescription] {
+        let described = [textModel, diffusion].flatMap { $0?.instances ?? [] }.flatMap { $0.description.models }
+        return Dictionary(described.map { ($0.name, $0) }) { first, _ in first }
+    }
+
+    /// Whether every service that the gateway was given has an instance.
+    var isReady: Bool { [tokenizer, textModel, diffusion].allSatisfy { $0?.instances.isEmpty != true } }
+
+    /// Every instance that has described itself.
+    var instances: [Instance] { [tokenizer, textModel, diffusion].flatMap { $0?.instances ?? [] } }
+
+    /// - Parameter modality: `text` or `image`, what the request is about.
+    /// - Throws: `APIError`: no such model, or one of another kind.
+    func model(_ name: String, modality: String) throws -> ModelDescription {
+        let models = models
+        guard let model = models[name] else { throw APIError.modelNotFound(name, known: models.keys.sorted()) }
+        guard model.modality == modality else {
+            let place = model.modality == "image" ? "/v1/images/generations" : "/v1/chat/completions"
+            throw APIError.invalidRequest(
+                "The model '\(name)' makes \(model.modality), not \(modality); send it to \(place).",
+                parameter: "model")
+        }
+        return model
+    }
+
+    func call<Request, Reply>(
+        _ method: Method<Request, Reply>, _ request: Request, model: String
+    ) async throws -> Reply {
+        guard let tokenizer else { throw APIError.modelNotFound(model, known: models.keys.sorted()) }
+        do {
+            let options = CallOptions(timeout: .seconds(30)) { $0.models.contains { $0.name == model } }
+            return try await tokenizer.call(method, request, options).message
+        } catch let error as RPCError {
+            throw APIError(error)
+        }
+    }
+
+    /// Starts a generation.
+    ///
+    /// - Throws: `APIError` when no instance takes the call; what the text-model refuses comes with the first reply.
+    func generate(_ request: GenerateRequest, model: ModelDescription, idPrefix: String) async throws -> Generation {
+        guard let textModel else { throw APIError.modelNotFound(model.name, known: models.keys.sorted()) }
+        do {
+            var options = CallOptions(timeout: Self.timeout) { $0.models.contains { $0.name == model.name } }
+            options.cost = max(1, Int(request.maxTokens))
+            let replies = try await textModel.stream(TextModelMethods.generate, request, options)
+            return Generation(
+                id: idPrefix + ServiceDescription.newInstanceID(), created: Int(Date().timeIntervalSince1970),
+                model: model.name, fingerprint: "fp_" + model.numericsID.prefix(12),
+                promptTokens: request.prompt.count, choices: Int(request.n), replies: replies)
+        } catch let error as RPCError {
+            throw APIError(error)
+        }
+    }
+
+    /// Starts a drawing.
+    ///
+    /// - Throws: `APIError` when no instance takes the call; what the service refuses comes with the first update.
+    func draw(_ request: DrawRequest) async throws -> ReplyStream<DrawUpdate> {
+        guard let diffusion else {
+            throw APIError.modelNotFound(request.model, known: models.keys.sorted())
+        }
+        do {
+            var options = CallOptions(timeout: Self.timeout) { $0.models.contains { $0.name == request.model } }
+            options.cost = max(1, Int(request.steps ?? 50) * request.seeds.count)
+            return try await diffusion.stream(DiffusionMethods.draw, request, options)
+        } catch let error as RPCError {
+            throw APIError(error)
+        }
+    }
+}

@@ -1,0 +1,36 @@
+import Hummingbird
+import RPC
+
+/// `GET /admin/status`: every instance as the gateway sees it.
+struct StatusResponse: Encodable {
+    struct Instance: Encodable {
+        var service: String
+        var address: String
+        var instance_id: String
+        var models: [String]
+        /// `ready`, `draining`, …
+        var state: String
+        /// Tokens or denoising steps accepted and not done.
+        var outstanding: Int
+        var running_calls: Int
+        var capacity: Int
+        /// Steps that the engine has finished since it started.
+        var steps: UInt64
+    }
+
+    var instances: [Instance]
+}
+
+extension Gateway {
+    func status() -> StatusResponse {
+        StatusResponse(
+            instances: fleet.instances.map { instance in
+                .init(
+                    service: instance.description.service, address: instance.address, instance_id: instance.id,
+                    models: instance.description.models.map { $0.name }, state: "\(instance.state)",
+                    outstanding: instance.load.outstanding, running_calls: instance.load.runningCalls,
+                    capacity: instance.load.capacity, steps: instance.load.steps)
+            }
+            .sorted { ($0.service, $0.address) < ($1.service, $1.address) })
+    }
+}

@@ -1,0 +1,60 @@
+import Foundation
+import Hummingbird
+import Messages
+
+/// `POST /tokenize` and `/detokenize`, in vLLM's form.
+extension Gateway {
+    private struct TokenizeRequest: Decodable {
+        var model: String
+        /// Either a text or a conversation.
+        var prompt: String?
+        var messages: [ChatCompletionRequest.Message]?
+        var add_special_tokens: Bool?
+        var add_generation_prompt: Bool?
+    }
+
+    private struct TokenizeResponse: Encodable {
+        var count: Int
+        var max_model_len: Int
+        var tokens: [Int32]
+    }
+
+    private struct DetokenizeRequest: Decodable {
+        var model: String
+        var tokens: [Int32]
+    }
+
+    private struct DetokenizeResponse: Encodable {
+        var prompt: String
+    }
+
+    func tokenize(_ data: Data) async throws -> Response {
+        let request = try GenerationParameters.decode(TokenizeRequest.self, from: data)
+        let model = try fleet.model(request.model, modality: "text")
+        let reply: TokensReply
+        switch (request.prompt, request.messages) {
+        case (let prompt?, nil):
+            let encode = EncodeRequest(
+                model: model.name, text: prompt, addSpecialTokens: request.add_special_tokens ?? true)
+            reply = try await fleet.call(TokenizerMethods.encode, encode, model: model.name)
+        case (nil, let messages?):
+            let render = RenderChatRequest(
+                model: model.name, messages: messages.map { ChatTurn(role: $0.role, content: $0.content) },
+                addGenerationPrompt: request.add_generation_prompt ?? true)
+            reply = try await fleet.call(TokenizerMethods.renderChat, render, model: model.name)
+        default:
+            throw APIError.invalidRequest("Give either 'prompt' or 'messages'.", parameter: "prompt")
+        }
+        return try JSONResponse.make(
+            TokenizeResponse(count: reply.ids.count, max_model_len: model.contextLength, tokens: reply.ids))
+    }
+
+    func detokenize(_ data: Data) async throws -> Response {
+        let request = try GenerationParameters.decode(DetokenizeRequest.self, from: data)
+        let model = try fleet.model(request.model, modality: "text")
+        let reply = try await fleet.call(
+            TokenizerMethods.decode,
+            DecodeRequest(model: model.name, ids: request.tokens, skipSpecialTokens: false), model: model.name)
+        return try JSONResponse.make(DetokenizeResponse(prompt: reply.text))
+    }
+}

@@ -1,0 +1,45 @@
+import ArgumentParser
+import DiffusionModels
+import DiffusionService
+import Foundation
+import RPC
+import ServiceRuntime
+import Tensors
+import ZeroMQTransport
+
+@main
+struct DiffusionMain: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "nephele-diffusion", abstract: "Serves one diffusion model on the bus.")
+
+    @Option(name: .long, help: "The model's diffusers directory, as NAME=DIRECTORY.")
+    var model: ModelArgument
+
+    @Option(name: .long, help: "Where to serve: ipc:///path/diffusion-1.sock or tcp://127.0.0.1:7003.")
+    var bind: String
+
+    @Option(name: .long, help: "Threads that compute; the machine's processors by default.")
+    var threads: Int = ProcessInfo.processInfo.activeProcessorCount
+
+    @Option(name: .long, help: "Drawings that take turns, at most; others wait.")
+    var drawings: Int = 4
+
+    func validate() throws {
+        guard (1...1_024).contains(threads) else { throw ValidationError("--threads is \(threads); give 1 to 1024") }
+        guard (1...256).contains(drawings) else { throw ValidationError("--drawings is \(drawings); give 1 to 256") }
+    }
+
+    func run() async throws {
+        let pipeline = try DiffusionPipeline(directory: model.directory, device: Device(threadCount: threads))
+        let gauge = LoadGauge(capacity: drawings)
+        var options = DiffusionEngine.Options()
+        options.runningLimit = drawings
+        let service = DiffusionService(
+            name: model.name, pipeline: pipeline, engine: try DiffusionEngine(options: options, gauge: gauge))
+        let numericsID = try PictureNumericsID.compute(directory: model.directory)
+        let server = RPCServer(
+            service.description(numericsID: numericsID, capacity: drawings), services: [service],
+            transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge)
+        try await ServerLifetime.serve(server, label: "nephele-diffusion")
+    }
+}

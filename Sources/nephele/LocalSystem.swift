@@ -1,0 +1,118 @@
+import EmbeddedModels
+import Foundation
+import GatewayClient
+import Logging
+import Supervision
+
+/// All services on this machine over ipc, and where their gateway listens.
+struct LocalSystem {
+    struct Options {
+        var textModels: [ModelCatalogue.Entry] = []
+        var imageModels: [ModelCatalogue.Entry] = []
+        /// Processes of each service: `tokenizer`, `text-model`, `diffusion`.
+        var replicas: [String: Int] = [:]
+        var host = "127.0.0.1"
+        /// 0 for any that is free.
+        var port = 8080
+    }
+
+    /// What a model's loading may take.
+    private static let startTimeout: Duration = .seconds(300)
+
+    let supervisor: Supervisor
+    private let directory: RunDirectory
+    private let options: Options
+
+    init(_ options: Options, output: Supervisor.Output? = nil) throws {
+        self.options = options
+        directory = try RunDirectory()
+        let services = try Self.services(options, directory: directory.path)
+        supervisor = Supervisor(services, output: output ?? .standardError, logger: Logger(label: "nephele"))
+    }
+
+    /// Starts everything, calls `whenReady` with the gateway's client once all services answer, and stops everything
+    /// when that returns or throws.
+    ///
+    /// - Throws: `SupervisionError` when a service dies before all were ready, or they take too long.
+    func run(_ whenReady: @escaping @Sendable (GatewayClient) async throws -> Void) async throws {
+        defer { directory.remove() }
+        let supervisor = supervisor
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await supervisor.run() }
+            group.addTask {
+                let client = try await waitUntilReady()
+                await supervisor.becameReady()
+                try await whenReady(client)
+            }
+            // The first to end is either the work, or a supervisor that could not go on.
+            let outcome = await group.nextResult()
+            await supervisor.stop(grace: .seconds(30))
+            group.cancelAll()
+            try outcome?.get()
+        }
+    }
+
+    private func waitUntilReady() async throws -> GatewayClient {
+        let deadline = ContinuousClock.now + Self.startTimeout
+        while ContinuousClock.now < deadline {
+            let written = try? String(contentsOfFile: directory.path + "/port", encoding: .utf8)
+            if let port = written.flatMap({ Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }) {
+                let host = options.host == "0.0.0.0" ? "127.0.0.1" : options.host
+                let client = try GatewayClient(address: "http://\(host):\(port)")
+                if await client.isReady() { return client }
+            }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        throw SupervisionError("the services were not ready after \(Self.startTimeout)")
+    }
+
+    // MARK: What is started
+
+    private static func services(_ options: Options, directory: String) throws -> [SupervisedService] {
+        var services: [SupervisedService] = []
+        let processors = ProcessInfo.processInfo.activeProcessorCount
+        func add(_ service: String, _ label: String, _ group: Int, _ arguments: [String], threads: Bool) throws {
+            let count = options.replicas[service] ?? 1
+            // Replicas share the processors; text and pictures seldom come at the same time, so they do not.
+            let share = threads ? ["--threads", "\(max(1, processors / count))"] : []
+            for replica in 1...count {
+                services.append(
+                    SupervisedService(
+                        name: "\(service) \(replica)\(label)", executable: try executable("nephele-" + service),
+                        arguments: arguments + share + ["--bind", "ipc://{socket}"],
+                        socket: "\(directory)/\(service)-\(group)-\(replica)-%.sock"))
+            }
+        }
+        if !options.textModels.isEmpty {
+            let models = options.textModels.flatMap { ["--model", "\($0.name)=\($0.directory)"] }
+            try add("tokenizer", "", 0, models, threads: false)
+        }
+        for (group, model) in options.textModels.enumerated() {
+            let arguments = ["--model", "\(model.name)=\(model.directory)"]
+            try add("text-model", " of \(model.name)", group, arguments, threads: true)
+        }
+        for (group, model) in options.imageModels.enumerated() {
+            let arguments = ["--model", "\(model.name)=\(model.directory)"]
+            try add("diffusion", " of \(model.name)", group, arguments, threads: true)
+        }
+        var gateway = ["--host", options.host, "--port", "\(options.port)", "--port-file", directory + "/port"]
+        if !options.textModels.isEmpty {
+            gateway += ["--tokenizer", "ipc://\(directory)/tokenizer-*.sock"]
+            gateway += ["--text-model", "ipc://\(directory)/text-model-*.sock"]
+        }
+        if !options.imageModels.isEmpty { gateway += ["--diffusion", "ipc://\(directory)/diffusion-*.sock"] }
+        services.append(
+            SupervisedService(name: "gateway", executable: try executable("nephele-gateway"), arguments: gateway))
+        return services
+    }
+
+    /// The service's executable, which stands beside this one.
+    private static func executable(_ name: String) throws -> URL {
+        let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
+        let url = own.deletingLastPathComponent().appendingPathComponent(name)
+        guard FileManager.default.isExecutableFile(atPath: url.path) else {
+            throw SupervisionError("\(url.path) is missing; build all products with `swift build -c release`")
+        }
+        return url
+    }
+}

@@ -1,0 +1,57 @@
+import EmbeddedModels
+import Foundation
+import Supervision
+
+/// The checkpoints that can be served, by name: those of a models directory, then the embedded ones.
+struct ModelCatalogue {
+    enum Modality: String {
+        case text, image
+    }
+
+    struct Entry {
+        var name: String
+        var directory: String
+    }
+
+    private let models: String?
+
+    /// - Parameter models: a directory with one checkpoint directory a model; `NEPHELE_MODELS` where nil.
+    /// - Throws: `SupervisionError` when it is no directory.
+    init(models: String?) throws {
+        let given = models ?? ProcessInfo.processInfo.environment["NEPHELE_MODELS"].flatMap { $0.isEmpty ? nil : $0 }
+        if let given, (try? FileManager.default.contentsOfDirectory(atPath: given)) == nil {
+            throw SupervisionError("'\(given)' is no directory that can be read; give --models a directory of models")
+        }
+        self.models = given
+    }
+
+    /// - Throws: `SupervisionError` that tells where was looked, and what there is.
+    func entry(_ name: String, _ modality: Modality) throws -> Entry {
+        let candidates = [models.map { $0 + "/" + name }, EmbeddedModels.directory(of: name)].compactMap { $0 }
+        for directory in candidates where Self.modality(of: directory) == modality {
+            return Entry(name: name, directory: directory)
+        }
+        let known = names(modality)
+        throw SupervisionError(
+            "there is no \(modality.rawValue) model '\(name)'"
+                + (models.map { " in \($0)" } ?? "; --models names the directory of your own") + "; there is: "
+                + (known.isEmpty ? "none" : known.joined(separator: ", ")))
+    }
+
+    private func names(_ modality: Modality) -> [String] {
+        [models, EmbeddedModels.directory].compactMap { $0 }.flatMap { folder in
+            ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
+                .filter { Self.modality(of: folder + "/" + $0) == modality }
+        }
+    }
+
+    /// What a checkpoint directory makes: a diffusers pipeline or U-Net pictures, a model with a tokenizer text.
+    private static func modality(of directory: String) -> Modality? {
+        let files = FileManager.default
+        let names = Set((try? files.contentsOfDirectory(atPath: directory)) ?? [])
+        if names.contains("model_index.json") || names.contains("unet") || names.contains("scheduler_config.json") {
+            return .image
+        }
+        return names.contains("config.json") ? .text : nil
+    }
+}

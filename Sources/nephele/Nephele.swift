@@ -1,0 +1,33 @@
+import ArgumentParser
+import Benchmarks
+import Foundation
+
+@main
+struct Nephele: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "nephele", abstract: "Generative-AI serving: text and pictures by services on a bus.",
+        discussion: "New here? `nephele demo` starts everything, writes a poem, draws a picture, and stops.",
+        subcommands: [
+            UpCommand.self, DemoCommand.self, ChatCommand.self, DrawCommand.self, StatusCommand.self,
+            ModelsCommand.self, BenchCommand.self,
+        ])
+
+    /// The bus benchmark starts this executable once more, as the process on the other side.
+    static func main() async {
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        do {
+            if arguments.first == BusBenchmark.serverArgument {
+                try BusBenchmark.serve(Array(arguments.dropFirst()))
+                return
+            }
+            var command = try parseAsRoot(arguments)
+            if var asynchronous = command as? any AsyncParsableCommand {
+                try await asynchronous.run()
+            } else {
+                try command.run()
+            }
+        } catch {
+            exit(withError: error)
+        }
+    }
+}

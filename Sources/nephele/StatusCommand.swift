@@ -1,0 +1,39 @@
+import ArgumentParser
+import Console
+import GatewayClient
+
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Shows every instance behind a gateway, its models and its load.")
+
+    @OptionGroup var gateway: GatewayOption
+
+    func run() async throws {
+        let status = try await gateway.client().get(FleetStatus.self, "admin/status")
+        var table = Table(["service", "models", "state", "calls", "outstanding", "steps", "address"])
+        for instance in status.instances {
+            table.append([
+                instance.service, instance.models.joined(separator: ","), instance.state, "\(instance.running_calls)",
+                "\(instance.outstanding)", "\(instance.steps)", instance.address,
+            ])
+        }
+        for line in table.lines { Terminal.line(Terminal.printable(line)) }
+    }
+}
+
+struct ModelsCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "models", abstract: "Lists the models that a gateway serves.")
+
+    @OptionGroup var gateway: GatewayOption
+
+    func run() async throws {
+        let models = try await gateway.client().get(ModelEntries.self, "v1/models")
+        var table = Table(["model", "makes", "context", "revision"])
+        for model in models.data {
+            let context = model.context_length > 0 ? "\(model.context_length)" : "-"
+            table.append([model.id, model.modality, context, model.revision])
+        }
+        for line in table.lines { Terminal.line(Terminal.printable(line)) }
+    }
+}

@@ -1,0 +1,86 @@
+import ArgumentParser
+import Console
+import EmbeddedModels
+import GatewayClient
+import Supervision
+import UnixSignals
+
+struct UpCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "up", abstract: "Starts the whole system on this machine and keeps it running; Ctrl-C drains it.",
+        discussion: """
+            Without --text-model and --image-model the embedded models are served. A model is found by name in \
+            --models (or NEPHELE_MODELS), one checkpoint directory each, then among the embedded ones.
+            """)
+
+    @Option(help: "The directory of your models, one checkpoint directory each.")
+    var models: String?
+
+    @Option(help: "A text model by name; may be repeated.")
+    var textModel: [String] = []
+
+    @Option(help: "An image model by name; may be repeated.")
+    var imageModel: [String] = []
+
+    @Option(help: "Processes of a service for each of its models, e.g. text-model=2; may be repeated.")
+    var replicas: [ReplicaCount] = []
+
+    @Option(help: "The address that the gateway listens at.")
+    var host: String = "127.0.0.1"
+
+    @Option(help: "The port that the gateway listens at; 0 for any that is free.")
+    var port: Int = 8080
+
+    func validate() throws {
+        guard (0...65_535).contains(port) else { throw ValidationError("--port is \(port); give 0 to 65535") }
+    }
+
+    func run() async throws {
+        let catalogue = try ModelCatalogue(models: models)
+        var options = LocalSystem.Options()
+        let isOpen = textModel.isEmpty && imageModel.isEmpty
+        options.textModels = try (isOpen ? [EmbeddedModels.text] : textModel).map { try catalogue.entry($0, .text) }
+        options.imageModels = try (isOpen ? [EmbeddedModels.picture] : imageModel).map {
+            try catalogue.entry($0, .image)
+        }
+        options.replicas = Dictionary(replicas.map { ($0.service, $0.count) }) { $1 }
+        (options.host, options.port) = (host, port)
+        let system = try LocalSystem(options)
+        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+        let names = (options.textModels + options.imageModels).map { $0.name }.joined(separator: ", ")
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                try await system.run { client in
+                    Terminal.line("nephele serves \(names) at \(client.address)  (Ctrl-C stops)")
+                    while true { try await Task.sleep(for: .seconds(3_600)) }
+                }
+            }
+            group.addTask {
+                for await _ in signals { break }
+                Terminal.line("draining; what runs may finish")
+                await system.supervisor.stop(grace: .seconds(30))
+            }
+            do {
+                _ = try await group.next()
+                group.cancelAll()
+                try await group.waitForAll()
+            } catch is CancellationError {}
+        }
+    }
+}
+
+/// `SERVICE=COUNT`.
+struct ReplicaCount: ExpressibleByArgument {
+    static let services = ["tokenizer", "text-model", "diffusion"]
+
+    let service: String
+    let count: Int
+
+    init?(argument: String) {
+        let parts = argument.split(separator: "=", maxSplits: 1)
+        guard parts.count == 2, Self.services.contains(String(parts[0])), let count = Int(parts[1]),
+            (1...64).contains(count)
+        else { return nil }
+        (service, self.count) = (String(parts[0]), count)
+    }
+}

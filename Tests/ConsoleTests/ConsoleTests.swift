@@ -1,0 +1,25 @@
+import Console
+import Testing
+
+@Suite struct ConsoleTests {
+    @Test func `two rows of pixels share a line, clear ones show the ground`() {
+        let red: [UInt8] = [255, 0, 0, 255], blue: [UInt8] = [0, 0, 255, 255], clear: [UInt8] = [9, 9, 9, 0]
+        let rgba = red + red + clear + clear + blue + clear + blue + clear + red + clear + clear + clear
+        let lines = HalfBlockPicture.lines(rgba: rgba, width: 4, height: 3)
+        #expect(lines.count == 2)
+        #expect(
+            lines[0] == "\u{1B}[0;38;2;255;0;0;48;2;0;0;255m▀\u{1B}[0;38;2;255;0;0m▀\u{1B}[0;38;2;0;0;255m▄\u{1B}[0m \u{1B}[0m")
+        #expect(lines[1] == "\u{1B}[0;38;2;255;0;0m▀\u{1B}[0m \u{1B}[0m \u{1B}[0m \u{1B}[0m")
+    }
+
+    @Test(arguments: [(0, 40, 0), (20, 40, 15), (40, 40, 30), (50, 40, 30), (-1, 40, 0), (0, 0, 0)])
+    func `a bar fills with its share and never overflows`(done: Int, total: Int, filled: Int) {
+        let line = ProgressBar("denoising").line(done, of: total)
+        #expect(line.filter { $0 == "█" }.count == filled && line.filter { $0 == "░" }.count == 30 - filled)
+        #expect(line.hasPrefix("\rdenoising "))
+    }
+
+    @Test func `control characters do not reach the terminal`() {
+        #expect(Terminal.printable("a\u{1B}[2Jb\r\n\tc\u{7F}龙\u{9B}") == "a[2Jb\n\tc龙")
+    }
+}

@@ -1,0 +1,154 @@
+import DiffusionModels
+import DiffusionService
+import Foundation
+import Messages
+import RPC
+import Synchronization
+import Tensors
+import Testing
+import ZeroMQTransport
+
+private let goldens = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .appendingPathComponent("DiffusionModelsTests/Goldens").path
+
+/// A diffusion service of its own over ipc.
+private final class Studio: Sendable {
+    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("nephele-" + UUID().uuidString).path
+    let pipeline: DiffusionPipeline
+    let server: RPCServer
+    let client: RPCClient
+    let gauge: LoadGauge
+
+    init(_ options: DiffusionEngine.Options = .init()) throws {
+        try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
+        pipeline = try DiffusionPipeline(directory: goldens + "/tiny", device: Device(threadCount: 1))
+        gauge = LoadGauge(capacity: options.runningLimit)
+        let service = DiffusionService(
+            name: "tiny", pipeline: pipeline, engine: try DiffusionEngine(options: options, gauge: gauge))
+        server = RPCServer(
+            service.description(numericsID: "0123456789abcdef", capacity: 4), services: [service],
+            transports: [try ZeroMQTransport.shared().server("ipc://\(directory)/diffusion-1.sock")], gauge: gauge)
+        try server.start()
+        client = try RPCClient(target: "ipc://\(directory)/diffusion-*.sock")
+    }
+
+    deinit {
+        server.stop()
+        try? FileManager.default.removeItem(atPath: directory)
+    }
+
+    func stream(_ request: DrawRequest) async throws -> ReplyStream<DrawUpdate> {
+        try await client.stream(DiffusionMethods.draw, request, CallOptions(timeout: .seconds(120)))
+    }
+
+    /// Progress and files of a whole drawing.
+    func draw(_ request: DrawRequest) async throws -> (steps: [UInt32], pictures: [(DrawnPicture, [UInt8])]) {
+        var steps: [UInt32] = [], pictures: [(DrawnPicture, [UInt8])] = []
+        let updates = try await stream(request)
+        while let update = try await updates.next() {
+            if let picture = update.message.picture {
+                pictures.append((picture, try #require(update.attachments.first).array))
+            } else {
+                steps.append(update.message.step)
+            }
+        }
+        return (steps, pictures)
+    }
+
+    /// Returns when nothing is outstanding any more.
+    func idle() async throws {
+        while gauge.report.outstanding != 0 { try await Task.sleep(for: .milliseconds(1)) }
+    }
+}
+
+private func request(seeds: [UInt64] = [1], steps: UInt32? = 4) -> DrawRequest {
+    var request = DrawRequest(model: "tiny", prompt: "red", seeds: seeds)
+    request.steps = steps
+    return request
+}
+
+@Suite(.timeLimit(.minutes(5))) struct DiffusionServiceTests {
+    @Test func `each step is a message, and each picture is the pipeline's own`() async throws {
+        let studio = try Studio()
+        let (steps, pictures) = try await studio.draw(request(seeds: [5, 6, 7]))
+        #expect(steps == [1, 2, 3, 4])
+        #expect(pictures.map { $0.0.seed } == [5, 6, 7] && pictures.map { $0.0.index } == [0, 1, 2])
+        for (drawn, file) in pictures {
+            var alone = DiffusionRequest(prompt: "red", seeds: [drawn.seed])
+            alone.steps = 4
+            var job = try studio.pipeline.makeJob(alone)
+            while !job.isFinished { _ = try job.step() }
+            #expect(try job.pictures()[0].png() == file)
+        }
+    }
+
+    @Test func `drawings that take turns are as if alone`() async throws {
+        let studio = try Studio()
+        let alone = try await studio.draw(request(seeds: [9], steps: 7)).pictures[0].1
+        try await withThrowingTaskGroup(of: [UInt8].self) { group in
+            for steps in [3, 5, 7, 7, 2, 7] as [UInt32] {
+                group.addTask { try await studio.draw(request(seeds: [9], steps: steps)).pictures[0].1 }
+            }
+            var equal = 0
+            for try await file in group where file == alone { equal += 1 }
+            #expect(equal == 3)
+        }
+        try await studio.idle()
+    }
+
+    @Test func `a cancelled drawing leaves the engine at once`() async throws {
+        let studio = try Studio()
+        do {
+            let updates = try await studio.stream(request(steps: 1_000))
+            #expect(try await updates.next()?.message.step == 1)
+        }
+        // The stream has been let go: what is left of its thousand steps is given up.
+        try await studio.idle()
+        #expect(studio.gauge.report.steps < 1_000)
+        #expect(try await studio.draw(request()).pictures.count == 1)
+    }
+
+    @Test func `a full house refuses`() async throws {
+        var options = DiffusionEngine.Options()
+        (options.runningLimit, options.queueLimit) = (1, 1)
+        let studio = try Studio(options)
+        let first = try await studio.stream(request(steps: 1_000))
+        _ = try await first.next()
+        // One drawing runs and one may wait: of two more, one is refused long before the first has ended.
+        await withTaskGroup(of: RPCError?.self) { group in
+            for _ in 0..<2 {
+                group.addTask {
+                    do { _ = try await studio.draw(request(steps: 1_000)) } catch { return error as? RPCError }
+                    return nil
+                }
+            }
+            let error = await group.next() ?? nil
+            #expect(error?.code == .resourceExhausted && error?.notStarted == true)
+            group.cancelAll()
+        }
+        withExtendedLifetime(first) {}
+    }
+
+    @Test(
+        arguments: [
+            { $0.seeds = [] }, { $0.seeds = Array(0..<17) }, { $0.steps = 0 }, { $0.steps = 100_000 },
+            { $0.guidanceScale = .nan }, { $0.guidanceScale = -1 }, { $0.width = 7 }, { $0.height = 1 << 31 },
+            { $0.eta = .infinity },
+        ] as [@Sendable (inout DrawRequest) -> Void])
+    func `what no drawing can be is refused`(_ change: @Sendable (inout DrawRequest) -> Void) async throws {
+        let studio = try Studio()
+        var bad = request()
+        change(&bad)
+        let error = await #expect(throws: RPCError.self) { try await studio.draw(bad) }
+        #expect(error?.code == .invalidArgument)
+        #expect(try await studio.draw(request()).pictures.count == 1)
+    }
+
+    @Test func `another model is not drawn`() async throws {
+        let studio = try Studio()
+        let error = await #expect(throws: RPCError.self) {
+            try await studio.draw(DrawRequest(model: "other", prompt: "", seeds: [1]))
+        }
+        #expect(error?.code == .notFound)
+    }
+}
