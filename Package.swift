@@ -93,7 +93,8 @@ let package = Package(
         // Layer 4: services
         .target(name: "TokenizerService", dependencies: ["Messages", "RPC", "Tokenizers"], swiftSettings: safe),
         .target(
-            name: "TextModelService", dependencies: ["Concurrency", "Messages", "RPC", "Tensors", "TextModels"],
+            name: "TextModelService",
+            dependencies: ["Concurrency", "Messages", "RPC", "Tensors", "TextModels", "Tokenizers"],
             swiftSettings: safe),
         .testTarget(
             name: "TextModelServiceTests",

@@ -42,25 +42,30 @@ struct GenerationParameters: Decodable, Sendable {
     /// The call to the text-model, all its values fixed: a call that is made again gives the same.
     ///
     /// - Throws: `APIError` for a value that no call can carry.
-    func request(prompt: TokensReply, context: Int, defaultMaxTokens: Int?) throws -> GenerateRequest {
+    func request(prompt: TokensReply, for description: ModelDescription, defaultMaxTokens: Int?) throws
+        -> GenerateRequest
+    {
+        let context = description.contextLength
         let room = context - prompt.ids.count
         guard room >= 1 else {
             throw APIError.invalidRequest(
                 "The prompt has \(prompt.ids.count) tokens; the model's context is \(context).", parameter: "messages",
                 code: "context_length_exceeded")
         }
+        // A newer service may say more than this gateway can read: then the protocol's own defaults hold.
+        let defaults = (try? SamplingDefaults(decoding: description.metadata)) ?? SamplingDefaults()
         let wanted = max_completion_tokens ?? max_tokens ?? min(defaultMaxTokens ?? room, room)
         var request = GenerateRequest(
             model: model, prompt: prompt.ids, maxTokens: try Self.count(wanted, "max_tokens", atLeast: 0),
             seed: seed.map { UInt64(bitPattern: $0) } ?? .random(in: 0...UInt64.max))
         request.tokenizerHash = prompt.tokenizerHash
         request.n = try Self.count(n ?? 1, "n", atLeast: 1)
-        request.temperature = temperature ?? 1
+        request.temperature = temperature ?? defaults.temperature ?? 1
         // vLLM's clients say −1 for all tokens.
-        request.topK = top_k == -1 ? 0 : try Self.count(top_k ?? 0, "top_k", atLeast: 0)
-        request.topP = top_p ?? 1
-        request.minP = min_p ?? 0
-        request.repetitionPenalty = repetition_penalty ?? 1
+        request.topK = top_k == -1 ? 0 : try top_k.map { try Self.count($0, "top_k", atLeast: 0) } ?? defaults.topK ?? 0
+        request.topP = top_p ?? defaults.topP ?? 1
+        request.minP = min_p ?? defaults.minP ?? 0
+        request.repetitionPenalty = repetition_penalty ?? defaults.repetitionPenalty ?? 1
         request.presencePenalty = presence_penalty ?? 0
         request.frequencyPenalty = frequency_penalty ?? 0
         request.logitBias = try (logit_bias ?? [:]).map { key, bias in
@@ -75,7 +80,7 @@ struct GenerationParameters: Decodable, Sendable {
         return request
     }
 
-    private static func count(_ value: Int, _ field: String, atLeast least: Int) throws -> UInt32 {
+    static func count(_ value: Int, _ field: String, atLeast least: Int) throws -> UInt32 {
         guard value >= least, let count = UInt32(exactly: value) else {
             throw APIError.invalidRequest("\(field) is \(value); it must be at least \(least).", parameter: field)
         }
@@ -129,16 +134,47 @@ struct ChatCompletionRequest: Decodable, Sendable {
     }
 }
 
+/// What a plain completion starts from.
+enum CompletionPrompt: Decodable, Sendable, Equatable {
+    case text(String)
+    case tokens([Int32])
+}
+
 /// `POST /v1/completions`.
 struct CompletionRequest: Decodable, Sendable {
-    var prompt: String
+    /// Prompts times choices of one request, at most.
+    static let choiceLimit = 128
+
+    var prompts: [CompletionPrompt]
+    var echo: Bool?
+    /// Alternatives beside each token's log-probability.
+    var logprobs: Int?
     var parameters: GenerationParameters
 
-    private enum Key: String, CodingKey { case prompt }
+    private enum Key: String, CodingKey { case prompt, echo, logprobs, suffix, best_of }
 
     init(from decoder: any Decoder) throws {
-        prompt = try decoder.container(keyedBy: Key.self).decode(String.self, forKey: .prompt)
+        let container = try decoder.container(keyedBy: Key.self)
+        prompts = try Self.prompts(container)
+        echo = try container.decodeIfPresent(Bool.self, forKey: .echo)
+        logprobs = try container.decodeIfPresent(Int.self, forKey: .logprobs)
         parameters = try GenerationParameters(from: decoder)
+        if try container.decodeIfPresent(String.self, forKey: .suffix)?.isEmpty == false {
+            throw DecodingError.dataCorruptedError(
+                forKey: .suffix, in: container, debugDescription: "insertion before a suffix is not supported")
+        }
+        if let best = try container.decodeIfPresent(Int.self, forKey: .best_of), best != parameters.n ?? 1 {
+            throw DecodingError.dataCorruptedError(
+                forKey: .best_of, in: container, debugDescription: "best_of other than n is not supported; use n")
+        }
+    }
+
+    /// A text, texts, token ids, or lists of them.
+    private static func prompts(_ container: KeyedDecodingContainer<Key>) throws -> [CompletionPrompt] {
+        if let text = try? container.decode(String.self, forKey: .prompt) { return [.text(text)] }
+        if let texts = try? container.decode([String].self, forKey: .prompt) { return texts.map { .text($0) } }
+        if let ids = try? container.decode([Int32].self, forKey: .prompt) { return [.tokens(ids)] }
+        return try container.decode([[Int32]].self, forKey: .prompt).map { .tokens($0) }
     }
 }
 

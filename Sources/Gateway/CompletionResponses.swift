@@ -21,16 +21,18 @@ struct ChatCompletion: Encodable {
         var index: Int
         var message: Text?
         var delta: Text?
+        var logprobs: ChatLogprobs?
         var finish_reason: String?
 
-        private enum Key: String, CodingKey { case index, message, delta, finish_reason }
+        private enum Key: String, CodingKey { case index, message, delta, logprobs, finish_reason }
 
         func encode(to encoder: any Encoder) throws {
             var container = encoder.container(keyedBy: Key.self)
             try container.encode(index, forKey: .index)
             try container.encodeIfPresent(message, forKey: .message)
             try container.encodeIfPresent(delta, forKey: .delta)
-            // Clients expect the key in every chunk.
+            // Clients expect these keys in every chunk.
+            try container.encode(logprobs, forKey: .logprobs)
             try container.encode(finish_reason, forKey: .finish_reason)
         }
     }
@@ -49,6 +51,7 @@ struct TextCompletion: Encodable {
     struct Choice: Encodable {
         var index: Int
         var text: String
+        var logprobs: CompletionLogprobs?
         var finish_reason: String?
 
         private enum Key: String, CodingKey { case index, text, finish_reason, logprobs }
@@ -58,7 +61,7 @@ struct TextCompletion: Encodable {
             try container.encode(index, forKey: .index)
             try container.encode(text, forKey: .text)
             try container.encode(finish_reason, forKey: .finish_reason)
-            try container.encodeNil(forKey: .logprobs)
+            try container.encode(logprobs, forKey: .logprobs)
         }
     }
 

@@ -55,19 +55,22 @@ package struct Fleet: Sendable {
         }
     }
 
-    /// Starts a generation.
+    /// Starts the generations of one request, a call for each prompt.
     ///
-    /// - Throws: `APIError` when no instance takes the call; what the text-model refuses comes with the first reply.
-    func generate(_ request: GenerateRequest, model: ModelDescription, idPrefix: String) async throws -> Generation {
+    /// - Throws: `APIError` when no instance takes a call; what the text-model refuses comes with the first delta.
+    func generate(_ calls: [GenerateRequest], model: ModelDescription, idPrefix: String) async throws -> Generation {
         guard let textModel else { throw APIError.modelNotFound(model.name, known: models.keys.sorted()) }
         do {
             var options = CallOptions(timeout: Self.timeout) { $0.models.contains { $0.name == model.name } }
-            options.cost = max(1, Int(request.maxTokens))
-            let replies = try await textModel.stream(TextModelMethods.generate, request, options)
+            var streams: [ReplyStream<GenerateDelta>] = []
+            for call in calls {
+                options.cost = max(1, Int(call.maxTokens))
+                streams.append(try await textModel.stream(TextModelMethods.generate, call, options))
+            }
             return Generation(
                 id: idPrefix + ServiceDescription.newInstanceID(), created: Int(Date().timeIntervalSince1970),
                 model: model.name, fingerprint: "fp_" + model.numericsID.prefix(12),
-                promptTokens: request.prompt.count, choices: Int(request.n), replies: replies)
+                prompts: calls.map { $0.prompt }, choicesOfEach: Int(calls.first?.n ?? 1), streams: streams)
         } catch let error as RPCError {
             throw APIError(error)
         }

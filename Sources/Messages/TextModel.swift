@@ -109,14 +109,25 @@ extension LogitBias: CCodable {
 
 /// A token's log-probability beside its likeliest alternatives.
 package struct TokenLogprob: Sendable, Equatable {
+    package struct Alternative: Sendable, Equatable {
+        package var id: Int32
+        package var logprob: Float
+        package var bytes: [UInt8]
+
+        package init(id: Int32, logprob: Float, bytes: [UInt8]) {
+            (self.id, self.logprob, self.bytes) = (id, logprob, bytes)
+        }
+    }
+
     package var id: Int32
     package var logprob: Float
-    package var alternativeIDs: [Int32]
-    package var alternativeLogprobs: [Float]
+    /// What the token adds to a text; a part of a character, perhaps.
+    package var bytes: [UInt8]
+    /// Likeliest first.
+    package var alternatives: [Alternative]
 
-    package init(id: Int32, logprob: Float, alternativeIDs: [Int32], alternativeLogprobs: [Float]) {
-        (self.id, self.logprob) = (id, logprob)
-        (self.alternativeIDs, self.alternativeLogprobs) = (alternativeIDs, alternativeLogprobs)
+    package init(id: Int32, logprob: Float, bytes: [UInt8], alternatives: [Alternative]) {
+        (self.id, self.logprob, self.bytes, self.alternatives) = (id, logprob, bytes, alternatives)
     }
 }
 
@@ -124,22 +135,62 @@ extension TokenLogprob: CCodable {
     static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__TokenLogprob>) { nephele__v1__token_logprob__init(c) }
 
     init(reading c: Nephele__V1__TokenLogprob) throws {
-        (id, logprob) = (c.id, c.logprob)
-        alternativeIDs = readAll(c.alternative_ids, c.n_alternative_ids)
-        alternativeLogprobs = readAll(c.alternative_logprobs, c.n_alternative_logprobs)
-        guard alternativeIDs.count == alternativeLogprobs.count else {
+        (id, logprob, bytes) = (c.id, c.logprob, c.bytes.array)
+        let ids = readAll(c.alternative_ids, c.n_alternative_ids)
+        let logprobs = readAll(c.alternative_logprobs, c.n_alternative_logprobs)
+        let texts = readAll(c.alternative_bytes, c.n_alternative_bytes)
+        guard ids.count == logprobs.count, ids.count == texts.count else {
             throw MessageError(
-                message: "\(alternativeIDs.count) alternatives with \(alternativeLogprobs.count) log-probabilities")
+                message: "\(ids.count) alternatives with \(logprobs.count) log-probabilities and \(texts.count) texts")
         }
+        alternatives = ids.indices.map { Alternative(id: ids[$0], logprob: logprobs[$0], bytes: texts[$0].array) }
     }
 
     func write(to c: inout Nephele__V1__TokenLogprob, in arena: inout Arena) {
         (c.has_id, c.id) = (1, id)
         (c.has_logprob, c.logprob) = (1, logprob)
-        c.n_alternative_ids = alternativeIDs.count
-        c.alternative_ids = arena.numbers(alternativeIDs)
-        c.n_alternative_logprobs = alternativeLogprobs.count
-        c.alternative_logprobs = arena.numbers(alternativeLogprobs)
+        (c.has_bytes, c.bytes) = (1, arena.bytes(bytes))
+        c.n_alternative_ids = alternatives.count
+        c.alternative_ids = arena.numbers(alternatives.map { $0.id })
+        c.n_alternative_logprobs = alternatives.count
+        c.alternative_logprobs = arena.numbers(alternatives.map { $0.logprob })
+        c.n_alternative_bytes = alternatives.count
+        c.alternative_bytes = arena.numbers(alternatives.map { arena.bytes($0.bytes) })
+    }
+}
+
+/// How a model wants to be sampled where a request does not say.
+package struct SamplingDefaults: BusMessage {
+    package var temperature: Float?
+    package var topK: UInt32?
+    package var topP: Float?
+    package var minP: Float?
+    package var repetitionPenalty: Float?
+
+    package init() {}
+
+    package static let codec = MessageCodec(Self.self)
+}
+
+extension SamplingDefaults: CCodable {
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__SamplingDefaults>) {
+        nephele__v1__sampling_defaults__init(c)
+    }
+
+    init(reading c: Nephele__V1__SamplingDefaults) throws {
+        temperature = c.has_temperature != 0 ? c.temperature : nil
+        topK = c.has_top_k != 0 ? c.top_k : nil
+        topP = c.has_top_p != 0 ? c.top_p : nil
+        minP = c.has_min_p != 0 ? c.min_p : nil
+        repetitionPenalty = c.has_repetition_penalty != 0 ? c.repetition_penalty : nil
+    }
+
+    func write(to c: inout Nephele__V1__SamplingDefaults, in arena: inout Arena) {
+        if let temperature { (c.has_temperature, c.temperature) = (1, temperature) }
+        if let topK { (c.has_top_k, c.top_k) = (1, topK) }
+        if let topP { (c.has_top_p, c.top_p) = (1, topP) }
+        if let minP { (c.has_min_p, c.min_p) = (1, minP) }
+        if let repetitionPenalty { (c.has_repetition_penalty, c.repetition_penalty) = (1, repetitionPenalty) }
     }
 }
 

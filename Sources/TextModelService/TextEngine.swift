@@ -20,12 +20,14 @@ package final class TextEngine: Sendable {
     private let queue: BoundedQueue<Job>
     private let thread: DedicatedThread
     package let shape: DecoderShape
+    let samplingDefaults: LoadedModel.SamplingDefaults
 
     /// - Throws: when the key-value cache does not fit in memory, or the system gives no thread.
     package init(
         _ loaded: LoadedModel, options: EngineCore.Options, on device: Device, gauge: LoadGauge
     ) throws {
         shape = loaded.model.shape
+        samplingDefaults = loaded.samplingDefaults
         let core = try EngineCore(loaded, options: options, on: device)
         let queue = BoundedQueue<Job>(capacity: options.queueLimit)
         self.queue = queue

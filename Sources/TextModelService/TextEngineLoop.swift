@@ -2,6 +2,7 @@ import Concurrency
 import Messages
 import RPC
 import TextModels
+import Tokenizers
 
 /// The engine thread's loop: take requests, drop the cancelled, step, hand out deltas.
 struct TextEngineLoop {
@@ -77,7 +78,7 @@ struct TextEngineLoop {
         do {
             // Every delta fits: one a token and one at the end of each choice.
             let bound = (entry.job.request.maxTokens + 1) * entry.job.request.n
-            try entry.job.writer.offer(GenerateDelta(delta), bound: bound)
+            try entry.job.writer.offer(GenerateDelta(delta, core.loaded.tokenizer), bound: bound)
         } catch {
             core.cancel(delta.request)
             finish(delta.request, throwing: error)
@@ -94,19 +95,21 @@ struct TextEngineLoop {
 }
 
 extension GenerateDelta {
-    init(_ delta: GenerationDelta) {
+    init(_ delta: GenerationDelta, _ tokenizer: Tokenizer) {
         self.init(
             choice: UInt32(delta.choice), index: delta.index >= 0 ? UInt32(delta.index) : nil, token: delta.token,
-            text: delta.text, logprob: delta.logProbability.map { TokenLogprob($0) },
-            promptLogprobs: delta.promptLogProbabilities.map { TokenLogprob($0) },
+            text: delta.text, logprob: delta.logProbability.map { TokenLogprob($0, tokenizer) },
+            promptLogprobs: delta.promptLogProbabilities.map { TokenLogprob($0, tokenizer) },
             finishReason: delta.finishReason?.rawValue ?? "")
     }
 }
 
 extension TokenLogprob {
-    init(_ value: TokenLogProbability) {
+    init(_ value: TokenLogProbability, _ tokenizer: Tokenizer) {
         self.init(
-            id: value.id, logprob: value.logProbability, alternativeIDs: value.alternatives.map { $0.id },
-            alternativeLogprobs: value.alternatives.map { $0.logProbability })
+            id: value.id, logprob: value.logProbability, bytes: tokenizer.bytes(of: value.id) ?? [],
+            alternatives: value.alternatives.map {
+                .init(id: $0.id, logprob: $0.logProbability, bytes: tokenizer.bytes(of: $0.id) ?? [])
+            })
     }
 }

@@ -22,6 +22,7 @@ package struct TextModelService: RPCService {
         model.revision = String(numericsID.prefix(12))
         model.modality = "text"
         model.contextLength = engine.shape.context
+        model.metadata = SamplingDefaults(engine.samplingDefaults).encoded()
         var description = ServiceDescription(service: "text-model")
         description.models = [model]
         description.layers = 0..<engine.shape.layers
@@ -60,6 +61,15 @@ package struct TextModelService: RPCService {
         } catch {
             throw RPCError(textModel: error)
         }
+    }
+}
+
+extension SamplingDefaults {
+    init(_ defaults: LoadedModel.SamplingDefaults) {
+        self.init()
+        (temperature, topP, minP) = (defaults.temperature, defaults.topP, defaults.minP)
+        topK = defaults.topK.flatMap { UInt32(exactly: $0) }
+        repetitionPenalty = defaults.repetitionPenalty
     }
 }
 

@@ -32,6 +32,12 @@ struct CheckpointConfiguration: Decodable, Sendable {
     var tie_word_embeddings: Bool?
     var bos_token_id: TokenIDs?
     var eos_token_id: TokenIDs?
+    // generation_config.json
+    var temperature: Float?
+    var top_k: Int?
+    var top_p: Float?
+    var min_p: Float?
+    var repetition_penalty: Float?
     // Llama
     var hidden_size: Int?
     var intermediate_size: Int?

@@ -7,12 +7,23 @@ package struct LoadedModel: Sendable {
     package let model: any TextModel
     package let tokenizer: Tokenizer
     package let endTokens: Set<Int32>
+    package let samplingDefaults: SamplingDefaults
+
+    /// What `generation_config.json` says; nil where it is silent.
+    package struct SamplingDefaults: Sendable, Hashable {
+        package var temperature: Float?
+        package var topK: Int?
+        package var topP: Float?
+        package var minP: Float?
+        package var repetitionPenalty: Float?
+    }
 
     /// - Throws: `TextModelError` or `TokenizerError` that names the file at fault.
     package init(directory: String, on device: Device) throws {
         model = try Self.loadModel(directory: directory, on: device)
         tokenizer = try Tokenizer(directory: directory)
         endTokens = try Self.endTokens(directory: directory, tokenizer: tokenizer)
+        samplingDefaults = try Self.samplingDefaults(directory + "/generation_config.json")
     }
 
     /// The weights alone.
@@ -41,6 +52,23 @@ package struct LoadedModel: Sendable {
         } catch {
             throw TextModelError(.invalidCheckpoint, "cannot load \(directory)")
         }
+    }
+
+    private static func samplingDefaults(_ path: String) throws(TextModelError) -> SamplingDefaults {
+        guard FileManager.default.fileExists(atPath: path) else { return SamplingDefaults() }
+        let read = try CheckpointConfiguration.read(path)
+        let defaults = SamplingDefaults(
+            temperature: read.temperature, topK: read.top_k, topP: read.top_p, minP: read.min_p,
+            repetitionPenalty: read.repetition_penalty)
+        do {
+            // What a request may not ask for, a checkpoint may not either.
+            _ = try SamplingParameters(
+                temperature: defaults.temperature ?? 1, topK: defaults.topK ?? 0, topP: defaults.topP ?? 1,
+                minP: defaults.minP ?? 0, repetitionPenalty: defaults.repetitionPenalty ?? 1, seed: 0)
+        } catch {
+            throw TextModelError(.invalidCheckpoint, "\(path): \(error.message)")
+        }
+        return defaults
     }
 
     /// What `generation_config.json`, else `config.json`, else the tokenizer calls the end of a text.

@@ -142,6 +142,51 @@ void   nephele__v1__token_logprob__free_unpacked
   assert(message->base.descriptor == &nephele__v1__token_logprob__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   nephele__v1__sampling_defaults__init
+                     (Nephele__V1__SamplingDefaults         *message)
+{
+  static const Nephele__V1__SamplingDefaults init_value = NEPHELE__V1__SAMPLING_DEFAULTS__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__sampling_defaults__get_packed_size
+                     (const Nephele__V1__SamplingDefaults *message)
+{
+  assert(message->base.descriptor == &nephele__v1__sampling_defaults__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__sampling_defaults__pack
+                     (const Nephele__V1__SamplingDefaults *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__sampling_defaults__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__sampling_defaults__pack_to_buffer
+                     (const Nephele__V1__SamplingDefaults *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__sampling_defaults__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__SamplingDefaults *
+       nephele__v1__sampling_defaults__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__SamplingDefaults *)
+     protobuf_c_message_unpack (&nephele__v1__sampling_defaults__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__sampling_defaults__free_unpacked
+                     (Nephele__V1__SamplingDefaults *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__sampling_defaults__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   nephele__v1__generate_delta__init
                      (Nephele__V1__GenerateDelta         *message)
 {
@@ -497,7 +542,7 @@ const ProtobufCMessageDescriptor nephele__v1__logit_bias__descriptor =
   (ProtobufCMessageInit) nephele__v1__logit_bias__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__token_logprob__field_descriptors[4] =
+static const ProtobufCFieldDescriptor nephele__v1__token_logprob__field_descriptors[6] =
 {
   {
     "id",
@@ -547,17 +592,43 @@ static const ProtobufCFieldDescriptor nephele__v1__token_logprob__field_descript
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "bytes",
+    5,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__TokenLogprob, has_bytes),
+    offsetof(Nephele__V1__TokenLogprob, bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "alternative_bytes",
+    6,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__TokenLogprob, n_alternative_bytes),
+    offsetof(Nephele__V1__TokenLogprob, alternative_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__token_logprob__field_indices_by_name[] = {
+  5,   /* field[5] = alternative_bytes */
   2,   /* field[2] = alternative_ids */
   3,   /* field[3] = alternative_logprobs */
+  4,   /* field[4] = bytes */
   0,   /* field[0] = id */
   1,   /* field[1] = logprob */
 };
 static const ProtobufCIntRange nephele__v1__token_logprob__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor nephele__v1__token_logprob__descriptor =
 {
@@ -567,11 +638,101 @@ const ProtobufCMessageDescriptor nephele__v1__token_logprob__descriptor =
   "Nephele__V1__TokenLogprob",
   "nephele.v1",
   sizeof(Nephele__V1__TokenLogprob),
-  4,
+  6,
   nephele__v1__token_logprob__field_descriptors,
   nephele__v1__token_logprob__field_indices_by_name,
   1,  nephele__v1__token_logprob__number_ranges,
   (ProtobufCMessageInit) nephele__v1__token_logprob__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor nephele__v1__sampling_defaults__field_descriptors[5] =
+{
+  {
+    "temperature",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_FLOAT,
+    offsetof(Nephele__V1__SamplingDefaults, has_temperature),
+    offsetof(Nephele__V1__SamplingDefaults, temperature),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "top_k",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__SamplingDefaults, has_top_k),
+    offsetof(Nephele__V1__SamplingDefaults, top_k),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "top_p",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_FLOAT,
+    offsetof(Nephele__V1__SamplingDefaults, has_top_p),
+    offsetof(Nephele__V1__SamplingDefaults, top_p),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "min_p",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_FLOAT,
+    offsetof(Nephele__V1__SamplingDefaults, has_min_p),
+    offsetof(Nephele__V1__SamplingDefaults, min_p),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "repetition_penalty",
+    5,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_FLOAT,
+    offsetof(Nephele__V1__SamplingDefaults, has_repetition_penalty),
+    offsetof(Nephele__V1__SamplingDefaults, repetition_penalty),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__sampling_defaults__field_indices_by_name[] = {
+  3,   /* field[3] = min_p */
+  4,   /* field[4] = repetition_penalty */
+  0,   /* field[0] = temperature */
+  1,   /* field[1] = top_k */
+  2,   /* field[2] = top_p */
+};
+static const ProtobufCIntRange nephele__v1__sampling_defaults__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor nephele__v1__sampling_defaults__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.SamplingDefaults",
+  "SamplingDefaults",
+  "Nephele__V1__SamplingDefaults",
+  "nephele.v1",
+  sizeof(Nephele__V1__SamplingDefaults),
+  5,
+  nephele__v1__sampling_defaults__field_descriptors,
+  nephele__v1__sampling_defaults__field_indices_by_name,
+  1,  nephele__v1__sampling_defaults__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__sampling_defaults__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor nephele__v1__generate_delta__field_descriptors[7] =

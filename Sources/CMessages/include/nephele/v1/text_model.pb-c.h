@@ -18,6 +18,7 @@ PROTOBUF_C__BEGIN_DECLS
 typedef struct Nephele__V1__GenerateRequest Nephele__V1__GenerateRequest;
 typedef struct Nephele__V1__LogitBias Nephele__V1__LogitBias;
 typedef struct Nephele__V1__TokenLogprob Nephele__V1__TokenLogprob;
+typedef struct Nephele__V1__SamplingDefaults Nephele__V1__SamplingDefaults;
 typedef struct Nephele__V1__GenerateDelta Nephele__V1__GenerateDelta;
 
 
@@ -101,10 +102,39 @@ struct  Nephele__V1__TokenLogprob
   int32_t *alternative_ids;
   size_t n_alternative_logprobs;
   float *alternative_logprobs;
+  /*
+   * What the tokens add to a text; a part of a character, perhaps.
+   */
+  protobuf_c_boolean has_bytes;
+  ProtobufCBinaryData bytes;
+  size_t n_alternative_bytes;
+  ProtobufCBinaryData *alternative_bytes;
 };
 #define NEPHELE__V1__TOKEN_LOGPROB__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__token_logprob__descriptor) \
-    , 0, 0, 0, 0, 0,NULL, 0,NULL }
+    , 0, 0, 0, 0, 0,NULL, 0,NULL, 0, {0,NULL}, 0,NULL }
+
+
+/*
+ * How a model wants to be sampled where a request does not say; travels in its description's metadata.
+ */
+struct  Nephele__V1__SamplingDefaults
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean has_temperature;
+  float temperature;
+  protobuf_c_boolean has_top_k;
+  uint32_t top_k;
+  protobuf_c_boolean has_top_p;
+  float top_p;
+  protobuf_c_boolean has_min_p;
+  float min_p;
+  protobuf_c_boolean has_repetition_penalty;
+  float repetition_penalty;
+};
+#define NEPHELE__V1__SAMPLING_DEFAULTS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__sampling_defaults__descriptor) \
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Nephele__V1__GenerateDelta
@@ -195,6 +225,25 @@ Nephele__V1__TokenLogprob *
 void   nephele__v1__token_logprob__free_unpacked
                      (Nephele__V1__TokenLogprob *message,
                       ProtobufCAllocator *allocator);
+/* Nephele__V1__SamplingDefaults methods */
+void   nephele__v1__sampling_defaults__init
+                     (Nephele__V1__SamplingDefaults         *message);
+size_t nephele__v1__sampling_defaults__get_packed_size
+                     (const Nephele__V1__SamplingDefaults   *message);
+size_t nephele__v1__sampling_defaults__pack
+                     (const Nephele__V1__SamplingDefaults   *message,
+                      uint8_t             *out);
+size_t nephele__v1__sampling_defaults__pack_to_buffer
+                     (const Nephele__V1__SamplingDefaults   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__SamplingDefaults *
+       nephele__v1__sampling_defaults__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__sampling_defaults__free_unpacked
+                     (Nephele__V1__SamplingDefaults *message,
+                      ProtobufCAllocator *allocator);
 /* Nephele__V1__GenerateDelta methods */
 void   nephele__v1__generate_delta__init
                      (Nephele__V1__GenerateDelta         *message);
@@ -224,6 +273,9 @@ typedef void (*Nephele__V1__LogitBias_Closure)
                   void *closure_data);
 typedef void (*Nephele__V1__TokenLogprob_Closure)
                  (const Nephele__V1__TokenLogprob *message,
+                  void *closure_data);
+typedef void (*Nephele__V1__SamplingDefaults_Closure)
+                 (const Nephele__V1__SamplingDefaults *message,
                   void *closure_data);
 typedef void (*Nephele__V1__GenerateDelta_Closure)
                  (const Nephele__V1__GenerateDelta *message,
@@ -258,6 +310,7 @@ void nephele__v1__text_model__generate(ProtobufCService *service,
 extern const ProtobufCMessageDescriptor nephele__v1__generate_request__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__logit_bias__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__token_logprob__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__sampling_defaults__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__generate_delta__descriptor;
 extern const ProtobufCServiceDescriptor nephele__v1__text_model__descriptor;
 

@@ -1,0 +1,80 @@
+import Foundation
+import Hummingbird
+import Messages
+
+/// Chat completions.
+extension Gateway {
+    func chat(_ data: Data) async throws -> Response {
+        let request = try GenerationParameters.decode(ChatCompletionRequest.self, from: data)
+        let model = try fleet.model(request.parameters.model, modality: "text")
+        guard !request.messages.isEmpty else {
+            throw APIError.invalidRequest("'messages' holds no message.", parameter: "messages")
+        }
+        let alternatives = try request.alternatives()
+        let turns = request.messages.map { ChatTurn(role: $0.role, content: $0.content) }
+        let prompt = try await fleet.call(
+            TokenizerMethods.renderChat, RenderChatRequest(model: model.name, messages: turns), model: model.name)
+        var call = try request.parameters.request(prompt: prompt, for: model, defaultMaxTokens: nil)
+        call.logprobs = alternatives
+        let generation = try await fleet.generate([call], model: model, idPrefix: "chatcmpl-")
+        if request.parameters.stream == true {
+            let usage = request.parameters.stream_options?.include_usage ?? false
+            return try await EventStream.response(generation, includesUsage: usage, form: ChatChunks())
+        }
+        let (choices, tokens) = try await generation.collect()
+        return try JSONResponse.make(
+            ChatCompletion(
+                id: generation.id, object: "chat.completion", created: generation.created, model: generation.model,
+                system_fingerprint: generation.fingerprint,
+                choices: choices.enumerated().map { index, choice in
+                    .init(
+                        index: index, message: .init(role: "assistant", content: choice.text),
+                        logprobs: alternatives == nil ? nil : ChatLogprobs(choice.logprobs),
+                        finish_reason: choice.finishReason)
+                }, usage: Usage(prompt: generation.promptTokens, completion: tokens)))
+    }
+}
+
+extension ChatCompletionRequest {
+    /// Alternatives beside each token's log-probability; nil for no log-probabilities.
+    func alternatives() throws -> UInt32? {
+        guard logprobs == true else {
+            if top_logprobs != nil {
+                throw APIError.invalidRequest("top_logprobs needs 'logprobs': true.", parameter: "top_logprobs")
+            }
+            return nil
+        }
+        let count = top_logprobs ?? 0
+        guard (0...20).contains(count) else {
+            throw APIError.invalidRequest(
+                "top_logprobs is \(count); it must lie in 0…20.", parameter: "top_logprobs")
+        }
+        return UInt32(count)
+    }
+}
+
+struct ChatChunks: ChunkForm {
+    func opening(_ generation: Generation, choice: Int) -> ChatCompletion? {
+        chunk(generation, [.init(index: choice, delta: .init(role: "assistant", content: ""))])
+    }
+
+    func chunk(_ generation: Generation, _ delta: GenerateDelta) -> ChatCompletion {
+        let text = delta.text.isEmpty ? ChatCompletion.Text() : .init(content: delta.text)
+        let reason = delta.finishReason.isEmpty ? nil : delta.finishReason
+        let logprobs = delta.logprob.map { ChatLogprobs([$0]) }
+        return chunk(
+            generation, [.init(index: Int(delta.choice), delta: text, logprobs: logprobs, finish_reason: reason)])
+    }
+
+    func usage(_ generation: Generation, _ usage: Usage) -> ChatCompletion {
+        var chunk = chunk(generation, [])
+        chunk.usage = usage
+        return chunk
+    }
+
+    private func chunk(_ generation: Generation, _ choices: [ChatCompletion.Choice]) -> ChatCompletion {
+        ChatCompletion(
+            id: generation.id, object: "chat.completion.chunk", created: generation.created, model: generation.model,
+            system_fingerprint: generation.fingerprint, choices: choices)
+    }
+}

@@ -1,0 +1,105 @@
+import Foundation
+import Hummingbird
+import Messages
+
+/// Plain completions.
+extension Gateway {
+    func complete(_ data: Data) async throws -> Response {
+        let request = try GenerationParameters.decode(CompletionRequest.self, from: data)
+        let model = try fleet.model(request.parameters.model, modality: "text")
+        let total = request.prompts.count.multipliedReportingOverflow(by: max(1, request.parameters.n ?? 1))
+        guard !request.prompts.isEmpty, !total.overflow, total.partialValue <= CompletionRequest.choiceLimit else {
+            throw APIError.invalidRequest(
+                "\(request.prompts.count) prompts with n \(request.parameters.n ?? 1): 1 to "
+                    + "\(CompletionRequest.choiceLimit) choices a request.", parameter: "prompt")
+        }
+        let echo = request.echo ?? false
+        guard !(echo && request.parameters.stream == true) else {
+            throw APIError.invalidRequest("'echo' is not supported with 'stream'.", parameter: "echo")
+        }
+        var calls: [GenerateRequest] = []
+        for prompt in request.prompts {
+            let tokens = try await encode(prompt, model: model)
+            var call = try request.parameters.request(prompt: tokens, for: model, defaultMaxTokens: 16)
+            call.logprobs = try request.logprobs.map { try GenerationParameters.count($0, "logprobs", atLeast: 0) }
+            call.promptLogprobs = echo && request.logprobs != nil
+            calls.append(call)
+        }
+        let generation = try await fleet.generate(calls, model: model, idPrefix: "cmpl-")
+        if request.parameters.stream == true {
+            let usage = request.parameters.stream_options?.include_usage ?? false
+            return try await EventStream.response(generation, includesUsage: usage, form: TextChunks())
+        }
+        let (choices, tokens) = try await generation.collect()
+        var texts: [TextCompletion.Choice] = []
+        for (index, choice) in choices.enumerated() {
+            let prompt = index / generation.choicesOfEach
+            var answer = TextCompletion.Choice(index: index, text: choice.text, finish_reason: choice.finishReason)
+            var logprobs = CompletionLogprobs()
+            if echo {
+                let first = generation.prompts[prompt].prefix(1)
+                answer.text = try await text(request.prompts[prompt], model: model) + choice.text
+                // Only the first choice of a prompt carries its log-probabilities; they are the same for all.
+                let known = choices[prompt * generation.choicesOfEach].promptLogprobs
+                let bytes = try await text(.tokens(Array(first)), model: model).utf8
+                logprobs.append(Array(bytes), nil, nil)
+                for token in known { logprobs.append(token) }
+            }
+            for token in choice.logprobs { logprobs.append(token) }
+            if request.logprobs != nil { answer.logprobs = logprobs }
+            texts.append(answer)
+        }
+        return try JSONResponse.make(
+            TextCompletion(
+                id: generation.id, created: generation.created, model: generation.model,
+                system_fingerprint: generation.fingerprint, choices: texts,
+                usage: Usage(prompt: generation.promptTokens, completion: tokens)))
+    }
+
+    private func encode(_ prompt: CompletionPrompt, model: ModelDescription) async throws -> TokensReply {
+        switch prompt {
+        case .tokens(let ids): return TokensReply(ids: ids, tokenizerHash: "")
+        case .text(let text):
+            return try await fleet.call(
+                TokenizerMethods.encode, EncodeRequest(model: model.name, text: text, addSpecialTokens: true),
+                model: model.name)
+        }
+    }
+
+    private func text(_ prompt: CompletionPrompt, model: ModelDescription) async throws -> String {
+        switch prompt {
+        case .text(let text): return text
+        case .tokens(let ids):
+            return try await fleet.call(
+                TokenizerMethods.decode, DecodeRequest(model: model.name, ids: ids, skipSpecialTokens: false),
+                model: model.name
+            ).text
+        }
+    }
+}
+
+struct TextChunks: ChunkForm {
+    func opening(_ generation: Generation, choice: Int) -> TextCompletion? { nil }
+
+    func chunk(_ generation: Generation, _ delta: GenerateDelta) -> TextCompletion {
+        let reason = delta.finishReason.isEmpty ? nil : delta.finishReason
+        var choice = TextCompletion.Choice(index: Int(delta.choice), text: delta.text, finish_reason: reason)
+        if let logprob = delta.logprob {
+            choice.logprobs = CompletionLogprobs()
+            choice.logprobs?.append(logprob)
+        }
+        return chunk(generation, [choice])
+    }
+
+    func usage(_ generation: Generation, _ usage: Usage) -> TextCompletion {
+        var chunk = chunk(generation, [])
+        chunk.usage = usage
+        return chunk
+    }
+
+    private func chunk(_ generation: Generation, _ choices: [TextCompletion.Choice]) -> TextCompletion {
+        TextCompletion(
+            id: generation.id, created: generation.created, model: generation.model,
+            system_fingerprint: generation.fingerprint, choices: choices)
+    }
+}
