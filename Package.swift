@@ -115,7 +115,7 @@ let package = Package(
         .target(
             name: "ServiceRuntime",
             dependencies: [
-                "RPC", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "EmbeddedModels", "RPC", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -166,8 +166,9 @@ let package = Package(
         .executableTarget(
             name: "nephele",
             dependencies: [
-                "Benchmarks", "Console", "DiffusionModels", "EmbeddedModels", "GatewayClient", "PNG", "Supervision",
-                "Tensors", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Benchmarks", "Console", "DiffusionModels", "EmbeddedModels", "GatewayClient", "PNG", "RPC", "ServiceRuntime",
+                "Supervision", "Tensors", "ZeroMQTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],

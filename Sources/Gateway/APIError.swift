@@ -72,7 +72,9 @@ struct APIError: Error, HTTPResponseError {
         Body(error: .init(message: message, type: type, param: parameter, code: code))
     }
 
-    func response(from request: Request, context: some RequestContext) throws -> Response {
+    func response(from request: Request, context: some RequestContext) throws -> Response { try response() }
+
+    func response() throws -> Response {
         var response = try JSONResponse.make(body, status: status)
         if let retryAfter { response.headers[.retryAfter] = "\(retryAfter)" }
         return response

@@ -29,27 +29,36 @@ package struct Gateway: Sendable {
         router.post("/v1/chat/completions") { request, _ in try await answer(request, chat) }
         router.post("/v1/completions") { request, _ in try await answer(request, complete) }
         router.post("/v1/images/generations") { request, _ in try await answer(request, draw) }
-        router.post("/tokenize") { request, _ in try await answer(request, tokenize) }
-        router.post("/detokenize") { request, _ in try await answer(request, detokenize) }
+        router.post("/tokenize") { request, _ in try await tokenize(Self.body(request.body, limit: bodyLimit)) }
+        router.post("/detokenize") { request, _ in try await detokenize(Self.body(request.body, limit: bodyLimit)) }
         router.get("/admin/status") { _, _ in try JSONResponse.make(status()) }
         return router
     }
 
-    /// Reads the body and hands it on. When the client goes away meanwhile, the work is cancelled.
+    /// Reads the body and hands it on. When the client goes away meanwhile, the work is cancelled; to see that,
+    /// Hummingbird reads on from the connection, which can then carry no further request.
     private func answer(
         _ request: Request, _ handler: @escaping @Sendable (Data) async throws -> Response
     ) async throws -> Response {
         let limit = bodyLimit
-        return try await request.body.consumeWithCancellationOnInboundClose { body in
-            let data: Data
+        var response = try await request.body.consumeWithCancellationOnInboundClose { body in
             do {
-                data = Data(try await body.collect(upTo: limit).readableBytesView)
-            } catch is NIOTooManyBytesError {
-                throw APIError(
-                    status: .contentTooLarge, message: "The body is larger than \(limit) bytes.",
-                    type: "invalid_request_error", code: "request_too_large")
+                return try await handler(Self.body(body, limit: limit))
+            } catch let error as APIError {
+                return try error.response()
             }
-            return try await handler(data)
+        }
+        response.headers[.connection] = "close"
+        return response
+    }
+
+    private static func body(_ body: RequestBody, limit: Int) async throws -> Data {
+        do {
+            return Data(try await body.collect(upTo: limit).readableBytesView)
+        } catch is NIOTooManyBytesError {
+            throw APIError(
+                status: .contentTooLarge, message: "The body is larger than \(limit) bytes.",
+                type: "invalid_request_error", code: "request_too_large")
         }
     }
 

@@ -1,18 +1,28 @@
 import ArgumentParser
 
-/// A model on the command line: `NAME=DIRECTORY`, or a directory whose last component is the name.
+/// A model on the command line: `NAME=DIRECTORY`, a directory (with a slash) whose last component is the name, or the
+/// name of a model in `NEPHELE_MODELS` or among the embedded ones.
 package struct ModelArgument: ExpressibleByArgument, Sendable {
     package let name: String
-    package let directory: String
+    /// nil for a name that is still to be looked up.
+    private let given: String?
 
     package init?(argument: String) {
         if let equals = argument.firstIndex(of: "=") {
             name = String(argument[..<equals])
-            directory = String(argument[argument.index(after: equals)...])
-        } else {
-            directory = argument
+            given = String(argument[argument.index(after: equals)...])
+        } else if argument.contains("/") {
+            given = argument
             name = argument.split(separator: "/").last.map { String($0) } ?? ""
+        } else {
+            (name, given) = (argument, nil)
         }
-        if name.isEmpty || directory.isEmpty { return nil }
+        if name.isEmpty || given?.isEmpty == true { return nil }
+    }
+
+    /// - Throws: `CatalogueError` when no model has the name.
+    package func directory(_ modality: ModelCatalogue.Modality) throws -> String {
+        if let given { return given }
+        return try ModelCatalogue(models: nil).entry(name, modality).directory
     }
 }

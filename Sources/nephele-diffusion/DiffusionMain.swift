@@ -12,7 +12,7 @@ struct DiffusionMain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "nephele-diffusion", abstract: "Serves one diffusion model on the bus.")
 
-    @Option(name: .long, help: "The model's diffusers directory, as NAME=DIRECTORY.")
+    @Option(name: .long, help: "The model by name (in NEPHELE_MODELS, or embedded), or as NAME=DIRECTORY.")
     var model: ModelArgument
 
     @Option(name: .long, help: "Where to serve: ipc:///path/diffusion-1.sock or tcp://127.0.0.1:7003.")
@@ -30,13 +30,14 @@ struct DiffusionMain: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let pipeline = try DiffusionPipeline(directory: model.directory, device: Device(threadCount: threads))
+        let directory = try model.directory(.image)
+        let pipeline = try DiffusionPipeline(directory: directory, device: Device(threadCount: threads))
         let gauge = LoadGauge(capacity: drawings)
         var options = DiffusionEngine.Options()
         options.runningLimit = drawings
         let service = DiffusionService(
             name: model.name, pipeline: pipeline, engine: try DiffusionEngine(options: options, gauge: gauge))
-        let numericsID = try PictureNumericsID.compute(directory: model.directory)
+        let numericsID = try PictureNumericsID.compute(directory: directory)
         let server = RPCServer(
             service.description(numericsID: numericsID, capacity: drawings), services: [service],
             transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge)

@@ -12,7 +12,7 @@ struct TextModelMain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "nephele-text-model", abstract: "Serves one GPT-2 or Llama checkpoint on the bus.")
 
-    @Option(name: .long, help: "The model's checkpoint directory, as NAME=DIRECTORY.")
+    @Option(name: .long, help: "The model by name (in NEPHELE_MODELS, or embedded), or as NAME=DIRECTORY.")
     var model: ModelArgument
 
     @Option(name: .long, help: "Where to serve: ipc:///path/text-model-1.sock or tcp://127.0.0.1:7002.")
@@ -38,9 +38,10 @@ struct TextModelMain: AsyncParsableCommand {
     }
 
     func run() async throws {
+        let directory = try model.directory(.text)
         let device = Device(threadCount: threads)
-        let loaded = try LoadedModel(directory: model.directory, on: device)
-        let numericsID = try NumericsID.compute(directory: model.directory, tokenizerHash: loaded.tokenizer.hash)
+        let loaded = try LoadedModel(directory: directory, on: device)
+        let numericsID = try NumericsID.compute(directory: directory, tokenizerHash: loaded.tokenizer.hash)
         var options = EngineCore.Options(cachePositions: cachePositions)
         options.sequenceLimit = sequences
         let gauge = LoadGauge(capacity: sequences)

@@ -10,7 +10,7 @@ struct TokenizerMain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "nephele-tokenizer", abstract: "Serves the tokenizers of one or more models on the bus.")
 
-    @Option(name: .long, help: "A model's checkpoint directory, as NAME=DIRECTORY; may be repeated.")
+    @Option(name: .long, help: "A model by name, or as NAME=DIRECTORY; may be repeated.")
     var model: [ModelArgument]
 
     @Option(name: .long, help: "Where to serve: ipc:///path/tokenizer-1.sock or tcp://127.0.0.1:7001.")
@@ -18,7 +18,7 @@ struct TokenizerMain: AsyncParsableCommand {
 
     func run() async throws {
         var tokenizers: [String: Tokenizer] = [:]
-        for model in model { tokenizers[model.name] = try Tokenizer(directory: model.directory) }
+        for model in model { tokenizers[model.name] = try Tokenizer(directory: model.directory(.text)) }
         let service = TokenizerService(tokenizers: tokenizers)
         let server = RPCServer(
             service.description(capacity: 64), services: [service],

@@ -3,6 +3,7 @@ import Console
 import EmbeddedModels
 import Foundation
 import GatewayClient
+import ServiceRuntime
 import Supervision
 
 struct DemoCommand: AsyncParsableCommand {

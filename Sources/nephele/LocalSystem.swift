@@ -1,7 +1,7 @@
-import EmbeddedModels
 import Foundation
 import GatewayClient
 import Logging
+import ServiceRuntime
 import Supervision
 
 /// All services on this machine over ipc, and where their gateway listens.

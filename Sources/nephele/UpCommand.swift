@@ -2,7 +2,7 @@ import ArgumentParser
 import Console
 import EmbeddedModels
 import GatewayClient
-import Supervision
+import ServiceRuntime
 import UnixSignals
 
 struct UpCommand: AsyncParsableCommand {

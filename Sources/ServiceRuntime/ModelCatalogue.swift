@@ -1,38 +1,47 @@
 import EmbeddedModels
 import Foundation
-import Supervision
+
+/// A model that is not where it was looked for.
+package struct CatalogueError: Error, Sendable, CustomStringConvertible {
+    package var description: String
+
+    init(_ description: String) { self.description = description }
+}
 
 /// The checkpoints that can be served, by name: those of a models directory, then the embedded ones.
-struct ModelCatalogue {
-    enum Modality: String {
+package struct ModelCatalogue: Sendable {
+    package enum Modality: String {
         case text, image
     }
 
-    struct Entry {
-        var name: String
-        var directory: String
+    package struct Entry: Sendable {
+        package var name: String
+        package var directory: String
     }
 
     private let models: String?
 
     /// - Parameter models: a directory with one checkpoint directory a model; `NEPHELE_MODELS` where nil.
-    /// - Throws: `SupervisionError` when it is no directory.
-    init(models: String?) throws {
+    /// - Throws: `CatalogueError` when it is no directory.
+    package init(models: String?) throws {
         let given = models ?? ProcessInfo.processInfo.environment["NEPHELE_MODELS"].flatMap { $0.isEmpty ? nil : $0 }
         if let given, (try? FileManager.default.contentsOfDirectory(atPath: given)) == nil {
-            throw SupervisionError("'\(given)' is no directory that can be read; give --models a directory of models")
+            throw CatalogueError("'\(given)' is no directory that can be read; give --models a directory of models")
         }
         self.models = given
     }
 
-    /// - Throws: `SupervisionError` that tells where was looked, and what there is.
-    func entry(_ name: String, _ modality: Modality) throws -> Entry {
+    /// - Throws: `CatalogueError` that tells where was looked, and what there is.
+    package func entry(_ name: String, _ modality: Modality) throws -> Entry {
+        guard !name.contains("/"), name != ".." else {
+            throw CatalogueError("'\(name)' is a path; name a model in the models directory")
+        }
         let candidates = [models.map { $0 + "/" + name }, EmbeddedModels.directory(of: name)].compactMap { $0 }
         for directory in candidates where Self.modality(of: directory) == modality {
             return Entry(name: name, directory: directory)
         }
         let known = names(modality)
-        throw SupervisionError(
+        throw CatalogueError(
             "there is no \(modality.rawValue) model '\(name)'"
                 + (models.map { " in \($0)" } ?? "; --models names the directory of your own") + "; there is: "
                 + (known.isEmpty ? "none" : known.joined(separator: ", ")))
