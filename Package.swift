@@ -130,10 +130,10 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "RPC", "Tensors", "TextModels", "TextModelService", "TokenizerService", "ZeroMQTransport",
-                .product(name: "Hummingbird", package: "hummingbird"),
+                "DiffusionModels", "DiffusionService", "Gateway", "RPC", "Tensors", "TextModels", "TextModelService",
+                "TokenizerService", "ZeroMQTransport", .product(name: "Hummingbird", package: "hummingbird"),
             ],
-            swiftSettings: safe),
+            exclude: ["openai_client.py"], swiftSettings: safe),
         .target(
             name: "Benchmarks", dependencies: ["Messages", "RPC", "ZeroMQ", "ZeroMQTransport"], swiftSettings: safe),
         .testTarget(
@@ -166,7 +166,8 @@ let package = Package(
         .executableTarget(
             name: "nephele",
             dependencies: [
-                "Benchmarks", "Console", "DiffusionModels", "EmbeddedModels", "GatewayClient", "PNG", "RPC", "ServiceRuntime",
+                "Benchmarks", "Console", "DiffusionModels", "EmbeddedModels", "GatewayClient", "PNG", "RPC",
+                "ServiceRuntime",
                 "Supervision", "Tensors", "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),

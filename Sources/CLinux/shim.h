@@ -4,4 +4,6 @@
 #include <sys/prctl.h>
 
 /* prctl is variadic, which Swift cannot call. */
-static inline int nephele_name_thread(const char *name) { return prctl(PR_SET_NAME, name); }
+static inline int nephele_name_thread(const char *name) {
+    return prctl(PR_SET_NAME, name);
+}

@@ -47,9 +47,11 @@ package struct DiffusionJob: Sendable {
         )
         let guidance = request.guidanceScale ?? pipeline.defaultGuidanceScale
         try require(guidance >= 0 && guidance <= 100, "guidance scale \(guidance): 0 to 100")
+        let eta = request.eta ?? pipeline.defaultEta
+        try require((0...1).contains(eta), "eta \(eta): 0 (no noise is added) to 1 (as much as DDPM adds)")
         self.pipeline = pipeline
         steps = request.steps ?? pipeline.defaultSteps
-        scheduler = try pipeline.makeScheduler(steps: steps, eta: request.eta ?? pipeline.defaultEta)
+        scheduler = try pipeline.makeScheduler(steps: steps, eta: eta)
         guidanceScale = guidance
         seeds = request.seeds
         (channels, h, w) = (unet.inChannels, height / pipeline.unshuffle, width / pipeline.unshuffle)

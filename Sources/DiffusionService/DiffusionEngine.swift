@@ -15,7 +15,7 @@ package final class DiffusionEngine: Sendable {
     }
 
     /// A drawing with its caller.
-    struct Task: Sendable {
+    struct Drawing: Sendable {
         var job: DiffusionJob
         var seeds: [UInt64]
         var writer: ReplyWriter<DrawUpdate>
@@ -26,12 +26,12 @@ package final class DiffusionEngine: Sendable {
         var outstanding: Int { (job.steps - job.completedSteps) * seeds.count }
     }
 
-    private let queue: BoundedQueue<Task>
+    private let queue: BoundedQueue<Drawing>
     private let thread: DedicatedThread
 
     /// - Throws: when the system gives no thread.
     package init(options: Options = Options(), gauge: LoadGauge) throws {
-        let queue = BoundedQueue<Task>(capacity: options.queueLimit)
+        let queue = BoundedQueue<Drawing>(capacity: options.queueLimit)
         self.queue = queue
         thread = try DedicatedThread(name: "diffusion-engine") {
             var loop = DiffusionEngineLoop(runningLimit: options.runningLimit, gauge: gauge)
@@ -48,7 +48,7 @@ package final class DiffusionEngine: Sendable {
         _ job: DiffusionJob, seeds: [UInt64], to writer: ReplyWriter<DrawUpdate>, _ context: ServerContext
     ) async throws {
         try await withCheckedThrowingContinuation { done in
-            switch queue.offer(Task(job: job, seeds: seeds, writer: writer, context: context, done: done)) {
+            switch queue.offer(Drawing(job: job, seeds: seeds, writer: writer, context: context, done: done)) {
             case .accepted: break
             case .full:
                 done.resume(

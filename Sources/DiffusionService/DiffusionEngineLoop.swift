@@ -8,14 +8,14 @@ struct DiffusionEngineLoop {
     private let runningLimit: Int
     private let gauge: LoadGauge
     /// The first is next in turn; beyond `runningLimit` they wait.
-    private var tasks: [DiffusionEngine.Task] = []
+    private var tasks: [DiffusionEngine.Drawing] = []
 
     init(runningLimit: Int, gauge: LoadGauge) {
         (self.runningLimit, self.gauge) = (runningLimit, gauge)
     }
 
     /// Until the queue is closed and everything in it has ended.
-    mutating func run(_ queue: BoundedQueue<DiffusionEngine.Task>) {
+    mutating func run(_ queue: BoundedQueue<DiffusionEngine.Drawing>) {
         while true {
             if tasks.isEmpty {
                 guard let task = queue.take() else { return }
@@ -36,14 +36,14 @@ struct DiffusionEngineLoop {
         }
     }
 
-    private mutating func add(_ task: DiffusionEngine.Task) {
+    private mutating func add(_ task: DiffusionEngine.Drawing) {
         gauge.addOutstanding(task.outstanding)
         tasks.append(task)
     }
 
     /// One step; after the last one the pictures.
     /// - Returns: whether the drawing is done.
-    private func advance(_ task: inout DiffusionEngine.Task) throws -> Bool {
+    private func advance(_ task: inout DiffusionEngine.Drawing) throws -> Bool {
         gauge.beginStep()
         defer { gauge.endStep() }
         do throws(DiffusionError) {
@@ -68,7 +68,7 @@ struct DiffusionEngineLoop {
         return true
     }
 
-    private func end(_ task: DiffusionEngine.Task, _ error: (any Error)?) {
+    private func end(_ task: DiffusionEngine.Drawing, _ error: (any Error)?) {
         gauge.addOutstanding(-task.outstanding)
         if let error { task.done.resume(throwing: error) } else { task.done.resume() }
     }

@@ -35,7 +35,8 @@ struct DemoCommand: AsyncParsableCommand {
         let (question, prompt, output) = (chat, draw, output)
         do {
             try await system.run { client in
-                let seconds = ((ContinuousClock.now - started) / .seconds(1)).formatted(.number.precision(.fractionLength(1)))
+                let seconds = ((ContinuousClock.now - started) / .seconds(1)).formatted(
+                    .number.precision(.fractionLength(1)))
                 Terminal.line("Ready at \(client.address) after \(seconds) s.\n")
                 try await Self.show(client, question: question, prompt: prompt, output: output)
             }

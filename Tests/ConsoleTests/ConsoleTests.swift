@@ -8,7 +8,9 @@ import Testing
         let lines = HalfBlockPicture.lines(rgba: rgba, width: 4, height: 3)
         #expect(lines.count == 2)
         #expect(
-            lines[0] == "\u{1B}[0;38;2;255;0;0;48;2;0;0;255m▀\u{1B}[0;38;2;255;0;0m▀\u{1B}[0;38;2;0;0;255m▄\u{1B}[0m \u{1B}[0m")
+            lines[0]
+                == "\u{1B}[0;38;2;255;0;0;48;2;0;0;255m▀\u{1B}[0;38;2;255;0;0m▀\u{1B}[0;38;2;0;0;255m▄\u{1B}[0m \u{1B}[0m"
+        )
         #expect(lines[1] == "\u{1B}[0;38;2;255;0;0m▀\u{1B}[0m \u{1B}[0m \u{1B}[0m \u{1B}[0m")
     }
 

@@ -3,13 +3,17 @@ import DiffusionService
 import Foundation
 import Messages
 import RPC
-import Synchronization
 import Tensors
 import Testing
 import ZeroMQTransport
 
 private let goldens = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("DiffusionModelsTests/Goldens").path
+
+/// Loaded once: loading blocks, and every test would do it on the few threads that all share.
+private let tiny = Result {
+    try DiffusionPipeline(directory: goldens + "/tiny", device: Device(threadCount: 1))
+}
 
 /// A diffusion service of its own over ipc.
 private final class Studio: Sendable {
@@ -21,7 +25,7 @@ private final class Studio: Sendable {
 
     init(_ options: DiffusionEngine.Options = .init()) throws {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        pipeline = try DiffusionPipeline(directory: goldens + "/tiny", device: Device(threadCount: 1))
+        pipeline = try tiny.get()
         gauge = LoadGauge(capacity: options.runningLimit)
         let service = DiffusionService(
             name: "tiny", pipeline: pipeline, engine: try DiffusionEngine(options: options, gauge: gauge))

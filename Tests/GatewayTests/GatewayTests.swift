@@ -1,3 +1,5 @@
+import DiffusionModels
+import DiffusionService
 import Foundation
 import FoundationNetworking
 import Gateway
@@ -13,13 +15,20 @@ import ZeroMQTransport
 private let llama = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("TextModelsTests/Goldens/llama").path
 
-/// The services of one model over ipc, and a gateway before them.
+private let tiny = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+    .appendingPathComponent("DiffusionModelsTests/Goldens/tiny").path
+
+/// Loaded once: loading blocks, and every test would do it on the few threads that all share.
+private let device = Device(threadCount: 1)
+private let textModel = Result { try LoadedModel(directory: llama, on: device) }
+private let imageModel = Result { try DiffusionPipeline(directory: tiny, device: device) }
+
+/// The services of one text and one image model over ipc, and a gateway before them.
 private func withGateway(_ body: @Sendable @escaping (Client) async throws -> Void) async throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("nephele-" + UUID().uuidString).path
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: directory) }
-    let device = Device(threadCount: 1)
-    let loaded = try LoadedModel(directory: llama, on: device)
+    let loaded = try textModel.get()
     let gauge = LoadGauge(capacity: 64)
     let engine = try TextEngine(loaded, options: .init(cachePositions: 4_096), on: device, gauge: gauge)
     let service = TextModelService(name: "llama", tokenizerHash: loaded.tokenizer.hash, engine: engine)
@@ -31,17 +40,28 @@ private func withGateway(_ body: @Sendable @escaping (Client) async throws -> Vo
     let tokenizerServer = RPCServer(
         tokenizers.description(capacity: 64), services: [tokenizers],
         transports: [transport.server("ipc://\(directory)/tokenizer-1.sock")])
+    let imageGauge = LoadGauge(capacity: 4)
+    let studio = DiffusionService(
+        name: "tiny", pipeline: try imageModel.get(),
+        engine: try DiffusionEngine(gauge: imageGauge))
+    let imageServer = RPCServer(
+        studio.description(numericsID: "fedcba9876543210", capacity: 4), services: [studio],
+        transports: [transport.server("ipc://\(directory)/diffusion-1.sock")], gauge: imageGauge)
     try textServer.start()
     try tokenizerServer.start()
+    try imageServer.start()
     defer {
+        imageServer.stop()
         textServer.stop()
         tokenizerServer.stop()
     }
     let text = try RPCClient(target: "ipc://\(directory)/text-model-*.sock")
     let tokenizer = try RPCClient(target: "ipc://\(directory)/tokenizer-*.sock")
+    let diffusion = try RPCClient(target: "ipc://\(directory)/diffusion-*.sock")
     try await text.waitUntil { !$0.isEmpty }
+    try await diffusion.waitUntil { !$0.isEmpty }
     try await tokenizer.waitUntil { !$0.isEmpty }
-    let gateway = Gateway(fleet: Fleet(tokenizer: tokenizer, textModel: text), bodyLimit: 1 << 16)
+    let gateway = Gateway(fleet: Fleet(tokenizer: tokenizer, textModel: text, diffusion: diffusion), bodyLimit: 1 << 16)
     let (ports, running) = AsyncStream<Int>.makeStream()
     let application = Application(
         router: gateway.router(), configuration: .init(address: .hostname("127.0.0.1", port: 0)),
@@ -49,7 +69,7 @@ private func withGateway(_ body: @Sendable @escaping (Client) async throws -> Vo
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await application.run() }
         for await port in ports {
-            try await body(Client(port: port))
+            try await body(Client(port: port, imageGauge: imageGauge, textGauge: gauge))
             break
         }
         group.cancelAll()
@@ -64,6 +84,9 @@ private struct Client: Sendable {
     }
 
     var port: Int
+    /// The services' own counters.
+    var imageGauge: LoadGauge
+    var textGauge: LoadGauge
 
     func execute(uri: String, method: String, body: Data? = nil) async throws -> Answer {
         var request = URLRequest(url: try #require(URL(string: "http://127.0.0.1:\(port)\(uri)")))
@@ -118,6 +141,7 @@ private func post(_ client: Client, _ path: String, _ body: String) async throws
     @Test func `models are listed and a completion has its choices`() async throws {
         try await withGateway { client in
             let models = try json(try await client.execute(uri: "/v1/models", method: "GET").body)
+            #expect((models["data"] as? [[String: Any]])?.map { $0["modality"] as? String } == ["text", "image"])
             let model = try #require((models["data"] as? [[String: Any]])?.first)
             #expect(model["id"] as? String == "llama" && model["modality"] as? String == "text")
             #expect(model["context_length"] as? Int == 512)
@@ -177,6 +201,169 @@ private func post(_ client: Client, _ path: String, _ body: String) async throws
             let missing = try await client.execute(uri: "/v1/nothing", method: "GET")
             #expect(missing.status == 404)
             #expect(try json(missing.body)["error"] != nil)
+        }
+    }
+
+    @Test func `log-probabilities come with their alternatives, and echo brings the prompt's`() async throws {
+        try await withGateway { client in
+            let chat = try json(
+                try await post(
+                    client, "/v1/chat/completions",
+                    #"{"model":"llama","messages":[{"role":"user","content":"你好"}],"max_tokens":6,"logprobs":true,"top_logprobs":3}"#
+                ).body)
+            let choice = try #require((chat["choices"] as? [[String: Any]])?.first)
+            let content = try #require((choice["logprobs"] as? [String: Any])?["content"] as? [[String: Any]])
+            #expect(content.count == 6)
+            for token in content {
+                let top = try #require(token["top_logprobs"] as? [[String: Any]])
+                let values = top.compactMap { $0["logprob"] as? Double }
+                #expect(values.count == 3 && values == values.sorted(by: >) && values[0] <= 0)
+                #expect(try #require(token["logprob"] as? Double) <= values[0])
+                #expect((token["bytes"] as? [Int])?.isEmpty == false)
+            }
+            let echoed = try json(
+                try await post(
+                    client, "/v1/completions",
+                    #"{"model":"llama","prompt":"Hello 世界","max_tokens":4,"echo":true,"logprobs":2,"n":2}"#
+                ).body)
+            let choices = try #require(echoed["choices"] as? [[String: Any]])
+            #expect(choices.count == 2)
+            let prompt = try #require((echoed["usage"] as? [String: Any])?["prompt_tokens"] as? Int)
+            for choice in choices {
+                #expect((choice["text"] as? String)?.hasPrefix("Hello 世界") == true)
+                let logprobs = try #require(choice["logprobs"] as? [String: Any])
+                let values = try #require(logprobs["token_logprobs"] as? [Any])
+                #expect(values.count == prompt + 4 && values[0] is NSNull && !(values[1] is NSNull))
+                #expect((logprobs["tokens"] as? [String])?.count == prompt + 4)
+                let offsets = try #require(logprobs["text_offset"] as? [Int])
+                #expect(offsets == offsets.sorted() && offsets.count == prompt + 4)
+            }
+        }
+    }
+
+    @Test func `prompts come as lists and as ids, and tokens go there and back`() async throws {
+        try await withGateway { client in
+            let there = try json(
+                try await post(
+                    client, "/tokenize", #"{"model":"llama","prompt":"Hello 世界","add_special_tokens":false}"#
+                )
+                .body)
+            let ids = try #require(there["tokens"] as? [Int])
+            #expect(there["count"] as? Int == ids.count && there["max_model_len"] as? Int == 512)
+            let back = try json(try await post(client, "/detokenize", #"{"model":"llama","tokens":\#(ids)}"#).body)
+            #expect(back["prompt"] as? String == "Hello 世界")
+
+            let fields = #""model":"llama","max_tokens":5,"seed":4,"n":2"#
+            let many = try json(
+                try await post(client, "/v1/completions", "{\(fields),\"prompt\":[\(ids),\(ids)]}").body)
+            let texts = try #require(many["choices"] as? [[String: Any]]).map { $0["text"] as? String }
+            let one = try json(try await post(client, "/v1/completions", "{\(fields),\"prompt\":\(ids)}").body)
+            let expected = try #require(one["choices"] as? [[String: Any]]).map { $0["text"] as? String }
+            #expect(texts == expected + expected && expected[0] != nil)
+        }
+    }
+
+    @Test func `a drawing is the same whole and streamed, with an event for each step`() async throws {
+        try await withGateway { client in
+            let fields = #""model":"tiny","prompt":"x","n":2,"seed":5,"steps":6"#
+            let whole = try await post(client, "/v1/images/generations", "{\(fields)}")
+            #expect(whole.status == 200)
+            let pictures = try #require(try json(whole.body)["data"] as? [[String: Any]])
+            let files = pictures.compactMap { $0["b64_json"] as? String }
+            #expect(files.count == 2 && files[0] != files[1] && files[0].hasPrefix("iVBOR"))
+            #expect(pictures.map { $0["seed"] as? Int } == [5, 6])
+            let streamed = try await post(client, "/v1/images/generations", "{\(fields),\"stream\":true}")
+            var steps: [Int] = [], drawn: [String] = []
+            for event in String(decoding: streamed.body, as: UTF8.self).components(separatedBy: "\n\n")
+            where event.hasPrefix("data: {") {
+                let event = try json(Data(event.dropFirst(6).utf8))
+                switch event["type"] as? String {
+                case "image_generation.progress": steps.append(try #require(event["step"] as? Int))
+                case "image_generation.completed": drawn.append(try #require(event["b64_json"] as? String))
+                default: Issue.record("an event of another type")
+                }
+            }
+            #expect(steps == [1, 2, 3, 4, 5, 6] && drawn == files)
+        }
+    }
+
+    @Test(
+        arguments: [
+            (#"{"model":"tiny"}"#, 400, "prompt"), (#"{"model":"tiny","prompt":"x","n":0}"#, 400, "n"),
+            (#"{"model":"tiny","prompt":"x","size":"big"}"#, 400, "size"),
+            (#"{"model":"tiny","prompt":"x","size":"33x7"}"#, 400, nil),
+            (#"{"model":"tiny","prompt":"x","steps":0}"#, 400, "steps"),
+            (#"{"model":"tiny","prompt":"x","response_format":"url"}"#, 400, "response_format"),
+            (#"{"model":"llama","prompt":"x"}"#, 400, "model"), (#"{"model":"dall-e","prompt":"x"}"#, 404, "model"),
+        ] as [(String, Int, String?)])
+    func `a drawing that cannot be is refused`(body: String, status: Int, parameter: String?) async throws {
+        try await withGateway { client in
+            let reply = try await post(client, "/v1/images/generations", body)
+            #expect(reply.status == status)
+            let error = try #require(try json(reply.body)["error"] as? [String: Any])
+            #expect(error["param"] as? String == parameter)
+        }
+    }
+
+    @Test(arguments: [true, false]) func `a client that goes away stops its work`(streams: Bool) async throws {
+        try await withGateway { client in
+            let request = Task {
+                try await post(
+                    client, "/v1/images/generations",
+                    #"{"model":"tiny","prompt":"x","n":10,"steps":1000,"stream":\#(streams)}"#)
+            }
+            while client.imageGauge.report.steps < 2 { try await Task.sleep(for: .milliseconds(1)) }
+            request.cancel()
+            while client.imageGauge.report.outstanding != 0 { try await Task.sleep(for: .milliseconds(1)) }
+            #expect(client.imageGauge.report.steps < 1_000)
+        }
+    }
+
+    @Test func `the fleet's instances are shown with their load`() async throws {
+        try await withGateway { client in
+            let status = try json(try await client.execute(uri: "/admin/status", method: "GET").body)
+            let instances = try #require(status["instances"] as? [[String: Any]])
+            #expect(instances.map { $0["service"] as? String } == ["diffusion", "text-model", "tokenizer"])
+            #expect(instances.allSatisfy { $0["state"] as? String == "ready" && $0["outstanding"] as? Int == 0 })
+        }
+    }
+}
+
+/// A Python that has the `openai` package, nil where there is none.
+private let python: String? = {
+    let given = ProcessInfo.processInfo.environment["NEPHELE_PYTHON"]
+    return [given, "/opt/venv/bin/python", "/usr/bin/python3"].compactMap { $0 }.first { path in
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: path)
+        process.arguments = ["-c", "import openai"]
+        process.standardError = FileHandle.nullDevice
+        guard (try? process.run()) != nil else { return false }
+        process.waitUntilExit()
+        return process.terminationStatus == 0
+    }
+}()
+
+@Suite(.timeLimit(.minutes(5)), .enabled(if: python != nil, "needs a Python with the openai package"))
+struct OpenAIPackageTests {
+    @Test func `OpenAI's own client reads every answer and every error`() async throws {
+        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
+            .appendingPathComponent("openai_client.py").path
+        try await withGateway { client in
+            let process = Process(), output = Pipe()
+            process.executableURL = URL(fileURLWithPath: python ?? "")
+            process.arguments = [script, "http://127.0.0.1:\(client.port)/v1"]
+            process.standardOutput = output
+            process.standardError = output
+            let (ended, continuation) = AsyncStream<Int32>.makeStream()
+            process.terminationHandler = { process in
+                continuation.yield(process.terminationStatus)
+                continuation.finish()
+            }
+            try process.run()
+            for await status in ended {
+                let said = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
+                #expect(status == 0, "\(said)")
+            }
         }
     }
 }

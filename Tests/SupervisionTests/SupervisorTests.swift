@@ -3,7 +3,8 @@ import Logging
 import Supervision
 import Testing
 
-private func shell(_ name: String, _ script: String, _ arguments: String..., socket: String? = nil) -> SupervisedService {
+private func shell(_ name: String, _ script: String, _ arguments: String..., socket: String? = nil) -> SupervisedService
+{
     SupervisedService(
         name: name, executable: URL(fileURLWithPath: "/bin/sh"), arguments: ["-c", script, name] + arguments,
         socket: socket)

@@ -83,7 +83,7 @@ private final class Fleet: Sendable {
             let mine = deltas.filter { $0.choice == UInt32(choice) }
             #expect(mine.compactMap { $0.token } == expected[choice])
             #expect(mine.last?.finishReason == "length")
-            #expect(mine.allSatisfy { $0.logprob?.alternativeIDs.count == 3 })
+            #expect(mine.allSatisfy { $0.logprob?.alternatives.count == 3 })
             let decoded = try await fleet.tokenizer.call(
                 TokenizerMethods.decode, DecodeRequest(model: "llama", ids: expected[choice])
             ).message

@@ -1,0 +1,59 @@
+"""Speaks to a gateway as OpenAI's own package does; run by GatewayTests. Usage: openai_client.py BASE_URL"""
+
+import base64
+import sys
+
+import openai
+
+client = openai.OpenAI(base_url=sys.argv[1], api_key="none", max_retries=0)
+models = {model.id: model for model in client.models.list()}
+assert models["llama"].modality == "text" and models["tiny"].modality == "image", models
+
+messages = [{"role": "user", "content": "你好 hello"}]
+whole = client.chat.completions.create(model="llama", messages=messages, max_tokens=12, seed=7, logprobs=True, top_logprobs=2)
+text = whole.choices[0].message.content
+assert whole.choices[0].finish_reason == "length" and whole.usage.completion_tokens == 12, whole
+assert len(whole.choices[0].logprobs.content) == 12 and len(whole.choices[0].logprobs.content[0].top_logprobs) == 2
+
+chunks = list(client.chat.completions.create(model="llama", messages=messages, max_tokens=12, seed=7, stream=True,
+                                             stream_options={"include_usage": True}))
+assert "".join(c.choices[0].delta.content or "" for c in chunks if c.choices) == text, chunks
+assert chunks[-1].usage.total_tokens == chunks[-1].usage.prompt_tokens + 12 and chunks[-1].choices == []
+assert len({c.id for c in chunks}) == 1 and chunks[0].choices[0].delta.role == "assistant"
+
+completion = client.completions.create(model="llama", prompt=["one", "two"], n=2, max_tokens=4, logprobs=1, echo=True)
+assert [c.index for c in completion.choices] == [0, 1, 2, 3] and completion.choices[2].text.startswith("two")
+assert completion.choices[0].logprobs.token_logprobs[0] is None
+parts = list(client.completions.create(model="llama", prompt="one", max_tokens=4, stream=True))
+assert parts[-1].choices[0].finish_reason == "length"
+
+images = client.images.generate(model="tiny", prompt="a ring", n=2, response_format="b64_json",
+                                extra_body={"seed": 3, "steps": 4})
+files = [base64.b64decode(image.b64_json) for image in images.data]
+assert len(files) == 2 and all(f.startswith(b"\x89PNG") for f in files) and files[0] != files[1]
+
+
+def refused(kind, call, **fields):
+    try:
+        call()
+    except kind as error:
+        for name, value in fields.items():
+            assert getattr(error, name) == value, (name, getattr(error, name), value)
+        assert error.message
+    else:
+        raise AssertionError(f"no {kind.__name__}")
+
+
+def chat(**fields):
+    return lambda: client.chat.completions.create(**({"model": "llama", "messages": messages} | fields))
+
+
+refused(openai.NotFoundError, chat(model="gpt-9"), code="model_not_found", param="model")
+refused(openai.BadRequestError, chat(temperature=-1), param="temperature")
+refused(openai.BadRequestError, chat(n=0), param="n")
+refused(openai.BadRequestError, chat(max_tokens=10_000), code="context_length_exceeded")
+refused(openai.BadRequestError, chat(messages=[{"role": "user", "content": "x " * 2_000}]), code="context_length_exceeded")
+refused(openai.APIStatusError, chat(messages=[{"role": "user", "content": "x" * 100_000}]), status_code=413)
+refused(openai.BadRequestError, lambda: client.images.generate(model="tiny", prompt="x", size="7x7"))
+refused(openai.BadRequestError, lambda: client.images.generate(model="llama", prompt="x"), param="model")
+print("ok")
