@@ -122,6 +122,18 @@ package struct GPT2Model: TextModel {
     }
 
     package func forward(_ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) -> Tensor {
+        try forward(batch, cache: cache, on: device) { _, _, _ in }
+    }
+
+    /// A value on its way through a layer, in nanoGPT's terms.
+    package enum Value: Sendable {
+        case input, attentionNorm, query, key, value, attended, afterAttention, feedForwardNorm, up, activated, output
+    }
+
+    /// - Parameter observe: sees each value, and the layer it stands in, as it is made; it may change afterwards.
+    package func forward(
+        _ batch: TokenBatch, cache: KVStorage, on device: Device, observe: (Value, Int, Tensor) -> Void
+    ) throws(TensorError) -> Tensor {
         let rows = batch.ids.count
         let x = try Tensor(zeros: [rows, shape.hidden])  // [R, C]
         let h = try Tensor(zeros: [rows, shape.hidden])  // [R, C]
@@ -129,19 +141,30 @@ package struct GPT2Model: TextModel {
         device.addRows(of: positions, ids: batch.rows.positions, to: x)
         let scale = 1 / Float(shape.headDim).squareRoot()
         for (index, layer) in layers.enumerated() {
+            observe(.input, index, x)
             normalize(x, layer.attentionNorm, into: h, on: device)
+            observe(.attentionNorm, index, h)
             let q = try layer.query(h, on: device)  // [R, C]
             let k = try layer.key(h, on: device)  // [R, C]
             let v = try layer.value(h, on: device)  // [R, C]
+            observe(.query, index, q)
+            observe(.key, index, k)
+            observe(.value, index, v)
             let attended = try Tensor(zeros: q.shape)  // [R, C]
             device.attention(
                 queries: q, keys: k, values: v, rows: batch.rows, cache: cache, layer: index, scale: scale,
                 into: attended)
+            observe(.attended, index, attended)
             device.matmul(attended, layer.output.weight, bias: layer.output.bias, residual: x, into: x)
+            observe(.afterAttention, index, x)
             normalize(x, layer.feedForwardNorm, into: h, on: device)
+            observe(.feedForwardNorm, index, h)
             let up = try layer.up(h, on: device)  // [R, F]
+            observe(.up, index, up)
             device.map(configuration.activation, up, into: up)
+            observe(.activated, index, up)
             device.matmul(up, layer.down.weight, bias: layer.down.bias, residual: x, into: x)
+            observe(.output, index, x)
         }
         normalize(x, norm, into: x, on: device)
         return x

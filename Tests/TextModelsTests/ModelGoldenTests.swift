@@ -83,7 +83,7 @@ private func agree(_ a: [Float], _ b: [Float], tolerance: Float = 1e-4) -> Bool 
         let values = try PublishedTensors(source + "gpt-nano-sort-t0-partials.json")
         let directory = try TemporaryDirectory()
         try weights.writeCheckpoint(to: directory)
-        let model = try LoadedModel.loadModel(directory: directory.path, on: device)
+        let model = try #require(try LoadedModel.loadModel(directory: directory.path, on: device) as? GPT2Model)
         let shape = model.shape
         let ids = try values.tensor("idx")
         let (rows, count) = (ids.shape[0], ids.shape[1])
@@ -92,7 +92,29 @@ private func agree(_ a: [Float], _ b: [Float], tolerance: Float = 1e-4) -> Bool 
         for row in 0..<rows {
             batch.append(ids.rows(row..<row + 1).floats.map { Int32($0) }, from: 0, pages: [Int32(row)])
         }
-        let hidden = try model.forward(batch, cache: cache, on: device)
+        var seen: [String: [Float]] = [:]
+        let hidden = try model.forward(batch, cache: cache, on: device) { value, layer, tensor in
+            seen["\(value) \(layer)"] = tensor.floats
+        }
+        // The published inner values are those of the first block; heads are joined in `y`, and parted in q, k and v.
+        let inner = [
+            "x": "input 0", "ln1": "attentionNorm 0", "y": "attended 0", "attnResid": "afterAttention 0",
+            "ln2": "feedForwardNorm 0", "fc": "up 0", "gelu": "activated 0", "mlpResid": "output 0",
+            "block0": "output 0", "block1": "output 1", "block2": "output 2",
+        ]
+        for (published, ours) in inner {
+            let expected = try values.tensor(published).floats
+            #expect(agree(try #require(seen[ours]), expected, tolerance: 1e-5), "\(published)")
+        }
+        let joint = try values.tensor("qkv").floats, c = shape.hidden
+        for (part, name) in ["query 0", "key 0", "value 0"].enumerated() {
+            var expected: [Float] = []
+            for row in 0..<rows * count {
+                let start = (row * 3 + part) * c
+                expected += joint[start..<start + c]
+            }
+            #expect(agree(try #require(seen[name]), expected, tolerance: 1e-5), "\(name)")
+        }
         #expect(agree(hidden.floats, try values.tensor("ln_f").floats, tolerance: 1e-5))
         let logits = try model.logits(hidden, on: device)
         #expect(agree(logits.floats, try values.tensor("lm_head").floats, tolerance: 1e-5))
