@@ -1,6 +1,19 @@
 import Foundation
 import Messages
 package import RPC
+import Synchronization
+
+/// Descriptions of models by name, the latest of each.
+private final class Remembered: Sendable {
+    private let models = Mutex<[String: ModelDescription]>([:])
+
+    func merged(with current: [String: ModelDescription]) -> [String: ModelDescription] {
+        models.withLock { models in
+            models.merge(current) { $1 }
+            return models
+        }
+    }
+}
 
 /// The services behind the gateway.
 package struct Fleet: Sendable {
@@ -10,8 +23,18 @@ package struct Fleet: Sendable {
     /// nil where no pictures are drawn.
     private let diffusion: RPCClient?
 
+    /// Every model that has ever been seen: a model whose last instance has gone is waited for, not denied.
+    private let remembered = Remembered()
+
     /// What a request may take when its client names no deadline.
     static let timeout: Duration = .seconds(600)
+
+    /// How a call for one model is made: without an instance it waits for one.
+    private func options(for model: String, timeout: Duration = Fleet.timeout) -> CallOptions {
+        var options = CallOptions(timeout: timeout) { $0.models.contains { $0.name == model } }
+        options.readyTimeout = .seconds(60)
+        return options
+    }
 
     package init(tokenizer: RPCClient? = nil, textModel: RPCClient? = nil, diffusion: RPCClient? = nil) {
         (self.tokenizer, self.textModel, self.diffusion) = (tokenizer, textModel, diffusion)
@@ -32,8 +55,15 @@ package struct Fleet: Sendable {
     /// - Parameter modality: `text` or `image`, what the request is about.
     /// - Throws: `APIError`: no such model, or one of another kind.
     func model(_ name: String, modality: String) throws -> ModelDescription {
-        let models = models
-        guard let model = models[name] else { throw APIError.modelNotFound(name, known: models.keys.sorted()) }
+        let models = remembered.merged(with: models)
+        guard let model = models[name] else {
+            guard isReady else {
+                throw APIError(
+                    status: .serviceUnavailable, message: "Not every service has an instance yet.",
+                    type: "server_error", code: "server_is_overloaded", retryAfter: 1)
+            }
+            throw APIError.modelNotFound(name, known: models.keys.sorted())
+        }
         guard model.modality == modality else {
             let place = model.modality == "image" ? "/v1/images/generations" : "/v1/chat/completions"
             throw APIError.invalidRequest(
@@ -48,8 +78,7 @@ package struct Fleet: Sendable {
     ) async throws -> Reply {
         guard let tokenizer else { throw APIError.modelNotFound(model, known: models.keys.sorted()) }
         do {
-            let options = CallOptions(timeout: .seconds(30)) { $0.models.contains { $0.name == model } }
-            return try await tokenizer.call(method, request, options).message
+            return try await tokenizer.call(method, request, options(for: model, timeout: .seconds(60))).message
         } catch let error as RPCError {
             throw APIError(error)
         }
@@ -61,7 +90,7 @@ package struct Fleet: Sendable {
     func generate(_ calls: [GenerateRequest], model: ModelDescription, idPrefix: String) async throws -> Generation {
         guard let textModel else { throw APIError.modelNotFound(model.name, known: models.keys.sorted()) }
         do {
-            var options = CallOptions(timeout: Self.timeout) { $0.models.contains { $0.name == model.name } }
+            var options = options(for: model.name)
             var streams: [ReplyStream<GenerateDelta>] = []
             for call in calls {
                 options.cost = max(1, Int(call.maxTokens))
@@ -84,7 +113,7 @@ package struct Fleet: Sendable {
             throw APIError.modelNotFound(request.model, known: models.keys.sorted())
         }
         do {
-            var options = CallOptions(timeout: Self.timeout) { $0.models.contains { $0.name == request.model } }
+            var options = options(for: request.model)
             options.cost = max(1, Int(request.steps ?? 50) * request.seeds.count)
             return try await diffusion.stream(DiffusionMethods.draw, request, options)
         } catch let error as RPCError {
