@@ -88,7 +88,7 @@ let package = Package(
             dependencies: ["PNG", "Tensors", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: safe),
         .testTarget(
             name: "DiffusionModelsTests", dependencies: ["DiffusionModels", "Tensors", "EmbeddedModels"],
-            resources: [.copy("Goldens")], swiftSettings: safe),
+            exclude: ["compare_with_diffusers.py"], resources: [.copy("Goldens")], swiftSettings: safe),
 
         // Layer 4: services
         .target(name: "TokenizerService", dependencies: ["Messages", "RPC", "Tokenizers"], swiftSettings: safe),

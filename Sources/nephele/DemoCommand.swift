@@ -34,12 +34,16 @@ struct DemoCommand: AsyncParsableCommand {
         let started = ContinuousClock.now
         let (question, prompt, output) = (chat, draw, output)
         do {
-            try await system.run { client in
+            let outcome = try await system.run { client in
                 let seconds = ((ContinuousClock.now - started) / .seconds(1)).formatted(
                     .number.precision(.fractionLength(1)))
                 Terminal.line("Ready at \(client.address) after \(seconds) s.\n")
                 try await Self.show(client, question: question, prompt: prompt, output: output)
             }
+            if outcome == .interrupted { throw ExitCode(130) }
+        } catch let code as ExitCode {
+            try? FileManager.default.removeItem(at: log)
+            throw code
         } catch {
             let tail = ((try? String(contentsOf: log, encoding: .utf8)) ?? "").split(separator: "\n").suffix(20)
             if !tail.isEmpty { Terminal.line("\nWhat the services said last:\n" + tail.joined(separator: "\n")) }

@@ -3,6 +3,7 @@ import GatewayClient
 import Logging
 import ServiceRuntime
 import Supervision
+import UnixSignals
 
 /// All services on this machine over ipc, and where their gateway listens.
 struct LocalSystem {
@@ -30,25 +31,41 @@ struct LocalSystem {
         supervisor = Supervisor(services, output: output ?? .standardError, logger: Logger(label: "nephele"))
     }
 
-    /// Starts everything, calls `whenReady` with the gateway's client once all services answer, and stops everything
-    /// when that returns or throws.
+    /// How a run came to its end.
+    enum Outcome: Sendable {
+        case finished
+        /// SIGINT or SIGTERM.
+        case interrupted
+    }
+
+    /// Starts everything, calls `whenReady` with the gateway's client once all services answer, and drains everything
+    /// when that returns or throws, or when the process is asked to stop.
     ///
     /// - Throws: `SupervisionError` when a service dies before all were ready, or they take too long.
-    func run(_ whenReady: @escaping @Sendable (GatewayClient) async throws -> Void) async throws {
+    func run(_ whenReady: @escaping @Sendable (GatewayClient) async throws -> Void) async throws -> Outcome {
         defer { directory.remove() }
         let supervisor = supervisor
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await supervisor.run() }
+        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
+        return try await withThrowingTaskGroup(of: Outcome.self) { group in
+            group.addTask {
+                try await supervisor.run()
+                return .finished
+            }
             group.addTask {
                 let client = try await waitUntilReady()
                 await supervisor.becameReady()
                 try await whenReady(client)
+                return .finished
             }
-            // The first to end is either the work, or a supervisor that could not go on.
-            let outcome = await group.nextResult()
+            group.addTask {
+                for await _ in signals { return .interrupted }
+                return .finished
+            }
+            // The first to end is the work, a signal, or a supervisor that could not go on.
+            let first = await group.nextResult()
             await supervisor.stop(grace: .seconds(30))
             group.cancelAll()
-            try outcome?.get()
+            return try first?.get() ?? .finished
         }
     }
 

@@ -3,7 +3,6 @@ import Console
 import EmbeddedModels
 import GatewayClient
 import ServiceRuntime
-import UnixSignals
 
 struct UpCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -46,26 +45,12 @@ struct UpCommand: AsyncParsableCommand {
         options.replicas = Dictionary(replicas.map { ($0.service, $0.count) }) { $1 }
         (options.host, options.port) = (host, port)
         let system = try LocalSystem(options)
-        let signals = await UnixSignalsSequence(trapping: .sigint, .sigterm)
         let names = (options.textModels + options.imageModels).map { $0.name }.joined(separator: ", ")
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask {
-                try await system.run { client in
-                    Terminal.line("nephele serves \(names) at \(client.address)  (Ctrl-C stops)")
-                    while true { try await Task.sleep(for: .seconds(3_600)) }
-                }
-            }
-            group.addTask {
-                for await _ in signals { break }
-                Terminal.line("draining; what runs may finish")
-                await system.supervisor.stop(grace: .seconds(30))
-            }
-            do {
-                _ = try await group.next()
-                group.cancelAll()
-                try await group.waitForAll()
-            } catch is CancellationError {}
+        _ = try await system.run { client in
+            Terminal.line("nephele serves \(names) at \(client.address)  (Ctrl-C drains and stops)")
+            while true { try await Task.sleep(for: .seconds(3_600)) }
         }
+        Terminal.line("stopped")
     }
 }
 
