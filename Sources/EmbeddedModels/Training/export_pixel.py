@@ -13,7 +13,7 @@ from pixel_model import SCHEDULER, WordBagEncoder, bag_of, make_unet, to_rgba, w
 from safetensors.torch import save_file
 
 PROMPTS = ["a dragon", "一条龙", "a ring", "红色的戒指", "an altar", "a blue potion", "绿色的药水", "a sword", "a red book", "a skeleton",
-           "a spider", "a tree", "a shield", "a demon", "gold coins", "a butterfly"]
+           "a spider", "a tree", "a shield", "a demon", "gold coins", "a butterfly", "a door", "an amulet"]
 
 
 def sample(unet, encoder, table, prompt: str, seeds, steps: int, guidance: float, eta: float) -> torch.Tensor:
