@@ -135,7 +135,9 @@ let package = Package(
             ],
             exclude: ["openai_client.py"], swiftSettings: safe),
         .target(
-            name: "Benchmarks", dependencies: ["Messages", "RPC", "ZeroMQ", "ZeroMQTransport"], swiftSettings: safe),
+            name: "Benchmarks",
+            dependencies: ["Messages", "RPC", "Tensors", "TextModels", "ZeroMQ", "ZeroMQTransport"],
+            swiftSettings: safe),
         .testTarget(
             name: "ZeroMQTransportTests",
             dependencies: ["Benchmarks", "Messages", "RPC", "ZeroMQ", "ZeroMQTransport", "nephele-bench-bus"],
@@ -168,7 +170,7 @@ let package = Package(
             dependencies: [
                 "Benchmarks", "Console", "DiffusionModels", "EmbeddedModels", "GatewayClient", "PNG", "RPC",
                 "ServiceRuntime",
-                "Supervision", "Tensors", "ZeroMQTransport",
+                "Supervision", "Tensors", "TextModels", "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

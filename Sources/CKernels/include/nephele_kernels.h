@@ -199,4 +199,20 @@ void nephele_widen_f16(const void *source, nephele_index count, float *y);
 /// Rounding to nearest, ties to even; NaN stays NaN.
 void nephele_narrow_bf16(const float *source, nephele_index count, void *y);
 
+// ---------------------------------------------------------------------------------------------- limits
+
+/// What the machine can do at most, for benchmarks to be held against. Each index is a block of work.
+typedef struct {
+    nephele_isa isa;
+    const float *data;
+    /// One result a block, so that nothing is left out as unused.
+    float *sums;
+    /// Floats a block (a multiple of 64), or multiply-adds a lane.
+    nephele_index length;
+} nephele_limit_args;
+/// Reads its block of `data` once.
+void nephele_read_limit(const void *args, nephele_index begin, nephele_index end);
+/// 192 independent chains of `length` fused multiply-adds a block, on registers; starts from `data[0..<16]`.
+void nephele_fma_limit(const void *args, nephele_index begin, nephele_index end);
+
 #endif
