@@ -105,4 +105,9 @@ extension Device {
 
     /// e^x as every kernel computes it, the same bits on every machine.
     package static func exp(_ x: Float) -> Float { nephele_exp(x) }
+
+    /// Σ e^(x − shift) in 16 lanes, the same bits on every machine.
+    package static func sumExp(_ values: [Float], shift: Float) -> Float {
+        nephele_sum_exp_f32(InstructionSet.detected.isa, values, values.count, shift)
+    }
 }

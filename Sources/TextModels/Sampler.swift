@@ -26,53 +26,97 @@ package struct Sampler: Sendable {
 
     /// The next token, in the order: logit bias, penalties, temperature, min-p, top-k, top-p, inverse CDF.
     ///
+    /// Candidates are ranked by (logit falling, id rising), so that ties are the same everywhere, and only as far as
+    /// the draw looks. Where neither top-k nor min-p cuts, the mass of all is summed in 16 lanes over the ids.
+    ///
     /// - Parameter allowed: how many ids have a token; logits beyond are ignored.
     package func sample(_ logits: [Float], allowed: Int) -> Int32 {
         var logits = Array(logits.prefix(allowed))
         adjust(&logits)
-        if parameters.temperature == 0 { return Self.likeliest(logits) }
-        // Sorted by (logit falling, id rising), so that ties are the same everywhere.
-        var order = logits.indices.filter { logits[$0] > -.infinity }.map { Int32($0) }
-        order.sort { a, b in
-            let (x, y) = (logits[Int(a)], logits[Int(b)])
-            return x != y ? x > y : a < b
-        }
-        guard let first = order.first else { return Self.likeliest(logits) }
-        let top = logits[Int(first)]
-        if parameters.topK > 0 { order.removeLast(max(0, order.count - parameters.topK)) }
-        var weights: [Float] = []
-        weights.reserveCapacity(order.count)
-        for id in order {
-            let weight = Device.exp((logits[Int(id)] - top) / parameters.temperature)
-            if weight < parameters.minP || weight == 0 { break }
-            weights.append(weight)
-        }
-        return draw(order, weights)
+        let likeliest = Self.likeliest(logits)
+        if parameters.temperature == 0 || logits[Int(likeliest)] == -.infinity { return likeliest }
+        for index in logits.indices { logits[index] /= parameters.temperature }
+        var candidates = Candidates(logits, top: logits[Int(likeliest)])
+        let cuts = parameters.topK > 0 || parameters.minP > 0
+        let total =
+            cuts
+            ? candidates.cut(topK: parameters.topK, minP: parameters.minP)
+            : Device.sumExp(logits, shift: logits[Int(likeliest)])
+        let mass = parameters.topP < 1 ? candidates.cut(mass: parameters.topP * total) : total
+        let word = Philox(seed: parameters.seed).block((UInt32(generatedCount), UInt32(choice), 0, 0)).0
+        return candidates.draw(Philox.unit(word) * mass)
     }
 
-    private func draw(_ order: [Int32], _ weights: [Float]) -> Int32 {
-        let total = weights.reduce(0, +)
-        var kept = weights.count
-        var mass: Float = 0
-        if parameters.topP < 1 {
-            for (index, weight) in weights.enumerated() {
-                mass += weight
-                if mass >= parameters.topP * total {
-                    kept = index + 1
+    /// Ranked candidates and their unnormalised probabilities, worked out as far as somebody looks.
+    private struct Candidates {
+        private let logits: [Float]
+        private let top: Float
+        private var ranking: Ranking
+        private var weights: [Float] = []
+        /// No candidate stands at this rank or after it.
+        private var end: Int
+
+        init(_ logits: [Float], top: Float) {
+            (self.logits, self.top) = (logits, top)
+            ranking = Ranking()
+            end = logits.count
+        }
+
+        /// The weight at a rank; nil behind the last candidate.
+        private mutating func weight(_ rank: Int) -> Float? {
+            if rank >= end { return nil }
+            if rank < weights.count { return weights[rank] }
+            let weight = Device.exp(logits[Int(ranking.id(at: rank, in: logits))] - top)
+            if weight == 0 {
+                end = rank
+                return nil
+            }
+            weights.append(weight)
+            return weight
+        }
+
+        /// Keeps `topK` candidates (0: all) that weigh at least `minP`.
+        /// - Returns: their mass.
+        mutating func cut(topK: Int, minP: Float) -> Float {
+            if topK > 0 { end = min(end, topK) }
+            var mass: Float = 0
+            var rank = 0
+            while let weight = weight(rank) {
+                if weight < minP {
+                    end = rank
                     break
                 }
+                mass += weight
+                rank += 1
             }
-        } else {
-            mass = total
+            return mass
         }
-        let word = Philox(seed: parameters.seed).block((UInt32(generatedCount), UInt32(choice), 0, 0)).0
-        let target = Philox.unit(word) * mass
-        var sum: Float = 0
-        for index in 0..<kept {
-            sum += weights[index]
-            if target < sum { return order[index] }
+
+        /// Keeps the first candidates that together weigh at least `target`.
+        /// - Returns: their mass.
+        mutating func cut(mass target: Float) -> Float {
+            var mass: Float = 0
+            var rank = 0
+            while let weight = weight(rank) {
+                mass += weight
+                rank += 1
+                if mass >= target { end = rank }
+            }
+            return mass
         }
-        return order[max(0, kept - 1)]
+
+        /// The first candidate with more than `target` in itself and those before it.
+        mutating func draw(_ target: Float) -> Int32 {
+            var sum: Float = 0
+            var rank = 0
+            while let weight = weight(rank) {
+                sum += weight
+                if target < sum { break }
+                rank += 1
+            }
+            // Rounding may leave a target at the very end.
+            return ranking.id(at: min(rank, max(0, end - 1)), in: logits)
+        }
     }
 
     private func adjust(_ logits: inout [Float]) {
