@@ -102,34 +102,35 @@ DEFINE_TILE(1, 4)
 DEFINE_TILE(2, 2)
 
 #if defined(__x86_64__)
-// AVX-512 has 32 registers of a panel's width: up to 12 rows by two panels are 24 chains, and a weight is loaded once
-// for all of them. With fewer rows more panels keep at least eight chains under way, the latency of an FMA.
-DEFINE_TILE(12, 2)
-DEFINE_TILE(11, 2)
-DEFINE_TILE(10, 2)
-DEFINE_TILE(9, 2)
-DEFINE_TILE(8, 2)
-DEFINE_TILE(7, 2)
-DEFINE_TILE(6, 2)
-DEFINE_TILE(5, 2)
-DEFINE_TILE(4, 2)
+// AVX-512 has 32 registers of a panel's width: 8 rows by three panels are 24 chains, a weight is loaded once for all of
+// them, and eight row addresses still fit into general registers.
 DEFINE_TILE(3, 2)
-DEFINE_TILE(12, 1)
-DEFINE_TILE(11, 1)
-DEFINE_TILE(10, 1)
-DEFINE_TILE(9, 1)
-DEFINE_TILE(8, 1)
+DEFINE_TILE(3, 3)
+DEFINE_TILE(4, 2)
+DEFINE_TILE(4, 3)
+DEFINE_TILE(5, 2)
+DEFINE_TILE(5, 3)
+DEFINE_TILE(6, 2)
+DEFINE_TILE(6, 3)
+DEFINE_TILE(7, 2)
+DEFINE_TILE(7, 3)
+DEFINE_TILE(8, 2)
+DEFINE_TILE(8, 3)
+DEFINE_TILE(2, 3)
 DEFINE_TILE(7, 1)
+DEFINE_TILE(8, 1)
 
 #define WIDE_CASE(rows_)                                                                                               \
     case rows_:                                                                                                        \
-        if (panels == 2)                                                                                               \
+        if (panels == 3)                                                                                               \
+            tile_##rows_##x3(a, m, panel);                                                                             \
+        else if (panels == 2)                                                                                          \
             tile_##rows_##x2(a, m, panel);                                                                             \
         else                                                                                                           \
             tile_##rows_##x1(a, m, panel);                                                                             \
         break;
 
-/// One or two panels by up to 12 rows.
+/// One to three panels by up to 8 rows.
 NEPHELE_INLINE void wide_tile(const nephele_matmul_f32_args *a, nephele_index m, nephele_index rows,
                               nephele_index panel, nephele_index panels) {
     switch (rows) {
@@ -140,25 +141,21 @@ NEPHELE_INLINE void wide_tile(const nephele_matmul_f32_args *a, nephele_index m,
         WIDE_CASE(6)
         WIDE_CASE(7)
         WIDE_CASE(8)
-        WIDE_CASE(9)
-        WIDE_CASE(10)
-        WIDE_CASE(11)
-        WIDE_CASE(12)
     default:
-        tile_1x1(a, m, panel);
-        if (panels == 2)
-            tile_1x1(a, m, panel + 1);
+        for (nephele_index p = 0; p < panels; p++)
+            tile_1x1(a, m, panel + p);
         break;
     }
 }
 
 NEPHELE_TARGET_AVX512 static void wide_rows(const nephele_matmul_f32_args *a, nephele_index begin, nephele_index end) {
-    nephele_index tiles = (a->rows + 11) / 12;
-    for (nephele_index panel = begin; panel < end; panel += 2) {
+    nephele_index tiles = (a->rows + 7) / 8;
+    for (nephele_index panel = begin; panel < end; panel += 3) {
+        nephele_index panels = end - panel < 3 ? end - panel : 3;
         nephele_index m = 0;
         for (nephele_index t = 0; t < tiles; t++) {
             nephele_index rows = (a->rows - m + (tiles - t) - 1) / (tiles - t);
-            wide_tile(a, m, rows, panel, end - panel < 2 ? 1 : 2);
+            wide_tile(a, m, rows, panel, panels);
             m += rows;
         }
     }
