@@ -60,7 +60,10 @@ let package = Package(
         // Layer 2: abstractions
         .target(name: "RPC", dependencies: ["Concurrency", "Messages"], swiftSettings: safe),
         .testTarget(name: "RPCTests", dependencies: ["Messages", "RPC"], swiftSettings: safe),
-        .target(name: "Tensors", dependencies: ["CKernels", "Concurrency"], swiftSettings: foundation),
+        .target(
+            name: "Tensors",
+            dependencies: ["CKernels", "Concurrency", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: foundation),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"], swiftSettings: foundation),
         .target(
             name: "Tokenizers",
@@ -77,15 +80,12 @@ let package = Package(
         .target(
             name: "ZeroMQTransport", dependencies: ["Concurrency", "Messages", "RPC", "ZeroMQ"], swiftSettings: safe),
         .target(
-            name: "TextModels",
-            dependencies: ["Tensors", "Tokenizers", .product(name: "Crypto", package: "swift-crypto")],
-            swiftSettings: safe),
+            name: "TextModels", dependencies: ["Tensors", "Tokenizers"], swiftSettings: safe),
         .testTarget(
             name: "TextModelsTests", dependencies: ["TextModels", "Tensors", "Tokenizers"],
             resources: [.copy("Goldens")], swiftSettings: safe),
         .target(
-            name: "DiffusionModels",
-            dependencies: ["PNG", "Tensors", .product(name: "Crypto", package: "swift-crypto")], swiftSettings: safe),
+            name: "DiffusionModels", dependencies: ["PNG", "Tensors"], swiftSettings: safe),
         .testTarget(
             name: "DiffusionModelsTests", dependencies: ["DiffusionModels", "Tensors", "EmbeddedModels"],
             exclude: ["compare_with_diffusers.py"], resources: [.copy("Goldens")], swiftSettings: safe),
@@ -169,8 +169,7 @@ let package = Package(
             name: "nephele",
             dependencies: [
                 "Benchmarks", "Console", "DiffusionModels", "EmbeddedModels", "GatewayClient", "PNG", "RPC",
-                "ServiceRuntime",
-                "Supervision", "Tensors", "TextModels", "ZeroMQTransport",
+                "ServiceRuntime", "Supervision", "Tensors", "TextModels", "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

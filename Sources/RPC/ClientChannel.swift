@@ -308,24 +308,21 @@ extension ClientChannel {
     /// A ready instance for a call, and the number of the set's state it was chosen from.
     func choose(_ options: CallOptions) -> (chosen: (connection: ClientConnection, id: String)?, generation: UInt64) {
         state.withLock { state in
-            let ready = state.ready
-            var random = SystemRandomNumberGenerator()
-            let index: Int?
-            if ready.count == 1, options.isUnconditional {
-                index = 0
-            } else {
-                let candidates = ready.indices.filter { options.accepts(ready[$0].instance.description) }
-                let pressure = { (index: Int) in ready[index].instance.pressure }
-                if let affinity = options.affinity {
-                    index = Balancer.choose(candidates, affinity: affinity, id: { ready[$0].instance.id }, pressure)
-                } else {
-                    index = Balancer.choose(candidates, pressure, using: &random)
-                }
-            }
-            guard let index else { return (nil, state.generation) }
+            guard let index = Self.index(for: options, in: state.ready) else { return (nil, state.generation) }
             state.ready[index].instance.startedSinceReport += options.cost
-            return ((ready[index].connection, ready[index].instance.id), state.generation)
+            return ((state.ready[index].connection, state.ready[index].instance.id), state.generation)
         }
+    }
+
+    private static func index(for options: CallOptions, in ready: [Ready]) -> Int? {
+        if ready.count == 1, options.isUnconditional { return 0 }
+        let candidates = ready.indices.filter { options.accepts(ready[$0].instance.description) }
+        let pressure = { (index: Int) in ready[index].instance.pressure }
+        if let affinity = options.affinity {
+            return Balancer.choose(candidates, affinity: affinity, id: { ready[$0].instance.id }, pressure)
+        }
+        var random = SystemRandomNumberGenerator()
+        return Balancer.choose(candidates, pressure, using: &random)
     }
 
     /// Waits until the set has changed since `generation`, the deadline has passed, or the task is cancelled.

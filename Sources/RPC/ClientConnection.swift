@@ -141,6 +141,10 @@ final class ClientConnection: FrameReceiver {
         return due
     }
 
+    func heard() {
+        locked { $0.lastHeard = .now }
+    }
+
     func receive(_ header: RawSpan, _ body: RawSpan) {
         guard header.byteCount <= limits.headerBytes, let frame = try? FrameHeader(decoding: header) else {
             end(RPCError(.unavailable, "the instance sent a malformed frame", reason: "protocol_violation"))
@@ -159,7 +163,6 @@ final class ClientConnection: FrameReceiver {
         case .end(let end): try receive(frame, sizes: end.attachmentSizes, body)
         case .chunk(let attachment, let offset):
             let (message, call) = try locked { state throws(RPCError) in
-                state.lastHeard = .now
                 if let credit = state.table.chunkCredit(body.byteCount) {
                     link.send(FrameHeader(.credit(messages: 0, bytes: credit)), .empty)
                 }
@@ -173,10 +176,7 @@ final class ClientConnection: FrameReceiver {
                 _ = state.table.pumpChunks(link)
             }
         case .pong(_, let load):
-            locked { state in
-                state.lastHeard = .now
-                state.isDraining = state.isDraining || load.isDraining
-            }
+            locked { $0.isDraining = $0.isDraining || load.isDraining }
             onEvent(.pong(load))
         case .goAway(let reason):
             locked { $0.isDraining = true }
@@ -188,7 +188,6 @@ final class ClientConnection: FrameReceiver {
 
     private func receive(_ frame: FrameHeader, sizes: [Int], _ body: RawSpan) throws(RPCError) {
         let (message, call) = try locked { state throws(RPCError) in
-            state.lastHeard = .now
             let message = try state.table.accept(frame, body, sizes: sizes)
             return (message, Self.finish(frame.call, message, &state))
         }

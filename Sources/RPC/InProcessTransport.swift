@@ -149,6 +149,7 @@ private final class Endpoint: Sendable {
         case .opened: endpoints.append(self)
         case .frame(let header, let body):
             guard let receiver = state.withLock({ $0.isClosed ? nil : $0.receiver }) else { return }
+            receiver.heard()
             header.withSpan { header in body.withSpan { receiver.receive(header, $0) } }
         case .down(let reason):
             let receiver = state.withLock { state in

@@ -56,15 +56,23 @@ package final class RPCClient: Sendable {
 
     /// Makes a unary call.
     /// - Throws: `RPCError`.
-    package func call<Request, Reply>(
+    package nonisolated(nonsending) func call<Request, Reply>(
         _ method: Method<Request, Reply>, _ request: Request, _ options: CallOptions = CallOptions()
     ) async throws -> ClientReply<Reply> {
-        let started = try await start(method, request, options)
+        let (message, instanceID) = try await reply(method.path, request.encoded(), options)
+        return try ClientReply(message, from: instanceID)
+    }
+
+    /// The part of `call` that needs no types: unspecialised generic code would look its types up at run time.
+    private nonisolated(nonsending) func reply(
+        _ path: String, _ body: [UInt8], _ options: CallOptions
+    ) async throws -> (message: InboundMessage, instanceID: String) {
+        let started = try await start(path, body, options)
         return try await withTaskCancellationHandler {
             guard let message = try await started.inbox.next() else {
-                throw RPCError(.internalError, "\(method.path) ended without a reply", reason: "no_message")
+                throw RPCError(.internalError, "\(path) ended without a reply", reason: "no_message")
             }
-            return try ClientReply(message, from: started.instanceID)
+            return (message, started.instanceID)
         } onCancel: {
             started.cancel()
         }
@@ -72,36 +80,42 @@ package final class RPCClient: Sendable {
 
     /// Starts a call with a stream of replies. Letting go of the stream cancels the call.
     /// - Throws: `RPCError`.
-    package func stream<Request, Reply>(
+    package nonisolated(nonsending) func stream<Request, Reply>(
         _ method: Method<Request, Reply>, _ request: Request, _ options: CallOptions = CallOptions()
     ) async throws -> ReplyStream<Reply> {
-        ReplyStream(started: try await start(method, request, options))
+        ReplyStream(started: try await start(method.path, request.encoded(), options))
     }
 
-    private func start<Request, Reply>(
-        _ method: Method<Request, Reply>, _ request: Request, _ options: CallOptions
+    /// Sends the call to a ready instance, waiting for one if need be.
+    private nonisolated(nonsending) func start(
+        _ path: String, _ body: [UInt8], _ options: CallOptions
     ) async throws -> StartedCall {
         var options = options
-        for interceptor in interceptors { try interceptor.prepare(method.path, &options) }
-        let body = request.encoded()
+        for interceptor in interceptors { try interceptor.prepare(path, &options) }
         try channel.limits.check(body, options.attachments)
         let deadline = options.timeout.map { ContinuousClock.now + $0 }
-        var readyDeadline: ContinuousClock.Instant?
+        if let started = try startNow(path, body, options, deadline).started { return started }
+        let limit = ContinuousClock.now + options.readyTimeout
+        let until = min(limit, deadline ?? limit)
         while true {
-            if Task.isCancelled { throw RPCError(.cancelled, "the call was cancelled", notStarted: true) }
-            let (chosen, generation) = channel.choose(options)
-            if let (connection, id) = chosen {
-                if let started = try send(method.path, body, options, deadline, connection, id) { return started }
-                // The connection has just ended: the channel is about to know.
-            }
-            let limit = readyDeadline ?? (.now + options.readyTimeout)
-            readyDeadline = limit
-            let until = min(limit, deadline ?? limit)
+            let (started, generation) = try startNow(path, body, options, deadline)
+            if let started { return started }
             guard options.waitsForReady, until > .now, !channel.state.withLock({ $0.isClosed }) else {
                 throw deadline.map({ $0 <= .now }) == true ? .deadlineBeforeStart : channel.noInstance(options)
             }
             await channel.changed(since: generation, until: until)
         }
+    }
+
+    /// - Returns: no call when no instance is ready, and the number of the channel's state in which that was so.
+    private func startNow(
+        _ path: String, _ body: [UInt8], _ options: CallOptions, _ deadline: ContinuousClock.Instant?
+    ) throws -> (started: StartedCall?, generation: UInt64) {
+        if Task.isCancelled { throw RPCError(.cancelled, "the call was cancelled", notStarted: true) }
+        let (chosen, generation) = channel.choose(options)
+        // A connection that has just ended sends nothing: the channel is about to know.
+        let started = try chosen.flatMap { try send(path, body, options, deadline, $0.connection, $0.id) }
+        return (started, generation)
     }
 
     /// - Returns: `nil` when the connection is over, so that nothing was sent.

@@ -65,7 +65,7 @@ final class ReplyInbox: Sendable {
 
     /// The next message in order, or `nil` after a good end. Cancellation is the caller's business: it finishes
     /// the inbox.
-    func next() async throws -> InboundMessage? {
+    nonisolated(nonsending) func next() async throws -> InboundMessage? {
         if let ready = try state.withLock({ try Self.take(&$0) }) { return ready }
         return try await withCheckedThrowingContinuation { continuation in
             let ready = state.withLock { state in

@@ -24,6 +24,10 @@ final class ServerConnection: FrameReceiver {
 
     // MARK: FrameReceiver
 
+    func heard() {
+        locked { $0.lastHeard = .now }
+    }
+
     func receive(_ header: RawSpan, _ body: RawSpan) {
         guard header.byteCount <= limits.headerBytes, let frame = try? FrameHeader(decoding: header) else {
             refuse("a malformed header of \(header.byteCount) bytes")
@@ -41,7 +45,6 @@ final class ServerConnection: FrameReceiver {
         case .call(let start): receiveCall(frame, start, body)
         case .chunk(let attachment, let offset):
             let (message, call) = try locked { state throws(RPCError) in
-                state.lastHeard = .now
                 if let credit = state.table.chunkCredit(body.byteCount) {
                     link.send(FrameHeader(.credit(messages: 0, bytes: credit)), .empty)
                 }
@@ -50,14 +53,9 @@ final class ServerConnection: FrameReceiver {
             }
             if let message, let call { run(message, call) }
         case .cancel:
-            let call = locked { state in
-                state.lastHeard = .now
-                return Self.remove(frame.call, &state)
-            }
-            call?.drop()
+            locked { Self.remove(frame.call, &$0) }?.drop()
         case .credit(let messages, let bytes):
             let advanced = locked { state in
-                state.lastHeard = .now
                 guard frame.call == 0 else {
                     state.table.addCredit(frame.call, messages: messages, bytes: bytes)
                     return pump(frame.call, &state)
@@ -67,7 +65,6 @@ final class ServerConnection: FrameReceiver {
             }
             advanced.finish()
         case .ping(let token):
-            locked { $0.lastHeard = .now }
             link.send(FrameHeader(.pong(token, core.loadReport)), .empty)
         case .message, .end, .pong, .goAway:
             refuse("a server's frame")
@@ -123,7 +120,6 @@ final class ServerConnection: FrameReceiver {
     // MARK: Starting calls
 
     private func receiveCall(_ frame: FrameHeader, _ start: CallStart, _ body: RawSpan) {
-        locked { $0.lastHeard = .now }
         let deadline = start.timeout.map { ContinuousClock.now + $0 }
         do {
             let handler = try core.admit(frame, start, body)

@@ -34,6 +34,8 @@ extension FrameLink {
 /// Takes what one peer sends. Called by the transport's thread only, one call at a time.
 package protocol FrameReceiver: AnyObject, Sendable {
     func receive(_ header: RawSpan, _ body: RawSpan)
+    /// The peer has given a sign of life: to be told before the frames that came together.
+    func heard()
     /// Heartbeats, silence and deadlines.
     /// - Returns: when it wants to be called next, at the latest.
     func tick(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant

@@ -44,13 +44,13 @@ package final class SocketMonitor: Sendable {
     package func next() throws -> Event? {
         while true {
             var event: Event?
-            let received = try socket.receive(parts: 2) { _, header, _, _ in
+            let isReceived = try socket.receive(parts: 2) { header, _, _ in
                 guard header.byteCount >= 6 else { return }
                 let number = Int32(header.unsafeLoadUnaligned(as: UInt16.self))
                 let value = Int32(truncatingIfNeeded: header.unsafeLoadUnaligned(fromByteOffset: 2, as: UInt32.self))
                 event = Self.event(number, value)
             }
-            guard received != nil else { return nil }
+            guard isReceived else { return nil }
             if let event { return event }
         }
     }

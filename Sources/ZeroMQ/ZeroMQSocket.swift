@@ -16,13 +16,6 @@ package final class ZeroMQSocket: @unchecked Sendable {  // one thread at a time
         }
     }
 
-    /// The parts of one message, read in place.
-    package enum Received: Sendable, Equatable {
-        case delivered
-        /// A message with another number of parts than expected, dropped.
-        case wrongPartCount(Int)
-    }
-
     private static let maximumParts = 3
 
     let handle: UnsafeMutableRawPointer
@@ -139,31 +132,30 @@ package final class ZeroMQSocket: @unchecked Sendable {  // one thread at a time
         return code != nil
     }
 
-    /// Receives a message of exactly `count` parts (2 or 3) without waiting and hands its last three (the first is
-    /// empty when there are two) to `body` where they lie. A message of another size comes with its route and an empty
-    /// header, which no frame has.
-    /// - Returns: `nil` when nothing is there.
+    /// Receives a message of exactly `count` parts (1 or 2) without waiting and hands them to `body` where they lie
+    /// (the route is empty when there is one). A message of another size comes with its route and an empty packet, which
+    /// nobody sends.
+    /// - Returns: whether anything was there.
     package func receive(
-        parts count: Int, _ body: (_ route: RawSpan, _ header: RawSpan, _ body: RawSpan, _ source: Int32) -> Void
-    ) throws(ZeroMQError) -> Received? {
-        precondition(count == 2 || count == 3, "messages of \(count) parts; the bus has 2 or 3")
+        parts count: Int, _ body: (_ route: RawSpan, _ packet: RawSpan, _ source: Int32) -> Void
+    ) throws(ZeroMQError) -> Bool {
+        precondition(count == 1 || count == 2, "messages of \(count) parts; the bus has 1 or 2")
         var received = 0
         var more = true
         while more {
             let slot = parts + min(received, Self.maximumParts - 1)
-            guard try check("zmq_msg_recv", { zmq_msg_recv(slot, handle, ZMQ_DONTWAIT) }) != nil else { return nil }
+            guard try check("zmq_msg_recv", { zmq_msg_recv(slot, handle, ZMQ_DONTWAIT) }) != nil else { return false }
             received += 1
             more = zmq_msg_more(slot) != 0
         }
         let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
-        let route = count == 3 ? span(0) : nothing
+        let route = count == 2 ? span(0) : nothing
         guard received == count else {
-            body(route.bytes, nothing.bytes, nothing.bytes, zmq_msg_get(parts, ZMQ_SRCFD))
-            return .wrongPartCount(received)
+            body(route.bytes, nothing.bytes, zmq_msg_get(parts, ZMQ_SRCFD))
+            return true
         }
-        let first = count - 2
-        body(route.bytes, span(first).bytes, span(first + 1).bytes, zmq_msg_get(parts + first, ZMQ_SRCFD))
-        return .delivered
+        body(route.bytes, span(count - 1).bytes, zmq_msg_get(parts + count - 1, ZMQ_SRCFD))
+        return true
     }
 
     private func span(_ index: Int) -> UnsafeRawBufferPointer {

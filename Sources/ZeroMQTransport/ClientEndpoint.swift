@@ -7,46 +7,39 @@ final class ClientEndpoint: LoopEndpoint {
     private let socket: ZeroMQSocket
     private let monitor: SocketMonitor
     private let receiver: any FrameReceiver
-    private var backlog = FrameBacklog()
+    private let outbox: Outbox
+    private var isBlocked = false
     private(set) var isOver = false
     private var isClosed = false
     let descriptor: Int32
     let eventDescriptor: Int32
 
-    init(_ socket: ZeroMQSocket, _ monitor: SocketMonitor, _ receiver: any FrameReceiver) throws {
+    init(_ socket: ZeroMQSocket, _ monitor: SocketMonitor, _ outbox: Outbox, _ receiver: any FrameReceiver) throws {
         self.socket = socket
         self.monitor = monitor
+        self.outbox = outbox
         self.receiver = receiver
         descriptor = try socket.descriptor()
         eventDescriptor = try monitor.descriptor()
     }
 
-    func send(_ route: Route, _ header: [UInt8], _ body: FrameBody) throws {
-        if !backlog.isEmpty {
-            backlog.append(header, body)
-        } else if try !transmit(header, body) {
-            backlog.append(header, body)
-        }
-    }
-
-    private func transmit(_ header: [UInt8], _ body: FrameBody) throws -> Bool {
-        guard try header.withSpan({ try socket.send($0, more: true) }) else { return false }
-        // libzmq takes a message's later parts whenever it took its first.
-        return try body.withSpan { try socket.send($0, more: false) }
+    func send(_ route: Route) throws {
+        isBlocked = try !outbox.flush { try $0.withSpan { try socket.send($0, more: false) } }
     }
 
     func flush() throws -> Bool {
-        try backlog.flush { try transmit($0, $1) }
-        return !backlog.isEmpty
+        if isBlocked { try send(.none) }
+        return isBlocked
     }
 
     func receive(limit: Int) throws -> Bool {
         for _ in 0..<limit {
             guard !isClosed else { return false }
-            let received = try socket.receive(parts: 2) { [receiver] _, header, body, _ in
-                receiver.receive(header, body)
+            let isReceived = try socket.receive(parts: 1) { [receiver] _, packet, _ in
+                receiver.heard()
+                Packet.forEachFrame(in: packet, receiver.receive)
             }
-            if received == nil { return false }
+            guard isReceived else { return false }
         }
         return true
     }
@@ -69,28 +62,7 @@ final class ClientEndpoint: LoopEndpoint {
         isClosed = true
         monitor.close()
         socket.close()
+        outbox.close()
         receiver.linkDown(reason)
-    }
-}
-
-/// Frames that libzmq has no room for.
-struct FrameBacklog {
-    private var frames: [(header: [UInt8], body: FrameBody)] = []
-
-    var isEmpty: Bool { frames.isEmpty }
-
-    mutating func append(_ header: [UInt8], _ body: FrameBody) {
-        frames.append((header, body))
-    }
-
-    /// Sends in order until `transmit` says that there is no room.
-    mutating func flush(_ transmit: ([UInt8], FrameBody) throws -> Bool) throws {
-        guard !frames.isEmpty else { return }
-        var sent = 0
-        for frame in frames {
-            guard try transmit(frame.header, frame.body) else { break }
-            sent += 1
-        }
-        frames.removeFirst(sent)
     }
 }

@@ -6,10 +6,11 @@ internal import RPC
 struct ServerLink: FrameLink {
     let endpoint: UInt64
     let route: Route
+    let outbox: Outbox
     let mailbox: Mailbox<LoopCommand>
 
     func send(encoded header: [UInt8], _ body: FrameBody) {
-        mailbox.post(.send(endpoint: endpoint, route: route, header: header, body: body))
+        if outbox.append(header, body) { mailbox.post(.send(endpoint: endpoint, route: route)) }
     }
 
     func close() {
@@ -20,10 +21,11 @@ struct ServerLink: FrameLink {
 /// The way to one server instance.
 struct ClientLink: FrameLink {
     let endpoint: UInt64
+    let outbox: Outbox
     let mailbox: Mailbox<LoopCommand>
 
     func send(encoded header: [UInt8], _ body: FrameBody) {
-        mailbox.post(.send(endpoint: endpoint, route: .none, header: header, body: body))
+        if outbox.append(header, body) { mailbox.post(.send(endpoint: endpoint, route: .none)) }
     }
 
     func close() {

@@ -11,10 +11,10 @@ internal import ZeroMQ
 final class ServerEndpoint: LoopEndpoint {
     private struct Peer {
         let receiver: any FrameReceiver
+        let outbox: Outbox
         let descriptor: Int32
         let inode: UInt64?
         var lastHeard: ContinuousClock.Instant
-        var backlog = FrameBacklog()
     }
 
     private struct Stranger {
@@ -28,6 +28,8 @@ final class ServerEndpoint: LoopEndpoint {
     private let acceptor: ServerAcceptor
     private let mailbox: Mailbox<LoopCommand>
     private var peers: [Route: Peer] = [:]
+    /// Those that have no room for what is in their outbox.
+    private var blocked: Set<Route> = []
     /// Accepted connections that have not yet delivered a whole message.
     private var strangers: [Int32: Stranger] = [:]
     private var banned: Set<Route> = []
@@ -62,54 +64,35 @@ final class ServerEndpoint: LoopEndpoint {
 
     // MARK: Sending
 
-    func send(_ route: Route, _ header: [UInt8], _ body: FrameBody) throws {
-        guard let peer = peers[route] else { return }
-        if !peer.backlog.isEmpty {
-            peers[route]?.backlog.append(header, body)
-            return
-        }
+    func send(_ route: Route) throws {
+        guard let outbox = peers[route]?.outbox else { return }
         do {
-            if try !transmit(route, header, body) { peers[route]?.backlog.append(header, body) }
+            let isSent = try outbox.flush { packet in
+                guard try route.bytes.withSpan({ try socket.send($0, more: true) }) else { return false }
+                // libzmq takes a message's later parts whenever it took its first.
+                return try packet.withSpan { try socket.send($0, more: false) }
+            }
+            if isSent { blocked.remove(route) } else { blocked.insert(route) }
         } catch let error as ZeroMQError where error.isHostUnreachable {
             lose(route, "its connection is gone")
         }
     }
 
-    private func transmit(_ route: Route, _ header: [UInt8], _ body: FrameBody) throws -> Bool {
-        guard try route.bytes.withSpan({ try socket.send($0, more: true) }) else { return false }
-        _ = try header.withSpan { try socket.send($0, more: true) }
-        _ = try body.withSpan { try socket.send($0, more: false) }
-        return true
-    }
-
     func flush() throws -> Bool {
-        var isWaiting = false
-        for route in peers.keys where peers[route]?.backlog.isEmpty == false {
-            guard var backlog = peers[route]?.backlog else { continue }
-            do {
-                try backlog.flush { try transmit(route, $0, $1) }
-                peers[route]?.backlog = backlog
-                isWaiting = isWaiting || !backlog.isEmpty
-            } catch let error as ZeroMQError where error.isHostUnreachable {
-                lose(route, "its connection is gone")
-            }
-        }
-        return isWaiting
+        for route in blocked { try send(route) }
+        return !blocked.isEmpty
     }
 
     // MARK: Receiving
 
     func receive(limit: Int) throws -> Bool {
         for _ in 0..<limit {
-            let received = try socket.receive(parts: 3) { [self] route, header, body, source in
-                deliver(route, header, body, source)
-            }
-            if received == nil { return false }
+            guard try socket.receive(parts: 2, deliver) else { return false }
         }
         return true
     }
 
-    private func deliver(_ span: RawSpan, _ header: RawSpan, _ body: RawSpan, _ source: Int32) {
+    private func deliver(_ span: RawSpan, _ packet: RawSpan, _ source: Int32) {
         guard let route = Route(span) else {
             // It chose its own name.
             if let inode = Connection.inode(of: source) { Connection.shutDown(source, inode: inode) }
@@ -117,7 +100,8 @@ final class ServerEndpoint: LoopEndpoint {
         }
         if let peer = peers[route] {
             peers[route]?.lastHeard = .now
-            peer.receiver.receive(header, body)
+            peer.receiver.heard()
+            Packet.forEachFrame(in: packet, peer.receiver.receive)
             return
         }
         guard !banned.contains(route) else { return }
@@ -128,9 +112,12 @@ final class ServerEndpoint: LoopEndpoint {
             if let inode { Connection.shutDown(source, inode: inode) }
             return
         }
-        let receiver = acceptor.accept(ServerLink(endpoint: number, route: route, mailbox: mailbox))
-        peers[route] = Peer(receiver: receiver, descriptor: source, inode: inode, lastHeard: .now)
-        receiver.receive(header, body)
+        let outbox = Outbox()
+        let receiver = acceptor.accept(
+            ServerLink(endpoint: number, route: route, outbox: outbox, mailbox: mailbox))
+        peers[route] = Peer(
+            receiver: receiver, outbox: outbox, descriptor: source, inode: inode, lastHeard: .now)
+        Packet.forEachFrame(in: packet, receiver.receive)
     }
 
     func receiveEvents() throws {
@@ -152,15 +139,22 @@ final class ServerEndpoint: LoopEndpoint {
 
     // MARK: Losing peers
 
+    private func forget(_ route: Route) -> Peer? {
+        blocked.remove(route)
+        let peer = peers.removeValue(forKey: route)
+        peer?.outbox.close()
+        return peer
+    }
+
     private func lose(_ route: Route, _ reason: String) {
-        guard let peer = peers.removeValue(forKey: route) else { return }
+        guard let peer = forget(route) else { return }
         ban(route)
         peer.receiver.linkDown(reason)
     }
 
     /// Ends the peer's connection from this side.
     func closePeer(_ route: Route) {
-        guard let peer = peers.removeValue(forKey: route) else { return }
+        guard let peer = forget(route) else { return }
         ban(route)
         if let inode = peer.inode { Connection.shutDown(peer.descriptor, inode: inode) }
     }
@@ -214,6 +208,9 @@ final class ServerEndpoint: LoopEndpoint {
         socket.close()
         let lost = peers
         peers = [:]
-        for peer in lost.values { peer.receiver.linkDown(reason) }
+        for peer in lost.values {
+            peer.outbox.close()
+            peer.receiver.linkDown(reason)
+        }
     }
 }

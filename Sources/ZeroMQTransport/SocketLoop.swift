@@ -5,9 +5,9 @@ internal import ZeroMQ
 
 /// What other threads ask of the socket thread.
 enum LoopCommand: Sendable {
-    /// `route` is empty on a client's socket.
-    case send(endpoint: UInt64, route: Route, header: [UInt8], body: FrameBody)
-    case addClient(endpoint: UInt64, ZeroMQSocket, SocketMonitor, any FrameReceiver)
+    /// The peer's outbox has something; `route` is empty on a client's socket.
+    case send(endpoint: UInt64, route: Route)
+    case addClient(endpoint: UInt64, ZeroMQSocket, SocketMonitor, Outbox, any FrameReceiver)
     case addServer(endpoint: UInt64, ZeroMQSocket, SocketMonitor, ServerAcceptor)
     case closePeer(endpoint: UInt64, route: Route)
     case close(endpoint: UInt64)
@@ -48,9 +48,9 @@ struct ServerAcceptor: Sendable {
 
 /// A socket of the loop. Lives on the socket thread only.
 protocol LoopEndpoint: AnyObject {
-    /// Sends a frame or keeps it until the peer has room.
-    func send(_ route: Route, _ header: [UInt8], _ body: FrameBody) throws
-    /// Sends what was kept.
+    /// Sends what is in the peer's outbox, as far as the peer has room.
+    func send(_ route: Route) throws
+    /// Sends what there was no room for.
     /// - Returns: whether something still waits.
     func flush() throws -> Bool
     /// Receives at most `limit` messages.
@@ -136,14 +136,15 @@ final class SocketLoop {
 
     private func perform(_ command: LoopCommand) {
         switch command {
-        case .send(let number, let route, let header, let body):
+        case .send(let number, let route):
             guard let endpoint = endpoints[number] else { return }
-            attempt(number, endpoint) { try endpoint.send(route, header, body) }
+            attempt(number, endpoint) { try endpoint.send(route) }
             active.insert(number)
-        case .addClient(let number, let socket, let monitor, let receiver):
+        case .addClient(let number, let socket, let monitor, let outbox, let receiver):
             add(number) {
-                try ClientEndpoint(socket, monitor, receiver)
+                try ClientEndpoint(socket, monitor, outbox, receiver)
             } failed: {
+                outbox.close()
                 receiver.linkDown($0)
             }
         case .addServer(let number, let socket, let monitor, let acceptor):

@@ -57,7 +57,7 @@ package final class ZeroMQTransport: ClientTransport {
     private func socket(_ kind: ZeroMQSocket.Kind) throws -> (ZeroMQSocket, SocketMonitor) {
         let socket = try ZeroMQSocket(context, kind)
         try socket.setHighWaterMarks(16384)
-        try socket.setMaximumPartSize(max(limits.messageBytes, limits.chunkBytes))
+        try socket.setMaximumPartSize(Outbox.maximumPacketBytes(limits))
         try socket.setHandshakeTimeout(3000)
         switch kind {
         case .router:
@@ -74,8 +74,11 @@ package final class ZeroMQTransport: ClientTransport {
         do {
             let (socket, monitor) = try socket(.dealer)
             try socket.connect(address)
-            let receiver = receiver(ClientLink(endpoint: number, mailbox: mailbox))
-            mailbox.post(.addClient(endpoint: number, socket, monitor, receiver))
+            let outbox = Outbox()
+            let receiver = receiver(ClientLink(endpoint: number, outbox: outbox, mailbox: mailbox))
+            mailbox.post(.addClient(endpoint: number, socket, monitor, outbox, receiver))
+            // What was put in before the loop knew the endpoint.
+            mailbox.post(.send(endpoint: number, route: .none))
         } catch let error as ZeroMQError {
             throw RPCError(.unavailable, "\(error): check the target", reason: "dial_failed", notStarted: true)
         }

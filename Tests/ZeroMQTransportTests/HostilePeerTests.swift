@@ -26,17 +26,28 @@ struct HostilePeerTests {
     }
 
     static let header = FrameHeader(.ping(1)).encoded()
+    static let ping = packet(header)
     static let messages: [(name: String, parts: [[UInt8]])] = [
-        ("one part", [header]),
-        ("three parts", [header, [], []]),
-        ("10,000 parts", [[UInt8]](repeating: header, count: 10_000)),
-        ("an empty header", [[], []]),
-        ("garbage", [[0xff, 0xff, 0xff, 0xff], []]),
-        ("a truncated header", [Array(header.dropLast()), []]),
-        ("a header beyond its limit", [[UInt8](repeating: 0, count: 20_000), []]),
-        ("a server's frame", [FrameHeader(call: 1, .message(attachmentSizes: [])).encoded(), []]),
-        ("another version", [[8, 99] + header.dropFirst(2), []]),
+        ("an empty part", [[]]),
+        ("two parts", [ping, ping]),
+        ("10,000 parts", [[UInt8]](repeating: ping, count: 10_000)),
+        ("garbage", [[0xff, 0xff, 0xff, 0xff]]),
+        ("counts beyond the packet", [[UInt8](repeating: 0xff, count: 64)]),
+        ("an empty header", [packet([])]),
+        ("a truncated header", [packet(Array(header.dropLast()))]),
+        ("a truncated packet", [Array(ping.dropLast())]),
+        ("a whole frame and a truncated one", [ping + ping.dropLast()]),
+        ("a header beyond its limit", [packet([UInt8](repeating: 0, count: 20_000))]),
+        ("a server's frame", [packet(FrameHeader(call: 1, .message(attachmentSizes: [])).encoded())]),
+        ("another version", [packet([8, 99] + header.dropFirst(2))]),
     ]
+
+    /// One frame as it travels.
+    static func packet(_ header: [UInt8], _ body: [UInt8] = []) -> [UInt8] {
+        var packet: [UInt8] = []
+        body.withSpan { Packet.append(header, $0, to: &packet) }
+        return packet
+    }
 
     @Test("a malformed message ends its sender's connection and nobody else's", arguments: messages.indices)
     func malformed(_ index: Int) async throws {
@@ -82,8 +93,7 @@ struct HostilePeerTests {
         let peak = try await blocking {
             let peer = try RawPeer(path: path)
             peer.handshake()
-            peer.send(part: Self.header, more: true)
-            peer.send(part: [], more: false)
+            peer.send(part: Self.ping, more: false)
             let part = [UInt8](repeating: 0, count: 64)
             var peak = 0
             var count = 0
@@ -136,7 +146,7 @@ struct HostilePeerTests {
             for cut in [1, 5, 40] {
                 let peer = try RawPeer(path: path)
                 peer.handshake()
-                peer.send(part: Self.header, more: true)
+                peer.send(part: Self.ping, more: true)
                 peer.send(Array(([3, 0, 0, 0, 0, 0, 0, 0, 200] + [UInt8](repeating: 1, count: 200)).prefix(cut)))
             }
         }
@@ -181,12 +191,11 @@ struct HostilePeerTests {
                 let peer = try RawPeer(path: path)
                 peer.handshake()
                 for (header, body) in frames {
-                    peer.send(part: header.encoded(), more: true)
-                    peer.send(part: body, more: false)
+                    peer.send(part: Self.packet(header.encoded(), body), more: false)
                 }
-                // The server's answer: a short first part, its header.
-                guard let head = peer.read(2), let header = peer.read(Int(head[1])) else { throw ConnectionEnded() }
-                return try FrameHeader(decoding: header)
+                // The server's answer: a short packet, its first frame's header behind the counts.
+                guard let head = peer.read(2), let packet = peer.read(Int(head[1])) else { throw ConnectionEnded() }
+                return try FrameHeader(decoding: Array(packet.dropFirst(Packet.prefixBytes).prefix(Int(packet[0]))))
             }
             guard case .end(let end) = end.content else {
                 Issue.record("expected END, got \(end.content)")
