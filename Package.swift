@@ -130,7 +130,8 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "DiffusionModels", "DiffusionService", "Gateway", "RPC", "Tensors", "TextModels", "TextModelService",
+                "DiffusionModels", "DiffusionService", "Gateway", "Messages", "RPC", "Tensors", "TextModels",
+                "TextModelService",
                 "TokenizerService", "ZeroMQTransport", .product(name: "Hummingbird", package: "hummingbird"),
             ],
             exclude: ["openai_client.py"], swiftSettings: safe),
@@ -140,7 +141,7 @@ let package = Package(
             swiftSettings: safe),
         .testTarget(
             name: "ZeroMQTransportTests",
-            dependencies: ["Benchmarks", "Messages", "RPC", "ZeroMQ", "ZeroMQTransport", "nephele-bench-bus"],
+            dependencies: ["Benchmarks", "Messages", "RPC", "ZeroMQ", "ZeroMQTransport", "nephele"],
             swiftSettings: foundation),
 
         // Layer 5: executables
@@ -184,7 +185,6 @@ let package = Package(
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
             swiftSettings: safe),
-        .executableTarget(name: "nephele-bench-bus", dependencies: ["Benchmarks"], swiftSettings: safe),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c17

@@ -44,9 +44,10 @@ static void nephele_fma_limit_scalar(const nephele_limit_args *a, nephele_index 
 }
 
 // As many registers as AVX2 has for accumulators: six vectors of 16 floats at a time, twice.
-NEPHELE_INLINE float fma_chains(const nephele_limit_args *a) {
+NEPHELE_INLINE float fma_chains(const nephele_limit_args *a, float start) {
     f32x16 m = splat16(a->data[0]), c = splat16(a->data[1]);
-    f32x16 x0 = splat16(0), x1 = splat16(1), x2 = splat16(2), x3 = splat16(3), x4 = splat16(4), x5 = splat16(5);
+    f32x16 x0 = splat16(start), x1 = splat16(start + 1), x2 = splat16(start + 2);
+    f32x16 x3 = splat16(start + 3), x4 = splat16(start + 4), x5 = splat16(start + 5);
     for (nephele_index i = 0; i < a->length; i++) {
         x0 = fma16(x0, m, c);
         x1 = fma16(x1, m, c);
@@ -62,7 +63,7 @@ NEPHELE_INLINE float fma_chains(const nephele_limit_args *a) {
 NEPHELE_INLINE void nephele_fma_limit_simd(const nephele_limit_args *a, nephele_index begin, nephele_index end) {
     for (nephele_index block = begin; block < end; block++) {
         if (a->isa != NEPHELE_ISA_AVX512) {
-            a->sums[block] = fma_chains(a) + fma_chains(a);
+            a->sums[block] = fma_chains(a, 0) + fma_chains(a, 6);
             continue;
         }
         f32x16 m = splat16(a->data[0]), c = splat16(a->data[1]), x[12];

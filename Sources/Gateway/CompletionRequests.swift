@@ -41,15 +41,16 @@ struct GenerationParameters: Decodable, Sendable {
 
     /// The call to the text-model, all its values fixed: a call that is made again gives the same.
     ///
+    /// - Parameter field: what the client gave the prompt in.
     /// - Throws: `APIError` for a value that no call can carry.
-    func request(prompt: TokensReply, for description: ModelDescription, defaultMaxTokens: Int?) throws
-        -> GenerateRequest
-    {
+    func request(
+        prompt: TokensReply, from field: String, for description: ModelDescription, defaultMaxTokens: Int?
+    ) throws -> GenerateRequest {
         let context = description.contextLength
         let room = context - prompt.ids.count
         guard room >= 1 else {
             throw APIError.invalidRequest(
-                "The prompt has \(prompt.ids.count) tokens; the model's context is \(context).", parameter: "messages",
+                "The prompt has \(prompt.ids.count) tokens; the model's context is \(context).", parameter: field,
                 code: "context_length_exceeded")
         }
         // A newer service may say more than this gateway can read: then the protocol's own defaults hold.
@@ -175,29 +176,5 @@ struct CompletionRequest: Decodable, Sendable {
         if let texts = try? container.decode([String].self, forKey: .prompt) { return texts.map { .text($0) } }
         if let ids = try? container.decode([Int32].self, forKey: .prompt) { return [.tokens(ids)] }
         return try container.decode([[Int32]].self, forKey: .prompt).map { .tokens($0) }
-    }
-}
-
-extension GenerationParameters {
-    /// Reads a request body.
-    ///
-    /// - Throws: `APIError` that names the field at fault.
-    static func decode<Body: Decodable>(_ type: Body.Type, from data: Data) throws -> Body {
-        guard String(validating: data, as: UTF8.self) != nil else {
-            throw APIError.invalidRequest("The body is not UTF-8.")
-        }
-        do {
-            return try JSONDecoder().decode(type, from: data)
-        } catch DecodingError.keyNotFound(let key, _) {
-            throw APIError.invalidRequest("'\(key.stringValue)' is required.", parameter: key.stringValue)
-        } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context) {
-            let field = context.codingPath.first?.stringValue
-            throw APIError.invalidRequest("'\(field ?? "the body")' has the wrong type.", parameter: field)
-        } catch DecodingError.dataCorrupted(let context) where !context.codingPath.isEmpty {
-            let field = context.codingPath.first?.stringValue
-            throw APIError.invalidRequest("'\(field ?? "")': \(context.debugDescription)", parameter: field)
-        } catch {
-            throw APIError.invalidRequest("The body is not valid JSON.")
-        }
     }
 }

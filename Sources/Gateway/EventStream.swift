@@ -8,7 +8,7 @@ protocol ChunkForm: Sendable {
     associatedtype Chunk: Encodable
     /// What a choice begins with, if anything.
     func opening(_ generation: Generation, choice: Int) -> Chunk?
-    func chunk(_ generation: Generation, _ delta: GenerateDelta) -> Chunk
+    mutating func chunk(_ generation: Generation, _ delta: GenerateDelta) -> Chunk
     func usage(_ generation: Generation, _ usage: Usage) -> Chunk
 }
 
@@ -26,6 +26,7 @@ enum EventStream {
                 if let opening = form.opening(generation, choice: choice) { try await writer.write(event(opening)) }
             }
             var deltas = begun
+            var form = form
             var tokens = 0
             while let delta = try await deltas.next() {
                 if delta.token != nil { tokens += 1 }

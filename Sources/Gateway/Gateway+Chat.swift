@@ -5,7 +5,7 @@ import Messages
 /// Chat completions.
 extension Gateway {
     func chat(_ data: Data) async throws -> Response {
-        let request = try GenerationParameters.decode(ChatCompletionRequest.self, from: data)
+        let request = try JSONRequest.decode(ChatCompletionRequest.self, from: data)
         let model = try fleet.model(request.parameters.model, modality: "text")
         guard !request.messages.isEmpty else {
             throw APIError.invalidRequest("'messages' holds no message.", parameter: "messages")
@@ -14,7 +14,7 @@ extension Gateway {
         let turns = request.messages.map { ChatTurn(role: $0.role, content: $0.content) }
         let prompt = try await fleet.call(
             TokenizerMethods.renderChat, RenderChatRequest(model: model.name, messages: turns), model: model.name)
-        var call = try request.parameters.request(prompt: prompt, for: model, defaultMaxTokens: nil)
+        var call = try request.parameters.request(prompt: prompt, from: "messages", for: model, defaultMaxTokens: nil)
         call.logprobs = alternatives
         let generation = try await fleet.generate([call], model: model, idPrefix: "chatcmpl-")
         if request.parameters.stream == true {

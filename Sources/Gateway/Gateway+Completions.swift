@@ -5,7 +5,7 @@ import Messages
 /// Plain completions.
 extension Gateway {
     func complete(_ data: Data) async throws -> Response {
-        let request = try GenerationParameters.decode(CompletionRequest.self, from: data)
+        let request = try JSONRequest.decode(CompletionRequest.self, from: data)
         let model = try fleet.model(request.parameters.model, modality: "text")
         let total = request.prompts.count.multipliedReportingOverflow(by: max(1, request.parameters.n ?? 1))
         guard !request.prompts.isEmpty, !total.overflow, total.partialValue <= CompletionRequest.choiceLimit else {
@@ -20,7 +20,8 @@ extension Gateway {
         var calls: [GenerateRequest] = []
         for prompt in request.prompts {
             let tokens = try await encode(prompt, model: model)
-            var call = try request.parameters.request(prompt: tokens, for: model, defaultMaxTokens: 16)
+            var call = try request.parameters.request(
+                prompt: tokens, from: "prompt", for: model, defaultMaxTokens: 16)
             call.logprobs = try request.logprobs.map { try GenerationParameters.count($0, "logprobs", atLeast: 0) }
             call.promptLogprobs = echo && request.logprobs != nil
             calls.append(call)
@@ -32,22 +33,27 @@ extension Gateway {
         }
         let (choices, tokens) = try await generation.collect()
         var texts: [TextCompletion.Choice] = []
-        for (index, choice) in choices.enumerated() {
-            let prompt = index / generation.choicesOfEach
-            var answer = TextCompletion.Choice(index: index, text: choice.text, finish_reason: choice.finishReason)
-            var logprobs = CompletionLogprobs()
-            if echo {
-                let first = generation.prompts[prompt].prefix(1)
-                answer.text = try await text(request.prompts[prompt], model: model) + choice.text
+        for (number, prompt) in request.prompts.enumerated() {
+            let first = number * generation.choicesOfEach
+            let opening = echo ? try await text(prompt, model: model) : ""
+            var openingLogprobs = CompletionLogprobs()
+            if echo, request.logprobs != nil {
+                let token = Array(generation.prompts[number].prefix(1))
+                openingLogprobs.append(Array(try await text(.tokens(token), model: model).utf8), nil, nil)
                 // Only the first choice of a prompt carries its log-probabilities; they are the same for all.
-                let known = choices[prompt * generation.choicesOfEach].promptLogprobs
-                let bytes = try await text(.tokens(Array(first)), model: model).utf8
-                logprobs.append(Array(bytes), nil, nil)
-                for token in known { logprobs.append(token) }
+                for token in choices[first].promptLogprobs { openingLogprobs.append(token) }
             }
-            for token in choice.logprobs { logprobs.append(token) }
-            if request.logprobs != nil { answer.logprobs = logprobs }
-            texts.append(answer)
+            for index in first..<first + generation.choicesOfEach {
+                let choice = choices[index]
+                var answer = TextCompletion.Choice(
+                    index: index, text: opening + choice.text, finish_reason: choice.finishReason)
+                if request.logprobs != nil {
+                    var logprobs = openingLogprobs
+                    for token in choice.logprobs { logprobs.append(token) }
+                    answer.logprobs = logprobs
+                }
+                texts.append(answer)
+            }
         }
         return try JSONResponse.make(
             TextCompletion(
@@ -79,14 +85,19 @@ extension Gateway {
 }
 
 struct TextChunks: ChunkForm {
+    /// Characters of each choice whose log-probabilities are sent.
+    private var offsets: [UInt32: Int] = [:]
+
     func opening(_ generation: Generation, choice: Int) -> TextCompletion? { nil }
 
-    func chunk(_ generation: Generation, _ delta: GenerateDelta) -> TextCompletion {
+    mutating func chunk(_ generation: Generation, _ delta: GenerateDelta) -> TextCompletion {
         let reason = delta.finishReason.isEmpty ? nil : delta.finishReason
         var choice = TextCompletion.Choice(index: Int(delta.choice), text: delta.text, finish_reason: reason)
         if let logprob = delta.logprob {
-            choice.logprobs = CompletionLogprobs()
-            choice.logprobs?.append(logprob)
+            var logprobs = CompletionLogprobs(offset: offsets[delta.choice, default: 0])
+            logprobs.append(logprob)
+            offsets[delta.choice] = logprobs.offset
+            choice.logprobs = logprobs
         }
         return chunk(generation, [choice])
     }

@@ -6,7 +6,7 @@ import RPC
 /// Drawing.
 extension Gateway {
     func draw(_ data: Data) async throws -> Response {
-        let request = try GenerationParameters.decode(ImageGenerationRequest.self, from: data)
+        let request = try JSONRequest.decode(ImageGenerationRequest.self, from: data)
         _ = try fleet.model(request.model, modality: "image")
         let updates = try await fleet.draw(request.request())
         let created = Int(Date().timeIntervalSince1970)

@@ -29,7 +29,7 @@ extension Gateway {
     }
 
     func tokenize(_ data: Data) async throws -> Response {
-        let request = try GenerationParameters.decode(TokenizeRequest.self, from: data)
+        let request = try JSONRequest.decode(TokenizeRequest.self, from: data)
         let model = try fleet.model(request.model, modality: "text")
         let reply: TokensReply
         switch (request.prompt, request.messages) {
@@ -50,7 +50,7 @@ extension Gateway {
     }
 
     func detokenize(_ data: Data) async throws -> Response {
-        let request = try GenerationParameters.decode(DetokenizeRequest.self, from: data)
+        let request = try JSONRequest.decode(DetokenizeRequest.self, from: data)
         let model = try fleet.model(request.model, modality: "text")
         let reply = try await fleet.call(
             TokenizerMethods.decode,

@@ -37,7 +37,7 @@ struct CompletionLogprobs: Encodable {
     /// Where each token's text begins, in characters.
     var text_offset: [Int] = []
     /// Characters so far.
-    private var offset = 0
+    private(set) var offset: Int
 
     private enum Key: String, CodingKey { case tokens, token_logprobs, top_logprobs, text_offset }
 

@@ -32,6 +32,18 @@ package struct GatewayClient: Sendable {
         }
     }
 
+    /// The model that is meant: the one that is named, or the first that makes `modality`.
+    ///
+    /// - Throws: `GatewayClientError` when there is none.
+    package func model(_ name: String?, modality: String) async throws -> String {
+        if let name { return name }
+        let known = try await get(ModelEntries.self, "v1/models").data
+        guard let first = known.first(where: { $0.modality == modality }) else {
+            throw GatewayClientError(code: .refused, message: "\(address) serves no \(modality) model")
+        }
+        return first.id
+    }
+
     /// Whether every service behind the gateway is ready.
     package func isReady() async -> Bool { (try? await whole(request("readyz"))) != nil }
 

@@ -7,19 +7,18 @@ package struct SupervisedService: Sendable {
     package var executable: URL
     package var arguments: [String]
     /// The socket file that an incarnation binds; each gets its own, for libzmq lets two processes bind one path.
-    /// `%` stands for the incarnation's number. Nil for a service that binds no file.
-    package var socket: String?
+    /// This is its path without `-1.sock`, `-2.sock` … Nil for a service that binds no file.
+    package var socketStem: String?
 
-    /// - Parameter arguments: `{socket}` stands for the incarnation's socket file.
-    package init(name: String, executable: URL, arguments: [String], socket: String? = nil) {
-        (self.name, self.executable, self.arguments, self.socket) = (name, executable, arguments, socket)
+    /// - Parameter arguments: before `--bind ipc://SOCKET`, which a service with a socket is given too.
+    package init(name: String, executable: URL, arguments: [String], socketStem: String? = nil) {
+        (self.name, self.executable, self.arguments, self.socketStem) = (name, executable, arguments, socketStem)
     }
 
-    func socket(incarnation: Int) -> String? { socket?.replacingOccurrences(of: "%", with: "\(incarnation)") }
+    func socket(incarnation: Int) -> String? { socketStem.map { "\($0)-\(incarnation).sock" } }
 
     func arguments(incarnation: Int) -> [String] {
-        guard let path = socket(incarnation: incarnation) else { return arguments }
-        return arguments.map { $0.replacingOccurrences(of: "{socket}", with: path) }
+        arguments + (socket(incarnation: incarnation).map { ["--bind", "ipc://\($0)"] } ?? [])
     }
 }
 

@@ -67,25 +67,27 @@ package actor Supervisor {
         }
     }
 
-    /// SIGTERM to each, the last started first; SIGKILL to what outlives `grace`.
+    /// SIGTERM to each, the last started first; SIGKILL to what outlives a `grace` of its own.
     package func stop(grace: Duration) async {
         if isStopping { return }
         isStopping = true
-        let deadline = ContinuousClock.now + grace
         for index in children.indices.reversed() {
             guard let process = children[index].process, process.isRunning else { continue }
             process.terminate()
-            while process.isRunning {
-                if .now >= deadline {
-                    logger.warning("\(children[index].service.name) outlived its grace period and is killed")
-                    kill(process.processIdentifier, SIGKILL)
-                }
-                try? await Task.sleep(for: .milliseconds(10))
+            let deadline = ContinuousClock.now + grace
+            while process.isRunning, .now < deadline { await pause() }
+            if process.isRunning {
+                logger.warning("\(children[index].service.name) outlived its grace period and is killed")
+                kill(process.processIdentifier, SIGKILL)
             }
+            while process.isRunning { await pause() }
             removeSocket(index)
         }
         continuation.finish()
     }
+
+    /// Goes on when its task is cancelled: what was started is stopped all the same.
+    private func pause() async { try? await Task.sleep(for: .milliseconds(10)) }
 
     private func start(_ index: Int) throws {
         children[index].incarnation += 1

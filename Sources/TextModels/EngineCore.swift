@@ -194,13 +194,11 @@ package struct EngineCore {
     private func logProbability(of id: Int32, _ row: Tensor, _ count: Int) -> TokenLogProbability {
         let total = device.logSumExp(row)
         let values = row.floats
-        var best: [Int] = []
-        if count > 0 {
-            best = Array(values.indices.sorted { (values[$0], $1) > (values[$1], $0) }.prefix(count))
-        }
+        var ranking = Ranking()
+        let best = (0..<min(count, values.count)).map { ranking.id(at: $0, in: values) }
         return TokenLogProbability(
             id: id, logProbability: values[Int(id)] - total,
-            alternatives: best.map { .init(id: Int32($0), logProbability: values[$0] - total) })
+            alternatives: best.map { .init(id: $0, logProbability: values[Int($0)] - total) })
     }
 
     private mutating func retire(_ deltas: [GenerationDelta]) {

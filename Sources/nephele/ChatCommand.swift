@@ -26,7 +26,7 @@ struct ChatCommand: AsyncParsableCommand {
 
     func run() async throws {
         let client = try gateway.client()
-        let name = try await chosenModel(model, modality: "text", of: client)
+        let name = try await client.model(model, modality: "text")
         var conversation = Conversation(client: client, model: name)
         if let question {
             _ = try await conversation.ask(question, temperature: temperature, maxTokens: maxTokens, seed: seed)

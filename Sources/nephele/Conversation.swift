@@ -42,13 +42,3 @@ struct Conversation {
         return answer
     }
 }
-
-/// The model that a client means: the one it names, or the only one of its kind.
-func chosenModel(_ name: String?, modality: String, of client: GatewayClient) async throws -> String {
-    if let name { return name }
-    let known = try await client.get(ModelEntries.self, "v1/models").data.filter { $0.modality == modality }
-    guard let first = known.first else {
-        throw GatewayClientError(code: .refused, message: "\(client.address) serves no \(modality) model")
-    }
-    return first.id
-}

@@ -61,7 +61,7 @@ struct DrawCommand: AsyncParsableCommand {
             files = try drawHere(model)
         } else {
             let client = try gateway.client()
-            let name = try await chosenModel(model, modality: "image", of: client)
+            let name = try await client.model(model, modality: "image")
             var request = ImageRequest(model: name, prompt: prompt)
             (request.n, request.seed, request.steps) = (count, seed, steps)
             (request.guidance_scale, request.negative_prompt) = (guidanceScale, negativePrompt)

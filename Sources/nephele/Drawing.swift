@@ -32,7 +32,8 @@ struct Drawing {
         }
     }
 
-    /// `NAME.png`, or `NAME-1.png`, `NAME-2.png` … for several.
+    /// - Returns: the files' paths: `NAME.png`, or `NAME-1.png`, `NAME-2.png` … for several.
+    /// - Throws: `CommandError`.
     static func save(_ files: [Data], to output: String) throws -> [String] {
         try files.enumerated().map { index, file in
             let stem = (output as NSString).deletingPathExtension
@@ -40,8 +41,7 @@ struct Drawing {
             do {
                 try file.write(to: URL(fileURLWithPath: path), options: .atomic)
             } catch {
-                throw GatewayClientError(
-                    code: .malformed, message: "cannot write \(path): \(error.localizedDescription)")
+                throw CommandError("cannot write \(path): \(error.localizedDescription)")
             }
             return path
         }

@@ -96,8 +96,7 @@ struct LocalSystem {
                 services.append(
                     SupervisedService(
                         name: "\(service) \(replica)\(label)", executable: try executable("nephele-" + service),
-                        arguments: arguments + share + ["--bind", "ipc://{socket}"],
-                        socket: "\(directory)/\(service)-\(group)-\(replica)-%.sock"))
+                        arguments: arguments + share, socketStem: "\(directory)/\(service)-\(group)-\(replica)"))
             }
         }
         if !options.textModels.isEmpty {

@@ -20,20 +20,3 @@ struct StatusCommand: AsyncParsableCommand {
         for line in table.lines { Terminal.line(Terminal.printable(line)) }
     }
 }
-
-struct ModelsCommand: AsyncParsableCommand {
-    static let configuration = CommandConfiguration(
-        commandName: "models", abstract: "Lists the models that a gateway serves.")
-
-    @OptionGroup var gateway: GatewayOption
-
-    func run() async throws {
-        let models = try await gateway.client().get(ModelEntries.self, "v1/models")
-        var table = Table(["model", "makes", "context", "revision"])
-        for model in models.data {
-            let context = model.context_length > 0 ? "\(model.context_length)" : "-"
-            table.append([model.id, model.modality, context, model.revision])
-        }
-        for line in table.lines { Terminal.line(Terminal.printable(line)) }
-    }
-}

@@ -8,13 +8,13 @@ import ZeroMQTransport
 /// With a server in another process.
 @Suite(.timeLimit(.minutes(5)))
 struct ProcessTests {
-    /// The benchmark's executable stands beside the tests'.
+    /// The executable that serves for the benchmark stands beside the tests'.
     private func executable() throws -> URL {
         let bundle = try #require(CommandLine.arguments.first { $0.contains(".xctest") }, "no test bundle in arguments")
         var folder = URL(fileURLWithPath: bundle)
         while folder.pathComponents.count > 1 {
             folder.deleteLastPathComponent()
-            let candidate = folder.appendingPathComponent("nephele-bench-bus")
+            let candidate = folder.appendingPathComponent("nephele")
             if FileManager.default.isExecutableFile(atPath: candidate.path) { return candidate }
         }
         throw CocoaError(.fileNoSuchFile)
