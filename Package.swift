@@ -78,7 +78,12 @@ let package = Package(
 
         // Layer 3: bindings and models
         .target(
-            name: "ZeroMQTransport", dependencies: ["Concurrency", "Messages", "RPC", "ZeroMQ"], swiftSettings: safe),
+            name: "ZeroMQTransport",
+            dependencies: [
+                "Concurrency", "Messages", "RPC", "ZeroMQ",
+                .product(name: "DequeModule", package: "swift-collections"),
+            ],
+            swiftSettings: safe),
         .target(
             name: "TextModels", dependencies: ["Tensors", "Tokenizers"], swiftSettings: safe),
         .testTarget(

@@ -12,20 +12,22 @@ package enum Packet {
     }
 
     /// Hands each frame to `body`; one with an empty header, which no frame has, where the packet is malformed.
-    package static func forEachFrame(in packet: RawSpan, _ body: (_ header: RawSpan, _ body: RawSpan) -> Void) {
-        packet.withUnsafeBytes { packet in
+    package static func forEachFrame(in packet: RawSpan, _ body: (_ header: RawSpan, _ body: RawSpan) throws -> Void)
+        rethrows
+    {
+        try packet.withUnsafeBytes { packet in
             var start = 0
             repeat {
                 let left = packet.count - start - prefixBytes
                 let header = left < 0 ? 0 : count(in: packet, at: start)
                 let size = left < 0 ? 0 : count(in: packet, at: start + countBytes)
                 guard header > 0, header <= left, size <= left - header else {
-                    body(RawSpan(), RawSpan())
+                    try body(RawSpan(), RawSpan())
                     return
                 }
                 let head = start + prefixBytes
                 start = head + header + size
-                body(
+                try body(
                     UnsafeRawBufferPointer(rebasing: packet[head..<head + header]).bytes,
                     UnsafeRawBufferPointer(rebasing: packet[head + header..<start]).bytes)
             } while start < packet.count

@@ -135,6 +135,22 @@ struct CallTable<Owner> {
             ?? nil
     }
 
+    /// The last message of a call, when all of it is in this frame: takes the call out of the table.
+    mutating func acceptLast(
+        _ header: FrameHeader, _ body: RawSpan
+    ) throws(RPCError) -> (owner: Owner, message: InboundMessage)? {
+        guard var entry = entries.removeValue(forKey: header.call) else { return nil }
+        do throws(RPCError) {
+            guard
+                let message = try entry.inbound.accept(header, body, sizes: [], budget: 0, limits: limits)
+            else { preconditionFailure("a message without attachments is whole") }
+            return (entry.owner, message)
+        } catch {
+            entries[header.call] = entry
+            throw error
+        }
+    }
+
     mutating func acceptChunk(
         _ header: FrameHeader, attachment: Int, offset: Int, _ body: RawSpan
     ) throws(RPCError) -> InboundMessage? {

@@ -21,7 +21,12 @@ final class ClientConnection: FrameReceiver {
         var lastHeard: ContinuousClock.Instant
         var nextPing: ContinuousClock.Instant
         var pings: UInt64 = 0
+        /// By method, of the calls that differ in nothing but their number and time.
+        var templates: [String: HeaderTemplate] = [:]
     }
+
+    /// Methods that are called with a template, at most.
+    private static let templateLimit = 64
 
     private let link: any FrameLink
     let limits: BusLimits
@@ -53,9 +58,6 @@ final class ClientConnection: FrameReceiver {
         start.creditBytes = limits.windowBytes
         start.attachmentSizes = attachments.map(\.count)
         let call = nextID.add(1, ordering: .relaxed).newValue
-        let content = FrameHeader.Content.call(start)
-        // Most calls are one frame: encoded before the lock is taken.
-        let header = attachments.isEmpty ? FrameHeader(call: call, content).encoded() : []
         try state.withLock { state in
             if let ended = state.ended {
                 throw RPCError(.unavailable, ended.message, reason: ended.reason, notStarted: true)
@@ -68,13 +70,25 @@ final class ClientConnection: FrameReceiver {
                         sequence: attachments.isEmpty ? 1 : 0, creditMessages: 0, creditBytes: 0),
                     inbound: InboundStream(), deadline: deadline))
             if attachments.isEmpty {
-                link.send(encoded: header, .bytes(body))
+                link.send(encoded: Self.header(call, start, &state.templates), .bytes(body))
             } else {
-                let item = OutboundItem(content: content, body: body, attachments: attachments)
+                let item = OutboundItem(content: .call(start), body: body, attachments: attachments)
                 if case .chunks = state.table.send(call, item, link) { _ = state.table.pumpChunks(link) }
             }
         }
         return call
+    }
+
+    private static func header(
+        _ call: UInt64, _ start: CallStart, _ templates: inout [String: HeaderTemplate]
+    ) -> [UInt8] {
+        guard start.isPlain else { return FrameHeader(call: call, .call(start)).encoded() }
+        if let template = templates[start.method] { return template.header(call: call, timeout: start.timeout) }
+        var untimed = start
+        untimed.timeout = nil
+        let template = HeaderTemplate(.call(untimed))
+        if templates.count < templateLimit { templates[start.method] = template }
+        return template.header(call: call, timeout: start.timeout)
     }
 
     var runningCalls: Int { state.withLock { $0.table.count } }
@@ -160,6 +174,9 @@ final class ClientConnection: FrameReceiver {
     private func handle(_ frame: FrameHeader, _ body: RawSpan) throws(RPCError) {
         switch frame.content {
         case .message(let sizes): try receive(frame, sizes: sizes, body)
+        case .end(let end) where end.attachmentSizes.isEmpty:
+            let last = try locked { state throws(RPCError) in try state.table.acceptLast(frame, body) }
+            if let last { deliver(last.message, to: last.owner) }
         case .end(let end): try receive(frame, sizes: end.attachmentSizes, body)
         case .chunk(let attachment, let offset):
             let (message, call) = try locked { state throws(RPCError) in

@@ -135,6 +135,13 @@ final class ServerConnection: FrameReceiver {
         }
     }
 
+    /// Of a unary call that went well: END with the reply.
+    private static let replyHeader = {
+        var end = CallEnd(code: 0)
+        end.hasMessage = true
+        return HeaderTemplate(.end(end))
+    }()
+
     private func sendReply(_ call: UInt64, _ reply: OutboundReply) {
         guard reply.attachments.isEmpty, reply.body.count <= limits.messageBytes else {
             // Attachments go through the table, where they take their turn.
@@ -149,9 +156,7 @@ final class ServerConnection: FrameReceiver {
             complete(server, .success(reply))
             return
         }
-        var end = CallEnd(code: 0)
-        end.hasMessage = true
-        link.send(FrameHeader(call: call, .end(end)), .bytes(reply.body))
+        link.send(encoded: Self.replyHeader.header(call: call), .bytes(reply.body))
     }
 
     func sendEnd(_ call: UInt64, _ error: RPCError) {

@@ -136,9 +136,10 @@ package final class ZeroMQSocket: @unchecked Sendable {  // one thread at a time
     /// (the route is empty when there is one). A message of another size comes with its route and an empty packet, which
     /// nobody sends.
     /// - Returns: whether anything was there.
+    /// - Throws: `ZeroMQError`, and what `body` throws.
     package func receive(
-        parts count: Int, _ body: (_ route: RawSpan, _ packet: RawSpan, _ source: Int32) -> Void
-    ) throws(ZeroMQError) -> Bool {
+        parts count: Int, _ body: (_ route: RawSpan, _ packet: RawSpan, _ source: Int32) throws -> Void
+    ) throws -> Bool {
         precondition(count == 1 || count == 2, "messages of \(count) parts; the bus has 1 or 2")
         var received = 0
         var more = true
@@ -151,10 +152,10 @@ package final class ZeroMQSocket: @unchecked Sendable {  // one thread at a time
         let nothing = UnsafeRawBufferPointer(start: nil, count: 0)
         let route = count == 2 ? span(0) : nothing
         guard received == count else {
-            body(route.bytes, nothing.bytes, zmq_msg_get(parts, ZMQ_SRCFD))
+            try body(route.bytes, nothing.bytes, zmq_msg_get(parts, ZMQ_SRCFD))
             return true
         }
-        body(route.bytes, span(count - 1).bytes, zmq_msg_get(parts + count - 1, ZMQ_SRCFD))
+        try body(route.bytes, span(count - 1).bytes, zmq_msg_get(parts + count - 1, ZMQ_SRCFD))
         return true
     }
 

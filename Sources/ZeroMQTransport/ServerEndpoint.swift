@@ -92,7 +92,7 @@ final class ServerEndpoint: LoopEndpoint {
         return true
     }
 
-    private func deliver(_ span: RawSpan, _ packet: RawSpan, _ source: Int32) {
+    private func deliver(_ span: RawSpan, _ packet: RawSpan, _ source: Int32) throws {
         guard let route = Route(span) else {
             // It chose its own name.
             if let inode = Connection.inode(of: source) { Connection.shutDown(source, inode: inode) }
@@ -101,7 +101,14 @@ final class ServerEndpoint: LoopEndpoint {
         if let peer = peers[route] {
             peers[route]?.lastHeard = .now
             peer.receiver.heard()
-            Packet.forEachFrame(in: packet, peer.receiver.receive)
+            var frames = 0
+            try Packet.forEachFrame(in: packet) { header, body in
+                // Sending may have shown that it is gone.
+                guard frames == 0 || peers[route] != nil else { return }
+                peer.receiver.receive(header, body)
+                frames += 1
+                if frames % SocketLoop.burst == 0 { try send(route) }
+            }
             return
         }
         guard !banned.contains(route) else { return }

@@ -1,4 +1,5 @@
 internal import Concurrency
+internal import DequeModule
 internal import Messages
 internal import RPC
 internal import ZeroMQ
@@ -70,8 +71,8 @@ protocol LoopEndpoint: AnyObject {
 
 /// The one thread that owns all sockets of a transport.
 ///
-/// A round: take the mailbox, send all of it, receive from every socket that may have something, and sleep only when
-/// nothing is left. libzmq's descriptors are edge-triggered and sending consumes their signals too, so a socket is
+/// A round: take the mailbox, send all of it, run a burst of jobs, receive from every socket that may have something, and
+/// sleep only when nothing is left. libzmq's descriptors are edge-triggered and sending consumes their signals too, so a socket is
 /// asked once more after every send.
 final class SocketLoop {
     private let mailbox: Mailbox<LoopCommand>
@@ -83,10 +84,16 @@ final class SocketLoop {
     private var eventful: Set<UInt64> = []
     private var backlogged: Set<UInt64> = []
     private var due: [UInt64: ContinuousClock.Instant] = [:]
+    /// Pieces of tasks that wait for their turn.
+    private var jobs: Deque<LoopExecutor.Job> = []
     private var isStopped = false
 
     private static let wakeupNumber = UInt64.max
     private static let batch = 256
+    /// So many calls are answered, or made by tasks on this thread, before what they wrote is sent: the other side works on
+    /// them meanwhile. (64 calls in one packet went to and fro like a ball, one side idle: 1.5 times slower. Half as many
+    /// are sent twice as often.)
+    static let burst = 32
 
     private let executor: LoopExecutor
 
@@ -107,11 +114,12 @@ final class SocketLoop {
             mailbox.take(into: &batch)
             for command in batch { perform(command) }
             batch.removeAll(keepingCapacity: true)
+            for _ in 0..<min(Self.burst, jobs.count) { jobs.popFirst()?.run() }
             turn.append(contentsOf: active)
             touched.formUnion(turn)
             for number in turn { receive(number) }
             turn.removeAll(keepingCapacity: true)
-            guard active.isEmpty, mailbox.prepareToSleep() else { continue }
+            guard active.isEmpty, jobs.isEmpty, mailbox.prepareToSleep() else { continue }
             let timeout = timeToSleep(touched)
             touched.removeAll(keepingCapacity: true)
             // Ticking may have sent: then the mailbox has woken us already.
@@ -130,6 +138,7 @@ final class SocketLoop {
         }
         for endpoint in endpoints.values { endpoint.close("the transport was stopped") }
         executor.close()
+        for job in jobs { job.run() }
         mailbox.take(into: &batch)
         for case .run(let job) in batch { job.run() }
     }
@@ -155,7 +164,7 @@ final class SocketLoop {
         case .closePeer(let number, let route): endpoints[number]?.closePeer(route)
         case .close(let number):
             if let endpoint = endpoints[number] { remove(number, endpoint, "closed from this side") }
-        case .run(let job): job.run()
+        case .run(let job): jobs.append(job)
         case .stop: isStopped = true
         }
     }
