@@ -29,13 +29,13 @@ extension Device {
             "cannot multiply \(x.shape) by [\(weight.columns), \(weight.depth)]ᵀ into \(y.shape)")
         precondition(bias.map { $0.count == weight.columns } ?? true, "bias \(bias?.shape ?? []) for \(y.shape)")
         precondition(residual.map { $0.count == y.count } ?? true, "residual \(residual?.shape ?? []) for \(y.shape)")
-        let args = nephele_matmul_f32_args(
-            isa: instructionSet.isa, x: x.f32, panels: weight.panels.f32, bias: bias?.f32, residual: residual?.f32,
+        let args = nephele_matmul_args(
+            isa: instructionSet.isa, x: x.f32, panels: weight.panels.raw, bias: bias?.f32, residual: residual?.f32,
             y: y.f32, rows: x.rowCount, columns: weight.columns, depth: weight.depth, x_stride: x.width,
             y_stride: y.width, residual_stride: y.width)
         // A chunk below some 64k multiply-adds is not worth waking a thread for.
         let work = max(1, x.rowCount * weight.depth * Int(NEPHELE_PANEL))
-        run(nephele_matmul_f32, args, count: weight.panelCount, grain: max(1, 65_536 / work))
+        run(weight.kernels.matmul, args, count: weight.panelCount, grain: max(1, 65_536 / work))
     }
 
     /// Rows `ids` of the matrix behind `table`: y is `[ids.count, depth]`.
@@ -44,9 +44,9 @@ extension Device {
             ids.allSatisfy { $0 >= 0 && Int($0) < table.columns }, "an id lies outside [0, \(table.columns))")
         precondition(y.rowCount == ids.count && y.width == table.depth, "\(ids.count) rows into \(y.shape)")
         ids.withUnsafeBufferPointer { ids in
-            let args = nephele_gather_panels_f32_args(
-                panels: table.panels.f32, ids: ids.baseAddress, y: y.f32, depth: table.depth, y_stride: y.width)
-            run(nephele_gather_panels_f32, args, count: ids.count, grain: 64)
+            let args = nephele_gather_panels_args(
+                panels: table.panels.raw, ids: ids.baseAddress, y: y.f32, depth: table.depth, y_stride: y.width)
+            run(table.kernels.gather, args, count: ids.count, grain: 64)
         }
     }
 

@@ -45,6 +45,38 @@ private var devices: [Device] {
         }
     }
 
+    @Test(arguments: [DType.bf16, .f16], [0, 1, 2, 3, 6, 7, 13, 64])
+    func `a product with narrow weights has the bits of one with the same values in f32`(
+        dtype: DType, rows: Int
+    ) throws {
+        for (depth, columns) in [(1, 1), (15, 16), (48, 17), (100, 70)] {
+            let x = try Tensor(hostile(rows * depth, seed: 11, special: rows == 6), shape: [rows, depth])
+            let narrow = try Tensor(zeros: [columns, depth], dtype: dtype)
+            let philox = Philox(seed: 12)
+            for i in 0..<narrow.count {
+                // Any bits but NaN's, whose payload instruction sets are free to change: an exponent of all ones.
+                let word = UInt16(truncatingIfNeeded: philox.block((UInt32(i), 0, 0, 0)).0)
+                let exponent: UInt16 = dtype == .bf16 ? 0x7F80 : 0x7C00
+                narrow.raw.storeBytes(
+                    of: word & exponent == exponent ? word & 0x80FF : word, toByteOffset: 2 * i, as: UInt16.self)
+            }
+            let wide = try narrow.widened()
+            let expected = try Tensor(zeros: [rows, columns])
+            scalar.matmul(x, try PackedMatrix(wide, on: scalar), into: expected)
+            let ids = (0..<Int32(columns)).map { $0 }
+            for device in devices + [scalar] {
+                let packed = try PackedMatrix(narrow, on: device)
+                #expect(packed.dtype == dtype && packed.byteCount == (columns + 15) / 16 * 16 * depth * 2)
+                let y = try Tensor(zeros: [rows, columns])
+                device.matmul(x, packed, into: y)
+                #expect(bits(y) == bits(expected), "\(device.instructionSet)")
+                let rowsOfTable = try Tensor(zeros: [columns, depth])
+                device.gather(packed, ids: ids, into: rowsOfTable)
+                #expect(bits(rowsOfTable) == bits(wide))
+            }
+        }
+    }
+
     @Test func `a row's product does not depend on the rows beside it`() throws {
         let depth = 100, columns = 50
         let device = Device(threadCount: 2)

@@ -42,37 +42,45 @@ typedef void (*nephele_task)(const void *args, nephele_index begin, nephele_inde
 
 // ---------------------------------------------------------------------------------------------- matrix product
 
-/// Packs a matrix of `columns` outputs by `depth` inputs into panels `[columns/16][depth][16]`, zero-filled.
-/// Element (column n, input k) is read at `source[n * column_stride + k * depth_stride]`. Work unit: panels.
+/// Packs a matrix of `columns` outputs by `depth` inputs into panels `[columns/16][depth][16]`, zero-filled; elements
+/// of 32 or 16 bits. Element (column n, input k) is read at `source[n * column_stride + k * depth_stride]`. Work unit:
+/// panels.
 typedef struct {
-    const float *source;
+    const void *source;
     nephele_index columns, depth, column_stride, depth_stride;
-    float *panels;
-} nephele_pack_f32_args;
-void nephele_pack_f32(const void *args, nephele_index begin, nephele_index end);
+    void *panels;
+} nephele_pack_args;
+void nephele_pack_32(const void *args, nephele_index begin, nephele_index end);
+void nephele_pack_16(const void *args, nephele_index begin, nephele_index end);
 
 /// y[m, n] = sum over k of x[m, k] * W[n, k], plus bias[n] if given, plus residual[m, n] if given (added in that
-/// order after the chain). `residual` may be `y` itself. Work unit: panels of W.
+/// order after the chain). `residual` may be `y` itself. The kernel's name says how W is stored; all compute in f32.
+/// Work unit: panels of W.
 typedef struct {
     nephele_isa isa;
     const float *x;
-    const float *panels;
+    const void *panels;
     const float *bias;
     const float *residual;
     float *y;
     nephele_index rows, columns, depth;
     nephele_index x_stride, y_stride, residual_stride;
-} nephele_matmul_f32_args;
+} nephele_matmul_args;
+typedef nephele_matmul_args nephele_matmul_f32_args, nephele_matmul_bf16_args, nephele_matmul_f16_args;
 void nephele_matmul_f32(const void *args, nephele_index begin, nephele_index end);
+void nephele_matmul_bf16(const void *args, nephele_index begin, nephele_index end);
+void nephele_matmul_f16(const void *args, nephele_index begin, nephele_index end);
 
 /// Copies rows `ids[m]` of the matrix behind `panels` to y. Ids must lie in [0, columns). Work unit: rows of y.
 typedef struct {
-    const float *panels;
+    const void *panels;
     const int32_t *ids;
     float *y;
     nephele_index depth, y_stride;
-} nephele_gather_panels_f32_args;
+} nephele_gather_panels_args;
 void nephele_gather_panels_f32(const void *args, nephele_index begin, nephele_index end);
+void nephele_gather_panels_bf16(const void *args, nephele_index begin, nephele_index end);
+void nephele_gather_panels_f16(const void *args, nephele_index begin, nephele_index end);
 
 // ---------------------------------------------------------------------------------------------- normalisation
 
