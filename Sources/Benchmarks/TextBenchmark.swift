@@ -3,50 +3,108 @@ package import TextModels
 
 /// `nephele bench text`: the engine by itself, without services.
 package enum TextBenchmark {
-    package struct Figure: Codable, Sendable {
-        package var name: String
-        /// Sequences that run together.
+    package struct Options: Sendable {
+        /// Tokens of the prompt before decoding, and of the one whose prefill is measured.
+        package var prompt = 64
+        package var longPrompt = 512
+        /// Tokens that each sequence generates.
+        package var generate = 128
+        /// Sequences that decode together.
+        package var batches = [1, 8, 16, 32]
+        package var rounds = 3
+
+        package init() {}
+    }
+
+    package struct Decode: Codable, Sendable {
         package var batch: Int
         package var tokensPerSecond: Double
-        /// Of what memory (decode) or arithmetic (prefill) allows, whichever is less.
-        package var shareOfLimit: Double
+        /// Of what memory or arithmetic allows, whichever is less.
+        package var limitShare: Double
+
+        private enum CodingKeys: String, CodingKey {
+            case batch
+            case tokensPerSecond = "tokens_per_second"
+            case limitShare = "limit_share"
+        }
+    }
+
+    /// Milliseconds between the tokens of one sequence that decodes alone.
+    package struct InterToken: Codable, Sendable {
+        package var p50: Double
+        package var p99: Double
     }
 
     package struct Report: Codable, Sendable {
+        package var model: String
+        package var precision: String
         package var limits: DeviceLimits
         package var weightBytes: Int
-        package var figures: [Figure]
+        package var prefillTokens: Int
+        package var prefillTokensPerSecond: Double
+        package var decode: [Decode] = []
+        /// From the request of `prompt` tokens to its first token.
+        package var timeToFirstToken: Double
+        package var interToken: InterToken
+        /// Of the memory's rate, by one sequence that decodes alone.
+        package var bandwidthShare: Double
+        /// Of the arithmetic's, by the prefill.
+        package var flopsShare: Double
+        package var peakMemoryBytes: Int
+
+        private enum CodingKeys: String, CodingKey {
+            case model, precision, limits, decode
+            case weightBytes = "weight_bytes"
+            case prefillTokens = "prefill_tokens"
+            case prefillTokensPerSecond = "prefill_tokens_per_second"
+            case timeToFirstToken = "time_to_first_token_ms"
+            case interToken = "inter_token_ms"
+            case bandwidthShare = "bandwidth_share"
+            case flopsShare = "flops_share"
+            case peakMemoryBytes = "peak_memory_bytes"
+        }
     }
 
-    /// Prompts of 64 tokens for decoding, one of 512 (or what the context holds) for prefill; the median of `rounds`.
+    /// Medians of `rounds`, greedy.
     ///
-    /// - Throws: `TensorError`, `TextModelError`.
+    /// - Throws: `TensorError`, `TextModelError` (a prompt or batch that the model cannot take).
     package static func run(
-        _ loaded: LoadedModel, on device: Device, batches: [Int] = [1, 8, 16, 32], rounds: Int = 3
+        _ name: String, _ loaded: LoadedModel, on device: Device, options: Options = Options()
     ) throws -> Report {
         let limits = try device.measureLimits()
-        let weights = loaded.model.weightBytes
-        var report = Report(limits: limits, weightBytes: weights, figures: [])
-        // A weight is read once a step, and multiplied once a row.
-        func limit(rows: Int) -> Double {
-            let reading = Double(weights) / limits.readRate
-            let multiplying = Double(weights / 4) * 2 * Double(rows) / limits.operationRate
-            return Double(rows) / max(reading, multiplying)
+        let weights = loaded.model.weights
+        let context = loaded.model.shape.context
+        let length = min(options.longPrompt, context - 1)
+        let prefill = median(try (0..<options.rounds).map { _ in try rate(loaded, device, prefilling: length) })
+        let alone = try (0..<options.rounds).map { _ in try decode(loaded, device, 1, options) }
+        let gaps = alone.flatMap(\.steps).sorted()
+        let interToken = InterToken(
+            p50: gaps.isEmpty ? 0 : gaps[gaps.count / 2], p99: gaps.isEmpty ? 0 : gaps[gaps.count * 99 / 100])
+        var report = Report(
+            model: name, precision: weights.dtype.rawValue.lowercased(), limits: limits, weightBytes: weights.bytes,
+            prefillTokens: length, prefillTokensPerSecond: prefill,
+            timeToFirstToken: median(alone.map(\.firstToken)), interToken: interToken,
+            bandwidthShare: Double(weights.bytes) * median(alone.map(\.rate)) / limits.readRate,
+            flopsShare: 2 * Double(weights.parameters) * prefill / limits.operationRate, peakMemoryBytes: 0)
+        for batch in options.batches {
+            let rates =
+                try batch == 1
+                ? alone.map(\.rate) : (0..<options.rounds).map { _ in try decode(loaded, device, batch, options).rate }
+            // A weight is read once a step, and multiplied once a row.
+            let reading = Double(weights.bytes) / limits.readRate
+            let multiplying = 2 * Double(weights.parameters) * Double(batch) / limits.operationRate
+            let limit = Double(batch) / max(reading, multiplying)
+            report.decode.append(
+                Decode(batch: batch, tokensPerSecond: median(rates), limitShare: median(rates) / limit))
         }
-        func add(_ name: String, _ batch: Int, rows: Int, _ rates: [Double]) {
-            let rate = rates.sorted()[rates.count / 2]
-            report.figures.append(
-                Figure(name: name, batch: batch, tokensPerSecond: rate, shareOfLimit: rate / limit(rows: rows)))
-        }
-        let length = min(512, loaded.model.shape.context - 1)
-        add("prefill \(length)", 1, rows: length, try (0..<rounds).map { _ in try prefill(loaded, device, length) })
-        for batch in batches {
-            add("decode", batch, rows: batch, try (0..<rounds).map { _ in try decode(loaded, device, batch) })
-        }
+        report.peakMemoryBytes = PeakMemory.bytes
         return report
     }
 
-    private static func prefill(_ loaded: LoadedModel, _ device: Device, _ length: Int) throws -> Double {
+    private static func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
+
+    /// Tokens a second of one prompt of `length`, all in one step.
+    private static func rate(_ loaded: LoadedModel, _ device: Device, prefilling length: Int) throws -> Double {
         var options = EngineCore.Options(cachePositions: length + 64)
         options.tokenBudget = length
         var engine = try EngineCore(loaded, options: options, on: device)
@@ -55,16 +113,21 @@ package enum TextBenchmark {
         return Double(length) / (took / .seconds(1))
     }
 
-    /// Tokens a second of `batch` sequences that decode together, over 32 steps.
-    private static func decode(_ loaded: LoadedModel, _ device: Device, _ batch: Int) throws -> Double {
-        let prompt = min(64, loaded.model.shape.context / 2), steps = min(32, prompt - 4)
+    /// What `batch` sequences that decode together do: tokens a second, and milliseconds of the way to the first token
+    /// and of each step.
+    private static func decode(
+        _ loaded: LoadedModel, _ device: Device, _ batch: Int, _ options: Options
+    ) throws -> (rate: Double, firstToken: Double, steps: [Double]) {
+        let prompt = min(options.prompt, loaded.model.shape.context / 2)
+        let steps = max(1, min(options.generate, loaded.model.shape.context - prompt - 8))
         var engine = try EngineCore(
             loaded, options: .init(cachePositions: batch * (prompt + steps + 64)), on: device)
         for _ in 0..<batch { _ = try engine.add(try request(loaded, prompt: prompt, new: steps + 4)) }
+        let clock = ContinuousClock()
         // Until all decode: a step that brings a token for every sequence.
-        while try engine.step().count < batch {}
-        let took = try ContinuousClock().measure { for _ in 0..<steps { _ = try engine.step() } }
-        return Double(batch * steps) / (took / .seconds(1))
+        let first = try clock.measure { while try engine.step().count < batch {} } / .milliseconds(1)
+        let times = try (0..<steps).map { _ in try clock.measure { _ = try engine.step() } / .milliseconds(1) }
+        return (Double(batch * steps) * 1_000 / times.reduce(0, +), first, times)
     }
 
     private static func request(_ loaded: LoadedModel, prompt: Int, new: Int) throws -> GenerationRequest {

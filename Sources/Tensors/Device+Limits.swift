@@ -6,6 +6,13 @@ package struct DeviceLimits: Sendable, Codable {
     package var readRate: Double
     /// f32 operations a second, a multiply-add counted as two.
     package var operationRate: Double
+    package var threads: Int
+
+    private enum CodingKeys: String, CodingKey {
+        case readRate = "read_bandwidth_bytes_per_second"
+        case operationRate = "flops_f32_per_second"
+        case threads
+    }
 }
 
 extension Device {
@@ -16,7 +23,7 @@ extension Device {
         let block = 1 << 18, blocks = 512  // 1 MiB each, far more than the caches hold
         let data = try Tensor(zeros: [blocks, block])
         let sums = try Tensor(zeros: [blocks])
-        var limits = DeviceLimits(readRate: 0, operationRate: 0)
+        var limits = DeviceLimits(readRate: 0, operationRate: 0, threads: threadCount)
         let clock = ContinuousClock()
         for _ in 0..<rounds {
             let read = nephele_limit_args(isa: instructionSet.isa, data: data.f32, sums: sums.f32, length: block)

@@ -16,8 +16,11 @@ package struct PackedMatrix: Sendable {
     /// - Parameters:
     ///   - matrix: `[columns, depth]` (a linear layer's weight), or `[depth, columns]` when `transposed` (GPT-2's
     ///     Conv1D), f32, bf16 or f16.
+    ///   - outputs: those of its outputs that are taken; all by default.
     /// - Throws: `TensorError.mismatch` for integers.
-    package init(_ matrix: Tensor, transposed: Bool = false, on device: Device) throws(TensorError) {
+    package init(
+        _ matrix: Tensor, transposed: Bool = false, outputs: Range<Int>? = nil, on device: Device
+    ) throws(TensorError) {
         precondition(matrix.shape.count == 2, "a matrix has two dimensions, not \(matrix.shape)")
         let pack: nephele_task
         switch matrix.dtype {
@@ -27,15 +30,19 @@ package struct PackedMatrix: Sendable {
             throw TensorError(
                 .mismatch, "a floating-point matrix is needed, not \(matrix.dtype.rawValue) \(matrix.shape)")
         }
-        columns = transposed ? matrix.shape[1] : matrix.shape[0]
+        let all = transposed ? matrix.shape[1] : matrix.shape[0]
+        let outputs = outputs ?? 0..<all
+        precondition(outputs.upperBound <= all, "outputs \(outputs) of a matrix that has \(all)")
+        columns = outputs.count
         depth = transposed ? matrix.shape[0] : matrix.shape[1]
+        let (columnStride, depthStride) = transposed ? (1, all) : (depth, 1)
         let panelCount = (columns + Int(NEPHELE_PANEL) - 1) / Int(NEPHELE_PANEL)
         panels = try Tensor(zeros: [panelCount, depth, Int(NEPHELE_PANEL)], dtype: matrix.dtype)
         // `matrix` must outlive the kernel, not only the look at its address.
         withExtendedLifetime(matrix) {
             let args = nephele_pack_args(
-                source: matrix.raw, columns: columns, depth: depth, column_stride: transposed ? 1 : depth,
-                depth_stride: transposed ? columns : 1, panels: panels.raw)
+                source: matrix.raw + outputs.lowerBound * columnStride * matrix.dtype.size, columns: columns,
+                depth: depth, column_stride: columnStride, depth_stride: depthStride, panels: panels.raw)
             device.run(pack, args, count: panelCount)
         }
     }
@@ -51,6 +58,9 @@ package struct PackedMatrix: Sendable {
 
     /// How the weights are stored.
     package var dtype: DType { panels.dtype }
+
+    /// Weights, padding not counted.
+    package var count: Int { columns * depth }
 
     /// Bytes that the panels take.
     package var byteCount: Int { panels.count * panels.dtype.size }

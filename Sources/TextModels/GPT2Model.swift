@@ -61,7 +61,7 @@ package struct GPT2Model: TextModel {
     }
 
     package let shape: DecoderShape
-    package let weightBytes: Int
+    package let weights: WeightCount
     private let configuration: Configuration
     private let embedding: PackedMatrix  // [V, C]
     private let positions: Tensor  // [context, C]
@@ -96,27 +96,20 @@ package struct GPT2Model: TextModel {
         self.shape = shape
         self.configuration = configuration
         let matrices = layers.flatMap { [$0.query, $0.key, $0.value, $0.output, $0.up, $0.down] }
-        weightBytes = matrices.reduce(embedding.byteCount + (configuration.tied ? 0 : head.byteCount)) {
-            $0 + $1.weight.byteCount
-        }
+        weights = WeightCount(matrices.map(\.weight) + [embedding] + (configuration.tied ? [] : [head]))
     }
 
     /// Cuts the joint projection `[C, 3C]` (inputs first) into queries, keys and values.
     private static func splitAttention(
         _ loader: WeightLoader, _ name: String, _ c: Int
     ) throws(TensorError) -> (Linear, Linear, Linear) {
-        let joint = try loader.table(name + ".weight", shape: [c, 3 * c]).floats
+        let joint = try loader.stored(name + ".weight", shape: [c, 3 * c])
         let bias = try loader.vector(name + ".bias", count: 3 * c).floats
         func part(_ index: Int) throws(TensorError) -> Linear {
-            var weight: [Float] = []
-            weight.reserveCapacity(c * c)
-            for row in 0..<c {
-                let start = (row * 3 + index) * c
-                weight += joint[start..<start + c]
-            }
+            let outputs = index * c..<(index + 1) * c
             return Linear(
-                weight: try PackedMatrix(try Tensor(weight, shape: [c, c]), transposed: true, on: loader.device),
-                bias: try Tensor(Array(bias[index * c..<(index + 1) * c]), shape: [c]))
+                weight: try PackedMatrix(joint, transposed: true, outputs: outputs, on: loader.device),
+                bias: try Tensor(Array(bias[outputs]), shape: [c]))
         }
         return (try part(0), try part(1), try part(2))
     }

@@ -61,7 +61,7 @@ package struct LlamaModel: TextModel {
     }
 
     package let shape: DecoderShape
-    package let weightBytes: Int
+    package let weights: WeightCount
     private let epsilon: Float
     private let embedding: PackedMatrix  // [V, C]
     private let layers: [Layer]
@@ -100,9 +100,7 @@ package struct LlamaModel: TextModel {
         self.shape = shape
         epsilon = configuration.epsilon
         let matrices = layers.flatMap { [$0.query, $0.key, $0.value, $0.output, $0.gate, $0.up, $0.down] }
-        weightBytes = matrices.reduce(embedding.byteCount + (configuration.tied ? 0 : head.byteCount)) {
-            $0 + $1.weight.byteCount
-        }
+        weights = WeightCount(matrices.map(\.weight) + [embedding] + (configuration.tied ? [] : [head]))
     }
 
     package func forward(_ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) -> Tensor {

@@ -32,8 +32,7 @@ package struct TokenBatch: Sendable {
 /// A decoder-only Transformer. A row's result does not depend on the rows beside it.
 package protocol TextModel: Sendable {
     var shape: DecoderShape { get }
-    /// Bytes of packed weights.
-    var weightBytes: Int { get }
+    var weights: WeightCount { get }
 
     /// Runs the batch through all layers, writes its keys and values to `cache`, and returns the normed hidden rows
     /// `[R, C]`.
@@ -41,6 +40,23 @@ package protocol TextModel: Sendable {
 
     /// The logits of hidden rows: `[R, C]` → `[R, V]`.
     func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor
+}
+
+/// What a model's matrices amount to.
+package struct WeightCount: Sendable {
+    package var parameters = 0
+    /// That they take, packed.
+    package var bytes = 0
+    /// How most of them are stored.
+    package var dtype = DType.f32
+
+    init(_ matrices: [PackedMatrix]) {
+        for matrix in matrices {
+            parameters += matrix.count
+            bytes += matrix.byteCount
+        }
+        dtype = matrices.max { $0.count < $1.count }?.dtype ?? .f32
+    }
 }
 
 /// A linear layer: packed weight and optional bias.
@@ -81,6 +97,11 @@ struct WeightLoader {
     {
         let shape = transposed ? [inputs, outputs] : [outputs, inputs]
         return try PackedMatrix(try checkpoint.tensor(prefix + name, shape: shape), transposed: transposed, on: device)
+    }
+
+    /// As it is in the file.
+    func stored(_ name: String, shape: [Int]) throws(TensorError) -> Tensor {
+        try checkpoint.tensor(prefix + name, shape: shape)
     }
 
     func table(_ name: String, shape: [Int]) throws(TensorError) -> Tensor {

@@ -46,26 +46,68 @@ struct BenchCommand: AsyncParsableCommand {
         @Option(help: "A model by name, or as NAME=DIRECTORY.")
         var model: ModelArgument
 
+        @Option(help: "Tokens of the prompt before decoding.")
+        var prompt: Int = TextBenchmark.Options().prompt
+
+        @Option(help: "Tokens of the prompt whose prefill is measured.")
+        var prefill: Int = TextBenchmark.Options().longPrompt
+
+        @Option(help: "Tokens that each sequence generates.")
+        var generate: Int = TextBenchmark.Options().generate
+
+        @Option(help: "Sequences that decode together, as a list.")
+        var batch: String = "1,8,16,32"
+
         @Option(help: "Threads that compute; the machine's processors by default.")
         var threads: Int = ProcessInfo.processInfo.activeProcessorCount
 
         @Flag(help: "Print JSON.")
         var json = false
 
+        func validate() throws {
+            for (name, value) in [
+                ("prompt", prompt), ("prefill", prefill), ("generate", generate), ("threads", threads),
+            ]
+            where value < 1 { throw ValidationError("--\(name) is \(value); it must be at least 1") }
+            _ = try batches()
+        }
+
+        private func batches() throws -> [Int] {
+            try batch.split(separator: ",", omittingEmptySubsequences: false).map { text in
+                guard let count = Int(text), (1...1024).contains(count) else {
+                    throw ValidationError("--batch takes numbers from 1 to 1024, as in 1,8,16; got '\(batch)'")
+                }
+                return count
+            }
+        }
+
         func run() async throws {
-            let device = Device(threadCount: max(1, threads))
+            let device = Device(threadCount: threads)
             let loaded = try LoadedModel(directory: model.directory(.text), on: device)
-            let report = try TextBenchmark.run(loaded, on: device)
+            var options = TextBenchmark.Options()
+            (options.prompt, options.longPrompt) = (prompt, prefill)
+            (options.generate, options.batches) = (generate, try batches())
+            let report = try TextBenchmark.run(model.name, loaded, on: device, options: options)
             guard !json else { return Terminal.line(try encode(report)) }
-            Terminal.line("\(describe(report.limits)); weights \(report.weightBytes / 1_000_000) MB")
+            Terminal.line(
+                "\(describe(report.limits)); \(report.precision) weights, \(report.weightBytes / 1_000_000) MB, "
+                    + "peak memory \(report.peakMemoryBytes / 1_000_000) MB")
             var table = Table(["", "sequences", "tokens/s", "share of the limit"])
-            for figure in report.figures {
+            func percent(_ share: Double) -> String { "\(Int((share * 100).rounded()))%" }
+            table.append([
+                "prefill \(report.prefillTokens)", "1", "\(Int(report.prefillTokensPerSecond.rounded()))",
+                percent(report.flopsShare),
+            ])
+            for decode in report.decode {
                 table.append([
-                    figure.name, "\(figure.batch)", "\(Int(figure.tokensPerSecond.rounded()))",
-                    "\(Int((figure.shareOfLimit * 100).rounded()))%",
+                    "decode", "\(decode.batch)", "\(Int(decode.tokensPerSecond.rounded()))", percent(decode.limitShare),
                 ])
             }
             for line in table.lines { Terminal.line(line) }
+            func milliseconds(_ value: Double) -> String { "\((value * 10).rounded() / 10) ms" }
+            Terminal.line(
+                "First token after \(milliseconds(report.timeToFirstToken)); from token to token "
+                    + "p50 \(milliseconds(report.interToken.p50)), p99 \(milliseconds(report.interToken.p99)).")
         }
     }
 
