@@ -42,7 +42,7 @@ package enum TextBenchmark {
         package var weightBytes: Int
         package var prefillTokens: Int
         package var prefillTokensPerSecond: Double
-        package var decode: [Decode] = []
+        package var decode: [Decode]
         /// From the request of `prompt` tokens to its first token.
         package var timeToFirstToken: Double
         package var interToken: InterToken
@@ -71,34 +71,36 @@ package enum TextBenchmark {
     package static func run(
         _ name: String, _ loaded: LoadedModel, on device: Device, options: Options = Options()
     ) throws -> Report {
-        let limits = try device.measureLimits()
+        // Other guests of the machine take their share of its memory: the better of two looks, before and after.
+        let before = try device.measureLimits()
         let weights = loaded.model.weights
         let context = loaded.model.shape.context
         let length = min(options.longPrompt, context - 1)
         let prefill = median(try (0..<options.rounds).map { _ in try rate(loaded, device, prefilling: length) })
         let alone = try (0..<options.rounds).map { _ in try decode(loaded, device, 1, options) }
+        let rates = try options.batches.map { batch in
+            try median(
+                batch == 1
+                    ? alone.map(\.rate)
+                    : (0..<options.rounds).map { _ in try decode(loaded, device, batch, options).rate })
+        }
+        let peakMemory = PeakMemory.bytes
+        let limits = before.raised(to: try device.measureLimits())
         let gaps = alone.flatMap(\.steps).sorted()
-        let interToken = InterToken(
-            p50: gaps.isEmpty ? 0 : gaps[gaps.count / 2], p99: gaps.isEmpty ? 0 : gaps[gaps.count * 99 / 100])
-        var report = Report(
+        return Report(
             model: name, precision: weights.dtype.rawValue.lowercased(), limits: limits, weightBytes: weights.bytes,
             prefillTokens: length, prefillTokensPerSecond: prefill,
-            timeToFirstToken: median(alone.map(\.firstToken)), interToken: interToken,
+            decode: zip(options.batches, rates).map { batch, rate in
+                // A weight is read once a step, and multiplied once a row.
+                let reading = Double(weights.bytes) / limits.readRate
+                let multiplying = 2 * Double(weights.parameters) * Double(batch) / limits.operationRate
+                let share = rate * max(reading, multiplying) / Double(batch)
+                return Decode(batch: batch, tokensPerSecond: rate, limitShare: share)
+            },
+            timeToFirstToken: median(alone.map(\.firstToken)),
+            interToken: InterToken(p50: gaps[gaps.count / 2], p99: gaps[gaps.count * 99 / 100]),
             bandwidthShare: Double(weights.bytes) * median(alone.map(\.rate)) / limits.readRate,
-            flopsShare: 2 * Double(weights.parameters) * prefill / limits.operationRate, peakMemoryBytes: 0)
-        for batch in options.batches {
-            let rates =
-                try batch == 1
-                ? alone.map(\.rate) : (0..<options.rounds).map { _ in try decode(loaded, device, batch, options).rate }
-            // A weight is read once a step, and multiplied once a row.
-            let reading = Double(weights.bytes) / limits.readRate
-            let multiplying = 2 * Double(weights.parameters) * Double(batch) / limits.operationRate
-            let limit = Double(batch) / max(reading, multiplying)
-            report.decode.append(
-                Decode(batch: batch, tokensPerSecond: median(rates), limitShare: median(rates) / limit))
-        }
-        report.peakMemoryBytes = PeakMemory.bytes
-        return report
+            flopsShare: 2 * Double(weights.parameters) * prefill / limits.operationRate, peakMemoryBytes: peakMemory)
     }
 
     private static func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }

@@ -58,9 +58,16 @@ NEPHELE_INLINE void finish(const nephele_matmul_args *a, nephele_index m, nephel
     }
 }
 
+/// Weights that will be needed next: fetched into the second-level cache, `lines` of 16 a step.
+typedef struct {
+    const weight *start;
+    int lines;
+} fetch_ahead;
+
 /// `rows` rows by `panels` panels of outputs, each one chain: rows * panels independent accumulators.
 #define DEFINE_TILE(rows_, panels_)                                                                                    \
-    NEPHELE_INLINE void tile_##rows_##x##panels_(const nephele_matmul_args *a, nephele_index m, nephele_index panel) { \
+    NEPHELE_INLINE void tile_##rows_##x##panels_(const nephele_matmul_args *a, nephele_index m, nephele_index panel,   \
+                                                 fetch_ahead ahead) {                                                  \
         f32x16 sum[rows_][panels_];                                                                                    \
         _Pragma("clang loop unroll(full)") for (int r = 0; r < rows_; r++) {                                           \
             _Pragma("clang loop unroll(full)") for (int p = 0; p < panels_; p++) sum[r][p] = splat16(0);               \
@@ -69,6 +76,8 @@ NEPHELE_INLINE void finish(const nephele_matmul_args *a, nephele_index m, nephel
         const weight *w = (const weight *)a->panels + panel * a->depth * NEPHELE_PANEL;                                \
         nephele_index panel_size = a->depth * NEPHELE_PANEL;                                                           \
         for (nephele_index k = 0; k < a->depth; k++) {                                                                 \
+            for (int line = 0; line < ahead.lines; line++)                                                             \
+                __builtin_prefetch(ahead.start + (k * ahead.lines + line) * NEPHELE_PANEL, 0, 2);                      \
             _Pragma("clang loop unroll(full)") for (int p = 0; p < panels_; p++) {                                     \
                 f32x16 column = widen16(w + p * panel_size + k * NEPHELE_PANEL);                                       \
                 _Pragma("clang loop unroll(full)") for (int r = 0; r < rows_; r++) {                                   \
@@ -113,16 +122,16 @@ DEFINE_TILE(8, 1)
 #define WIDE_CASE(rows_)                                                                                               \
     case rows_:                                                                                                        \
         if (panels == 3)                                                                                               \
-            tile_##rows_##x3(a, m, panel);                                                                             \
+            tile_##rows_##x3(a, m, panel, ahead);                                                                      \
         else if (panels == 2)                                                                                          \
-            tile_##rows_##x2(a, m, panel);                                                                             \
+            tile_##rows_##x2(a, m, panel, ahead);                                                                      \
         else                                                                                                           \
-            tile_##rows_##x1(a, m, panel);                                                                             \
+            tile_##rows_##x1(a, m, panel, ahead);                                                                      \
         break;
 
 /// One to three panels by up to 8 rows.
 NEPHELE_INLINE void wide_tile(const nephele_matmul_args *a, nephele_index m, nephele_index rows, nephele_index panel,
-                              nephele_index panels) {
+                              nephele_index panels, fetch_ahead ahead) {
     switch (rows) {
         WIDE_CASE(2)
         WIDE_CASE(3)
@@ -133,7 +142,7 @@ NEPHELE_INLINE void wide_tile(const nephele_matmul_args *a, nephele_index m, nep
         WIDE_CASE(8)
     default:
         for (nephele_index p = 0; p < panels; p++)
-            tile_1x1(a, m, panel + p);
+            tile_1x1(a, m, panel + p, ahead);
         break;
     }
 }
@@ -142,10 +151,21 @@ NEPHELE_TARGET_AVX512 static void wide_rows(const nephele_matmul_args *a, nephel
     nephele_index tiles = (a->rows + 7) / 8;
     for (nephele_index panel = begin; panel < end; panel += 3) {
         nephele_index panels = end - panel < 3 ? end - panel : 3;
+        // Memory works on the next panels while these are multiplied: each tile asks for its share. (Few rows wait for
+        // their own panels as it is.)
+        int lines = panel + panels < end && a->rows > 6 ? (int)((panels + tiles - 1) / tiles) : 0;
+        const weight *next = (const weight *)a->panels + (panel + panels) * a->depth * NEPHELE_PANEL;
         nephele_index m = 0;
         for (nephele_index t = 0; t < tiles; t++) {
             nephele_index rows = (a->rows - m + (tiles - t) - 1) / (tiles - t);
-            wide_tile(a, m, rows, panel, panels);
+            if (t * lines < panels) {
+                fetch_ahead ahead = {next + t * lines * a->depth * NEPHELE_PANEL, lines};
+                wide_tile(a, m, rows, panel, panels, ahead);
+            } else {
+                // Known to the compiler: the tile has no fetching in its loop.
+                const fetch_ahead nothing = {0, 0};
+                wide_tile(a, m, rows, panel, panels, nothing);
+            }
             m += rows;
         }
     }
@@ -154,33 +174,34 @@ NEPHELE_TARGET_AVX512 static void wide_rows(const nephele_matmul_args *a, nephel
 
 NEPHELE_INLINE void few_rows(const nephele_matmul_args *a, nephele_index m, nephele_index rows, nephele_index begin,
                              nephele_index end) {
+    const fetch_ahead nothing = {0, 0};
     nephele_index panel = begin;
     if (rows == 1) {
         for (; panel + 4 <= end; panel += 4)
-            tile_1x4(a, m, panel);
+            tile_1x4(a, m, panel, nothing);
     } else if (rows == 2) {
         for (; panel + 2 <= end; panel += 2)
-            tile_2x2(a, m, panel);
+            tile_2x2(a, m, panel, nothing);
     }
     for (; panel < end; panel++) {
         switch (rows) {
         case 1:
-            tile_1x1(a, m, panel);
+            tile_1x1(a, m, panel, nothing);
             break;
         case 2:
-            tile_2x1(a, m, panel);
+            tile_2x1(a, m, panel, nothing);
             break;
         case 3:
-            tile_3x1(a, m, panel);
+            tile_3x1(a, m, panel, nothing);
             break;
         case 4:
-            tile_4x1(a, m, panel);
+            tile_4x1(a, m, panel, nothing);
             break;
         case 5:
-            tile_5x1(a, m, panel);
+            tile_5x1(a, m, panel, nothing);
             break;
         default:
-            tile_6x1(a, m, panel);
+            tile_6x1(a, m, panel, nothing);
             break;
         }
     }

@@ -8,6 +8,13 @@ package struct DeviceLimits: Sendable, Codable {
     package var operationRate: Double
     package var threads: Int
 
+    /// The higher of each.
+    package func raised(to other: DeviceLimits) -> DeviceLimits {
+        DeviceLimits(
+            readRate: max(readRate, other.readRate), operationRate: max(operationRate, other.operationRate),
+            threads: threads)
+    }
+
     private enum CodingKeys: String, CodingKey {
         case readRate = "read_bandwidth_bytes_per_second"
         case operationRate = "flops_f32_per_second"
