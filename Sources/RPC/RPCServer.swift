@@ -67,7 +67,8 @@ package final class RPCServer: Sendable {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.core.idle() }
             group.addTask {
-                try? await Task.sleep(for: grace)
+                // Idle before the grace has passed: the last replies are still on their way.
+                guard (try? await Task.sleep(for: grace)) != nil else { return }
                 // Handlers that are still running are cancelled: then the server is idle soon.
                 self.core.closeConnections()
             }

@@ -60,6 +60,7 @@ final class ClientEndpoint: LoopEndpoint {
     func close(_ reason: String) {
         guard !isClosed else { return }
         isClosed = true
+        try? send(.none)
         monitor.close()
         socket.close()
         outbox.close()

@@ -211,6 +211,8 @@ final class ServerEndpoint: LoopEndpoint {
     func close(_ reason: String) {
         guard !isClosed else { return }
         isClosed = true
+        // What was written before goes out, as far as there is room; libzmq lingers for it.
+        for route in Array(peers.keys) { try? send(route) }
         monitor.close()
         socket.close()
         let lost = peers

@@ -66,7 +66,7 @@ private func request(seeds: [UInt64] = [1], steps: UInt32? = 4) -> DrawRequest {
     return request
 }
 
-@Suite(.timeLimit(.minutes(5))) struct DiffusionServiceTests {
+@Suite(.timeLimit(.minutes(5)), .serialized) struct DiffusionServiceTests {
     @Test func `each step is a message, and each picture is the pipeline's own`() async throws {
         let studio = try Studio()
         let (steps, pictures) = try await studio.draw(request(seeds: [5, 6, 7]))

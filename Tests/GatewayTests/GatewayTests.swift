@@ -120,7 +120,7 @@ private func post(_ client: Client, _ path: String, _ body: String) async throws
     try await client.execute(uri: path, method: "POST", body: Data(body.utf8))
 }
 
-@Suite(.timeLimit(.minutes(5))) struct GatewayTests {
+@Suite(.timeLimit(.minutes(5)), .serialized) struct GatewayTests {
     @Test func `a chat is answered whole and as a stream, with the same text`() async throws {
         try await withGateway { client in
             let fields = #""model":"llama","messages":[{"role":"user","content":"你好 hello"}],"max_tokens":20,"seed":3"#

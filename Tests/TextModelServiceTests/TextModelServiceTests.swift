@@ -57,7 +57,7 @@ private final class Fleet: Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(5))) struct TextModelServiceTests {
+@Suite(.timeLimit(.minutes(5)), .serialized) struct TextModelServiceTests {
     @Test func `a prompt goes through tokenizer and text-model over the bus as it does through the engine`()
         async throws
     {

@@ -4,7 +4,7 @@ import RPC
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(5)), .serialized)
 struct BalancingTests {
     @Test("calls go to the instance that reports less load", arguments: Wire.allCases)
     func byLoad(_ wire: Wire) async throws {

@@ -5,7 +5,7 @@ import Synchronization
 import Testing
 
 /// What every transport does.
-@Suite(.timeLimit(.minutes(5)))
+@Suite(.timeLimit(.minutes(5)), .serialized)
 struct BusContractTests {
     @Test("a call returns what its handler gave", arguments: Wire.allCases)
     func unary(_ wire: Wire) async throws {
