@@ -136,8 +136,8 @@ let package = Package(
             name: "GatewayTests",
             dependencies: [
                 "DiffusionModels", "DiffusionService", "Gateway", "Messages", "RPC", "Tensors", "TextModels",
-                "TextModelService",
-                "TokenizerService", "ZeroMQTransport", .product(name: "Hummingbird", package: "hummingbird"),
+                "TextModelService", "TokenizerService", "ZeroMQTransport",
+                .product(name: "Hummingbird", package: "hummingbird"),
             ],
             exclude: ["openai_client.py"], swiftSettings: safe),
         .target(

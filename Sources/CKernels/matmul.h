@@ -151,16 +151,20 @@ NEPHELE_TARGET_AVX512 static void wide_rows(const nephele_matmul_args *a, nephel
     nephele_index tiles = (a->rows + 7) / 8;
     for (nephele_index panel = begin; panel < end; panel += 3) {
         nephele_index panels = end - panel < 3 ? end - panel : 3;
-        // Memory works on the next panels while these are multiplied: each tile asks for its share. (Few rows wait for
-        // their own panels as it is.)
-        int lines = panel + panels < end && a->rows > 6 ? (int)((panels + tiles - 1) / tiles) : 0;
-        const weight *next = (const weight *)a->panels + (panel + panels) * a->depth * NEPHELE_PANEL;
+        // Memory works on the next panels while these are multiplied: each tile asks for its share of those still
+        // `wanted`. (Few rows wait for their own panels as it is.)
+        nephele_index next = panel + panels, wanted = 0;
+        if (a->rows > 6)
+            wanted = end - next < 3 ? end - next : 3;
         nephele_index m = 0;
         for (nephele_index t = 0; t < tiles; t++) {
             nephele_index rows = (a->rows - m + (tiles - t) - 1) / (tiles - t);
-            if (t * lines < panels) {
-                fetch_ahead ahead = {next + t * lines * a->depth * NEPHELE_PANEL, lines};
+            if (wanted > 0) {
+                int lines = (int)((wanted + (tiles - t) - 1) / (tiles - t));
+                fetch_ahead ahead = {(const weight *)a->panels + next * a->depth * NEPHELE_PANEL, lines};
                 wide_tile(a, m, rows, panel, panels, ahead);
+                next += lines;
+                wanted -= lines;
             } else {
                 // Known to the compiler: the tile has no fetching in its loop.
                 const fetch_ahead nothing = {0, 0};

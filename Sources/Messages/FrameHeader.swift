@@ -50,7 +50,7 @@ package struct CallStart: Sendable, Equatable {
     package var creditMessages: Int
     package var creditBytes: Int
 
-    /// Whether all calls of the method to this instance begin so, but for their time left.
+    /// Whether all calls of the method to one instance begin so, but for their time left.
     package var isPlain: Bool { metadata.entries.isEmpty && numericsID == nil && attachmentSizes.isEmpty }
 
     package init(method: String, creditMessages: Int, creditBytes: Int) {

@@ -22,7 +22,7 @@ final class ClientConnection: FrameReceiver {
         var nextPing: ContinuousClock.Instant
         var pings: UInt64 = 0
         /// By method, of the calls that differ in nothing but their number and time.
-        var templates: [String: HeaderTemplate] = [:]
+        var templates: [String: (instanceID: String?, header: HeaderTemplate)] = [:]
     }
 
     /// Methods that are called with a template, at most.
@@ -80,14 +80,16 @@ final class ClientConnection: FrameReceiver {
     }
 
     private static func header(
-        _ call: UInt64, _ start: CallStart, _ templates: inout [String: HeaderTemplate]
+        _ call: UInt64, _ start: CallStart, _ templates: inout [String: (instanceID: String?, header: HeaderTemplate)]
     ) -> [UInt8] {
         guard start.isPlain else { return FrameHeader(call: call, .call(start)).encoded() }
-        if let template = templates[start.method] { return template.header(call: call, timeout: start.timeout) }
+        if let template = templates[start.method], template.instanceID == start.instanceID {
+            return template.header.header(call: call, timeout: start.timeout)
+        }
         var untimed = start
         untimed.timeout = nil
         let template = HeaderTemplate(.call(untimed))
-        if templates.count < templateLimit { templates[start.method] = template }
+        if templates.count < templateLimit { templates[start.method] = (start.instanceID, template) }
         return template.header(call: call, timeout: start.timeout)
     }
 

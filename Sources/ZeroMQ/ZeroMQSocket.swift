@@ -16,7 +16,7 @@ package final class ZeroMQSocket: @unchecked Sendable {  // one thread at a time
         }
     }
 
-    private static let maximumParts = 3
+    private static let maximumParts = 2
 
     let handle: UnsafeMutableRawPointer
     private let context: ZeroMQContext

@@ -1,3 +1,4 @@
+internal import DequeModule
 internal import Messages
 internal import RPC
 internal import Synchronization
@@ -8,7 +9,7 @@ final class Outbox: Sendable {
     private struct State {
         var packet: [UInt8] = []
         /// Packets that take no further frame, before `packet`.
-        var full: [[UInt8]] = []
+        var full: Deque<[UInt8]> = []
         /// Its memory is used again.
         var spare: [UInt8] = []
         var isAnnounced = false
@@ -43,7 +44,7 @@ final class Outbox: Sendable {
     func flush(_ transmit: ([UInt8]) throws -> Bool) rethrows -> Bool {
         while var packet = take() {
             guard try transmit(packet) else {
-                state.withLock { $0.full.insert(packet, at: 0) }
+                state.withLock { $0.full.prepend(packet) }
                 return false
             }
             guard packet.capacity <= 2 * Self.fullBytes else { continue }
@@ -55,7 +56,7 @@ final class Outbox: Sendable {
 
     private func take() -> [UInt8]? {
         state.withLock { state in
-            if !state.full.isEmpty { return state.full.removeFirst() }
+            if let packet = state.full.popFirst() { return packet }
             state.isAnnounced = !state.packet.isEmpty
             guard state.isAnnounced else { return nil }
             var packet: [UInt8] = []

@@ -101,13 +101,15 @@ final class ServerEndpoint: LoopEndpoint {
         if let peer = peers[route] {
             peers[route]?.lastHeard = .now
             peer.receiver.heard()
-            var frames = 0
+            var frames = 0, isThere = true
             try Packet.forEachFrame(in: packet) { header, body in
-                // Sending may have shown that it is gone.
-                guard frames == 0 || peers[route] != nil else { return }
+                guard isThere else { return }
                 peer.receiver.receive(header, body)
                 frames += 1
-                if frames % SocketLoop.burst == 0 { try send(route) }
+                guard frames % SocketLoop.burst == 0 else { return }
+                try send(route)
+                // Sending may have shown that it is gone.
+                isThere = peers[route] != nil
             }
             return
         }

@@ -71,9 +71,9 @@ protocol LoopEndpoint: AnyObject {
 
 /// The one thread that owns all sockets of a transport.
 ///
-/// A round: take the mailbox, send all of it, run a burst of jobs, receive from every socket that may have something, and
-/// sleep only when nothing is left. libzmq's descriptors are edge-triggered and sending consumes their signals too, so a socket is
-/// asked once more after every send.
+/// A round: take the mailbox, send all of it, run a burst of jobs, receive from every socket that may have something,
+/// and sleep only when nothing is left. libzmq's descriptors are edge-triggered and sending consumes their signals too,
+/// so a socket is asked once more after every send.
 final class SocketLoop {
     private let mailbox: Mailbox<LoopCommand>
     private let wakeup: Wakeup
@@ -90,9 +90,8 @@ final class SocketLoop {
 
     private static let wakeupNumber = UInt64.max
     private static let batch = 256
-    /// So many calls are answered, or made by tasks on this thread, before what they wrote is sent: the other side works on
-    /// them meanwhile. (64 calls in one packet went to and fro like a ball, one side idle: 1.5 times slower. Half as many
-    /// are sent twice as often.)
+    /// So many calls are answered, or made by tasks on this thread, before what they wrote is sent: the other side works
+    /// on them meanwhile. (64 calls in one packet went to and fro like a ball, one side idle: 1.5 times slower.)
     static let burst = 32
 
     private let executor: LoopExecutor

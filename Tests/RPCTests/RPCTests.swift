@@ -160,6 +160,23 @@ private final class Recorder: FrameLink {
         #expect(table.count == 1)
     }
 
+    @Test("an END takes its call out of the table; one out of sequence leaves it there to be failed")
+    func last() throws {
+        var table = table(BusLimits(), 1)
+        func accept(_ sequence: UInt32, _ table: inout CallTable<UInt64>) throws -> UInt64? {
+            let header = FrameHeader(call: 1, sequence: sequence, .end(CallEnd(code: 0)))
+            return try [9].withSpan { try table.acceptLast(header, $0) }.map { last in
+                #expect(last.message.body == [9])
+                return last.owner
+            }
+        }
+        #expect(throws: RPCError.self) { try accept(3, &table) }
+        #expect(table.owner(1) == 1)
+        #expect(try accept(0, &table) == 1)
+        #expect(table.count == 0)
+        #expect(try accept(1, &table) == nil)
+    }
+
     @Test("a gap in the sequence is UNAVAILABLE")
     func gap() {
         var stream = InboundStream()
