@@ -17,6 +17,8 @@ final class ClientConnection: FrameReceiver {
     private struct State {
         var table: CallTable<Call>
         var ended: RPCError?
+        /// The server takes no new calls; when it says so again, it has answered all that it has started.
+        var hasGoneAway = false
         var isDraining = false
         var lastHeard: ContinuousClock.Instant
         var nextPing: ContinuousClock.Instant
@@ -198,8 +200,15 @@ final class ClientConnection: FrameReceiver {
             locked { $0.isDraining = $0.isDraining || load.isDraining }
             onEvent(.pong(load))
         case .goAway(let reason):
-            locked { $0.isDraining = true }
-            onEvent(.goAway(reason))
+            let isLast = locked { state in
+                defer { (state.hasGoneAway, state.isDraining) = (true, true) }
+                return state.hasGoneAway
+            }
+            if isLast {
+                end(RPCError(.unavailable, reason, reason: "draining", notStarted: true))
+            } else {
+                onEvent(.goAway(reason))
+            }
         case .call, .cancel, .ping:
             end(RPCError(.unavailable, "the instance sent a client's frame", reason: "protocol_violation"))
         }

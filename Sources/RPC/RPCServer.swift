@@ -62,20 +62,33 @@ package final class RPCServer: Sendable {
     }
 
     /// Takes no new calls, lets the running ones finish for `grace`, then stops.
+    ///
+    /// The clients close the connections, within two heartbeats of the last reply: a server that closed first could
+    /// take replies back that TCP has not delivered yet.
     package func drain(grace: Duration) async {
         core.beginDraining()
-        await withTaskGroup(of: Void.self) { group in
-            group.addTask { await self.core.idle() }
-            group.addTask {
-                // Idle before the grace has passed: the last replies are still on their way.
-                guard (try? await Task.sleep(for: grace)) != nil else { return }
-                // Handlers that are still running are cancelled: then the server is idle soon.
-                self.core.closeConnections()
-            }
-            await group.next()
-            group.cancelAll()
+        if await within(grace, core.idle) {
+            core.goAway()
+            _ = await within(core.timing.heartbeat * 2, core.deserted)
         }
+        // Handlers that are still running are cancelled.
         stop()
+    }
+
+    /// - Returns: whether `event` came to pass.
+    private func within(_ time: Duration, _ event: @escaping @Sendable () async -> Void) async -> Bool {
+        await withTaskGroup(of: Bool.self) { group in
+            group.addTask {
+                await event()
+                return true
+            }
+            group.addTask {
+                try? await Task.sleep(for: time)
+                return false
+            }
+            defer { group.cancelAll() }
+            return await group.next() == true
+        }
     }
 
     /// Drops every client and call at once.

@@ -8,7 +8,7 @@ final class ServerCore: Sendable {
         var connections: [ObjectIdentifier: ServerConnection] = [:]
         var runningCalls = 0
         var isDraining = false
-        var idleWaiters: [CheckedContinuation<Void, Never>] = []
+        var waiters: [(isMet: @Sendable (borrowing State) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
         var refusedPeers = 0
     }
 
@@ -77,7 +77,11 @@ final class ServerCore: Sendable {
     }
 
     func forget(_ connection: ServerConnection) {
-        state.withLock { _ = $0.connections.removeValue(forKey: ObjectIdentifier(connection)) }
+        let waiters = state.withLock { state in
+            state.connections[ObjectIdentifier(connection)] = nil
+            return Self.takeWaiters(&state)
+        }
+        for waiter in waiters { waiter.resume() }
     }
 
     func peerRefused(_ what: String) {
@@ -143,9 +147,7 @@ final class ServerCore: Sendable {
     private func callReleased() {
         let waiters = state.withLock { state in
             state.runningCalls -= 1
-            guard state.runningCalls == 0 else { return [CheckedContinuation<Void, Never>]() }
-            defer { state.idleWaiters = [] }
-            return state.idleWaiters
+            return Self.takeWaiters(&state)
         }
         for waiter in waiters { waiter.resume() }
     }
@@ -169,31 +171,52 @@ final class ServerCore: Sendable {
     // MARK: Shutting down
 
     func beginDraining() {
-        let connections = state.withLock { state in
-            state.isDraining = true
-            return Array(state.connections.values)
+        state.withLock { $0.isDraining = true }
+        goAway()
+    }
+
+    /// The first tells clients that no new calls are taken, the second that all are answered.
+    func goAway() {
+        for connection in state.withLock({ Array($0.connections.values) }) {
+            connection.goAway("the instance is shutting down")
         }
-        for connection in connections { connection.goAway("the instance is shutting down") }
     }
 
     /// Waits until no call runs or the task is cancelled.
     func idle() async {
+        await wait { $0.runningCalls == 0 }
+    }
+
+    /// Waits until every client has gone or the task is cancelled.
+    func deserted() async {
+        await wait { $0.connections.isEmpty }
+    }
+
+    private func wait(until isMet: @escaping @Sendable (borrowing State) -> Bool) async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isOver = state.withLock { state in
-                    let isOver = state.runningCalls == 0 || Task.isCancelled
-                    if !isOver { state.idleWaiters.append(continuation) }
+                    let isOver = isMet(state) || Task.isCancelled
+                    if !isOver { state.waiters.append((isMet, continuation)) }
                     return isOver
                 }
                 if isOver { continuation.resume() }
             }
         } onCancel: {
+            // A server drains once, so whoever waits is this task.
             let waiters = state.withLock { state in
-                defer { state.idleWaiters = [] }
-                return state.idleWaiters
+                defer { state.waiters = [] }
+                return state.waiters
             }
-            for waiter in waiters { waiter.resume() }
+            for waiter in waiters { waiter.continuation.resume() }
         }
+    }
+
+    private static func takeWaiters(_ state: inout State) -> [CheckedContinuation<Void, Never>] {
+        guard !state.waiters.isEmpty else { return [] }
+        let waiters = state.waiters
+        state.waiters = waiters.filter { !$0.isMet(state) }
+        return waiters.filter { $0.isMet(state) }.map(\.continuation)
     }
 
     func closeConnections() {

@@ -62,7 +62,7 @@ protocol LoopEndpoint: AnyObject {
     func closePeer(_ route: Route)
     /// Tells all receivers.
     func close(_ reason: String)
-    /// To be taken out of the loop.
+    /// To be taken out of the loop once there is nothing more to receive.
     var isOver: Bool { get }
     var descriptor: Int32 { get }
     /// The monitor's.
@@ -185,13 +185,14 @@ final class SocketLoop {
         active.remove(number)
         guard let endpoint = endpoints[number] else { return }
         attempt(number, endpoint) {
-            let hasMore = try endpoint.receive(limit: Self.batch)
+            // First the events: what arrived before a disconnection is there to be received after its event.
             if eventful.remove(number) != nil { try endpoint.receiveEvents() }
+            let hasMore = try endpoint.receive(limit: Self.batch)
             let isBacklogged = try endpoint.flush()
             if hasMore { active.insert(number) }
             if isBacklogged { backlogged.insert(number) } else { backlogged.remove(number) }
         }
-        if endpoint.isOver { remove(number, endpoint, "the connection is over") }
+        if endpoint.isOver, !active.contains(number) { remove(number, endpoint, "the connection is over") }
     }
 
     private func attempt(_ number: UInt64, _ endpoint: any LoopEndpoint, _ body: () throws -> Void) {
