@@ -2,6 +2,7 @@
 
 // Attention of one query head over a list of keys and values, in spans of 512 positions:
 //   s[j] = scale * sum_d q[d] k[j][d]          16 virtual lanes over d
+//   s[j] = cap * tanh(s[j] / cap)              where the scores are soft-capped
 //   p[j] = exp(s[j] - m), m = max over the span
 //   l    = sum_j p[j]                          16 virtual lanes over j (counted from the start of the span)
 //   o[d] = sum_j p[j] v[j][d]                  one chain, j ascending
@@ -48,6 +49,26 @@ static float exponentials_scalar(float *p, nephele_index count, float shift) {
         lane[j % 16] += p[j];
     }
     return fold_lanes(lane);
+}
+
+static float largest(const float *p, nephele_index count) {
+    float max = -__builtin_inff();
+    for (nephele_index j = 0; j < count; j++)
+        max = p[j] > max ? p[j] : max;
+    return max;
+}
+
+static void cap_scalar(float *p, nephele_index count, float cap) {
+    for (nephele_index j = 0; j < count; j++)
+        p[j] = scalar_soft_cap(p[j], cap);
+}
+
+NEPHELE_INLINE void cap_simd(float *p, nephele_index count, float cap) {
+    nephele_index j = 0;
+    for (; j + 16 <= count; j += 16)
+        store16(p + j, soft_cap16(load16(p + j), cap));
+    for (; j < count; j++)
+        p[j] = scalar_soft_cap(p[j], cap);
 }
 
 NEPHELE_INLINE float dot_simd(const float *q, const float *k, nephele_index dim) {
@@ -99,7 +120,7 @@ NEPHELE_INLINE float exponentials_simd(float *p, nephele_index count, float shif
 
 /// Attention over positions [first, last]; spans begin at multiples of 512.
 NEPHELE_INLINE void attend(int simd, const float *q, const source *s, nephele_index first, nephele_index last,
-                           nephele_index dim, float scale, float *y) {
+                           nephele_index dim, float scale, float cap, float *y) {
     float p[NEPHELE_SPAN];
     float o[NEPHELE_MAX_HEAD_DIM];
     float merged_max = 0, merged_sum = 0;
@@ -114,6 +135,10 @@ NEPHELE_INLINE void attend(int simd, const float *q, const source *s, nephele_in
             const float *k = row_of(s, s->keys, s->key_stride, from + j);
             p[j] = scale * (simd ? dot_simd(q, k, dim) : dot_scalar(q, k, dim));
             max = p[j] > max ? p[j] : max;
+        }
+        if (cap > 0) {
+            simd ? cap_simd(p, count, cap) : cap_scalar(p, count, cap);
+            max = largest(p, count);
         }
         float sum = simd ? exponentials_simd(p, count, max) : exponentials_scalar(p, count, max);
         if (spans == 0) {
@@ -146,7 +171,7 @@ NEPHELE_INLINE void paged(int simd, const nephele_attention_f32_args *a, nephele
         source s = {keys, keys + value_offset, row.pages, a->page_stride, a->head_dim, a->head_dim};
         nephele_index first = a->window > 0 && row.position >= a->window ? row.position - a->window + 1 : 0;
         attend(simd, a->queries + m * a->query_stride + head * a->head_dim, &s, first, row.position, a->head_dim,
-               a->scale, a->y + m * a->y_stride + head * a->head_dim);
+               a->scale, a->soft_cap, a->y + m * a->y_stride + head * a->head_dim);
     }
 }
 
@@ -165,7 +190,7 @@ NEPHELE_INLINE void full(int simd, const nephele_full_attention_f32_args *a, nep
     for (nephele_index unit = begin; unit < end; unit++) {
         nephele_index m = unit / a->heads, head = unit % a->heads;
         source s = {a->k + head * a->head_dim, a->v + head * a->head_dim, 0, 0, a->k_stride, a->v_stride};
-        attend(simd, a->q + m * a->q_stride + head * a->head_dim, &s, 0, a->keys - 1, a->head_dim, a->scale,
+        attend(simd, a->q + m * a->q_stride + head * a->head_dim, &s, 0, a->keys - 1, a->head_dim, a->scale, 0,
                a->y + m * a->y_stride + head * a->head_dim);
     }
 }

@@ -33,24 +33,6 @@ static void nephele_map_f32_scalar(const nephele_map_f32_args *a, nephele_index 
     }
 }
 
-NEPHELE_INLINE f32x16 copysign16(f32x16 magnitude, f32x16 sign) {
-    i32x16 bit = (i32x16)splat16(-0.0f);
-    return (f32x16)(((i32x16)magnitude & ~bit) | ((i32x16)sign & bit));
-}
-
-NEPHELE_INLINE f32x16 tanh16(f32x16 x) {
-    f32x16 a = __builtin_elementwise_abs(x);
-    f32x16 z = x * x;
-    f32x16 p = splat16(TANH_C0);
-    p = fma16(p, z, splat16(TANH_C1));
-    p = fma16(p, z, splat16(TANH_C2));
-    p = fma16(p, z, splat16(TANH_C3));
-    p = fma16(p, z, splat16(TANH_C4));
-    f32x16 small = fma16(p * z, x, x);
-    f32x16 large = splat16(1.0f) - splat16(2.0f) / (exp16(splat16(2.0f) * a) + splat16(1.0f));
-    return select16(a < splat16(TANH_SMALL), small, copysign16(large, x));
-}
-
 NEPHELE_INLINE f32x16 erf16(f32x16 x) {
     f32x16 a = __builtin_elementwise_abs(x);
     f32x16 z = x * x;
@@ -131,3 +113,19 @@ NEPHELE_INLINE void nephele_combine_f32_simd(const nephele_combine_f32_args *a, 
 }
 
 NEPHELE_KERNEL(nephele_combine_f32)
+
+static void nephele_soft_cap_f32_scalar(const nephele_soft_cap_f32_args *a, nephele_index begin, nephele_index end) {
+    for (nephele_index i = begin; i < end; i++)
+        a->y[i] = scalar_soft_cap(a->x[i], a->cap);
+}
+
+NEPHELE_INLINE void nephele_soft_cap_f32_simd(const nephele_soft_cap_f32_args *a, nephele_index begin,
+                                              nephele_index end) {
+    nephele_index i = begin;
+    for (; i + 16 <= end; i += 16)
+        store16(a->y + i, soft_cap16(load16(a->x + i), a->cap));
+    for (; i < end; i++)
+        a->y[i] = scalar_soft_cap(a->x[i], a->cap);
+}
+
+NEPHELE_KERNEL(nephele_soft_cap_f32)

@@ -74,6 +74,11 @@ static inline float scalar_tanh(float x) {
     return copysignf(y, x);
 }
 
+/// Nearly x where it is small against the cap, never beyond the cap (Gemma 2, arXiv 2408.00118, section 2).
+static inline float scalar_soft_cap(float x, float cap) {
+    return cap * scalar_tanh(x / cap);
+}
+
 // erf: its Taylor series below 0.5 (the next term is under 5e-10), Abramowitz and Stegun 7.1.26 above (1.5e-7).
 #define ERF_SMALL 0.5f
 #define ERF_P 0.3275911f

@@ -85,6 +85,30 @@ NEPHELE_INLINE f32x16 exp16(f32x16 x) {
     return select16(nan, x, y);
 }
 
+NEPHELE_INLINE f32x16 copysign16(f32x16 magnitude, f32x16 sign) {
+    i32x16 bit = (i32x16)splat16(-0.0f);
+    return (f32x16)(((i32x16)magnitude & ~bit) | ((i32x16)sign & bit));
+}
+
+/// `scalar_tanh` on 16 lanes.
+NEPHELE_INLINE f32x16 tanh16(f32x16 x) {
+    f32x16 a = __builtin_elementwise_abs(x);
+    f32x16 z = x * x;
+    f32x16 p = splat16(TANH_C0);
+    p = fma16(p, z, splat16(TANH_C1));
+    p = fma16(p, z, splat16(TANH_C2));
+    p = fma16(p, z, splat16(TANH_C3));
+    p = fma16(p, z, splat16(TANH_C4));
+    f32x16 small = fma16(p * z, x, x);
+    f32x16 large = splat16(1.0f) - splat16(2.0f) / (exp16(splat16(2.0f) * a) + splat16(1.0f));
+    return select16(a < splat16(TANH_SMALL), small, copysign16(large, x));
+}
+
+/// `scalar_soft_cap` on 16 lanes.
+NEPHELE_INLINE f32x16 soft_cap16(f32x16 x, float cap) {
+    return splat16(cap) * tanh16(x / splat16(cap));
+}
+
 #if defined(__x86_64__)
 #define NEPHELE_TARGET_AVX2 __attribute__((target("avx2,fma,f16c")))
 #define NEPHELE_TARGET_AVX512 __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,fma,f16c")))

@@ -105,9 +105,10 @@ extension Device {
     /// - Parameters:
     ///   - queries: `[rows, heads · headDim]`.
     ///   - window: how many of the last positions a row sees; 0 for all.
+    ///   - softCap: passes each score s through cap · tanh(s / cap); 0 for none.
     package func attention(
         queries: Tensor, keys: Tensor, values: Tensor, rows: AttentionRows, cache: KVStorage, layer: Int,
-        scale: Float, window: Int = 0, into y: Tensor
+        scale: Float, window: Int = 0, softCap: Float = 0, into y: Tensor
     ) {
         let heads = queries.width / cache.headDim
         precondition(
@@ -125,7 +126,7 @@ extension Device {
             let args = nephele_attention_f32_args(
                 isa: instructionSet.isa, queries: queries.f32, cache: base, rows: table, y: y.f32, heads: heads,
                 kv_heads: cache.kvHeads, head_dim: cache.headDim, page_stride: cache.pageStride,
-                query_stride: queries.width, y_stride: y.width, window: window, scale: scale)
+                query_stride: queries.width, y_stride: y.width, window: window, scale: scale, soft_cap: softCap)
             run(nephele_attention_f32, args, count: rows.count * heads)
         }
     }

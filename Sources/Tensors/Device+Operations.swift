@@ -98,6 +98,13 @@ extension Device {
         run(nephele_combine_f32, args, count: a.count, grain: 16_384)
     }
 
+    /// y = cap · tanh(x / cap): nearly x where it is small, never beyond the cap. `y` may be `x`.
+    package func softCap(_ x: Tensor, cap: Float, into y: Tensor) {
+        precondition(x.count == y.count && cap > 0, "soft cap \(cap) of \(x.shape) into \(y.shape)")
+        let args = nephele_soft_cap_f32_args(isa: instructionSet.isa, x: x.f32, y: y.f32, cap: cap)
+        run(nephele_soft_cap_f32, args, count: x.count, grain: 8_192)
+    }
+
     /// log Σ exp of a row of logits.
     package func logSumExp(_ row: Tensor) -> Float {
         nephele_log_sum_exp_f32(instructionSet.isa, row.f32, row.count)

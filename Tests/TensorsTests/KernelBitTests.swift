@@ -121,6 +121,56 @@ private var devices: [Device] {
         }
     }
 
+    @Test(arguments: [0, 1, 15, 16, 17, 1_000])
+    func `soft-capping equals its scalar reference in every bit and stays within the cap`(count: Int) throws {
+        let x = try Tensor(hostile(count, seed: 13), shape: [count])
+        let expected = try Tensor(zeros: [count]), y = try Tensor(zeros: [count])
+        for cap: Float in [0.3, 2, 50] {
+            for device in devices {
+                scalar.softCap(x, cap: cap, into: expected)
+                device.softCap(x, cap: cap, into: y)
+                #expect(bits(y) == bits(expected), "\(device.instructionSet)")
+            }
+            for (x, y) in zip(x.floats, y.floats) where !x.isNaN {
+                #expect(abs(Double(y) - Double(cap) * hyperbolicTangent(Double(x / cap))) <= 3e-7 * Double(cap))
+                #expect(abs(y) <= cap)
+            }
+        }
+    }
+
+    @Test(arguments: [4, 16, 24], [0, 15, 31, 33, 700])
+    func `soft-capped attention within a window equals its scalar reference in every bit`(
+        headDim: Int, position: Int
+    ) throws {
+        let count = position + 1, pages = (0..<Int32((count + 31) / 32)).map { $0 }
+        let q = try Tensor(hostile(count * 2 * headDim, seed: 14, special: false), shape: [count, 2 * headDim])
+        let k = try Tensor(hostile(count * headDim, seed: 15, special: false), shape: [count, headDim])
+        var rows = AttentionRows()
+        rows.append(positions: 0..<count, pages: pages)
+        func attend(_ device: Device, window: Int, softCap: Float) throws -> Tensor {
+            let cache = try KVStorage(pageCount: pages.count, layers: 1, kvHeads: 1, headDim: headDim)
+            let y = try Tensor(zeros: q.shape)
+            device.attention(
+                queries: q, keys: k, values: k, rows: rows, cache: cache, layer: 0, scale: 0.5, window: window,
+                softCap: softCap, into: y)
+            return y
+        }
+        for window in [1, 17, 32, 600] {
+            let expected = bits(try attend(scalar, window: window, softCap: 3))
+            for device in devices {
+                #expect(bits(try attend(device, window: window, softCap: 3)) == expected, "\(device.instructionSet)")
+            }
+        }
+        // A cap far above every score changes next to nothing, one below it a lot.
+        let plain = try attend(scalar, window: 0, softCap: 0).floats
+        let loose = try attend(scalar, window: 0, softCap: 1e6).floats
+        #expect(zip(plain, loose).allSatisfy { abs($0 - $1) < 1e-3 })
+        if position > 0 {
+            let tight = try attend(scalar, window: 0, softCap: 0.1).floats
+            #expect(zip(plain, tight).contains { abs($0 - $1) > 0.1 })
+        }
+    }
+
     @Test(arguments: [1, 4, 8, 16, 24, 64, 80], [0, 31, 32, 511, 512, 1_300])
     func `attention equals its scalar reference in every bit`(headDim: Int, position: Int) throws {
         let heads = 4, kvHeads = 2, count = position + 1

@@ -131,6 +131,15 @@ typedef struct {
 } nephele_combine_f32_args;
 void nephele_combine_f32(const void *args, nephele_index begin, nephele_index end);
 
+/// y[i] = cap * tanh(x[i] / cap). y may be x. Work unit: elements.
+typedef struct {
+    nephele_isa isa;
+    const float *x;
+    float *y;
+    float cap;
+} nephele_soft_cap_f32_args;
+void nephele_soft_cap_f32(const void *args, nephele_index begin, nephele_index end);
+
 // ---------------------------------------------------------------------------------------------- attention
 
 /// Rotates each head of each row (half-split: element i pairs with i + rotary/2; arXiv 2104.09864) in place:
@@ -162,7 +171,8 @@ typedef struct {
 void nephele_kv_write_f32(const void *args, nephele_index begin, nephele_index end);
 
 /// Causal attention of each row over positions [first, position] of its pages; query head h reads key-value head
-/// h / (heads / kv_heads). `window` > 0 limits it to the last `window` positions. Work unit: row * heads.
+/// h / (heads / kv_heads). `window` > 0 limits it to the last `window` positions. `soft_cap` > 0
+/// passes each score s through cap * tanh(s / cap). Work unit: row * heads.
 typedef struct {
     nephele_isa isa;
     const float *queries;
@@ -171,7 +181,7 @@ typedef struct {
     float *y;
     nephele_index heads, kv_heads, head_dim, page_stride, query_stride, y_stride;
     nephele_index window;
-    float scale;
+    float scale, soft_cap;
 } nephele_attention_f32_args;
 void nephele_attention_f32(const void *args, nephele_index begin, nephele_index end);
 
