@@ -98,6 +98,11 @@ extension Device {
         run(nephele_combine_f32, args, count: a.count, grain: 16_384)
     }
 
+    /// y = factor · x. `y` may be `x`.
+    package func scale(_ x: Tensor, by factor: Float, into y: Tensor) {
+        combine(x, x, scaleA: factor, scaleB: 0, into: y)
+    }
+
     /// y = cap · tanh(x / cap): nearly x where it is small, never beyond the cap. `y` may be `x`.
     package func softCap(_ x: Tensor, cap: Float, into y: Tensor) {
         precondition(x.count == y.count && cap > 0, "soft cap \(cap) of \(x.shape) into \(y.shape)")

@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// The fields of `config.json` and `generation_config.json` that the architectures read.
 struct CheckpointConfiguration: Decodable, Sendable {
@@ -16,6 +17,27 @@ struct CheckpointConfiguration: Decodable, Sendable {
         }
     }
 
+    /// A field for which transformers tells apart that it is left out and that it is null.
+    enum Nullable<Value: Decodable & Sendable>: Decodable, Sendable {
+        case absent, null
+        case given(Value)
+
+        init(from decoder: any Decoder) throws { self = .given(try decoder.singleValueContainer().decode(Value.self)) }
+
+        /// The value, or the architecture's own where the file does not name the field; nil for null.
+        func value(absent: Value?) -> Value? {
+            switch self {
+            case .absent: absent
+            case .null: nil
+            case .given(let value): value
+            }
+        }
+    }
+
+    struct Quantization: Decodable, Sendable {
+        var quant_method: String?
+    }
+
     struct RopeScaling: Decodable, Sendable {
         var rope_type: String?
         var type: String?
@@ -24,6 +46,10 @@ struct CheckpointConfiguration: Decodable, Sendable {
         var low_freq_factor: Double?
         var high_freq_factor: Double?
         var original_max_position_embeddings: Int?
+        var partial_rotary_factor: Double?
+        var short_factor: [Double]?
+        var long_factor: [Double]?
+        var attention_factor: Double?
     }
 
     var model_type: String?
@@ -32,13 +58,14 @@ struct CheckpointConfiguration: Decodable, Sendable {
     var tie_word_embeddings: Bool?
     var bos_token_id: TokenIDs?
     var eos_token_id: TokenIDs?
+    var quantization_config: Quantization?
     // generation_config.json
     var temperature: Float?
     var top_k: Int?
     var top_p: Float?
     var min_p: Float?
     var repetition_penalty: Float?
-    // Llama
+    // Llama and those that took over its names
     var hidden_size: Int?
     var intermediate_size: Int?
     var num_hidden_layers: Int?
@@ -53,6 +80,20 @@ struct CheckpointConfiguration: Decodable, Sendable {
     var attention_bias: Bool?
     var mlp_bias: Bool?
     var hidden_act: String?
+    // Mistral, Qwen, Gemma 2, Phi-3
+    var sliding_window: Nullable<Int>
+    var use_sliding_window: Bool?
+    var max_window_layers: Int?
+    var layer_types: [String]?
+    // Phi-3
+    var partial_rotary_factor: Double?
+    var original_max_position_embeddings: Int?
+    // Gemma 2
+    var hidden_activation: String?
+    var query_pre_attn_scalar: Double?
+    var attn_logit_softcapping: Nullable<Double>
+    var final_logit_softcapping: Nullable<Double>
+    var use_bidirectional_attention: Bool?
     // GPT-2
     var n_embd: Int?
     var n_layer: Int?
@@ -92,12 +133,97 @@ struct CheckpointConfiguration: Decodable, Sendable {
         return value
     }
 
-    static func activation(_ name: String?) throws(TextModelError) -> String {
-        let known = ["gelu_new", "gelu_pytorch_tanh", "gelu", "silu", "relu", "quick_gelu"]
-        guard let name, known.contains(name) else {
+    /// - Throws: `TextModelError.unsupported` for an activation that is not known here.
+    static func activation(_ name: String?) throws(TextModelError) -> Device.Activation {
+        switch name {
+        case "gelu_new", "gelu_pytorch_tanh": .geluTanh
+        case "gelu": .geluErf
+        case "quick_gelu": .geluQuick
+        case "silu", "swish": .silu
+        case "relu": .relu
+        default:
             throw TextModelError(
-                .unsupported, "config.json: activation \"\(name ?? "none")\" is not supported; known: \(known)")
+                .unsupported,
+                "config.json: activation \"\(name ?? "none")\" is not supported; known: gelu, gelu_new, "
+                    + "gelu_pytorch_tanh, quick_gelu, relu, silu")
         }
-        return name
+    }
+
+    /// - Throws: `TextModelError.invalidCheckpoint` for a number that is not positive.
+    func positive(_ value: Double, _ name: String) throws(TextModelError) -> Float {
+        guard value > 0, value.isFinite else {
+            throw TextModelError(.invalidCheckpoint, "config.json: \"\(name)\" is \(value); it must be positive")
+        }
+        return Float(value)
+    }
+
+    /// How many of the last positions a row of a windowed layer sees; nil for all.
+    ///
+    /// - Throws: `TextModelError.invalidCheckpoint` for a window of no positions.
+    func window(absent: Int?) throws(TextModelError) -> Int? {
+        guard let window = sliding_window.value(absent: absent) else { return nil }
+        return try Self.extent(window, "sliding_window", in: 1...Int(Int32.max))
+    }
+
+    /// The window of each layer, 0 for none: as `layer_types` says, or else as the architecture does.
+    ///
+    /// - Throws: `TextModelError.unsupported` for a type of layer that is not known here.
+    func windows(
+        _ window: Int?, layers: Int, isWindowed: (Int) -> Bool
+    ) throws(TextModelError) -> [Int] {
+        guard let layer_types else { return (0..<layers).map { isWindowed($0) ? window ?? 0 : 0 } }
+        guard layer_types.count == layers else {
+            throw TextModelError(
+                .invalidCheckpoint, "config.json: \"layer_types\" has \(layer_types.count) entries for \(layers) layers"
+            )
+        }
+        var windows: [Int] = []
+        for type in layer_types {
+            switch (type, window) {
+            case ("full_attention", _): windows.append(0)
+            case ("sliding_attention", let window?): windows.append(window)
+            case ("sliding_attention", nil):
+                throw TextModelError(
+                    .invalidCheckpoint, "config.json: \"layer_types\" has \"\(type)\", but there is no window")
+            default:
+                throw TextModelError(.unsupported, "config.json: \"layer_types\" has \"\(type)\", which is not known")
+            }
+        }
+        return windows
+    }
+}
+
+extension DecoderShape {
+    /// From the names that Llama gave the extents.
+    ///
+    /// - Parameters:
+    ///   - headDim: D where the file does not say it; C / H by default.
+    ///   - context: positions where the file does not say it.
+    /// - Throws: `TextModelError` that names the field.
+    init(_ json: CheckpointConfiguration, headDim: Int?, context: Int) throws(TextModelError) {
+        typealias Field = CheckpointConfiguration
+        hidden = try Field.extent(json.hidden_size, "hidden_size", in: 1...65_536)
+        heads = try Field.extent(json.num_attention_heads, "num_attention_heads", in: 1...1_024)
+        kvHeads = try Field.extent(json.num_key_value_heads ?? heads, "num_key_value_heads", in: 1...heads)
+        self.headDim = try Field.extent(json.head_dim ?? headDim ?? hidden / heads, "head_dim", in: 2...256)
+        guard heads % kvHeads == 0, self.headDim % 2 == 0 else {
+            throw TextModelError(
+                .invalidCheckpoint,
+                "config.json: \(heads) heads of width \(self.headDim) cannot share \(kvHeads) key-value heads")
+        }
+        vocabulary = try Field.extent(json.vocab_size, "vocab_size", in: 1...4_000_000)
+        self.context = try Field.extent(
+            json.max_position_embeddings ?? context, "max_position_embeddings", in: 1...1_048_576)
+        layers = try Field.extent(json.num_hidden_layers, "num_hidden_layers", in: 1...1_024)
+    }
+}
+
+extension KeyedDecodingContainer {
+    /// What the decoder that the compiler makes calls for a `Nullable` field.
+    func decode<Value>(
+        _ type: CheckpointConfiguration.Nullable<Value>.Type, forKey key: Key
+    ) throws -> CheckpointConfiguration.Nullable<Value> {
+        guard contains(key) else { return .absent }
+        return try decodeNil(forKey: key) ? .null : .given(try decode(Value.self, forKey: key))
     }
 }

@@ -29,13 +29,7 @@ package struct GPT2Model: TextModel {
             feedForward = try CheckpointConfiguration.extent(json.n_inner ?? 4 * hidden, "n_inner", in: 1...1_048_576)
             epsilon = Float(json.layer_norm_epsilon ?? 1e-5)
             tied = json.tie_word_embeddings ?? true
-            switch try CheckpointConfiguration.activation(json.activation_function ?? "gelu_new") {
-            case "gelu": activation = .geluErf
-            case "relu": activation = .relu
-            case "silu": activation = .silu
-            case "quick_gelu": activation = .geluQuick
-            default: activation = .geluTanh
-            }
+            activation = try CheckpointConfiguration.activation(json.activation_function ?? "gelu_new")
         }
     }
 
@@ -79,10 +73,16 @@ package struct GPT2Model: TextModel {
         var layers: [Layer] = []
         for index in 0..<shape.layers {
             let name = "h.\(index)."
-            let (query, key, value) = try Self.splitAttention(loader, name + "attn.c_attn", c)
+            /// Queries, keys and values share one matrix.
+            func attention(_ part: Int) throws(TensorError) -> Linear {
+                try loader.linear(
+                    name + "attn.c_attn", outputs: 3 * c, inputs: c, bias: true, transposed: true,
+                    part: part * c..<(part + 1) * c)
+            }
             layers.append(
                 Layer(
-                    attentionNorm: try Norm(loader, name + "ln_1", count: c), query: query, key: key, value: value,
+                    attentionNorm: try Norm(loader, name + "ln_1", count: c), query: try attention(0),
+                    key: try attention(1), value: try attention(2),
                     output: try loader.linear(
                         name + "attn.c_proj", outputs: c, inputs: c, bias: true, transposed: true),
                     feedForwardNorm: try Norm(loader, name + "ln_2", count: c),
@@ -97,21 +97,6 @@ package struct GPT2Model: TextModel {
         self.configuration = configuration
         let matrices = layers.flatMap { [$0.query, $0.key, $0.value, $0.output, $0.up, $0.down] }
         weights = WeightCount(matrices.map(\.weight) + [embedding] + (configuration.tied ? [] : [head]))
-    }
-
-    /// Cuts the joint projection `[C, 3C]` (inputs first) into queries, keys and values.
-    private static func splitAttention(
-        _ loader: WeightLoader, _ name: String, _ c: Int
-    ) throws(TensorError) -> (Linear, Linear, Linear) {
-        let joint = try loader.stored(name + ".weight", shape: [c, 3 * c])
-        let bias = try loader.vector(name + ".bias", count: 3 * c).floats
-        func part(_ index: Int) throws(TensorError) -> Linear {
-            let outputs = index * c..<(index + 1) * c
-            return Linear(
-                weight: try PackedMatrix(joint, transposed: true, outputs: outputs, on: loader.device),
-                bias: try Tensor(Array(bias[outputs]), shape: [c]))
-        }
-        return (try part(0), try part(1), try part(2))
     }
 
     package func forward(_ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) -> Tensor {

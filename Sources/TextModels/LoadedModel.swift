@@ -30,21 +30,34 @@ package struct LoadedModel: Sendable {
     ///
     /// - Throws: `TextModelError` that names the file, field or tensor at fault.
     package static func loadModel(directory: String, on device: Device) throws(TextModelError) -> any TextModel {
-        let configuration = try CheckpointConfiguration.read(directory + "/config.json")
-        let kind = configuration.model_type ?? configuration.architectures?.first ?? "none"
+        let json = try CheckpointConfiguration.read(directory + "/config.json")
+        let kind = json.model_type ?? json.architectures?.first ?? "none"
+        if let quantization = json.quantization_config {
+            let method = quantization.quant_method ?? "none"
+            throw TextModelError(
+                .unsupported, "\(directory)/config.json: \"quantization_config\" of \"\(method)\" is not supported")
+        }
         do {
+            let llama: LlamaModel.Configuration
             switch kind {
-            case "llama", "LlamaForCausalLM":
-                let parsed = try LlamaModel.Configuration(configuration)
-                return try LlamaModel(parsed, checkpoint: Checkpoint(directory: directory), on: device)
+            case "llama", "LlamaForCausalLM": llama = try .llama(json)
+            case "mistral", "MistralForCausalLM": llama = try .mistral(json)
+            case "qwen2", "Qwen2ForCausalLM": llama = try .qwen2(json)
+            case "qwen3", "Qwen3ForCausalLM": llama = try .qwen3(json)
+            case "phi3", "Phi3ForCausalLM": llama = try .phi3(json)
+            case "gemma2", "Gemma2ForCausalLM":
+                let parsed = try Gemma2Model.Configuration(json)
+                return try Gemma2Model(parsed, checkpoint: Checkpoint(directory: directory), on: device)
             case "gpt2", "GPT2LMHeadModel":
-                let parsed = try GPT2Model.Configuration(configuration)
+                let parsed = try GPT2Model.Configuration(json)
                 return try GPT2Model(parsed, checkpoint: Checkpoint(directory: directory), on: device)
             default:
                 throw TextModelError(
                     .unsupported,
-                    "\(directory)/config.json: model type \"\(kind)\" is not supported; known: gpt2, llama")
+                    "\(directory)/config.json: model type \"\(kind)\" is not supported; "
+                        + "known: gemma2, gpt2, llama, mistral, phi3, qwen2, qwen3")
             }
+            return try LlamaModel(llama, checkpoint: Checkpoint(directory: directory), on: device)
         } catch let error as TensorError {
             throw TextModelError(error)
         } catch let error as TextModelError {

@@ -1,24 +1,40 @@
 import Foundation
 
-/// The inverse frequencies of RoPE (arXiv 2104.09864), with the scalings that checkpoints ask for.
-enum RotaryFrequencies {
-    /// One for each pair of elements, in f32 as transformers computes them.
-    ///
-    /// - Throws: `TextModelError.unsupported` for a scaling that is not known here.
-    static func compute(_ json: CheckpointConfiguration, headDim: Int) throws(TextModelError) -> [Float] {
+/// How fast RoPE (arXiv 2104.09864) turns each pair of elements of a head, with the scalings that checkpoints ask for;
+/// in f32 as transformers computes them.
+struct RotaryFrequencies: Sendable {
+    /// Radians a position, one for each pair that is turned; elements beyond them stay as they are.
+    var inverse: [Float]
+    /// What cosines and sines are multiplied by.
+    var scale: Float = 1
+
+    /// - Parameter partial: whether the architecture may turn only the first elements of a head.
+    /// - Throws: `TextModelError.unsupported` for a scaling that is not known here, `.invalidCheckpoint` for one that is
+    ///   incomplete.
+    init(_ json: CheckpointConfiguration, shape: DecoderShape, partial: Bool = false) throws(TextModelError) {
         // transformers 5 writes `rope_parameters`, earlier versions `rope_theta` and `rope_scaling`.
         let scaling = json.rope_parameters ?? json.rope_scaling
-        let theta = scaling?.rope_theta ?? json.rope_theta ?? 10_000
-        guard theta > 0, theta.isFinite else {
-            throw TextModelError(.invalidCheckpoint, "config.json: \"rope_theta\" is \(theta)")
+        let kind = scaling?.rope_type ?? scaling?.type
+        guard scaling == nil || kind != nil || scaling?.rope_theta != nil else {
+            throw TextModelError(
+                .unsupported, "config.json: RoPE parameters without \"rope_type\" (by layer type?) are not supported")
         }
-        let base = (0..<headDim / 2).map { Float(1) / powf(Float(theta), Float(2 * $0) / Float(headDim)) }
-        switch scaling?.rope_type ?? scaling?.type ?? "default" {
-        case "default": return base
+        let theta = try Self.positive(scaling?.rope_theta ?? json.rope_theta ?? 10_000, "rope_theta")
+        let rotary = try Self.rotary(scaling?.partial_rotary_factor ?? json.partial_rotary_factor, shape, partial)
+        let wavelengths = (0..<rotary / 2).map { powf(Float(theta), Float(2 * $0) / Float(rotary)) }
+        let base = wavelengths.map { 1 / $0 }
+        switch kind ?? "default" {
+        case "default": inverse = base
         case "linear":
-            let factor = try positive(scaling?.factor, "factor")
-            return base.map { $0 / Float(factor) }
-        case "llama3": return try llama3(base, scaling)
+            let factor = Float(try Self.positive(scaling?.factor, "factor"))
+            inverse = base.map { $0 / factor }
+        case "llama3": inverse = try Self.llama3(base, scaling)
+        case "longrope", "su":
+            let original = try CheckpointConfiguration.extent(
+                json.original_max_position_embeddings ?? scaling?.original_max_position_embeddings,
+                "original_max_position_embeddings", in: 2...1_048_576)
+            inverse = try Self.longRoPE(wavelengths, scaling, isLong: shape.context > original)
+            scale = try Self.longRoPEScale(scaling, context: shape.context, original: original)
         case let kind:
             throw TextModelError(.unsupported, "config.json: RoPE scaling \"\(kind)\" is not supported")
         }
@@ -26,9 +42,28 @@ enum RotaryFrequencies {
 
     private static func positive(_ value: Double?, _ name: String) throws(TextModelError) -> Double {
         guard let value, value > 0, value.isFinite else {
-            throw TextModelError(.invalidCheckpoint, "config.json: RoPE \"\(name)\" must be positive")
+            let value = value.map { "\($0)" } ?? "missing"
+            throw TextModelError(.invalidCheckpoint, "config.json: RoPE \"\(name)\" is \(value); it must be positive")
         }
         return value
+    }
+
+    /// How many elements of a head are turned.
+    private static func rotary(
+        _ factor: Double?, _ shape: DecoderShape, _ partial: Bool
+    ) throws(TextModelError) -> Int {
+        guard let factor, factor != 1 else { return shape.headDim }
+        guard partial else {
+            throw TextModelError(
+                .unsupported, "config.json: \"partial_rotary_factor\" is \(factor); only 1 is supported here")
+        }
+        let rotary = factor > 0 && factor < 1 ? Int(Double(shape.headDim) * factor) : 0
+        guard rotary > 0, rotary % 2 == 0 else {
+            throw TextModelError(
+                .invalidCheckpoint,
+                "config.json: \"partial_rotary_factor\" \(factor) of a head of \(shape.headDim) is no even part of it")
+        }
+        return rotary
     }
 
     /// Llama 3.1's: long wavelengths are divided by the factor, short ones kept, those between interpolated.
@@ -52,5 +87,30 @@ enum RotaryFrequencies {
             let smooth = (original / wavelength - low) / (high - low)
             return (1 - smooth) * frequency / factor + smooth * frequency
         }
+    }
+
+    /// LongRoPE's (arXiv 2402.13753): each wavelength is stretched by a factor of its own. transformers changes from the
+    /// short factors to the long ones when a sequence outgrows the original context; here the checkpoint's context
+    /// decides once for all sequences, because keys in the cache keep the rotation that they were written with.
+    private static func longRoPE(
+        _ wavelengths: [Float], _ scaling: CheckpointConfiguration.RopeScaling?, isLong: Bool
+    ) throws(TextModelError) -> [Float] {
+        let name = isLong ? "long_factor" : "short_factor"
+        let factors = (isLong ? scaling?.long_factor : scaling?.short_factor) ?? []
+        guard factors.count == wavelengths.count, factors.allSatisfy({ $0 > 0 && $0.isFinite }) else {
+            throw TextModelError(
+                .invalidCheckpoint,
+                "config.json: \"\(name)\" has \(factors.count) factors; \(wavelengths.count) positive ones are needed")
+        }
+        return zip(factors, wavelengths).map { 1 / (Float($0) * $1) }
+    }
+
+    /// √(1 + ln(factor) / ln(original context)), unless the checkpoint says otherwise.
+    private static func longRoPEScale(
+        _ scaling: CheckpointConfiguration.RopeScaling?, context: Int, original: Int
+    ) throws(TextModelError) -> Float {
+        if let given = scaling?.attention_factor { return Float(try positive(given, "attention_factor")) }
+        let factor = try positive(scaling?.factor ?? Double(context) / Double(original), "factor")
+        return factor <= 1 ? 1 : Float((1 + log(factor) / log(Double(original))).squareRoot())
     }
 }

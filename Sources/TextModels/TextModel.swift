@@ -69,8 +69,19 @@ struct Linear: Sendable {
 
     func callAsFunction(_ x: Tensor, residual: Tensor? = nil, on device: Device) throws(TensorError) -> Tensor {
         let y = try Tensor(zeros: [x.rowCount, weight.columns])
-        device.matmul(x, weight, bias: bias, residual: residual, into: y)
+        self(x, residual: residual, into: y, on: device)
         return y
+    }
+
+    /// `residual` may be `y`.
+    func callAsFunction(_ x: Tensor, residual: Tensor? = nil, into y: Tensor, on device: Device) {
+        device.matmul(x, weight, bias: bias, residual: residual, into: y)
+    }
+}
+
+extension RotaryTable {
+    init(_ frequencies: RotaryFrequencies, positions: Int) throws(TensorError) {
+        try self.init(inverseFrequencies: frequencies.inverse, positions: positions, scale: frequencies.scale)
     }
 }
 
@@ -85,23 +96,26 @@ struct WeightLoader {
         try checkpoint.tensor(prefix + name, shape: [count]).widened()
     }
 
-    /// - Parameter transposed: whether the file holds `[inputs, outputs]`.
+    /// - Parameters:
+    ///   - transposed: whether the file holds `[inputs, outputs]`.
+    ///   - part: those of the outputs that are taken, where several layers share a matrix; all by default.
     func linear(
-        _ name: String, outputs: Int, inputs: Int, bias: Bool, transposed: Bool = false
+        _ name: String, outputs: Int, inputs: Int, bias: Bool, transposed: Bool = false, part: Range<Int>? = nil
     ) throws(TensorError) -> Linear {
-        let weight = try matrix(name + ".weight", outputs: outputs, inputs: inputs, transposed: transposed)
-        return Linear(weight: weight, bias: bias ? try vector(name + ".bias", count: outputs) : nil)
+        let weight = try matrix(
+            name + ".weight", outputs: outputs, inputs: inputs, transposed: transposed, part: part)
+        guard bias else { return Linear(weight: weight, bias: nil) }
+        let whole = try vector(name + ".bias", count: outputs)
+        let part = part ?? 0..<outputs
+        return Linear(weight: weight, bias: try Tensor(Array(whole.floats[part]), shape: [part.count]))
     }
 
-    func matrix(_ name: String, outputs: Int, inputs: Int, transposed: Bool = false) throws(TensorError) -> PackedMatrix
-    {
+    func matrix(
+        _ name: String, outputs: Int, inputs: Int, transposed: Bool = false, part: Range<Int>? = nil
+    ) throws(TensorError) -> PackedMatrix {
         let shape = transposed ? [inputs, outputs] : [outputs, inputs]
-        return try PackedMatrix(try checkpoint.tensor(prefix + name, shape: shape), transposed: transposed, on: device)
-    }
-
-    /// As it is in the file.
-    func stored(_ name: String, shape: [Int]) throws(TensorError) -> Tensor {
-        try checkpoint.tensor(prefix + name, shape: shape)
+        return try PackedMatrix(
+            try checkpoint.tensor(prefix + name, shape: shape), transposed: transposed, outputs: part, on: device)
     }
 
     func table(_ name: String, shape: [Int]) throws(TensorError) -> Tensor {

@@ -1,0 +1,52 @@
+import Tensors
+
+/// One layer's gated feed-forward (arXiv 2002.05202): down(activation(gate(h)) · up(h)).
+struct GatedFeedForward: Sendable {
+    struct Configuration: Sendable {
+        /// F.
+        var width: Int
+        var activation: Device.Activation
+        var bias = false
+        /// Whether one matrix holds gate and up, in that order.
+        var isJoint = false
+
+        /// - Throws: `TextModelError` that names the field.
+        init(_ json: CheckpointConfiguration, activation: String?) throws(TextModelError) {
+            width = try CheckpointConfiguration.extent(json.intermediate_size, "intermediate_size", in: 1...1_048_576)
+            self.activation = try CheckpointConfiguration.activation(activation)
+        }
+    }
+
+    private let gate: Linear  // [F, C]
+    private let up: Linear  // [F, C]
+    private let down: Linear  // [C, F]
+    private let activation: Device.Activation
+
+    init(
+        _ loader: WeightLoader, layer: Int, _ configuration: Configuration, hidden c: Int
+    ) throws(TensorError) {
+        let name = "model.layers.\(layer).mlp.", f = configuration.width, biased = configuration.bias
+        if configuration.isJoint {
+            let joint = name + "gate_up_proj"
+            gate = try loader.linear(joint, outputs: 2 * f, inputs: c, bias: biased, part: 0..<f)
+            up = try loader.linear(joint, outputs: 2 * f, inputs: c, bias: biased, part: f..<2 * f)
+        } else {
+            gate = try loader.linear(name + "gate_proj", outputs: f, inputs: c, bias: biased)
+            up = try loader.linear(name + "up_proj", outputs: f, inputs: c, bias: biased)
+        }
+        down = try loader.linear(name + "down_proj", outputs: c, inputs: f, bias: biased)
+        activation = configuration.activation
+    }
+
+    var matrices: [PackedMatrix] { [gate, up, down].map(\.weight) }
+
+    /// y = feed-forward(h) (+ residual), all `[R, C]`; `residual` may be `y`.
+    func callAsFunction(
+        _ h: Tensor, residual: Tensor? = nil, into y: Tensor, on device: Device
+    ) throws(TensorError) {
+        let gated = try gate(h, on: device)  // [R, F]
+        let raised = try up(h, on: device)  // [R, F]
+        device.map(activation, gated, times: raised, into: gated)
+        down(gated, residual: residual, into: y, on: device)
+    }
+}

@@ -1,0 +1,118 @@
+package import Tensors
+
+/// Gemma 2 (arXiv 2408.00118): RMSNorm before and after each block, a GELU-gated feed-forward, soft-capped attention
+/// scores and logits, and a window in every second layer.
+package struct Gemma2Model: TextModel {
+    struct Configuration: Sendable {
+        var shape: DecoderShape
+        var attention: RotaryAttention.Configuration
+        var feedForward: GatedFeedForward.Configuration
+        var epsilon: Float
+        var tied: Bool
+        /// Logits z pass through cap · tanh(z / cap); nil for none.
+        var logitCap: Float?
+
+        /// - Throws: `TextModelError` that names the field.
+        init(_ json: CheckpointConfiguration) throws(TextModelError) {
+            guard json.use_bidirectional_attention != true else {
+                throw TextModelError(
+                    .unsupported, "config.json: \"use_bidirectional_attention\" is true, which is not supported")
+            }
+            shape = try DecoderShape(json, headDim: 256, context: 8_192)
+            attention = RotaryAttention.Configuration(shape, rotary: try RotaryFrequencies(json, shape: shape))
+            attention.scale =
+                1 / (try json.positive(json.query_pre_attn_scalar ?? 256, "query_pre_attn_scalar")).squareRoot()
+            if let cap = json.attn_logit_softcapping.value(absent: 50) {
+                attention.softCap = try json.positive(cap, "attn_logit_softcapping")
+            }
+            if let cap = json.final_logit_softcapping.value(absent: 30) {
+                logitCap = try json.positive(cap, "final_logit_softcapping")
+            }
+            attention.inputBias = json.attention_bias ?? false
+            attention.outputBias = json.attention_bias ?? false
+            let window = try json.window(absent: 4_096)
+            attention.windows = try json.windows(window, layers: shape.layers) { $0 % 2 == 0 }
+            feedForward = try GatedFeedForward.Configuration(
+                json, activation: json.hidden_activation ?? "gelu_pytorch_tanh")
+            epsilon = Float(json.rms_norm_eps ?? 1e-6)
+            tied = json.tie_word_embeddings ?? true
+        }
+    }
+
+    private struct Layer: Sendable {
+        var beforeAttention: Tensor  // [C]
+        var attention: RotaryAttention
+        var afterAttention: Tensor  // [C]
+        var beforeFeedForward: Tensor  // [C]
+        var feedForward: GatedFeedForward
+        var afterFeedForward: Tensor  // [C]
+    }
+
+    package let shape: DecoderShape
+    package let weights: WeightCount
+    private let epsilon: Float
+    private let logitCap: Float?
+    private let embedding: PackedMatrix  // [V, C]
+    private let layers: [Layer]
+    private let norm: Tensor  // [C]
+    private let head: PackedMatrix  // [V, C]
+
+    init(_ configuration: Configuration, checkpoint: Checkpoint, on device: Device) throws(TensorError) {
+        let shape = configuration.shape, c = shape.hidden
+        let loader = WeightLoader(checkpoint: checkpoint, device: device)
+        let table = try RotaryTable(configuration.attention.rotary, positions: shape.context)
+        embedding = try loader.matrix("model.embed_tokens.weight", outputs: shape.vocabulary, inputs: c)
+        /// The file holds a norm's weight less one.
+        func weight(_ name: String) throws(TensorError) -> Tensor {
+            try Tensor(try loader.vector(name + ".weight", count: c).floats.map { 1 + $0 }, shape: [c])
+        }
+        var layers: [Layer] = []
+        for index in 0..<shape.layers {
+            let name = "model.layers.\(index)."
+            layers.append(
+                Layer(
+                    beforeAttention: try weight(name + "input_layernorm"),
+                    attention: try RotaryAttention(loader, layer: index, configuration.attention, table: table),
+                    afterAttention: try weight(name + "post_attention_layernorm"),
+                    beforeFeedForward: try weight(name + "pre_feedforward_layernorm"),
+                    feedForward: try GatedFeedForward(loader, layer: index, configuration.feedForward, hidden: c),
+                    afterFeedForward: try weight(name + "post_feedforward_layernorm")))
+        }
+        self.layers = layers
+        norm = try weight("model.norm")
+        head =
+            configuration.tied ? embedding : try loader.matrix("lm_head.weight", outputs: shape.vocabulary, inputs: c)
+        self.shape = shape
+        epsilon = configuration.epsilon
+        logitCap = configuration.logitCap
+        weights = WeightCount(
+            layers.flatMap { $0.attention.matrices + $0.feedForward.matrices } + [embedding]
+                + (configuration.tied ? [] : [head]))
+    }
+
+    package func forward(_ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) -> Tensor {
+        let x = try Tensor(zeros: [batch.ids.count, shape.hidden])  // [R, C]
+        let h = try Tensor(zeros: x.shape)  // [R, C]
+        device.gather(embedding, ids: batch.ids, into: x)
+        device.scale(x, by: Float(Double(shape.hidden).squareRoot()), into: x)
+        for layer in layers {
+            device.rmsNorm(x, weight: layer.beforeAttention, epsilon: epsilon, into: h)
+            try layer.attention(h, rows: batch.rows, cache: cache, into: h, on: device)
+            device.rmsNorm(h, weight: layer.afterAttention, epsilon: epsilon, into: h)
+            device.combine(x, h, into: x)
+            device.rmsNorm(x, weight: layer.beforeFeedForward, epsilon: epsilon, into: h)
+            try layer.feedForward(h, into: h, on: device)
+            device.rmsNorm(h, weight: layer.afterFeedForward, epsilon: epsilon, into: h)
+            device.combine(x, h, into: x)
+        }
+        device.rmsNorm(x, weight: norm, epsilon: epsilon, into: x)
+        return x
+    }
+
+    package func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
+        let y = try Tensor(zeros: [hidden.rowCount, shape.vocabulary])  // [R, V]
+        device.matmul(hidden, head, into: y)
+        if let logitCap { device.softCap(y, cap: logitCap, into: y) }
+        return y
+    }
+}
