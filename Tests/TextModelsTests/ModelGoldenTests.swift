@@ -8,12 +8,17 @@ private struct Golden: Decodable {
     var prompt: [Int32]
     var last: [Float]
     var third: [Float]
+    /// After the greedy tokens; the first goldens do not have it.
+    var final: [Float]?
     var greedy: [Int32]
     var gap: Float
     var prompt_logprobs: [Float]
 }
 
-private let names = ["llama", "llama-tied-bf16", "llama3-scaled", "llama-sharded-f16", "gpt2"]
+private let names = [
+    "llama", "llama-tied-bf16", "llama3-scaled", "llama-sharded-f16", "gpt2", "mistral", "qwen2", "qwen2-sliding",
+    "qwen3", "gemma2", "phi3", "phi3-longrope", "phi3-shortrope",
+]
 
 private func golden(_ name: String) throws -> Golden {
     try JSONDecoder().decode(Golden.self, from: Data(contentsOf: URL(fileURLWithPath: goldens + name + "/golden.json")))
@@ -39,6 +44,16 @@ private func agree(_ a: [Float], _ b: [Float], tolerance: Float = 1e-4) -> Bool 
         let count = golden.prompt.count
         #expect(agree(logits.rows(count - 1..<count).floats, golden.last))
         #expect(agree(logits.rows(3..<4).floats, golden.third))
+        guard let final = golden.final else { return }
+        let tokens = golden.prompt + golden.greedy
+        let pages = (0..<Int32((tokens.count + KVStorage.pagePositions - 1) / KVStorage.pagePositions)).map { $0 }
+        let whole = try KVStorage(
+            pageCount: pages.count, layers: shape.layers, kvHeads: shape.kvHeads, headDim: shape.headDim)
+        var all = TokenBatch()
+        all.append(tokens, from: 0, pages: pages)
+        let hidden = try model.forward(all, cache: whole, on: device)
+        let last = try model.logits(hidden.rows(tokens.count - 1..<tokens.count), on: device)
+        #expect(agree(last.floats, final))
     }
 
     @Test(arguments: names)

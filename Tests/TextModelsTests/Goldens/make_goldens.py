@@ -1,17 +1,21 @@
 #!/usr/bin/env python3
-"""Tiny seeded checkpoints of both families and what transformers makes of them.
+"""Tiny seeded checkpoints of every architecture and what transformers makes of them.
 
     pip install torch transformers safetensors tokenizers
-    python3 make_goldens.py
+    python3 make_goldens.py [NAME...]
 
+Makes those that are named, or else those that are missing.
 For each checkpoint: config.json, model.safetensors, tokenizer.json, and golden.json with the prompt, the logits of
 its last position and of position 3, the greedy continuation of 200 tokens, and the smallest gap between the two
-best logits on that way (a golden is only as good as that gap).
+best logits on that way (a golden is only as good as that gap); of the later ones also the logits after those 200
+tokens, which must be varied, since what a window leaves out would not be missed among equal tokens.
 """
-import copy, json, os, shutil
+import json, os, shutil, sys
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM
+from transformers import (Gemma2Config, Gemma2ForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM,
+                          MistralConfig, MistralForCausalLM, Phi3Config, Phi3ForCausalLM, Qwen2Config, Qwen2ForCausalLM,
+                          Qwen3Config, Qwen3ForCausalLM)
 
 here = os.path.dirname(os.path.abspath(__file__))
 PROMPT = [5, 17, 3, 99, 42, 42, 7, 120, 64, 31]
@@ -23,24 +27,27 @@ def tokenizer(directory):
     tok.decoder = decoders.ByteLevel()
     tok.save(f"{directory}/tokenizer.json")
 
-def make(name, factory, seed, dtype=torch.float32, scale=3.0, shard=None):
-    """Takes the first seed from `seed` on whose greedy way is clear: every gap above 2e-3."""
+def make(name, factory, seed, dtype=torch.float32, scale=3.0, shard=None, embedding=None, norms=0.2, variety=0):
+    """Takes the first seed from `seed` on whose greedy way is clear, every gap above 2e-3, and whose last 100 tokens
+    have `variety` different ones among them."""
+    directory = f"{here}/{name}"
+    if not (name in sys.argv[1:] or len(sys.argv) == 1 and not os.path.exists(directory)): return
     while True:
         torch.manual_seed(seed)
         model = factory()
         with torch.no_grad():
             for key, p in model.named_parameters():  # larger than by default, so that choices are clear
-                if p.dim() > 1: p.mul_(scale)
+                if p.dim() > 1: p.mul_(embedding if embedding and "embed_tokens" in key else scale)
                 elif "bias" in key: p.add_(torch.randn_like(p) * 0.1)
-                else: p.add_(torch.randn_like(p) * 0.2)
-        model = model.to(dtype).eval()
-        # the engine computes in f32 whatever the file's type
-        golden = follow(copy.deepcopy(model).float())
-        if golden["gap"] > 2e-3: break
+                else: p.add_(torch.randn_like(p) * norms)
+            # the engine computes in f32 whatever the file's type; `model.to` would narrow RoPE's frequencies too
+            for p in model.parameters(): p.copy_(p.to(dtype))
+        golden = follow(model.eval())
+        if golden["gap"] > 2e-3 and len(set(golden["greedy"][100:])) >= variety: break
         seed += 100
-    directory = f"{here}/{name}"
+    if not variety: del golden["final"]
     shutil.rmtree(directory, ignore_errors=True)
-    model.save_pretrained(directory, **({"max_shard_size": shard} if shard else {}))
+    model.to(dtype).save_pretrained(directory, **({"max_shard_size": shard} if shard else {}))
     tokenizer(directory)
     json.dump(golden, open(f"{directory}/golden.json", "w"))
     print(name, "seed", seed, "smallest gap", golden["gap"])
@@ -55,8 +62,9 @@ def follow(model):
         gap = min(gap, (top[0] - top[1]).item())
         if gap <= 2e-3: break
         out.append(int(torch.argmax(logits)))
+    final = model(torch.tensor([out])).logits[0, -1]
     logprobs = torch.log_softmax(first, -1)
-    return {"prompt": PROMPT, "last": first[-1].tolist(), "third": first[3].tolist(), "greedy": out[len(PROMPT):],
+    return {"prompt": PROMPT, "last": first[-1].tolist(), "third": first[3].tolist(), "final": final.tolist(), "greedy": out[len(PROMPT):],
             "gap": gap, "prompt_logprobs": [logprobs[i, PROMPT[i + 1]].item() for i in range(len(PROMPT) - 1)]}
 
 def llama(**over):
@@ -72,3 +80,31 @@ make("llama3-scaled", lambda: llama(rope_parameters={
 make("llama-sharded-f16", lambda: llama(num_key_value_heads=1), 4, torch.float16, shard="60KB")
 make("gpt2", lambda: GPT2LMHeadModel(GPT2Config(vocab_size=256, n_positions=512, n_embd=48, n_layer=2, n_head=4,
      bos_token_id=0, eos_token_id=None, attn_pdrop=0, embd_pdrop=0, resid_pdrop=0)), 5, scale=8.0)
+
+# Windows of 32 positions, so that most of the 200 tokens see only a part of what came before.
+small = dict(vocab_size=256, hidden_size=48, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+             num_key_value_heads=2, max_position_embeddings=512, bos_token_id=0, eos_token_id=None, pad_token_id=None)
+varied = dict(scale=8.0, embedding=3.0, variety=20)
+
+make("mistral", lambda: MistralForCausalLM(MistralConfig(**small, sliding_window=32, rms_norm_eps=1e-5, head_dim=16)), 6,
+     **varied)
+make("qwen2", lambda: Qwen2ForCausalLM(Qwen2Config(**small, use_sliding_window=False, sliding_window=32,
+     tie_word_embeddings=True, rope_parameters={"rope_type": "default", "rope_theta": 1000000.0})), 7, **varied)
+make("qwen2-sliding", lambda: Qwen2ForCausalLM(Qwen2Config(**{**small, "num_hidden_layers": 3}, use_sliding_window=True,
+     sliding_window=32, max_window_layers=1)), 8, torch.bfloat16, **varied)
+make("qwen3", lambda: Qwen3ForCausalLM(Qwen3Config(**small, head_dim=20, attention_bias=True,
+     rope_parameters={"rope_type": "linear", "rope_theta": 1000000.0, "factor": 2.0})), 9, **varied)
+# Caps below the usual 50 and 30, so that these small scores and logits feel them.
+make("gemma2", lambda: Gemma2ForCausalLM(Gemma2Config(**small, head_dim=16, query_pre_attn_scalar=24, sliding_window=32,
+     attn_logit_softcapping=5.0, final_logit_softcapping=10.0, attn_implementation="eager")), 10,
+     norms=1.0, **varied)
+make("phi3", lambda: Phi3ForCausalLM(Phi3Config(**small, sliding_window=32, rope_parameters={
+    "rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.5})), 11, **varied)
+# The prompt is longer than the original context here, so that transformers too takes the long factors from the start;
+# below, the short ones to the end.
+def longrope(original):
+    return Phi3ForCausalLM(Phi3Config(**small, original_max_position_embeddings=original, rope_parameters={
+        "rope_type": "longrope", "rope_theta": 10000.0, "short_factor": [1.0, 1.05, 1.1, 1.2, 1.3, 1.5],
+        "long_factor": [1.0, 1.3, 2.1, 5.5, 17.0, 40.0]}))
+make("phi3-longrope", lambda: longrope(8), 12, **varied)
+make("phi3-shortrope", lambda: longrope(512), 13, torch.bfloat16, **varied)
