@@ -88,7 +88,7 @@ package enum TextBenchmark {
         let limits = before.raised(to: try device.measureLimits())
         let gaps = alone.flatMap(\.steps).sorted()
         return Report(
-            model: name, precision: weights.dtype.rawValue.lowercased(), limits: limits, weightBytes: weights.bytes,
+            model: name, precision: weights.format.description, limits: limits, weightBytes: weights.bytes,
             prefillTokens: length, prefillTokensPerSecond: prefill,
             decode: zip(options.batches, rates).map { batch, rate in
                 // A weight is read once a step, and multiplied once a row.

@@ -90,6 +90,12 @@ package struct Tensor: Sendable {
         return raw.assumingMemoryBound(to: Float.self)
     }
 
+    /// The first element of an i8 tensor.
+    var i8: UnsafeMutablePointer<Int8> {
+        precondition(dtype == .i8, "an i8 tensor is needed, not \(dtype) \(shape)")
+        return raw.assumingMemoryBound(to: Int8.self)
+    }
+
     /// The innermost extent, and how many rows of it there are.
     package var width: Int { shape.last ?? 1 }
     package var rowCount: Int { width == 0 ? 0 : count / width }

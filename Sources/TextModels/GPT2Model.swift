@@ -69,20 +69,24 @@ package struct GPT2Model: TextModel {
     private let norm: Norm
     private let head: PackedMatrix  // [V, C]
 
-    init(_ configuration: Configuration, checkpoint: Checkpoint, on device: Device) throws(TensorError) {
+    init(_ configuration: Configuration, _ loader: WeightLoader) throws(TensorError) {
         let shape = configuration.shape
         let (c, f) = (shape.hidden, configuration.feedForward)
-        let prefix = checkpoint.contains("transformer.wte.weight") ? "transformer." : ""
-        let loader = WeightLoader(checkpoint: checkpoint, device: device, prefix: prefix)
-        embedding = try loader.matrix("wte.weight", outputs: shape.vocabulary, inputs: c)
+        let prefix = loader.checkpoint.contains("transformer.wte.weight") ? "transformer." : ""
+        let whole = loader
+        var loader = loader
+        loader.prefix = prefix
+        embedding = try loader.vocabulary("wte.weight", tokens: shape.vocabulary, width: c)
         positions = try loader.table("wpe.weight", shape: [shape.context, c])
         var layers: [Layer] = []
         for index in 0..<shape.layers {
             let name = "h.\(index)."
-            let (query, key, value) = try Self.splitAttention(loader, name + "attn.c_attn", c)
+            let attention = try loader.linears(
+                name + "attn.c_attn", parts: [c, c, c], inputs: c, bias: true, transposed: true)
             layers.append(
                 Layer(
-                    attentionNorm: try Norm(loader, name + "ln_1", count: c), query: query, key: key, value: value,
+                    attentionNorm: try Norm(loader, name + "ln_1", count: c), query: attention[0], key: attention[1],
+                    value: attention[2],
                     output: try loader.linear(
                         name + "attn.c_proj", outputs: c, inputs: c, bias: true, transposed: true),
                     feedForwardNorm: try Norm(loader, name + "ln_2", count: c),
@@ -91,27 +95,13 @@ package struct GPT2Model: TextModel {
         }
         self.layers = layers
         norm = try Norm(loader, "ln_f", count: c)
-        let whole = WeightLoader(checkpoint: checkpoint, device: device)
-        head = configuration.tied ? embedding : try whole.matrix("lm_head.weight", outputs: shape.vocabulary, inputs: c)
+        head =
+            configuration.tied
+            ? embedding : try whole.vocabulary("lm_head.weight", tokens: shape.vocabulary, width: c)
         self.shape = shape
         self.configuration = configuration
         let matrices = layers.flatMap { [$0.query, $0.key, $0.value, $0.output, $0.up, $0.down] }
         weights = WeightCount(matrices.map(\.weight) + [embedding] + (configuration.tied ? [] : [head]))
-    }
-
-    /// Cuts the joint projection `[C, 3C]` (inputs first) into queries, keys and values.
-    private static func splitAttention(
-        _ loader: WeightLoader, _ name: String, _ c: Int
-    ) throws(TensorError) -> (Linear, Linear, Linear) {
-        let joint = try loader.stored(name + ".weight", shape: [c, 3 * c])
-        let bias = try loader.vector(name + ".bias", count: 3 * c).floats
-        func part(_ index: Int) throws(TensorError) -> Linear {
-            let outputs = index * c..<(index + 1) * c
-            return Linear(
-                weight: try PackedMatrix(joint, transposed: true, outputs: outputs, on: loader.device),
-                bias: try Tensor(Array(bias[outputs]), shape: [c]))
-        }
-        return (try part(0), try part(1), try part(2))
     }
 
     package func forward(_ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) -> Tensor {
@@ -148,7 +138,7 @@ package struct GPT2Model: TextModel {
                 queries: q, keys: k, values: v, rows: batch.rows, cache: cache, layer: index, scale: scale,
                 into: attended)
             observe(.attended, index, attended)
-            device.matmul(attended, layer.output.weight, bias: layer.output.bias, residual: x, into: x)
+            try device.matmul(attended, layer.output.weight, bias: layer.output.bias, residual: x, into: x)
             observe(.afterAttention, index, x)
             normalize(x, layer.feedForwardNorm, into: h, on: device)
             observe(.feedForwardNorm, index, h)
@@ -156,7 +146,7 @@ package struct GPT2Model: TextModel {
             observe(.up, index, up)
             device.map(configuration.activation, up, into: up)
             observe(.activated, index, up)
-            device.matmul(up, layer.down.weight, bias: layer.down.bias, residual: x, into: x)
+            try device.matmul(up, layer.down.weight, bias: layer.down.bias, residual: x, into: x)
             observe(.output, index, x)
         }
         normalize(x, norm, into: x, on: device)
@@ -169,7 +159,7 @@ package struct GPT2Model: TextModel {
 
     package func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
         let y = try Tensor(zeros: [hidden.rowCount, shape.vocabulary])  // [R, V]
-        device.matmul(hidden, head, into: y)
+        try device.matmul(hidden, head, into: y)
         return y
     }
 }

@@ -69,12 +69,11 @@ package struct LlamaModel: TextModel {
     private let head: PackedMatrix  // [V, C]
     private let rotary: RotaryTable
 
-    init(_ configuration: Configuration, checkpoint: Checkpoint, on device: Device) throws(TensorError) {
+    init(_ configuration: Configuration, _ loader: WeightLoader) throws(TensorError) {
         let shape = configuration.shape
-        let loader = WeightLoader(checkpoint: checkpoint, device: device)
         let (c, f) = (shape.hidden, configuration.feedForward)
         let (q, kv) = (shape.heads * shape.headDim, shape.kvHeads * shape.headDim)
-        embedding = try loader.matrix("model.embed_tokens.weight", outputs: shape.vocabulary, inputs: c)
+        embedding = try loader.vocabulary("model.embed_tokens.weight", tokens: shape.vocabulary, width: c)
         var layers: [Layer] = []
         for index in 0..<shape.layers {
             let name = "model.layers.\(index)."
@@ -95,7 +94,8 @@ package struct LlamaModel: TextModel {
         norm = try loader.vector("model.norm.weight", count: c)
         // A file of tied embeddings may leave the head out, or hold it a second time.
         head =
-            configuration.tied ? embedding : try loader.matrix("lm_head.weight", outputs: shape.vocabulary, inputs: c)
+            configuration.tied
+            ? embedding : try loader.vocabulary("lm_head.weight", tokens: shape.vocabulary, width: c)
         rotary = try RotaryTable(inverseFrequencies: configuration.inverseFrequencies, positions: shape.context)
         self.shape = shape
         epsilon = configuration.epsilon
@@ -120,12 +120,12 @@ package struct LlamaModel: TextModel {
             device.attention(
                 queries: q, keys: k, values: v, rows: batch.rows, cache: cache, layer: index, scale: scale,
                 into: attended)
-            device.matmul(attended, layer.output.weight, bias: layer.output.bias, residual: x, into: x)
+            try device.matmul(attended, layer.output.weight, bias: layer.output.bias, residual: x, into: x)
             device.rmsNorm(x, weight: layer.feedForwardNorm, epsilon: epsilon, into: h)
             let gate = try layer.gate(h, on: device)  // [R, F]
             let up = try layer.up(h, on: device)  // [R, F]
             device.map(.silu, gate, times: up, into: gate)
-            device.matmul(gate, layer.down.weight, bias: layer.down.bias, residual: x, into: x)
+            try device.matmul(gate, layer.down.weight, bias: layer.down.bias, residual: x, into: x)
         }
         device.rmsNorm(x, weight: norm, epsilon: epsilon, into: x)
         return x
@@ -133,7 +133,7 @@ package struct LlamaModel: TextModel {
 
     package func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
         let y = try Tensor(zeros: [hidden.rowCount, shape.vocabulary])  // [R, V]
-        device.matmul(hidden, head, into: y)
+        try device.matmul(hidden, head, into: y)
         return y
     }
 }

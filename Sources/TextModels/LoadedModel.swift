@@ -19,8 +19,8 @@ package struct LoadedModel: Sendable {
     }
 
     /// - Throws: `TextModelError` or `TokenizerError` that names the file at fault.
-    package init(directory: String, on device: Device) throws {
-        model = try Self.loadModel(directory: directory, on: device)
+    package init(directory: String, precision: Precision = .auto, on device: Device) throws {
+        model = try Self.loadModel(directory: directory, precision: precision, on: device)
         tokenizer = try Tokenizer(directory: directory)
         endTokens = try Self.endTokens(directory: directory, tokenizer: tokenizer)
         samplingDefaults = try Self.samplingDefaults(directory + "/generation_config.json")
@@ -28,18 +28,24 @@ package struct LoadedModel: Sendable {
 
     /// The weights alone.
     ///
+    /// - Parameter recorder: is shown what is quantized on the way.
     /// - Throws: `TextModelError` that names the file, field or tensor at fault.
-    package static func loadModel(directory: String, on device: Device) throws(TextModelError) -> any TextModel {
+    package static func loadModel(
+        directory: String, precision: Precision = .auto, recorder: QuantizedRecorder? = nil, on device: Device
+    ) throws(TextModelError) -> any TextModel {
         let configuration = try CheckpointConfiguration.read(directory + "/config.json")
         let kind = configuration.model_type ?? configuration.architectures?.first ?? "none"
+        func loader() throws(TensorError) -> WeightLoader {
+            WeightLoader(
+                checkpoint: try Checkpoint(directory: directory), device: device, precision: precision,
+                recorder: recorder)
+        }
         do {
             switch kind {
             case "llama", "LlamaForCausalLM":
-                let parsed = try LlamaModel.Configuration(configuration)
-                return try LlamaModel(parsed, checkpoint: Checkpoint(directory: directory), on: device)
+                return try LlamaModel(LlamaModel.Configuration(configuration), loader())
             case "gpt2", "GPT2LMHeadModel":
-                let parsed = try GPT2Model.Configuration(configuration)
-                return try GPT2Model(parsed, checkpoint: Checkpoint(directory: directory), on: device)
+                return try GPT2Model(GPT2Model.Configuration(configuration), loader())
             default:
                 throw TextModelError(
                     .unsupported,

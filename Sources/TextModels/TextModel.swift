@@ -48,14 +48,15 @@ package struct WeightCount: Sendable {
     /// That they take, packed.
     package var bytes = 0
     /// How most of them are stored.
-    package var dtype = DType.f32
+    package var format = PackedMatrix.Format.plain(.f32)
 
     init(_ matrices: [PackedMatrix]) {
         for matrix in matrices {
             parameters += matrix.count
             bytes += matrix.byteCount
         }
-        dtype = matrices.max { $0.count < $1.count }?.dtype ?? .f32
+        let shares = Dictionary(matrices.map { ($0.format, $0.count) }, uniquingKeysWith: +)
+        format = shares.max { $0.value < $1.value }?.key ?? .plain(.f32)
     }
 }
 
@@ -69,42 +70,7 @@ struct Linear: Sendable {
 
     func callAsFunction(_ x: Tensor, residual: Tensor? = nil, on device: Device) throws(TensorError) -> Tensor {
         let y = try Tensor(zeros: [x.rowCount, weight.columns])
-        device.matmul(x, weight, bias: bias, residual: residual, into: y)
+        try device.matmul(x, weight, bias: bias, residual: residual, into: y)
         return y
-    }
-}
-
-/// Loads a checkpoint's tensors by name, each in the shape that the configuration demands.
-struct WeightLoader {
-    let checkpoint: Checkpoint
-    let device: Device
-    /// What every name begins with in this file (GPT-2 files differ in it).
-    var prefix = ""
-
-    func vector(_ name: String, count: Int) throws(TensorError) -> Tensor {
-        try checkpoint.tensor(prefix + name, shape: [count]).widened()
-    }
-
-    /// - Parameter transposed: whether the file holds `[inputs, outputs]`.
-    func linear(
-        _ name: String, outputs: Int, inputs: Int, bias: Bool, transposed: Bool = false
-    ) throws(TensorError) -> Linear {
-        let weight = try matrix(name + ".weight", outputs: outputs, inputs: inputs, transposed: transposed)
-        return Linear(weight: weight, bias: bias ? try vector(name + ".bias", count: outputs) : nil)
-    }
-
-    func matrix(_ name: String, outputs: Int, inputs: Int, transposed: Bool = false) throws(TensorError) -> PackedMatrix
-    {
-        let shape = transposed ? [inputs, outputs] : [outputs, inputs]
-        return try PackedMatrix(try checkpoint.tensor(prefix + name, shape: shape), transposed: transposed, on: device)
-    }
-
-    /// As it is in the file.
-    func stored(_ name: String, shape: [Int]) throws(TensorError) -> Tensor {
-        try checkpoint.tensor(prefix + name, shape: shape)
-    }
-
-    func table(_ name: String, shape: [Int]) throws(TensorError) -> Tensor {
-        try checkpoint.tensor(prefix + name, shape: shape).widened()
     }
 }

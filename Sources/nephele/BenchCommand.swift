@@ -46,6 +46,9 @@ struct BenchCommand: AsyncParsableCommand {
         @Option(help: "A model by name, or as NAME=DIRECTORY.")
         var model: ModelArgument
 
+        @Option(help: "How weights are held: auto (the checkpoint's own), f32, bf16, f16, int8 or int4.")
+        var precision: Precision = .auto
+
         @Option(help: "Tokens of the prompt before decoding.")
         var prompt: Int = TextBenchmark.Options().prompt
 
@@ -83,7 +86,7 @@ struct BenchCommand: AsyncParsableCommand {
 
         func run() async throws {
             let device = Device(threadCount: threads)
-            let loaded = try LoadedModel(directory: model.directory(.text), on: device)
+            let loaded = try LoadedModel(directory: model.directory(.text), precision: precision, on: device)
             var options = TextBenchmark.Options()
             (options.prompt, options.longPrompt) = (prompt, prefill)
             (options.generate, options.batches) = (generate, try batches())

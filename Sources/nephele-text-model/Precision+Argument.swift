@@ -1,0 +1,4 @@
+import ArgumentParser
+import TextModels
+
+extension Precision: ExpressibleByArgument {}
