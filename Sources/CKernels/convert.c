@@ -16,14 +16,7 @@ void nephele_widen_f16(const void *source, nephele_index count, float *y) {
 void nephele_narrow_bf16(const float *source, nephele_index count, void *y) {
     unsigned char *p = y;
     for (nephele_index i = 0; i < count; i++) {
-        uint32_t bits;
-        memcpy(&bits, source + i, 4);
-        uint16_t half;
-        if ((bits & 0x7fffffff) > 0x7f800000) {
-            half = (uint16_t)(bits >> 16 | 0x40);
-        } else {
-            half = (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
-        }
+        uint16_t half = narrow_bf16(source[i]);
         memcpy(p + 2 * i, &half, 2);
     }
 }

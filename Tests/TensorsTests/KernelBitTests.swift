@@ -123,11 +123,16 @@ private var devices: [Device] {
 
     @Test(arguments: [1, 4, 8, 16, 24, 64, 80], [0, 31, 32, 511, 512, 1_300])
     func `attention equals its scalar reference in every bit`(headDim: Int, position: Int) throws {
+        for precision in CachePrecision.allCases { try attention(headDim, position, precision) }
+    }
+
+    private func attention(_ headDim: Int, _ position: Int, _ precision: CachePrecision) throws {
         let heads = 4, kvHeads = 2, count = position + 1
         let pages = (0..<Int32((count + 31) / 32)).reversed().map { $0 }
         var outputs: [[UInt32]] = []
         for device in [scalar] + devices {
-            let cache = try KVStorage(pageCount: pages.count, layers: 1, kvHeads: kvHeads, headDim: headDim)
+            let cache = try KVStorage(
+                pageCount: pages.count, layers: 1, kvHeads: kvHeads, headDim: headDim, precision: precision)
             var rows = AttentionRows()
             rows.append(positions: 0..<count, pages: pages)
             let q = try Tensor(

@@ -221,30 +221,40 @@ typedef struct {
     int32_t position;
 } nephele_attention_row;
 
-/// Writes key and value rows into their pages. A page is `[2][kv_heads][32][head_dim]`, page p of this layer at
-/// `cache + p * page_stride`. Work unit: rows.
+/// Writes key and value rows into their pages. A page of this layer is at `cache + p * page_stride` and holds the blocks
+/// of all heads' keys, then those of their values. A block is `[32][head_dim]` of f32, bf16 (to the nearest), or int8
+/// with 32 scales behind it (a row's largest magnitude becomes 127). Work unit: rows.
 typedef struct {
     const float *keys;
     const float *values;
-    float *cache;
+    void *cache;
     const nephele_attention_row *rows;
-    nephele_index kv_heads, head_dim, page_stride, key_stride, value_stride;
-} nephele_kv_write_f32_args;
+    nephele_index kv_heads, head_dim;
+    nephele_index page_stride; // bytes
+    nephele_index key_stride, value_stride;
+} nephele_kv_write_args;
 void nephele_kv_write_f32(const void *args, nephele_index begin, nephele_index end);
+void nephele_kv_write_bf16(const void *args, nephele_index begin, nephele_index end);
+void nephele_kv_write_int8(const void *args, nephele_index begin, nephele_index end);
 
 /// Causal attention of each row over positions [first, position] of its pages; query head h reads key-value head
 /// h / (heads / kv_heads). `window` > 0 limits it to the last `window` positions. Work unit: row * heads.
 typedef struct {
     nephele_isa isa;
     const float *queries;
-    const float *cache;
+    const void *cache;
     const nephele_attention_row *rows;
     float *y;
-    nephele_index heads, kv_heads, head_dim, page_stride, query_stride, y_stride;
+    nephele_index heads, kv_heads, head_dim;
+    nephele_index page_stride; // bytes
+    nephele_index query_stride, y_stride;
     nephele_index window;
     float scale;
-} nephele_attention_f32_args;
+} nephele_attention_args;
+typedef nephele_attention_args nephele_attention_f32_args, nephele_attention_bf16_args, nephele_attention_int8_args;
 void nephele_attention_f32(const void *args, nephele_index begin, nephele_index end);
+void nephele_attention_bf16(const void *args, nephele_index begin, nephele_index end);
+void nephele_attention_int8(const void *args, nephele_index begin, nephele_index end);
 
 /// Full (unmasked) attention over contiguous rows: q [queries, heads, head_dim], k and v [keys, heads, head_dim].
 /// Work unit: query * heads.
