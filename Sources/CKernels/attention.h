@@ -119,12 +119,30 @@ NEPHELE_INLINE f32x16 fold16_of16(const f32x16 *v) {
            HALVES(two[0], two[1], 1, 3, 5, 7, 9, 11, 13, 15, 17, 19, 21, 23, 25, 27, 29, 31);
 }
 
+NEPHELE_INLINE void fetch_rows(const cached *rows, nephele_index stride, nephele_index dim) {
+    for (int i = 0; i < 16; i++) {
+        const char *row = (const char *)(rows + i * stride);
+        for (nephele_index byte = 0; byte < dim * (nephele_index)sizeof(cached); byte += 64)
+            __builtin_prefetch(row + byte, 0, 2);
+    }
+}
+
+/// Asks memory for the keys of the next page and for the values that belong to these keys: a head's block in a page is
+/// too short for the processor to foresee the next one.
+NEPHELE_INLINE void fetch_ahead(const source *s, nephele_index j, nephele_index last, nephele_index dim) {
+    if (j + NEPHELE_PAGE + 15 <= last)
+        fetch_rows(row_of(s, s->keys, s->row_stride, j + NEPHELE_PAGE), s->row_stride, dim);
+    fetch_rows(row_of(s, s->values, s->value_row_stride, j), s->value_row_stride, dim);
+}
+
 NEPHELE_INLINE void scores_simd(const float *q, const source *s, nephele_index from, nephele_index count,
                                 nephele_index dim, float scale, float *p) {
     nephele_index j = 0;
     while (j < count) {
         const cached *k = row_of(s, s->keys, s->row_stride, from + j);
         if (count - j >= 16 && (!s->pages || (from + j) % 16 == 0)) {
+            if (s->pages)
+                fetch_ahead(s, from + j, from + count - 1, dim);
             f32x16 lanes[16];
             for (int i = 0; i < 16; i++)
                 lanes[i] = dot_lanes(q, k + i * s->row_stride, dim);

@@ -92,9 +92,15 @@ NEPHELE_INLINE void add_group(f32x16 *sum, const i32x16 *dot, const uint8_t *blo
 #define TARGET_VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,fma,f16c")))
 #define VNNI_INLINE TARGET_VNNI NEPHELE_INLINE
 
+/// Weights that will be needed next: of every block, `count` cache lines from `first` on.
+typedef struct {
+    const uint8_t *start;
+    int first, count;
+} fetch_ahead;
+
 /// `rows` rows by `panels` panels: as many chains of whole numbers and as many of floats.
 VNNI_INLINE void tile_vnni(const arguments *a, nephele_index m, nephele_index panel, const int rows, const int panels,
-                           const int bits, const int minimums) {
+                           const int bits, const int minimums, fetch_ahead ahead) {
     nephele_index groups = a->depth / a->group, group = a->group;
     nephele_index bytes = HEADER(minimums) + NEPHELE_PANEL * group * bits / 8;
     const uint8_t *block = (const uint8_t *)a->panels + panel * groups * bytes;
@@ -104,6 +110,10 @@ VNNI_INLINE void tile_vnni(const arguments *a, nephele_index m, nephele_index pa
         UNROLLED(int p = 0; p < panels; p++) sum[r][p] = (f32x16){0};
     }
     for (nephele_index g = 0; g < groups; g++, block += bytes, x += group) {
+        for (int line = ahead.first; line < ahead.first + ahead.count; line++) {
+            UNROLLED(int p = 0; p < panels; p++)
+            __builtin_prefetch(ahead.start + (p * groups + g) * bytes + 64 * line, 0, 2);
+        }
         __m512i dot[8][4];
         UNROLLED(int r = 0; r < rows; r++) {
             __m512i start = _mm512_set1_epi32(-(bits == 8 ? 128 : 8) * a->x_sums[(m + r) * groups + g]);
@@ -211,9 +221,9 @@ __attribute__((target("avx2,fma,f16c"))) NEPHELE_INLINE void tile_avx2(const arg
 #define VNNI_ROWS(rows_)                                                                                               \
     case rows_:                                                                                                        \
         if (panels == 2)                                                                                               \
-            tile_vnni(a, m, panel, rows_, 2, bits, minimums);                                                          \
+            tile_vnni(a, m, panel, rows_, 2, bits, minimums, ahead);                                                   \
         else                                                                                                           \
-            tile_vnni(a, m, panel, rows_, 1, bits, minimums);                                                          \
+            tile_vnni(a, m, panel, rows_, 1, bits, minimums, ahead);                                                   \
         break;
 
 VNNI_INLINE void product_vnni(const arguments *a, nephele_index begin, nephele_index end, const int bits,
@@ -221,13 +231,25 @@ VNNI_INLINE void product_vnni(const arguments *a, nephele_index begin, nephele_i
     nephele_index panel = begin;
     if (a->rows == 1) {
         for (; panel + 4 <= end; panel += 4)
-            tile_vnni(a, 0, panel, 1, 4, bits, minimums);
+            tile_vnni(a, 0, panel, 1, 4, bits, minimums, (fetch_ahead){0, 0, 0});
     }
     nephele_index tiles = (a->rows + 5) / 6;
+    nephele_index bytes = HEADER(minimums) + NEPHELE_PANEL * a->group * bits / 8;
+    int lines = (int)((bytes + 63) / 64);
     while (panel < end) {
         nephele_index panels = end - panel >= 2 ? 2 : 1, m = 0;
+        // Memory works on the next panels while these are multiplied: each tile asks for its share. (Few rows wait
+        // for their own panels as it is.)
+        nephele_index next = panel + panels;
+        int wanted = a->rows > 6 && end - next >= panels ? lines : 0;
         for (nephele_index t = 0; t < tiles; t++) {
             nephele_index rows = (a->rows - m + (tiles - t) - 1) / (tiles - t);
+            int count = (int)((wanted + (tiles - t) - 1) / (tiles - t));
+            fetch_ahead ahead = {(const uint8_t *)a->panels + next * (a->depth / a->group) * bytes, lines - wanted,
+                                 count};
+            if (wanted == 0)
+                ahead.first = 0;
+            wanted -= count;
             switch (rows) {
                 VNNI_ROWS(1)
                 VNNI_ROWS(2)

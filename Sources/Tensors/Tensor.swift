@@ -28,6 +28,12 @@ package struct Tensor: Sendable {
         self.init(dtype: dtype, shape: shape, storage: storage)
     }
 
+    /// An f32 tensor that holds anything, for an operation to fill.
+    package init(uninitialized shape: [Int], dtype: DType = .f32) throws(TensorError) {
+        let storage = try Storage(byteCount: shape.reduce(1, *) * dtype.size, zeroed: false)
+        self.init(dtype: dtype, shape: shape, storage: storage)
+    }
+
     /// An f32 tensor of the given elements.
     package init(_ elements: [Float], shape: [Int]) throws(TensorError) {
         precondition(elements.count == shape.reduce(1, *), "\(elements.count) elements for shape \(shape)")
@@ -104,7 +110,7 @@ package struct Tensor: Sendable {
 extension Tensor {
     /// A copy of the chosen rows, in that order: `[indices.count, width]`.
     package func selectingRows(_ indices: [Int]) throws(TensorError) -> Tensor {
-        let selected = try Tensor(zeros: [indices.count, width], dtype: dtype)
+        let selected = try Tensor(uninitialized: [indices.count, width], dtype: dtype)
         let rowSize = width * dtype.size
         for (row, index) in indices.enumerated() {
             precondition(index >= 0 && index < rowCount, "row \(index) of \(shape)")

@@ -118,8 +118,8 @@ package struct GPT2Model: TextModel {
         _ batch: TokenBatch, cache: KVStorage, on device: Device, observe: (Value, Int, Tensor) -> Void
     ) throws(TensorError) -> Tensor {
         let rows = batch.ids.count
-        let x = try Tensor(zeros: [rows, shape.hidden])  // [R, C]
-        let h = try Tensor(zeros: [rows, shape.hidden])  // [R, C]
+        let x = try Tensor(uninitialized: [rows, shape.hidden])  // [R, C]
+        let h = try Tensor(uninitialized: [rows, shape.hidden])  // [R, C]
         device.gather(embedding, ids: batch.ids, into: x)
         device.addRows(of: positions, ids: batch.rows.positions, to: x)
         let scale = 1 / Float(shape.headDim).squareRoot()
@@ -133,7 +133,7 @@ package struct GPT2Model: TextModel {
             observe(.query, index, q)
             observe(.key, index, k)
             observe(.value, index, v)
-            let attended = try Tensor(zeros: q.shape)  // [R, C]
+            let attended = try Tensor(uninitialized: q.shape)  // [R, C]
             device.attention(
                 queries: q, keys: k, values: v, rows: batch.rows, cache: cache, layer: index, scale: scale,
                 into: attended)
@@ -158,7 +158,7 @@ package struct GPT2Model: TextModel {
     }
 
     package func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
-        let y = try Tensor(zeros: [hidden.rowCount, shape.vocabulary])  // [R, V]
+        let y = try Tensor(uninitialized: [hidden.rowCount, shape.vocabulary])  // [R, V]
         try device.matmul(hidden, head, into: y)
         return y
     }

@@ -105,8 +105,8 @@ package struct LlamaModel: TextModel {
 
     package func forward(_ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) -> Tensor {
         let rows = batch.ids.count
-        let x = try Tensor(zeros: [rows, shape.hidden])  // [R, C]
-        let h = try Tensor(zeros: [rows, shape.hidden])  // [R, C]
+        let x = try Tensor(uninitialized: [rows, shape.hidden])  // [R, C]
+        let h = try Tensor(uninitialized: [rows, shape.hidden])  // [R, C]
         device.gather(embedding, ids: batch.ids, into: x)
         let scale = 1 / Float(shape.headDim).squareRoot()
         for (index, layer) in layers.enumerated() {
@@ -116,7 +116,7 @@ package struct LlamaModel: TextModel {
             let v = try layer.value(h, on: device)  // [R, G·D]
             device.rope(q, heads: shape.heads, positions: batch.rows.positions, table: rotary)
             device.rope(k, heads: shape.kvHeads, positions: batch.rows.positions, table: rotary)
-            let attended = try Tensor(zeros: q.shape)  // [R, H·D]
+            let attended = try Tensor(uninitialized: q.shape)  // [R, H·D]
             device.attention(
                 queries: q, keys: k, values: v, rows: batch.rows, cache: cache, layer: index, scale: scale,
                 into: attended)
@@ -132,7 +132,7 @@ package struct LlamaModel: TextModel {
     }
 
     package func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
-        let y = try Tensor(zeros: [hidden.rowCount, shape.vocabulary])  // [R, V]
+        let y = try Tensor(uninitialized: [hidden.rowCount, shape.vocabulary])  // [R, V]
         try device.matmul(hidden, head, into: y)
         return y
     }

@@ -69,7 +69,7 @@ struct Linear: Sendable {
     var columns: Int { weight.columns }
 
     func callAsFunction(_ x: Tensor, residual: Tensor? = nil, on device: Device) throws(TensorError) -> Tensor {
-        let y = try Tensor(zeros: [x.rowCount, weight.columns])
+        let y = try Tensor(uninitialized: [x.rowCount, weight.columns])
         try device.matmul(x, weight, bias: bias, residual: residual, into: y)
         return y
     }

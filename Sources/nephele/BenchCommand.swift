@@ -49,6 +49,9 @@ struct BenchCommand: AsyncParsableCommand {
         @Option(help: "How weights are held: auto (the checkpoint's own), f32, bf16, f16, int8 or int4.")
         var precision: Precision = .auto
 
+        @Option(help: "How keys and values are held: f32, bf16 or int8.")
+        var cachePrecision: CachePrecision = .bf16
+
         @Option(help: "Tokens of the prompt before decoding.")
         var prompt: Int = TextBenchmark.Options().prompt
 
@@ -89,6 +92,7 @@ struct BenchCommand: AsyncParsableCommand {
             let loaded = try LoadedModel(directory: model.directory(.text), precision: precision, on: device)
             var options = TextBenchmark.Options()
             (options.prompt, options.longPrompt) = (prompt, prefill)
+            options.cachePrecision = cachePrecision
             (options.generate, options.batches) = (generate, try batches())
             let report = try TextBenchmark.run(model.name, loaded, on: device, options: options)
             guard !json else { return Terminal.line(try encode(report)) }
