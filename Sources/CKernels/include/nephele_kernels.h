@@ -221,9 +221,9 @@ typedef struct {
     int32_t position;
 } nephele_attention_row;
 
-/// Writes key and value rows into their pages. A page of this layer is at `cache + p * page_stride` and holds the blocks
-/// of all heads' keys, then those of their values. A block is `[32][head_dim]` of f32, bf16 (to the nearest), or int8
-/// with 32 scales behind it (a row's largest magnitude becomes 127). Work unit: rows.
+/// Writes key and value rows into their pages. A page of this layer is at `cache + p * page_stride` and holds the
+/// blocks of all heads' keys, then those of their values. A block is `[32][head_dim]` of f32, bf16 (to the nearest), or
+/// int8 with 32 scales behind it (a row's largest magnitude becomes 127). Work unit: rows.
 typedef struct {
     const float *keys;
     const float *values;
