@@ -12,6 +12,7 @@ package enum TextBenchmark {
         /// Sequences that decode together.
         package var batches = [1, 8, 16, 32]
         package var rounds = 3
+        package var cachePrecision = CachePrecision.bf16
 
         package init() {}
     }
@@ -76,7 +77,8 @@ package enum TextBenchmark {
         let weights = loaded.model.weights
         let context = loaded.model.shape.context
         let length = min(options.longPrompt, context - 1)
-        let prefill = median(try (0..<options.rounds).map { _ in try rate(loaded, device, prefilling: length) })
+        let prefill = median(
+            try (0..<options.rounds).map { _ in try rate(loaded, device, prefilling: length, options) })
         let alone = try (0..<options.rounds).map { _ in try decode(loaded, device, 1, options) }
         let rates = try options.batches.map { batch in
             try median(
@@ -88,7 +90,7 @@ package enum TextBenchmark {
         let limits = before.raised(to: try device.measureLimits())
         let gaps = alone.flatMap(\.steps).sorted()
         return Report(
-            model: name, precision: weights.dtype.rawValue.lowercased(), limits: limits, weightBytes: weights.bytes,
+            model: name, precision: weights.format.description, limits: limits, weightBytes: weights.bytes,
             prefillTokens: length, prefillTokensPerSecond: prefill,
             decode: zip(options.batches, rates).map { batch, rate in
                 // A weight is read once a step, and multiplied once a row.
@@ -106,10 +108,13 @@ package enum TextBenchmark {
     private static func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
 
     /// Tokens a second of one prompt of `length`, all in one step.
-    private static func rate(_ loaded: LoadedModel, _ device: Device, prefilling length: Int) throws -> Double {
-        var options = EngineCore.Options(cachePositions: length + 64)
-        options.tokenBudget = length
-        var engine = try EngineCore(loaded, options: options, on: device)
+    private static func rate(
+        _ loaded: LoadedModel, _ device: Device, prefilling length: Int, _ options: Options
+    ) throws -> Double {
+        var engineOptions = EngineCore.Options(cachePositions: length + 64)
+        engineOptions.tokenBudget = length
+        engineOptions.cachePrecision = options.cachePrecision
+        var engine = try EngineCore(loaded, options: engineOptions, on: device)
         _ = try engine.add(try request(loaded, prompt: length, new: 1))
         let took = try ContinuousClock().measure { while !engine.isIdle { _ = try engine.step() } }
         return Double(length) / (took / .seconds(1))
@@ -122,8 +127,9 @@ package enum TextBenchmark {
     ) throws -> (rate: Double, firstToken: Double, steps: [Double]) {
         let prompt = min(options.prompt, loaded.model.shape.context / 2)
         let steps = max(1, min(options.generate, loaded.model.shape.context - prompt - 8))
-        var engine = try EngineCore(
-            loaded, options: .init(cachePositions: batch * (prompt + steps + 64)), on: device)
+        var engineOptions = EngineCore.Options(cachePositions: batch * (prompt + steps + 64))
+        engineOptions.cachePrecision = options.cachePrecision
+        var engine = try EngineCore(loaded, options: engineOptions, on: device)
         for _ in 0..<batch { _ = try engine.add(try request(loaded, prompt: prompt, new: steps + 4)) }
         let clock = ContinuousClock()
         // Until all decode: a step that brings a token for every sequence.

@@ -1,4 +1,4 @@
-// Numbers of 16 bits as f32, exactly.
+// Numbers of 16 bits as f32, exactly, and back.
 #ifndef NEPHELE_HALF_H
 #define NEPHELE_HALF_H
 
@@ -9,6 +9,15 @@ NEPHELE_INLINE float widen_bf16(uint16_t half) {
     float value;
     memcpy(&value, &bits, sizeof value);
     return value;
+}
+
+/// To the nearest, ties to even; NaN stays NaN.
+NEPHELE_INLINE uint16_t narrow_bf16(float value) {
+    uint32_t bits;
+    memcpy(&bits, &value, sizeof bits);
+    if ((bits & 0x7fffffff) > 0x7f800000)
+        return (uint16_t)(bits >> 16 | 0x40);
+    return (uint16_t)((bits + 0x7fff + (bits >> 16 & 1)) >> 16);
 }
 
 NEPHELE_INLINE float widen_f16(uint16_t half) {

@@ -5,7 +5,7 @@ nephele_isa nephele_isa_detect(void) {
     __builtin_cpu_init();
     if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl") &&
         __builtin_cpu_supports("avx512dq")) {
-        return NEPHELE_ISA_AVX512;
+        return __builtin_cpu_supports("avx512vnni") ? NEPHELE_ISA_AVX512_VNNI : NEPHELE_ISA_AVX512;
     }
     if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
         return NEPHELE_ISA_AVX2;

@@ -62,7 +62,7 @@ NEPHELE_INLINE float fma_chains(const nephele_limit_args *a, float start) {
 // Twelve for 512-bit registers: six would wait for the latency of the chain.
 NEPHELE_INLINE void nephele_fma_limit_simd(const nephele_limit_args *a, nephele_index begin, nephele_index end) {
     for (nephele_index block = begin; block < end; block++) {
-        if (a->isa != NEPHELE_ISA_AVX512) {
+        if (a->isa < NEPHELE_ISA_AVX512) {
             a->sums[block] = fma_chains(a, 0) + fma_chains(a, 6);
             continue;
         }

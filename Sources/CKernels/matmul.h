@@ -215,7 +215,7 @@ NEPHELE_INLINE void NEPHELE_MATMUL(simd)(const nephele_matmul_args *a, nephele_i
     if (a->rows == 0)
         return;
 #if defined(__x86_64__)
-    if (a->isa == NEPHELE_ISA_AVX512 && a->rows > 2) {
+    if (a->isa >= NEPHELE_ISA_AVX512 && a->rows > 2) {
         wide_rows(a, begin, end);
         return;
     }

@@ -38,6 +38,7 @@ NEPHELE_TARGET_AVX512 static float sum_exp_avx512(const float *x, nephele_index 
 float nephele_sum_exp_f32(nephele_isa isa, const float *x, nephele_index count, float shift) {
     switch (isa) {
 #if defined(__x86_64__)
+    case NEPHELE_ISA_AVX512_VNNI:
     case NEPHELE_ISA_AVX512:
         return sum_exp_avx512(x, count, shift);
     case NEPHELE_ISA_AVX2:

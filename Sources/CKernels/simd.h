@@ -122,6 +122,7 @@ NEPHELE_INLINE f32x16 soft_cap16(f32x16 x, float cap) {
     void name(const void *args, nephele_index begin, nephele_index end) {                                              \
         const name##_args *a = (const name##_args *)args;                                                              \
         switch (a->isa) {                                                                                              \
+        case NEPHELE_ISA_AVX512_VNNI:                                                                                  \
         case NEPHELE_ISA_AVX512:                                                                                       \
             name##_avx512(a, begin, end);                                                                              \
             return;                                                                                                    \

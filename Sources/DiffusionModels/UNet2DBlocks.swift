@@ -31,7 +31,7 @@ struct Linear {
     /// x `[rows, inputs]` → `[rows, outputs]` (+ residual).
     func callAsFunction(_ x: Tensor, residual: Tensor? = nil, on device: Device) throws -> Tensor {
         let y = try Tensor(zeros: [x.rowCount, weight.columns])
-        device.matmul(x, weight, bias: bias, residual: residual, into: y)
+        try device.matmul(x, weight, bias: bias, residual: residual, into: y)
         return y
     }
 }

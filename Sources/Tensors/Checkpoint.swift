@@ -54,6 +54,9 @@ package struct Checkpoint: Sendable {
     /// A tensor's shape without reading it.
     package func shape(of name: String) -> [Int]? { fileOf[name].flatMap { files[$0].entries[name]?.shape } }
 
+    /// A tensor's type without reading it.
+    package func dtype(of name: String) -> DType? { fileOf[name].flatMap { files[$0].entries[name]?.dtype } }
+
     /// - Throws: `TensorError` as `SafetensorsFile.tensor`.
     package func tensor(_ name: String, shape: [Int]? = nil) throws(TensorError) -> Tensor {
         guard let file = fileOf[name] else {

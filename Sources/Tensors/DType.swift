@@ -5,6 +5,7 @@ package enum DType: String, Sendable, CaseIterable {
     case bf16 = "BF16"
     case i64 = "I64"
     case i32 = "I32"
+    case i8 = "I8"
     case u8 = "U8"
 
     /// Bytes an element takes.
@@ -13,7 +14,7 @@ package enum DType: String, Sendable, CaseIterable {
         case .i64: 8
         case .f32, .i32: 4
         case .f16, .bf16: 2
-        case .u8: 1
+        case .i8, .u8: 1
         }
     }
 }

@@ -1,30 +1,5 @@
 internal import CKernels
 
-/// Pages of keys and values for every layer of one model: `[pages][layers][2][kvHeads][32][headDim]` f32.
-package struct KVStorage: Sendable {
-    package static var pagePositions: Int { Int(NEPHELE_PAGE) }
-
-    package let pageCount: Int
-    package let layers: Int
-    package let kvHeads: Int
-    package let headDim: Int
-    let cache: Tensor
-
-    package init(pageCount: Int, layers: Int, kvHeads: Int, headDim: Int) throws(TensorError) {
-        precondition(headDim <= Int(NEPHELE_MAX_HEAD_DIM), "head width \(headDim) over \(NEPHELE_MAX_HEAD_DIM)")
-        (self.pageCount, self.layers, self.kvHeads, self.headDim) = (pageCount, layers, kvHeads, headDim)
-        cache = try Tensor(zeros: [pageCount, layers, 2, kvHeads, Int(NEPHELE_PAGE), headDim])
-    }
-
-    /// Bytes that one page takes.
-    package static func pageBytes(layers: Int, kvHeads: Int, headDim: Int) -> Int {
-        layers * 2 * kvHeads * Int(NEPHELE_PAGE) * headDim * 4
-    }
-
-    var layerStride: Int { 2 * kvHeads * Int(NEPHELE_PAGE) * headDim }
-    var pageStride: Int { layers * layerStride }
-}
-
 /// The rows of one forward pass: the position of each, and the pages of the sequence it belongs to.
 package struct AttentionRows: Sendable {
     package private(set) var positions: [Int32] = []
@@ -117,17 +92,17 @@ extension Device {
                 && layer < cache.layers && y.count == queries.count,
             "attention of \(queries.shape) over keys \(keys.shape) in layer \(layer)")
         rows.withRows { table in
-            let base = cache.cache.f32 + layer * cache.layerStride
-            let write = nephele_kv_write_f32_args(
+            let base = cache.cache.raw + layer * cache.layerStride
+            let write = nephele_kv_write_args(
                 keys: keys.f32, values: values.f32, cache: base, rows: table, kv_heads: cache.kvHeads,
                 head_dim: cache.headDim, page_stride: cache.pageStride, key_stride: keys.width,
                 value_stride: values.width)
-            run(nephele_kv_write_f32, write, count: rows.count, grain: 16)
-            let args = nephele_attention_f32_args(
+            run(cache.precision.kernels.write, write, count: rows.count, grain: 16)
+            let args = nephele_attention_args(
                 isa: instructionSet.isa, queries: queries.f32, cache: base, rows: table, y: y.f32, heads: heads,
                 kv_heads: cache.kvHeads, head_dim: cache.headDim, page_stride: cache.pageStride,
                 query_stride: queries.width, y_stride: y.width, window: window, scale: scale, soft_cap: softCap)
-            run(nephele_attention_f32, args, count: rows.count * heads)
+            run(cache.precision.kernels.attend, args, count: rows.count * heads)
         }
     }
 

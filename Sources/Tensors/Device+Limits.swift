@@ -29,6 +29,8 @@ extension Device {
     package func measureLimits(rounds: Int = 5) throws(TensorError) -> DeviceLimits {
         let block = 1 << 18, blocks = 512  // 1 MiB each, far more than the caches hold
         let data = try Tensor(zeros: [blocks, block])
+        // Untouched, it would all be one page of zeros in the cache.
+        for i in stride(from: 0, to: data.count, by: 512) { data[i] = 1 }
         let sums = try Tensor(zeros: [blocks])
         var limits = DeviceLimits(readRate: 0, operationRate: 0, threads: threadCount)
         let clock = ContinuousClock()

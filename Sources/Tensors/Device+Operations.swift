@@ -19,37 +19,6 @@ extension Device {
         }
     }
 
-    /// y = x Wᵀ (+ bias) (+ residual): `x` is `[M, K]`, `y` and `residual` `[M, N]`, `bias` `[N]`. `residual` may
-    /// be `y`. One FMA chain per output, k ascending, then bias, then residual.
-    package func matmul(
-        _ x: Tensor, _ weight: PackedMatrix, bias: Tensor? = nil, residual: Tensor? = nil, into y: Tensor
-    ) {
-        precondition(
-            x.width == weight.depth && y.width == weight.columns && x.rowCount == y.rowCount,
-            "cannot multiply \(x.shape) by [\(weight.columns), \(weight.depth)]ᵀ into \(y.shape)")
-        precondition(bias.map { $0.count == weight.columns } ?? true, "bias \(bias?.shape ?? []) for \(y.shape)")
-        precondition(residual.map { $0.count == y.count } ?? true, "residual \(residual?.shape ?? []) for \(y.shape)")
-        let args = nephele_matmul_args(
-            isa: instructionSet.isa, x: x.f32, panels: weight.panels.raw, bias: bias?.f32, residual: residual?.f32,
-            y: y.f32, rows: x.rowCount, columns: weight.columns, depth: weight.depth, x_stride: x.width,
-            y_stride: y.width, residual_stride: y.width)
-        // A chunk below some 64k multiply-adds is not worth waking a thread for.
-        let work = max(1, x.rowCount * weight.depth * Int(NEPHELE_PANEL))
-        run(weight.kernels.matmul, args, count: weight.panelCount, grain: max(1, 65_536 / work))
-    }
-
-    /// Rows `ids` of the matrix behind `table`: y is `[ids.count, depth]`.
-    package func gather(_ table: PackedMatrix, ids: [Int32], into y: Tensor) {
-        precondition(
-            ids.allSatisfy { $0 >= 0 && Int($0) < table.columns }, "an id lies outside [0, \(table.columns))")
-        precondition(y.rowCount == ids.count && y.width == table.depth, "\(ids.count) rows into \(y.shape)")
-        ids.withUnsafeBufferPointer { ids in
-            let args = nephele_gather_panels_args(
-                panels: table.panels.raw, ids: ids.baseAddress, y: y.f32, depth: table.depth, y_stride: y.width)
-            run(table.kernels.gather, args, count: ids.count, grain: 64)
-        }
-    }
-
     /// Rows `ids` of a plain f32 table `[n, width]`, added to y `[ids.count, width]`.
     package func addRows(of table: Tensor, ids: [Int32], to y: Tensor) {
         precondition(table.width == y.width && y.rowCount == ids.count, "rows of \(table.shape) into \(y.shape)")

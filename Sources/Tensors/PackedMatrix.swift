@@ -1,17 +1,27 @@
 internal import CKernels
 
-/// A weight matrix packed for the matrix product: panels of 16 outputs, `[columns/16][depth][16]`, in the type of the
-/// checkpoint. Products are computed in f32 and do not depend on how the values are stored.
+/// A weight matrix packed for the matrix product, in panels of 16 outputs: `[columns/16][depth][16]` in the type of the
+/// checkpoint, or blocks of whole numbers in groups (`nephele_kernels.h`).
 package struct PackedMatrix: Sendable {
+    package enum Format: Sendable, Hashable {
+        /// Products are computed in f32 and do not depend on which of these types stores the values.
+        case plain(DType)
+        case grouped(GroupedFormat)
+    }
+
+    /// How the weights are stored.
+    package let format: Format
     /// Outputs, N.
     package let columns: Int
     /// Inputs, K.
     package let depth: Int
     let panels: Tensor
 
-    var panelCount: Int { (columns + Int(NEPHELE_PANEL) - 1) / Int(NEPHELE_PANEL) }
+    var panelCount: Int { Self.panelCount(columns) }
 
-    /// Packs `matrix`.
+    private static func panelCount(_ columns: Int) -> Int { (columns + Int(NEPHELE_PANEL) - 1) / Int(NEPHELE_PANEL) }
+
+    /// Packs `matrix` as it is.
     ///
     /// - Parameters:
     ///   - matrix: `[columns, depth]` (a linear layer's weight), or `[depth, columns]` when `transposed` (GPT-2's
@@ -26,18 +36,18 @@ package struct PackedMatrix: Sendable {
         switch matrix.dtype {
         case .f32: pack = nephele_pack_32
         case .bf16, .f16: pack = nephele_pack_16
-        case .i64, .i32, .u8:
+        case .i64, .i32, .i8, .u8:
             throw TensorError(
                 .mismatch, "a floating-point matrix is needed, not \(matrix.dtype.rawValue) \(matrix.shape)")
         }
+        format = .plain(matrix.dtype)
         let all = transposed ? matrix.shape[1] : matrix.shape[0]
         let outputs = outputs ?? 0..<all
         precondition(outputs.upperBound <= all, "outputs \(outputs) of a matrix that has \(all)")
         columns = outputs.count
         depth = transposed ? matrix.shape[0] : matrix.shape[1]
         let (columnStride, depthStride) = transposed ? (1, all) : (depth, 1)
-        let panelCount = (columns + Int(NEPHELE_PANEL) - 1) / Int(NEPHELE_PANEL)
-        panels = try Tensor(zeros: [panelCount, depth, Int(NEPHELE_PANEL)], dtype: matrix.dtype)
+        panels = try Tensor(zeros: [Self.panelCount(columns), depth, Int(NEPHELE_PANEL)], dtype: matrix.dtype)
         // `matrix` must outlive the kernel, not only the look at its address.
         withExtendedLifetime(matrix) {
             let args = nephele_pack_args(
@@ -47,8 +57,29 @@ package struct PackedMatrix: Sendable {
         }
     }
 
-    /// The kernels for this type of weights.
-    var kernels: (matmul: nephele_task, gather: nephele_task) {
+    /// Packs weights in groups.
+    ///
+    /// - Parameter outputs: those that are taken; all by default.
+    package init(_ weights: GroupedWeights, outputs: Range<Int>? = nil, on device: Device) throws(TensorError) {
+        let outputs = outputs ?? 0..<weights.columns
+        precondition(outputs.upperBound <= weights.columns, "outputs \(outputs) of \(weights.columns)")
+        format = .grouped(weights.format)
+        columns = outputs.count
+        depth = weights.depth
+        let groups = weights.format.groups(depth)
+        panels = try Tensor(zeros: [Self.panelCount(columns), groups, weights.format.blockBytes], dtype: .u8)
+        let (values, scales) = (weights.values.rows(outputs), weights.scales.rows(outputs))
+        let minimums = weights.minimums?.rows(outputs)
+        withExtendedLifetime((values, scales, minimums)) {
+            let args = nephele_pack_grouped_args(
+                q: values.i8, scales: scales.f32, minimums: minimums?.f32, panels: panels.raw, columns: columns,
+                groups: groups, group: weights.format.group, bits: Int32(weights.format.bits))
+            device.run(nephele_pack_grouped, args, count: panelCount)
+        }
+    }
+
+    /// The kernels for a plain type of weights.
+    var plainKernels: (matmul: nephele_task, gather: nephele_task) {
         switch panels.dtype {
         case .bf16: (nephele_matmul_bf16, nephele_gather_panels_bf16)
         case .f16: (nephele_matmul_f16, nephele_gather_panels_f16)
@@ -56,12 +87,18 @@ package struct PackedMatrix: Sendable {
         }
     }
 
-    /// How the weights are stored.
-    package var dtype: DType { panels.dtype }
-
     /// Weights, padding not counted.
     package var count: Int { columns * depth }
 
     /// Bytes that the panels take.
     package var byteCount: Int { panels.count * panels.dtype.size }
+}
+
+extension PackedMatrix.Format: CustomStringConvertible {
+    package var description: String {
+        switch self {
+        case .plain(let dtype): dtype.rawValue.lowercased()
+        case .grouped(let format): "int\(format.bits)"
+        }
+    }
 }

@@ -1,22 +1,81 @@
 import Glibc
+internal import Synchronization
 
-/// Memory that a tensor views: 64-byte aligned, zeroed, freed with the last view.
+/// Memory that a tensor views: 64-byte aligned, freed with the last view.
 package final class Storage: @unchecked Sendable {  // owned memory; views are written by one task at a time
     package let bytes: UnsafeMutableRawPointer
     package let byteCount: Int
+    /// Bytes of a mapping of its own; 0 for memory of the heap.
+    private let mapped: Int
 
+    /// From here on a storage is mapped: the kernel's pages are zero already and come only when they are touched.
+    private static let mappedFrom = 1 << 20
+    private static let largePage = 2 << 20
+
+    /// - Parameter zeroed: otherwise it holds whatever was there before.
     /// - Throws: `TensorError.tooLarge` when the memory cannot be had.
-    package init(byteCount: Int) throws(TensorError) {
+    package init(byteCount: Int, zeroed: Bool = true) throws(TensorError) {
         precondition(byteCount >= 0, "storage of \(byteCount) bytes")
-        var memory: UnsafeMutableRawPointer?
-        let padded = (max(byteCount, 1) + 63) / 64 * 64
-        guard posix_memalign(&memory, 64, padded) == 0, let memory else {
-            throw TensorError(.tooLarge, "no memory for a tensor of \(byteCount) bytes")
-        }
-        memset(memory, 0, padded)
-        bytes = memory
         self.byteCount = byteCount
+        if byteCount >= Self.mappedFrom {
+            mapped = (byteCount + Self.largePage - 1) / Self.largePage * Self.largePage
+            if !zeroed, let spare = Self.spares.take(mapped) {
+                bytes = spare
+                return
+            }
+            guard let memory = mmap(nil, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+                memory != MAP_FAILED
+            else { throw TensorError(.tooLarge, "no memory for a tensor of \(byteCount) bytes") }
+            // Weights are read from end to end: with pages of 2 MiB few addresses have to be looked up.
+            madvise(memory, mapped, MADV_HUGEPAGE)
+            bytes = memory
+        } else {
+            mapped = 0
+            var memory: UnsafeMutableRawPointer?
+            let padded = (max(byteCount, 1) + 63) / 64 * 64
+            guard posix_memalign(&memory, 64, padded) == 0, let memory else {
+                throw TensorError(.tooLarge, "no memory for a tensor of \(byteCount) bytes")
+            }
+            if zeroed { memset(memory, 0, padded) }
+            bytes = memory
+        }
     }
 
-    deinit { free(bytes) }
+    deinit {
+        if mapped == 0 {
+            free(bytes)
+        } else if !Self.spares.keep(bytes, mapped) {
+            munmap(bytes, mapped)
+        }
+    }
+
+    private static let spares = Spares()
+
+    /// Mappings that a pass over a model has given back, for the next pass: else it would fetch all its pages from the
+    /// kernel again.
+    private final class Spares: Sendable {
+        private struct Block: @unchecked Sendable {  // owned by whoever holds it
+            let bytes: UnsafeMutableRawPointer
+            let size: Int
+        }
+
+        private let blocks = Mutex<[Block]>([])
+        private static let limit = 32 << 20
+
+        func take(_ size: Int) -> UnsafeMutableRawPointer? {
+            blocks.withLock { blocks in
+                blocks.firstIndex { $0.size == size }.map { blocks.remove(at: $0).bytes }
+            }
+        }
+
+        /// - Returns: whether there was room.
+        func keep(_ bytes: UnsafeMutableRawPointer, _ size: Int) -> Bool {
+            let block = Block(bytes: bytes, size: size)
+            return blocks.withLock { blocks in
+                guard blocks.reduce(block.size, { $0 + $1.size }) <= Self.limit else { return false }
+                blocks.append(block)
+                return true
+            }
+        }
+    }
 }

@@ -15,7 +15,7 @@ extension Tensor {
             let wide = try Tensor(zeros: shape)
             nephele_widen_f16(raw, count, wide.f32)
             return wide
-        case .i64, .i32, .u8:
+        case .i64, .i32, .i8, .u8:
             throw TensorError(.mismatch, "a floating-point tensor is needed, not \(dtype.rawValue) \(shape)")
         }
     }
@@ -24,6 +24,13 @@ extension Tensor {
     package func narrowedToBF16() throws(TensorError) -> Tensor {
         let narrow = try Tensor(zeros: shape, dtype: .bf16)
         nephele_narrow_bf16(f32, count, narrow.raw)
+        return narrow
+    }
+
+    /// The nearest f16 values, ties to even; beyond 65,504 infinity.
+    package func narrowedToF16() throws(TensorError) -> Tensor {
+        let narrow = try Tensor(zeros: shape, dtype: .f16)
+        nephele_narrow_f16(f32, count, narrow.raw)
         return narrow
     }
 }

@@ -28,6 +28,12 @@ package struct Tensor: Sendable {
         self.init(dtype: dtype, shape: shape, storage: storage)
     }
 
+    /// An f32 tensor that holds anything, for an operation to fill.
+    package init(uninitialized shape: [Int], dtype: DType = .f32) throws(TensorError) {
+        let storage = try Storage(byteCount: shape.reduce(1, *) * dtype.size, zeroed: false)
+        self.init(dtype: dtype, shape: shape, storage: storage)
+    }
+
     /// An f32 tensor of the given elements.
     package init(_ elements: [Float], shape: [Int]) throws(TensorError) {
         precondition(elements.count == shape.reduce(1, *), "\(elements.count) elements for shape \(shape)")
@@ -90,6 +96,12 @@ package struct Tensor: Sendable {
         return raw.assumingMemoryBound(to: Float.self)
     }
 
+    /// The first element of an i8 tensor.
+    var i8: UnsafeMutablePointer<Int8> {
+        precondition(dtype == .i8, "an i8 tensor is needed, not \(dtype) \(shape)")
+        return raw.assumingMemoryBound(to: Int8.self)
+    }
+
     /// The innermost extent, and how many rows of it there are.
     package var width: Int { shape.last ?? 1 }
     package var rowCount: Int { width == 0 ? 0 : count / width }
@@ -98,7 +110,7 @@ package struct Tensor: Sendable {
 extension Tensor {
     /// A copy of the chosen rows, in that order: `[indices.count, width]`.
     package func selectingRows(_ indices: [Int]) throws(TensorError) -> Tensor {
-        let selected = try Tensor(zeros: [indices.count, width], dtype: dtype)
+        let selected = try Tensor(uninitialized: [indices.count, width], dtype: dtype)
         let rowSize = width * dtype.size
         for (row, index) in indices.enumerated() {
             precondition(index >= 0 && index < rowCount, "row \(index) of \(shape)")

@@ -3,6 +3,8 @@ package struct TensorError: Error, Sendable, CustomStringConvertible {
     package enum Code: Sendable {
         /// The file cannot be opened or read.
         case unreadable
+        /// The file cannot be written.
+        case unwritable
         /// The bytes are not what their format promises.
         case malformed
         /// A tensor that is asked for is not there.

@@ -150,7 +150,7 @@ struct CheckpointConfiguration: Decodable, Sendable {
     }
 
     /// - Throws: `TextModelError.invalidCheckpoint` for a number that is not positive.
-    func positive(_ value: Double, _ name: String) throws(TextModelError) -> Float {
+    static func positive(_ value: Double, _ name: String) throws(TextModelError) -> Float {
         guard value > 0, value.isFinite else {
             throw TextModelError(.invalidCheckpoint, "config.json: \"\(name)\" is \(value); it must be positive")
         }

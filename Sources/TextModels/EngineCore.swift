@@ -10,6 +10,7 @@ package struct EngineCore {
     package struct Options: Sendable {
         /// Positions that the key-value cache holds.
         package var cachePositions: Int
+        package var cachePrecision = CachePrecision.f32
         /// Rows of one forward pass, at most.
         package var tokenBudget = 256
         /// Sequences that run together, at most.
@@ -47,7 +48,8 @@ package struct EngineCore {
         let shape = loaded.model.shape
         let pageCount = PageAllocator.pages(for: max(options.cachePositions, 1))
         cache = try KVStorage(
-            pageCount: pageCount, layers: shape.layers, kvHeads: shape.kvHeads, headDim: shape.headDim)
+            pageCount: pageCount, layers: shape.layers, kvHeads: shape.kvHeads, headDim: shape.headDim,
+            precision: options.cachePrecision)
         pages = PageAllocator(pageCount: pageCount)
     }
 

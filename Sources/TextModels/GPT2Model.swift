@@ -63,26 +63,24 @@ package struct GPT2Model: TextModel {
     private let norm: Norm
     private let head: PackedMatrix  // [V, C]
 
-    init(_ configuration: Configuration, checkpoint: Checkpoint, on device: Device) throws(TensorError) {
+    init(_ configuration: Configuration, _ loader: WeightLoader) throws(TensorError) {
         let shape = configuration.shape
         let (c, f) = (shape.hidden, configuration.feedForward)
-        let prefix = checkpoint.contains("transformer.wte.weight") ? "transformer." : ""
-        let loader = WeightLoader(checkpoint: checkpoint, device: device, prefix: prefix)
-        embedding = try loader.matrix("wte.weight", outputs: shape.vocabulary, inputs: c)
+        let prefix = loader.checkpoint.contains("transformer.wte.weight") ? "transformer." : ""
+        let whole = loader
+        var loader = loader
+        loader.prefix = prefix
+        embedding = try loader.vocabulary("wte.weight", tokens: shape.vocabulary, width: c)
         positions = try loader.table("wpe.weight", shape: [shape.context, c])
         var layers: [Layer] = []
         for index in 0..<shape.layers {
             let name = "h.\(index)."
-            /// Queries, keys and values share one matrix.
-            func attention(_ part: Int) throws(TensorError) -> Linear {
-                try loader.linear(
-                    name + "attn.c_attn", outputs: 3 * c, inputs: c, bias: true, transposed: true,
-                    part: part * c..<(part + 1) * c)
-            }
+            let attention = try loader.linears(
+                name + "attn.c_attn", parts: [c, c, c], inputs: c, bias: true, transposed: true)
             layers.append(
                 Layer(
-                    attentionNorm: try Norm(loader, name + "ln_1", count: c), query: try attention(0),
-                    key: try attention(1), value: try attention(2),
+                    attentionNorm: try Norm(loader, name + "ln_1", count: c), query: attention[0], key: attention[1],
+                    value: attention[2],
                     output: try loader.linear(
                         name + "attn.c_proj", outputs: c, inputs: c, bias: true, transposed: true),
                     feedForwardNorm: try Norm(loader, name + "ln_2", count: c),
@@ -91,8 +89,9 @@ package struct GPT2Model: TextModel {
         }
         self.layers = layers
         norm = try Norm(loader, "ln_f", count: c)
-        let whole = WeightLoader(checkpoint: checkpoint, device: device)
-        head = configuration.tied ? embedding : try whole.matrix("lm_head.weight", outputs: shape.vocabulary, inputs: c)
+        head =
+            configuration.tied
+            ? embedding : try whole.vocabulary("lm_head.weight", tokens: shape.vocabulary, width: c)
         self.shape = shape
         self.configuration = configuration
         let matrices = layers.flatMap { [$0.query, $0.key, $0.value, $0.output, $0.up, $0.down] }
@@ -113,8 +112,8 @@ package struct GPT2Model: TextModel {
         _ batch: TokenBatch, cache: KVStorage, on device: Device, observe: (Value, Int, Tensor) -> Void
     ) throws(TensorError) -> Tensor {
         let rows = batch.ids.count
-        let x = try Tensor(zeros: [rows, shape.hidden])  // [R, C]
-        let h = try Tensor(zeros: [rows, shape.hidden])  // [R, C]
+        let x = try Tensor(uninitialized: [rows, shape.hidden])  // [R, C]
+        let h = try Tensor(uninitialized: [rows, shape.hidden])  // [R, C]
         device.gather(embedding, ids: batch.ids, into: x)
         device.addRows(of: positions, ids: batch.rows.positions, to: x)
         let scale = 1 / Float(shape.headDim).squareRoot()
@@ -128,12 +127,12 @@ package struct GPT2Model: TextModel {
             observe(.query, index, q)
             observe(.key, index, k)
             observe(.value, index, v)
-            let attended = try Tensor(zeros: q.shape)  // [R, C]
+            let attended = try Tensor(uninitialized: q.shape)  // [R, C]
             device.attention(
                 queries: q, keys: k, values: v, rows: batch.rows, cache: cache, layer: index, scale: scale,
                 into: attended)
             observe(.attended, index, attended)
-            device.matmul(attended, layer.output.weight, bias: layer.output.bias, residual: x, into: x)
+            try device.matmul(attended, layer.output.weight, bias: layer.output.bias, residual: x, into: x)
             observe(.afterAttention, index, x)
             normalize(x, layer.feedForwardNorm, into: h, on: device)
             observe(.feedForwardNorm, index, h)
@@ -141,7 +140,7 @@ package struct GPT2Model: TextModel {
             observe(.up, index, up)
             device.map(configuration.activation, up, into: up)
             observe(.activated, index, up)
-            device.matmul(up, layer.down.weight, bias: layer.down.bias, residual: x, into: x)
+            try device.matmul(up, layer.down.weight, bias: layer.down.bias, residual: x, into: x)
             observe(.output, index, x)
         }
         normalize(x, norm, into: x, on: device)
@@ -153,8 +152,8 @@ package struct GPT2Model: TextModel {
     }
 
     package func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
-        let y = try Tensor(zeros: [hidden.rowCount, shape.vocabulary])  // [R, V]
-        device.matmul(hidden, head, into: y)
+        let y = try Tensor(uninitialized: [hidden.rowCount, shape.vocabulary])  // [R, V]
+        try device.matmul(hidden, head, into: y)
         return y
     }
 }

@@ -27,9 +27,8 @@ struct GatedFeedForward: Sendable {
     ) throws(TensorError) {
         let name = "model.layers.\(layer).mlp.", f = configuration.width, biased = configuration.bias
         if configuration.isJoint {
-            let joint = name + "gate_up_proj"
-            gate = try loader.linear(joint, outputs: 2 * f, inputs: c, bias: biased, part: 0..<f)
-            up = try loader.linear(joint, outputs: 2 * f, inputs: c, bias: biased, part: f..<2 * f)
+            let joint = try loader.linears(name + "gate_up_proj", parts: [f, f], inputs: c, bias: biased)
+            (gate, up) = (joint[0], joint[1])
         } else {
             gate = try loader.linear(name + "gate_proj", outputs: f, inputs: c, bias: biased)
             up = try loader.linear(name + "up_proj", outputs: f, inputs: c, bias: biased)
@@ -47,6 +46,6 @@ struct GatedFeedForward: Sendable {
         let gated = try gate(h, on: device)  // [R, F]
         let raised = try up(h, on: device)  // [R, F]
         device.map(activation, gated, times: raised, into: gated)
-        down(gated, residual: residual, into: y, on: device)
+        try down(gated, residual: residual, into: y, on: device)
     }
 }

@@ -21,12 +21,14 @@ package struct Gemma2Model: TextModel {
             shape = try DecoderShape(json, headDim: 256, context: 8_192)
             attention = RotaryAttention.Configuration(shape, rotary: try RotaryFrequencies(json, shape: shape))
             attention.scale =
-                1 / (try json.positive(json.query_pre_attn_scalar ?? 256, "query_pre_attn_scalar")).squareRoot()
+                1
+                / (try CheckpointConfiguration.positive(json.query_pre_attn_scalar ?? 256, "query_pre_attn_scalar"))
+                .squareRoot()
             if let cap = json.attn_logit_softcapping.value(absent: 50) {
-                attention.softCap = try json.positive(cap, "attn_logit_softcapping")
+                attention.softCap = try CheckpointConfiguration.positive(cap, "attn_logit_softcapping")
             }
             if let cap = json.final_logit_softcapping.value(absent: 30) {
-                logitCap = try json.positive(cap, "final_logit_softcapping")
+                logitCap = try CheckpointConfiguration.positive(cap, "final_logit_softcapping")
             }
             attention.inputBias = json.attention_bias ?? false
             attention.outputBias = json.attention_bias ?? false
@@ -57,11 +59,10 @@ package struct Gemma2Model: TextModel {
     private let norm: Tensor  // [C]
     private let head: PackedMatrix  // [V, C]
 
-    init(_ configuration: Configuration, checkpoint: Checkpoint, on device: Device) throws(TensorError) {
+    init(_ configuration: Configuration, _ loader: WeightLoader) throws(TensorError) {
         let shape = configuration.shape, c = shape.hidden
-        let loader = WeightLoader(checkpoint: checkpoint, device: device)
         let table = try RotaryTable(configuration.attention.rotary, positions: shape.context)
-        embedding = try loader.matrix("model.embed_tokens.weight", outputs: shape.vocabulary, inputs: c)
+        embedding = try loader.vocabulary("model.embed_tokens.weight", tokens: shape.vocabulary, width: c)
         /// The file holds a norm's weight less one.
         func weight(_ name: String) throws(TensorError) -> Tensor {
             try Tensor(try loader.vector(name + ".weight", count: c).floats.map { 1 + $0 }, shape: [c])
@@ -81,7 +82,8 @@ package struct Gemma2Model: TextModel {
         self.layers = layers
         norm = try weight("model.norm")
         head =
-            configuration.tied ? embedding : try loader.matrix("lm_head.weight", outputs: shape.vocabulary, inputs: c)
+            configuration.tied
+            ? embedding : try loader.vocabulary("lm_head.weight", tokens: shape.vocabulary, width: c)
         self.shape = shape
         epsilon = configuration.epsilon
         logitCap = configuration.logitCap
@@ -91,9 +93,10 @@ package struct Gemma2Model: TextModel {
     }
 
     package func forward(_ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) -> Tensor {
-        let x = try Tensor(zeros: [batch.ids.count, shape.hidden])  // [R, C]
-        let h = try Tensor(zeros: x.shape)  // [R, C]
+        let x = try Tensor(uninitialized: [batch.ids.count, shape.hidden])  // [R, C]
+        let h = try Tensor(uninitialized: x.shape)  // [R, C]
         device.gather(embedding, ids: batch.ids, into: x)
+        // √C rounded once, as transformers does where it computes in f32.
         device.scale(x, by: Float(Double(shape.hidden).squareRoot()), into: x)
         for layer in layers {
             device.rmsNorm(x, weight: layer.beforeAttention, epsilon: epsilon, into: h)
@@ -110,8 +113,8 @@ package struct Gemma2Model: TextModel {
     }
 
     package func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
-        let y = try Tensor(zeros: [hidden.rowCount, shape.vocabulary])  // [R, V]
-        device.matmul(hidden, head, into: y)
+        let y = try Tensor(uninitialized: [hidden.rowCount, shape.vocabulary])  // [R, V]
+        try device.matmul(hidden, head, into: y)
         if let logitCap { device.softCap(y, cap: logitCap, into: y) }
         return y
     }

@@ -1,4 +1,5 @@
-/// Mistral 7B (arXiv 2310.06825): Llama whose rows see only a window of the last positions, in every layer.
+/// Mistral 7B (arXiv 2310.06825): Llama whose rows see only a window of the last positions, in every layer
+/// (or those that `layer_types` names).
 extension LlamaModel.Configuration {
     /// - Throws: `TextModelError` that names the field.
     static func mistral(_ json: CheckpointConfiguration) throws(TextModelError) -> Self {

@@ -55,11 +55,10 @@ package struct LlamaModel: TextModel {
     private let norm: Tensor  // [C]
     private let head: PackedMatrix  // [V, C]
 
-    init(_ configuration: Configuration, checkpoint: Checkpoint, on device: Device) throws(TensorError) {
+    init(_ configuration: Configuration, _ loader: WeightLoader) throws(TensorError) {
         let shape = configuration.shape, c = shape.hidden
-        let loader = WeightLoader(checkpoint: checkpoint, device: device)
         let table = try RotaryTable(configuration.attention.rotary, positions: shape.context)
-        embedding = try loader.matrix("model.embed_tokens.weight", outputs: shape.vocabulary, inputs: c)
+        embedding = try loader.vocabulary("model.embed_tokens.weight", tokens: shape.vocabulary, width: c)
         var layers: [Layer] = []
         for index in 0..<shape.layers {
             let name = "model.layers.\(index)."
@@ -74,7 +73,8 @@ package struct LlamaModel: TextModel {
         norm = try loader.vector("model.norm.weight", count: c)
         // A file of tied embeddings may leave the head out, or hold it a second time.
         head =
-            configuration.tied ? embedding : try loader.matrix("lm_head.weight", outputs: shape.vocabulary, inputs: c)
+            configuration.tied
+            ? embedding : try loader.vocabulary("lm_head.weight", tokens: shape.vocabulary, width: c)
         self.shape = shape
         epsilon = configuration.epsilon
         weights = WeightCount(
@@ -83,8 +83,8 @@ package struct LlamaModel: TextModel {
     }
 
     package func forward(_ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) -> Tensor {
-        let x = try Tensor(zeros: [batch.ids.count, shape.hidden])  // [R, C]
-        let h = try Tensor(zeros: x.shape)  // [R, C]
+        let x = try Tensor(uninitialized: [batch.ids.count, shape.hidden])  // [R, C]
+        let h = try Tensor(uninitialized: x.shape)  // [R, C]
         device.gather(embedding, ids: batch.ids, into: x)
         for layer in layers {
             device.rmsNorm(x, weight: layer.attentionNorm, epsilon: epsilon, into: h)
@@ -97,8 +97,8 @@ package struct LlamaModel: TextModel {
     }
 
     package func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
-        let y = try Tensor(zeros: [hidden.rowCount, shape.vocabulary])  // [R, V]
-        device.matmul(hidden, head, into: y)
+        let y = try Tensor(uninitialized: [hidden.rowCount, shape.vocabulary])  // [R, V]
+        try device.matmul(hidden, head, into: y)
         return y
     }
 }

@@ -19,8 +19,8 @@ package struct LoadedModel: Sendable {
     }
 
     /// - Throws: `TextModelError` or `TokenizerError` that names the file at fault.
-    package init(directory: String, on device: Device) throws {
-        model = try Self.loadModel(directory: directory, on: device)
+    package init(directory: String, precision: Precision = .auto, on device: Device) throws {
+        model = try Self.loadModel(directory: directory, precision: precision, on: device)
         tokenizer = try Tokenizer(directory: directory)
         endTokens = try Self.endTokens(directory: directory, tokenizer: tokenizer)
         samplingDefaults = try Self.samplingDefaults(directory + "/generation_config.json")
@@ -28,14 +28,21 @@ package struct LoadedModel: Sendable {
 
     /// The weights alone.
     ///
+    /// - Parameter recorder: is shown what is quantized on the way.
     /// - Throws: `TextModelError` that names the file, field or tensor at fault.
-    package static func loadModel(directory: String, on device: Device) throws(TextModelError) -> any TextModel {
+    package static func loadModel(
+        directory: String, precision: Precision = .auto, recorder: QuantizedRecorder? = nil, on device: Device
+    ) throws(TextModelError) -> any TextModel {
         let json = try CheckpointConfiguration.read(directory + "/config.json")
         let kind = json.model_type ?? json.architectures?.first ?? "none"
-        if let quantization = json.quantization_config {
-            let method = quantization.quant_method ?? "none"
+        if let method = json.quantization_config.map({ $0.quant_method ?? "none" }), method != "nephele" {
             throw TextModelError(
                 .unsupported, "\(directory)/config.json: \"quantization_config\" of \"\(method)\" is not supported")
+        }
+        func loader() throws(TensorError) -> WeightLoader {
+            WeightLoader(
+                checkpoint: try Checkpoint(directory: directory), device: device, precision: precision,
+                recorder: recorder)
         }
         do {
             let llama: LlamaModel.Configuration
@@ -46,18 +53,16 @@ package struct LoadedModel: Sendable {
             case "qwen3", "Qwen3ForCausalLM": llama = try .qwen3(json)
             case "phi3", "Phi3ForCausalLM": llama = try .phi3(json)
             case "gemma2", "Gemma2ForCausalLM":
-                let parsed = try Gemma2Model.Configuration(json)
-                return try Gemma2Model(parsed, checkpoint: Checkpoint(directory: directory), on: device)
+                return try Gemma2Model(Gemma2Model.Configuration(json), loader())
             case "gpt2", "GPT2LMHeadModel":
-                let parsed = try GPT2Model.Configuration(json)
-                return try GPT2Model(parsed, checkpoint: Checkpoint(directory: directory), on: device)
+                return try GPT2Model(GPT2Model.Configuration(json), loader())
             default:
                 throw TextModelError(
                     .unsupported,
                     "\(directory)/config.json: model type \"\(kind)\" is not supported; "
                         + "known: gemma2, gpt2, llama, mistral, phi3, qwen2, qwen3")
             }
-            return try LlamaModel(llama, checkpoint: Checkpoint(directory: directory), on: device)
+            return try LlamaModel(llama, loader())
         } catch let error as TensorError {
             throw TextModelError(error)
         } catch let error as TextModelError {

@@ -47,12 +47,8 @@ struct RotaryAttention: Sendable {
         let (c, q, kv) = (shape.hidden, shape.heads * shape.headDim, shape.kvHeads * shape.headDim)
         let name = "model.layers.\(layer).self_attn.", biased = configuration.inputBias
         if configuration.isJoint {
-            func part(_ range: Range<Int>) throws(TensorError) -> Linear {
-                try loader.linear(name + "qkv_proj", outputs: q + 2 * kv, inputs: c, bias: biased, part: range)
-            }
-            query = try part(0..<q)
-            key = try part(q..<q + kv)
-            value = try part(q + kv..<q + 2 * kv)
+            let joint = try loader.linears(name + "qkv_proj", parts: [q, kv, kv], inputs: c, bias: biased)
+            (query, key, value) = (joint[0], joint[1], joint[2])
         } else {
             query = try loader.linear(name + "q_proj", outputs: q, inputs: c, bias: biased)
             key = try loader.linear(name + "k_proj", outputs: kv, inputs: c, bias: biased)
@@ -81,11 +77,11 @@ struct RotaryAttention: Sendable {
         normalizeHeads(k, keyNorm, on: device)
         device.rope(q, heads: shape.heads, positions: rows.positions, table: table)
         device.rope(k, heads: shape.kvHeads, positions: rows.positions, table: table)
-        let attended = try Tensor(zeros: q.shape)  // [R, H·D]
+        let attended = try Tensor(uninitialized: q.shape)  // [R, H·D]
         device.attention(
             queries: q, keys: k, values: v, rows: rows, cache: cache, layer: layer, scale: configuration.scale,
             window: configuration.windows[layer], softCap: configuration.softCap, into: attended)
-        output(attended, residual: residual, into: y, on: device)
+        try output(attended, residual: residual, into: y, on: device)
     }
 
     private func normalizeHeads(_ x: Tensor, _ weight: Tensor?, on device: Device) {

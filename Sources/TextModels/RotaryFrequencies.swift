@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 
 /// How fast RoPE (arXiv 2104.09864) turns each pair of elements of a head, with the scalings that checkpoints ask for;
 /// in f32 as transformers computes them.
@@ -112,5 +113,11 @@ struct RotaryFrequencies: Sendable {
         if let given = scaling?.attention_factor { return Float(try positive(given, "attention_factor")) }
         let factor = try positive(scaling?.factor ?? Double(context) / Double(original), "factor")
         return factor <= 1 ? 1 : Float((1 + log(factor) / log(Double(original))).squareRoot())
+    }
+}
+
+extension RotaryTable {
+    init(_ frequencies: RotaryFrequencies, positions: Int) throws(TensorError) {
+        try self.init(inverseFrequencies: frequencies.inverse, positions: positions, scale: frequencies.scale)
     }
 }

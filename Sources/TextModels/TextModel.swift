@@ -48,14 +48,15 @@ package struct WeightCount: Sendable {
     /// That they take, packed.
     package var bytes = 0
     /// How most of them are stored.
-    package var dtype = DType.f32
+    package var format = PackedMatrix.Format.plain(.f32)
 
     init(_ matrices: [PackedMatrix]) {
         for matrix in matrices {
             parameters += matrix.count
             bytes += matrix.byteCount
         }
-        dtype = matrices.max { $0.count < $1.count }?.dtype ?? .f32
+        let shares = Dictionary(matrices.map { ($0.format, $0.count) }, uniquingKeysWith: +)
+        format = shares.max { $0.value < $1.value }?.key ?? .plain(.f32)
     }
 }
 
@@ -68,57 +69,15 @@ struct Linear: Sendable {
     var columns: Int { weight.columns }
 
     func callAsFunction(_ x: Tensor, residual: Tensor? = nil, on device: Device) throws(TensorError) -> Tensor {
-        let y = try Tensor(zeros: [x.rowCount, weight.columns])
-        self(x, residual: residual, into: y, on: device)
+        let y = try Tensor(uninitialized: [x.rowCount, weight.columns])
+        try self(x, residual: residual, into: y, on: device)
         return y
     }
 
     /// `residual` may be `y`.
-    func callAsFunction(_ x: Tensor, residual: Tensor? = nil, into y: Tensor, on device: Device) {
-        device.matmul(x, weight, bias: bias, residual: residual, into: y)
-    }
-}
-
-extension RotaryTable {
-    init(_ frequencies: RotaryFrequencies, positions: Int) throws(TensorError) {
-        try self.init(inverseFrequencies: frequencies.inverse, positions: positions, scale: frequencies.scale)
-    }
-}
-
-/// Loads a checkpoint's tensors by name, each in the shape that the configuration demands.
-struct WeightLoader {
-    let checkpoint: Checkpoint
-    let device: Device
-    /// What every name begins with in this file (GPT-2 files differ in it).
-    var prefix = ""
-
-    func vector(_ name: String, count: Int) throws(TensorError) -> Tensor {
-        try checkpoint.tensor(prefix + name, shape: [count]).widened()
-    }
-
-    /// - Parameters:
-    ///   - transposed: whether the file holds `[inputs, outputs]`.
-    ///   - part: those of the outputs that are taken, where several layers share a matrix; all by default.
-    func linear(
-        _ name: String, outputs: Int, inputs: Int, bias: Bool, transposed: Bool = false, part: Range<Int>? = nil
-    ) throws(TensorError) -> Linear {
-        let weight = try matrix(
-            name + ".weight", outputs: outputs, inputs: inputs, transposed: transposed, part: part)
-        guard bias else { return Linear(weight: weight, bias: nil) }
-        let whole = try vector(name + ".bias", count: outputs)
-        let part = part ?? 0..<outputs
-        return Linear(weight: weight, bias: try Tensor(Array(whole.floats[part]), shape: [part.count]))
-    }
-
-    func matrix(
-        _ name: String, outputs: Int, inputs: Int, transposed: Bool = false, part: Range<Int>? = nil
-    ) throws(TensorError) -> PackedMatrix {
-        let shape = transposed ? [inputs, outputs] : [outputs, inputs]
-        return try PackedMatrix(
-            try checkpoint.tensor(prefix + name, shape: shape), transposed: transposed, outputs: part, on: device)
-    }
-
-    func table(_ name: String, shape: [Int]) throws(TensorError) -> Tensor {
-        try checkpoint.tensor(prefix + name, shape: shape).widened()
+    func callAsFunction(
+        _ x: Tensor, residual: Tensor? = nil, into y: Tensor, on device: Device
+    ) throws(TensorError) {
+        try device.matmul(x, weight, bias: bias, residual: residual, into: y)
     }
 }

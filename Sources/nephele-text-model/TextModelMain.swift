@@ -27,6 +27,12 @@ struct TextModelMain: AsyncParsableCommand {
     @Option(name: .long, help: "Sequences that run together, at most.")
     var sequences: Int = 64
 
+    @Option(help: "How weights are held: auto (the checkpoint's own), f32, bf16, f16, int8 or int4.")
+    var precision: Precision = .auto
+
+    @Option(help: "How keys and values are held: f32, bf16 or int8.")
+    var cachePrecision: CachePrecision = .bf16
+
     func validate() throws {
         guard (1...1_024).contains(threads) else { throw ValidationError("--threads is \(threads); give 1 to 1024") }
         guard (32...16_777_216).contains(cachePositions) else {
@@ -40,10 +46,13 @@ struct TextModelMain: AsyncParsableCommand {
     func run() async throws {
         let directory = try model.directory(.text)
         let device = Device(threadCount: threads)
-        let loaded = try LoadedModel(directory: directory, on: device)
-        let numericsID = try NumericsID.compute(directory: directory, tokenizerHash: loaded.tokenizer.hash)
+        let loaded = try LoadedModel(directory: directory, precision: precision, on: device)
+        let numericsID = try NumericsID.compute(
+            directory: directory, tokenizerHash: loaded.tokenizer.hash, precision: precision,
+            cachePrecision: cachePrecision)
         var options = EngineCore.Options(cachePositions: cachePositions)
         options.sequenceLimit = sequences
+        options.cachePrecision = cachePrecision
         let gauge = LoadGauge(capacity: sequences)
         let engine = try TextEngine(loaded, options: options, on: device, gauge: gauge)
         let service = TextModelService(name: model.name, tokenizerHash: loaded.tokenizer.hash, engine: engine)

@@ -9,7 +9,7 @@ import TextModels
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measures this machine and the parts of the system.",
-        subcommands: [Machine.self, Bus.self, Text.self])
+        subcommands: [Machine.self, Bus.self, Text.self, PerplexityCommand.self])
 
     struct Bus: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -45,6 +45,12 @@ struct BenchCommand: AsyncParsableCommand {
 
         @Option(help: "A model by name, or as NAME=DIRECTORY.")
         var model: ModelArgument
+
+        @Option(help: "How weights are held: auto (the checkpoint's own), f32, bf16, f16, int8 or int4.")
+        var precision: Precision = .auto
+
+        @Option(help: "How keys and values are held: f32, bf16 or int8.")
+        var cachePrecision: CachePrecision = .bf16
 
         @Option(help: "Tokens of the prompt before decoding.")
         var prompt: Int = TextBenchmark.Options().prompt
@@ -83,9 +89,10 @@ struct BenchCommand: AsyncParsableCommand {
 
         func run() async throws {
             let device = Device(threadCount: threads)
-            let loaded = try LoadedModel(directory: model.directory(.text), on: device)
+            let loaded = try LoadedModel(directory: model.directory(.text), precision: precision, on: device)
             var options = TextBenchmark.Options()
             (options.prompt, options.longPrompt) = (prompt, prefill)
+            options.cachePrecision = cachePrecision
             (options.generate, options.batches) = (generate, try batches())
             let report = try TextBenchmark.run(model.name, loaded, on: device, options: options)
             guard !json else { return Terminal.line(try encode(report)) }

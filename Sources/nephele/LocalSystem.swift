@@ -3,6 +3,7 @@ import GatewayClient
 import Logging
 import ServiceRuntime
 import Supervision
+import TextModels
 import UnixSignals
 
 /// All services on this machine over ipc, and where their gateway listens.
@@ -12,6 +13,8 @@ struct LocalSystem {
         var imageModels: [ModelCatalogue.Entry] = []
         /// Processes of each service: `tokenizer`, `text-model`, `diffusion`.
         var replicas: [String: Int] = [:]
+        /// How text models hold their weights.
+        var precision = Precision.auto
         var host = "127.0.0.1"
         /// 0 for any that is free.
         var port = 8080
@@ -104,7 +107,9 @@ struct LocalSystem {
             try add("tokenizer", "", 0, models, threads: false)
         }
         for (group, model) in options.textModels.enumerated() {
-            let arguments = ["--model", "\(model.name)=\(model.directory)"]
+            let arguments = [
+                "--model", "\(model.name)=\(model.directory)", "--precision", options.precision.rawValue,
+            ]
             try add("text-model", " of \(model.name)", group, arguments, threads: true)
         }
         for (group, model) in options.imageModels.enumerated() {

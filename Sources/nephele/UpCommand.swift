@@ -3,6 +3,7 @@ import Console
 import EmbeddedModels
 import GatewayClient
 import ServiceRuntime
+import TextModels
 
 struct UpCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -24,6 +25,9 @@ struct UpCommand: AsyncParsableCommand {
     @Option(help: "Processes of a service for each of its models, e.g. text-model=2; may be repeated.")
     var replicas: [ReplicaCount] = []
 
+    @Option(help: "How text models hold their weights: auto (the checkpoint's own), f32, bf16, f16, int8 or int4.")
+    var precision: Precision = .auto
+
     @Option(help: "The address that the gateway listens at.")
     var host: String = "127.0.0.1"
 
@@ -43,7 +47,7 @@ struct UpCommand: AsyncParsableCommand {
             try catalogue.entry($0, .image)
         }
         options.replicas = Dictionary(replicas.map { ($0.service, $0.count) }) { $1 }
-        (options.host, options.port) = (host, port)
+        (options.host, options.port, options.precision) = (host, port, precision)
         let system = try LocalSystem(options)
         let names = (options.textModels + options.imageModels).map { $0.name }.joined(separator: ", ")
         _ = try await system.run { client in

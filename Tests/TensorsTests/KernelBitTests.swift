@@ -35,11 +35,11 @@ private var devices: [Device] {
             let bias = try Tensor(hostile(columns, seed: 3, special: false), shape: [columns])
             let residual = try Tensor(hostile(rows * columns, seed: 4), shape: [rows, columns])
             let expected = try Tensor(zeros: [rows, columns])
-            scalar.matmul(
+            try scalar.matmul(
                 x, try PackedMatrix(w, on: scalar), bias: bias, residual: residual, into: expected)
             for device in devices {
                 let y = try Tensor(zeros: [rows, columns])
-                device.matmul(x, try PackedMatrix(w, on: device), bias: bias, residual: residual, into: y)
+                try device.matmul(x, try PackedMatrix(w, on: device), bias: bias, residual: residual, into: y)
                 #expect(bits(y) == bits(expected), "\(device.instructionSet)")
             }
         }
@@ -62,13 +62,13 @@ private var devices: [Device] {
             }
             let wide = try narrow.widened()
             let expected = try Tensor(zeros: [rows, columns])
-            scalar.matmul(x, try PackedMatrix(wide, on: scalar), into: expected)
+            try scalar.matmul(x, try PackedMatrix(wide, on: scalar), into: expected)
             let ids = (0..<Int32(columns)).map { $0 }
             for device in devices + [scalar] {
                 let packed = try PackedMatrix(narrow, on: device)
-                #expect(packed.dtype == dtype && packed.byteCount == (columns + 15) / 16 * 16 * depth * 2)
+                #expect(packed.format == .plain(dtype) && packed.byteCount == (columns + 15) / 16 * 16 * depth * 2)
                 let y = try Tensor(zeros: [rows, columns])
-                device.matmul(x, packed, into: y)
+                try device.matmul(x, packed, into: y)
                 #expect(bits(y) == bits(expected), "\(device.instructionSet)")
                 let rowsOfTable = try Tensor(zeros: [columns, depth])
                 device.gather(packed, ids: ids, into: rowsOfTable)
@@ -84,10 +84,10 @@ private var devices: [Device] {
             try Tensor(hostile(columns * depth, seed: 5, special: false), shape: [columns, depth]), on: device)
         let x = try Tensor(hostile(64 * depth, seed: 6, special: false), shape: [64, depth])
         let all = try Tensor(zeros: [64, columns])
-        device.matmul(x, w, into: all)
+        try device.matmul(x, w, into: all)
         for range in [0..<1, 3..<5, 7..<10, 20..<31, 0..<63] {
             let part = try Tensor(zeros: [range.count, columns])
-            device.matmul(x.rows(range), w, into: part)
+            try device.matmul(x.rows(range), w, into: part)
             #expect(bits(part) == bits(all.rows(range)))
         }
     }
@@ -173,11 +173,16 @@ private var devices: [Device] {
 
     @Test(arguments: [1, 4, 8, 16, 24, 64, 80], [0, 31, 32, 511, 512, 1_300])
     func `attention equals its scalar reference in every bit`(headDim: Int, position: Int) throws {
+        for precision in CachePrecision.allCases { try attention(headDim, position, precision) }
+    }
+
+    private func attention(_ headDim: Int, _ position: Int, _ precision: CachePrecision) throws {
         let heads = 4, kvHeads = 2, count = position + 1
         let pages = (0..<Int32((count + 31) / 32)).reversed().map { $0 }
         var outputs: [[UInt32]] = []
         for device in [scalar] + devices {
-            let cache = try KVStorage(pageCount: pages.count, layers: 1, kvHeads: kvHeads, headDim: headDim)
+            let cache = try KVStorage(
+                pageCount: pages.count, layers: 1, kvHeads: kvHeads, headDim: headDim, precision: precision)
             var rows = AttentionRows()
             rows.append(positions: 0..<count, pages: pages)
             let q = try Tensor(

@@ -48,7 +48,8 @@ import Tokenizers
     }
 
     /// Loads a golden checkpoint whose config.json has been changed; nil takes a field out.
-    private func load(_ name: String, _ changes: [String: Any?]) throws {
+    @discardableResult
+    private func load(_ name: String, _ changes: [String: Any?] = [:]) throws -> any TextModel {
         let directory = try TemporaryDirectory()
         let data = try Data(contentsOf: URL(fileURLWithPath: goldens + name + "/config.json"))
         var config = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
@@ -56,7 +57,17 @@ import Tokenizers
         try directory.write("config.json", json: config)
         try FileManager.default.copyItem(
             atPath: goldens + name + "/model.safetensors", toPath: directory.path + "/model.safetensors")
-        _ = try LoadedModel.loadModel(directory: directory.path, on: device)
+        return try LoadedModel.loadModel(directory: directory.path, on: device)
+    }
+
+    /// The logits after a text that is longer than the windows.
+    private func logits(_ model: any TextModel) throws -> [Float] {
+        let shape = model.shape
+        let cache = try KVStorage(pageCount: 2, layers: shape.layers, kvHeads: shape.kvHeads, headDim: shape.headDim)
+        var batch = TokenBatch()
+        batch.append((0..<64).map { $0 * 29 % 256 }, from: 0, pages: [0, 1])
+        let hidden = try model.forward(batch, cache: cache, on: device)
+        return try model.logits(hidden.rows(63..<64), on: device).floats
     }
 
     /// A change of a configuration, and what the refusal has to say.
@@ -111,17 +122,33 @@ import Tokenizers
         }
     }
 
-    @Test func `names of older files are read too`() throws {
-        // transformers 4 wrote rope_theta and rope_scaling, Microsoft "su", and neither wrote layer types.
-        try load("qwen2-sliding", ["layer_types": nil, "rope_parameters": nil, "rope_theta": 10_000.0])
-        try load("gemma2", ["layer_types": nil, "attn_logit_softcapping": NSNull(), "hidden_activation": NSNull()])
-        try load(
-            "phi3-longrope",
-            [
-                "rope_parameters": nil, "rope_theta": 10_000.0,
-                "rope_scaling": [
-                    "type": "su", "short_factor": [1, 1, 1, 1, 1, 1.5], "long_factor": [1, 1, 2, 3, 4, 5.5],
-                ],
-            ])
+    @Test func `a file that leaves out or names otherwise what transformers writes means the same`() throws {
+        // transformers 4 wrote rope_theta and rope_scaling, Microsoft "su"; neither wrote layer types.
+        let rope: [String: Any] = [
+            "type": "su", "short_factor": [1, 1.05, 1.1, 1.2, 1.3, 1.5], "long_factor": [1, 1.3, 2.1, 5.5, 17, 40],
+        ]
+        let older: [(String, [String: Any?])] = [
+            ("mistral", ["rope_parameters": nil, "rope_theta": 10_000, "model_type": nil, "hidden_act": nil]),
+            ("qwen2-sliding", ["layer_types": nil, "rope_parameters": nil, "rope_theta": 10_000]),
+            ("gemma2", ["layer_types": nil, "rope_parameters": nil, "hidden_activation": nil, "model_type": nil]),
+            ("phi3", ["rope_parameters": nil, "partial_rotary_factor": 0.5, "model_type": nil]),
+            ("phi3-longrope", ["rope_parameters": nil, "rope_theta": 10_000, "rope_scaling": rope]),
+        ]
+        for (name, changes) in older {
+            #expect(try logits(load(name, changes)) == logits(load(name)), "\(name)")
+        }
+    }
+
+    @Test func `a null switches off what a missing field leaves at the architecture's default`() throws {
+        let fields =
+            [("mistral", "sliding_window", 4_096), ("gemma2", "attn_logit_softcapping", 50)]
+            + [("gemma2", "final_logit_softcapping", 30)]
+        for (name, field, standard) in fields {
+            let missing = try logits(load(name, [field: nil]))
+            #expect(try missing == logits(load(name, [field: standard])), "\(field)")
+            // A window of 4,096 is as good as none here; a cap is not.
+            #expect(try (missing == logits(load(name, [field: NSNull()]))) == (name == "mistral"), "\(field)")
+            #expect(try missing != logits(load(name)), "\(field)")
+        }
     }
 }

@@ -6,6 +6,7 @@
 //
 // The scalar implementation is the specification of each kernel's numerics; SIMD equals it bit for bit:
 //  - a matrix product is one FMA chain per output, k ascending;
+//  - in groups of whole numbers it is exact within a group, and one FMA chain over the groups;
 //  - other sums run in 16 virtual lanes (element i belongs to lane i mod 16), folded by the tree 8-4-2-1;
 //  - exp, tanh and erf are the polynomials of `scalar_math.h`; contraction is off.
 // Kernels never allocate, log or keep state.
@@ -20,9 +21,11 @@ typedef ptrdiff_t nephele_index;
 /// The instruction set that a kernel uses.
 typedef enum {
     NEPHELE_ISA_SCALAR = 0,
-    NEPHELE_ISA_AVX2 = 1,
-    NEPHELE_ISA_AVX512 = 2,
-    NEPHELE_ISA_NEON = 3,
+    NEPHELE_ISA_NEON = 1,
+    NEPHELE_ISA_AVX2 = 2,
+    NEPHELE_ISA_AVX512 = 3,
+    /// AVX-512 with products of bytes.
+    NEPHELE_ISA_AVX512_VNNI = 4,
 } nephele_isa;
 
 /// The best instruction set of this processor.
@@ -81,6 +84,74 @@ typedef struct {
 void nephele_gather_panels_f32(const void *args, nephele_index begin, nephele_index end);
 void nephele_gather_panels_bf16(const void *args, nephele_index begin, nephele_index end);
 void nephele_gather_panels_f16(const void *args, nephele_index begin, nephele_index end);
+
+// ---------------------------------------------------------------------------------------------- whole numbers
+
+/// Inputs in a group, at most; a multiple of 16 (of 32 with 4 bits).
+#define NEPHELE_MAX_GROUP 64
+
+/// Rows in groups along their width: q = x * 127 / largest magnitude, to the nearest, ties to even; the scale is
+/// largest / 127. `depth` is filled up with zeros to whole groups. `sums` are those of the q. Work unit: rows.
+typedef struct {
+    nephele_isa isa;
+    const float *x;
+    int8_t *q;     // [rows][groups][group]
+    float *scales; // [rows][groups]
+    int32_t *sums; // [rows][groups]
+    nephele_index depth, group, x_stride;
+} nephele_quantize_rows_args;
+void nephele_quantize_rows(const void *args, nephele_index begin, nephele_index end);
+
+/// Weights in groups along the inputs, 8 bits in [-127, 127] or 4 bits in [-8, 7], one to a byte. Element (column n,
+/// input k) is read at `source[n * column_stride + k * depth_stride]`. Work unit: columns.
+typedef struct {
+    const float *source;
+    int8_t *q;     // [columns][groups][group]
+    float *scales; // [columns][groups]
+    nephele_index depth, group, column_stride, depth_stride;
+    int32_t bits;
+} nephele_quantize_weights_args;
+void nephele_quantize_weights(const void *args, nephele_index begin, nephele_index end);
+
+/// Packs such weights into panels `[columns/16][groups]` of blocks: 16 scales, 16 minimums where there are any, then
+/// the weights, `[group/4][16][4]` of 8 bits or `[group/8][16][4]` of twice 4 bits (the low ones are inputs 0 to 3, the
+/// high ones 4 to 7). Work unit: panels.
+typedef struct {
+    const int8_t *q;
+    const float *scales;
+    const float *minimums; // or null
+    void *panels;
+    nephele_index columns, groups, group;
+    int32_t bits;
+} nephele_pack_grouped_args;
+void nephele_pack_grouped(const void *args, nephele_index begin, nephele_index end);
+
+/// y[m, n] as `nephele_matmul_args` has it, of whole numbers: a weight is scale * q - minimum. `depth` is a multiple of
+/// `group`. Work unit: panels.
+typedef struct {
+    nephele_isa isa;
+    const int8_t *x;       // [rows][depth]
+    const float *x_scales; // [rows][depth/group]
+    const int32_t *x_sums; // [rows][depth/group]
+    const void *panels;
+    const float *bias;
+    const float *residual;
+    float *y;
+    nephele_index rows, columns, depth, group;
+    nephele_index y_stride, residual_stride;
+    int32_t bits, minimums;
+} nephele_grouped_matmul_args;
+void nephele_grouped_matmul(const void *args, nephele_index begin, nephele_index end);
+
+/// As `nephele_gather_panels_args`, from such panels.
+typedef struct {
+    const void *panels;
+    const int32_t *ids;
+    float *y;
+    nephele_index depth, group, y_stride;
+    int32_t bits, minimums;
+} nephele_gather_grouped_args;
+void nephele_gather_grouped(const void *args, nephele_index begin, nephele_index end);
 
 // ---------------------------------------------------------------------------------------------- normalisation
 
@@ -159,16 +230,21 @@ typedef struct {
     int32_t position;
 } nephele_attention_row;
 
-/// Writes key and value rows into their pages. A page is `[2][kv_heads][32][head_dim]`, page p of this layer at
-/// `cache + p * page_stride`. Work unit: rows.
+/// Writes key and value rows into their pages. A page of this layer is at `cache + p * page_stride` and holds the
+/// blocks of all heads' keys, then those of their values. A block is `[32][head_dim]` of f32, bf16 (to the nearest), or
+/// int8 with 32 scales behind it (a row's largest magnitude becomes 127). Work unit: rows.
 typedef struct {
     const float *keys;
     const float *values;
-    float *cache;
+    void *cache;
     const nephele_attention_row *rows;
-    nephele_index kv_heads, head_dim, page_stride, key_stride, value_stride;
-} nephele_kv_write_f32_args;
+    nephele_index kv_heads, head_dim;
+    nephele_index page_stride; // bytes
+    nephele_index key_stride, value_stride;
+} nephele_kv_write_args;
 void nephele_kv_write_f32(const void *args, nephele_index begin, nephele_index end);
+void nephele_kv_write_bf16(const void *args, nephele_index begin, nephele_index end);
+void nephele_kv_write_int8(const void *args, nephele_index begin, nephele_index end);
 
 /// Causal attention of each row over positions [first, position] of its pages; query head h reads key-value head
 /// h / (heads / kv_heads). `window` > 0 limits it to the last `window` positions. `soft_cap` > 0
@@ -176,14 +252,19 @@ void nephele_kv_write_f32(const void *args, nephele_index begin, nephele_index e
 typedef struct {
     nephele_isa isa;
     const float *queries;
-    const float *cache;
+    const void *cache;
     const nephele_attention_row *rows;
     float *y;
-    nephele_index heads, kv_heads, head_dim, page_stride, query_stride, y_stride;
+    nephele_index heads, kv_heads, head_dim;
+    nephele_index page_stride; // bytes
+    nephele_index query_stride, y_stride;
     nephele_index window;
     float scale, soft_cap;
-} nephele_attention_f32_args;
+} nephele_attention_args;
+typedef nephele_attention_args nephele_attention_f32_args, nephele_attention_bf16_args, nephele_attention_int8_args;
 void nephele_attention_f32(const void *args, nephele_index begin, nephele_index end);
+void nephele_attention_bf16(const void *args, nephele_index begin, nephele_index end);
+void nephele_attention_int8(const void *args, nephele_index begin, nephele_index end);
 
 /// Full (unmasked) attention over contiguous rows: q [queries, heads, head_dim], k and v [keys, heads, head_dim].
 /// Work unit: query * heads.
@@ -216,6 +297,7 @@ void nephele_widen_bf16(const void *source, nephele_index count, float *y);
 void nephele_widen_f16(const void *source, nephele_index count, float *y);
 /// Rounding to nearest, ties to even; NaN stays NaN.
 void nephele_narrow_bf16(const float *source, nephele_index count, void *y);
+void nephele_narrow_f16(const float *source, nephele_index count, void *y);
 
 // ---------------------------------------------------------------------------------------------- limits
 

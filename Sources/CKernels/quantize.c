@@ -1,0 +1,170 @@
+// From floats to whole numbers with a scale a group.
+#include "simd.h"
+
+/// The nearest whole number in [-limit, limit], ties to even; 0 for NaN.
+NEPHELE_INLINE float nearest(float x, float limit) {
+    float whole = rintf(x);
+    if (!(whole >= -limit))
+        return whole != whole ? 0 : -limit;
+    return whole > limit ? limit : whole;
+}
+
+NEPHELE_INLINE f32x16 nearest16(f32x16 x, float limit) {
+    f32x16 whole = __builtin_elementwise_roundeven(x);
+    whole = select16(whole > splat16(limit), splat16(limit), whole);
+    whole = select16(whole < splat16(-limit), splat16(-limit), whole);
+    return select16(whole != whole, splat16(0), whole);
+}
+
+/// The largest magnitude; NaN does not count.
+static float magnitude_scalar(const float *x, nephele_index count) {
+    float largest = 0;
+    for (nephele_index i = 0; i < count; i++)
+        largest = fabsf(x[i]) > largest ? fabsf(x[i]) : largest;
+    return largest;
+}
+
+static void nephele_quantize_rows_scalar(const nephele_quantize_rows_args *a, nephele_index begin, nephele_index end) {
+    nephele_index groups = (a->depth + a->group - 1) / a->group;
+    for (nephele_index m = begin; m < end; m++) {
+        for (nephele_index g = 0; g < groups; g++) {
+            const float *x = a->x + m * a->x_stride + g * a->group;
+            nephele_index count = a->depth - g * a->group < a->group ? a->depth - g * a->group : a->group;
+            float largest = magnitude_scalar(x, count), factor = largest > 0 ? 127 / largest : 0;
+            int8_t *q = a->q + (m * groups + g) * a->group;
+            int32_t sum = 0;
+            for (nephele_index k = 0; k < a->group; k++) {
+                q[k] = (int8_t)(k < count ? nearest(x[k] * factor, 127) : 0);
+                sum += q[k];
+            }
+            a->scales[m * groups + g] = largest / 127;
+            a->sums[m * groups + g] = sum;
+        }
+    }
+}
+
+typedef int8_t i8x16 __attribute__((vector_size(16)));
+
+NEPHELE_INLINE void nephele_quantize_rows_simd(const nephele_quantize_rows_args *a, nephele_index begin,
+                                               nephele_index end) {
+    nephele_index groups = (a->depth + a->group - 1) / a->group;
+    for (nephele_index m = begin; m < end; m++) {
+        for (nephele_index g = 0; g < groups; g++) {
+            const float *x = a->x + m * a->x_stride + g * a->group;
+            nephele_index count = a->depth - g * a->group < a->group ? a->depth - g * a->group : a->group;
+            f32x16 largest = splat16(0);
+            for (nephele_index k = 0; k < count; k += 16) {
+                f32x16 v = count - k >= 16 ? load16(x + k) : load_partial16(x + k, count - k);
+                v = __builtin_elementwise_abs(v);
+                largest = select16(v > largest, v, largest);
+            }
+            float lane[16];
+            store16(lane, largest);
+            float top = magnitude_scalar(lane, 16), factor = top > 0 ? 127 / top : 0;
+            i32x16 sum = {0};
+            int8_t *q = a->q + (m * groups + g) * a->group;
+            for (nephele_index k = 0; k < a->group; k += 16) {
+                f32x16 v = splat16(0);
+                if (k < count)
+                    v = count - k >= 16 ? load16(x + k) : load_partial16(x + k, count - k);
+                i32x16 whole = __builtin_convertvector(nearest16(v * splat16(factor), 127), i32x16);
+                sum += whole;
+                i8x16 bytes = __builtin_convertvector(whole, i8x16);
+                memcpy(q + k, &bytes, sizeof bytes);
+            }
+            int32_t total = 0;
+            for (int i = 0; i < 16; i++)
+                total += sum[i];
+            a->scales[m * groups + g] = top / 127;
+            a->sums[m * groups + g] = total;
+        }
+    }
+}
+
+NEPHELE_KERNEL(nephele_quantize_rows)
+
+/// Scale and whole numbers of 4 bits: of some scales around the one that takes the extreme to -8, the one whose least
+/// squares fit leaves the smallest error.
+static float fit_four_bits(const float *w, nephele_index count, int8_t *q) {
+    float extreme = 0;
+    for (nephele_index k = 0; k < count; k++)
+        extreme = fabsf(w[k]) > fabsf(extreme) ? w[k] : extreme;
+    float best_gain = -1, best_scale = 0, best_factor = 0;
+    if (extreme != 0 && extreme - extreme == 0) {
+        for (int step = -7; step <= 7; step++) {
+            float factor = -(8 + 0.125f * (float)step) / extreme, cross = 0, square = 0;
+            for (nephele_index k = 0; k < count; k++) {
+                float whole = nearest(w[k] * factor, 8);
+                whole = whole > 7 ? 7 : whole;
+                cross += w[k] * whole;
+                square += whole * whole;
+            }
+            // The error is sum w^2 - cross^2 / square.
+            float gain = square > 0 ? cross * cross / square : 0;
+            if (gain > best_gain) {
+                best_gain = gain;
+                best_scale = square > 0 ? cross / square : 0;
+                best_factor = factor;
+            }
+        }
+    }
+    for (nephele_index k = 0; k < count; k++) {
+        float whole = nearest(w[k] * best_factor, 8);
+        q[k] = (int8_t)(whole > 7 ? 7 : whole);
+    }
+    return best_scale;
+}
+
+static float fit_eight_bits(const float *w, nephele_index count, int8_t *q) {
+    float largest = magnitude_scalar(w, count), factor = largest > 0 ? 127 / largest : 0;
+    for (nephele_index k = 0; k < count; k++)
+        q[k] = (int8_t)nearest(w[k] * factor, 127);
+    return largest / 127;
+}
+
+void nephele_quantize_weights(const void *args, nephele_index begin, nephele_index end) {
+    const nephele_quantize_weights_args *a = args;
+    nephele_index groups = (a->depth + a->group - 1) / a->group;
+    for (nephele_index n = begin; n < end; n++) {
+        for (nephele_index g = 0; g < groups; g++) {
+            nephele_index count = a->depth - g * a->group < a->group ? a->depth - g * a->group : a->group;
+            const float *source = a->source + n * a->column_stride + g * a->group * a->depth_stride;
+            float w[NEPHELE_MAX_GROUP];
+            for (nephele_index k = 0; k < count; k++)
+                w[k] = source[k * a->depth_stride];
+            int8_t *q = a->q + (n * groups + g) * a->group;
+            memset(q, 0, (size_t)a->group);
+            a->scales[n * groups + g] = a->bits == 8 ? fit_eight_bits(w, count, q) : fit_four_bits(w, count, q);
+        }
+    }
+}
+
+void nephele_pack_grouped(const void *args, nephele_index begin, nephele_index end) {
+    const nephele_pack_grouped_args *a = args;
+    nephele_index header = NEPHELE_PANEL * (nephele_index)sizeof(float) * (a->minimums ? 2 : 1);
+    nephele_index bytes = header + NEPHELE_PANEL * a->group * a->bits / 8;
+    int offset = a->bits == 8 ? 128 : 8;
+    for (nephele_index panel = begin; panel < end; panel++) {
+        for (nephele_index g = 0; g < a->groups; g++) {
+            uint8_t *block = (uint8_t *)a->panels + (panel * a->groups + g) * bytes;
+            memset(block, 0, (size_t)bytes);
+            for (nephele_index lane = 0; lane < NEPHELE_PANEL; lane++) {
+                nephele_index n = panel * NEPHELE_PANEL + lane;
+                if (n >= a->columns)
+                    continue;
+                memcpy(block + lane * sizeof(float), a->scales + n * a->groups + g, sizeof(float));
+                if (a->minimums)
+                    memcpy(block + (NEPHELE_PANEL + lane) * sizeof(float), a->minimums + n * a->groups + g,
+                           sizeof(float));
+                const int8_t *q = a->q + (n * a->groups + g) * a->group;
+                for (nephele_index k = 0; k < a->group; k++) {
+                    uint8_t stored = (uint8_t)(q[k] + offset);
+                    if (a->bits == 8)
+                        block[header + k / 4 * 64 + lane * 4 + k % 4] = stored;
+                    else
+                        block[header + k / 8 * 64 + lane * 4 + k % 4] |= (uint8_t)(stored << (k / 4 % 2 * 4));
+                }
+            }
+        }
+    }
+}

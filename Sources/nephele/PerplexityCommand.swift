@@ -1,0 +1,76 @@
+import ArgumentParser
+import Benchmarks
+import Console
+import Foundation
+import ServiceRuntime
+import Tensors
+import TextModels
+
+struct PerplexityCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "perplexity", abstract: "How surprised a text model is by a text: what quantization costs.")
+
+    @Option(help: "A model by name, or as NAME=DIRECTORY.")
+    var model: ModelArgument
+
+    @Option(help: "A file of UTF-8 text.")
+    var text: String
+
+    @Option(help: "How weights are held, as a list: auto, f32, bf16, f16, int8, int4.")
+    var precision: String = "auto,int8,int4"
+
+    @Option(help: "How keys and values are held: f32, bf16 or int8.")
+    var cachePrecision: CachePrecision = .f32
+
+    @Option(help: "Tokens that are judged together; the model's context at most.")
+    var window: Int = 512
+
+    @Option(help: "Windows, at most.")
+    var windows: Int = 100
+
+    @Flag(help: "Print JSON.")
+    var json = false
+
+    func validate() throws {
+        guard window >= 2, windows >= 1 else {
+            throw ValidationError("--window \(window) --windows \(windows): at least 2 and 1")
+        }
+        _ = try precisions()
+    }
+
+    private func precisions() throws -> [Precision] {
+        try precision.split(separator: ",", omittingEmptySubsequences: false).map { name in
+            guard let precision = Precision(rawValue: String(name)) else {
+                throw ValidationError(
+                    "--precision takes a list of \(Precision.allCases.map(\.rawValue)); got '\(precision)'")
+            }
+            return precision
+        }
+    }
+
+    func run() throws {
+        guard let data = FileManager.default.contents(atPath: text) else { throw CommandError("cannot read \(text)") }
+        guard let content = String(validating: data, as: UTF8.self) else { throw CommandError("\(text) is not UTF-8") }
+        let device = Device(threadCount: ProcessInfo.processInfo.activeProcessorCount)
+        let reports = try precisions().map { precision in
+            let loaded = try LoadedModel(directory: model.directory(.text), precision: precision, on: device)
+            return try Perplexity.measure(
+                model.name, loaded, text: content, window: window, limit: windows, cachePrecision: cachePrecision,
+                on: device)
+        }
+        guard !json else {
+            let encoder = JSONEncoder()
+            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+            return Terminal.line(String(decoding: try encoder.encode(reports), as: UTF8.self))
+        }
+        var table = Table(["weights", "perplexity", "against the first", "tokens"])
+        for report in reports {
+            let change = (report.perplexity / reports[0].perplexity - 1) * 100
+            table.append([
+                report.precision, "\((report.perplexity * 1_000).rounded() / 1_000)",
+                "\(change >= 0 ? "+" : "")\((change * 100).rounded() / 100)%", "\(report.tokens)",
+            ])
+        }
+        for line in table.lines { Terminal.line(line) }
+    }
+}

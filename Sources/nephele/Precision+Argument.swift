@@ -1,0 +1,6 @@
+import ArgumentParser
+import Tensors
+import TextModels
+
+extension Precision: ExpressibleByArgument {}
+extension CachePrecision: ExpressibleByArgument {}
