@@ -45,7 +45,7 @@ private let holdings = [
         }
     }
 
-    @Test(arguments: ["llama", "gpt2"], holdings)
+    @Test(arguments: ["llama", "gpt2", "gemma2", "phi3"], holdings)
     func `a choice has the same bits alone, in a crowd, in chunks, on one thread, and by the scalar reference`(
         name: String, holding: Holding
     ) throws {
@@ -59,7 +59,7 @@ private let holdings = [
         }
     }
 
-    @Test(arguments: ["llama", "gpt2", "llama-tied-bf16"], [Precision.int8, .int4])
+    @Test(arguments: ["llama", "gpt2", "llama-tied-bf16", "qwen3", "gemma2", "phi3"], [Precision.int8, .int4])
     func `a checkpoint that was quantized gives the bits of one that is quantized when it is loaded`(
         name: String, precision: Precision
     ) throws {
