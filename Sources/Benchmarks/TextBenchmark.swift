@@ -72,8 +72,11 @@ package enum TextBenchmark {
     package static func run(
         _ name: String, _ loaded: LoadedModel, on device: Device, options: Options = Options()
     ) throws -> Report {
+        // Of loading; the yardstick takes memory of its own, which is not the model's.
+        let loading = PeakMemory.bytes
         // Other guests of the machine take their share of its memory: the better of two looks, before and after.
         let before = try device.measureLimits()
+        PeakMemory.reset()
         let weights = loaded.model.weights
         let context = loaded.model.shape.context
         let length = min(options.longPrompt, context - 1)
@@ -86,7 +89,7 @@ package enum TextBenchmark {
                     ? alone.map(\.rate)
                     : (0..<options.rounds).map { _ in try decode(loaded, device, batch, options).rate })
         }
-        let peakMemory = PeakMemory.bytes
+        let peakMemory = max(loading, PeakMemory.bytes)
         let limits = before.raised(to: try device.measureLimits())
         let gaps = alone.flatMap(\.steps).sorted()
         return Report(

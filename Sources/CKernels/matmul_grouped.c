@@ -162,7 +162,8 @@ VNNI_INLINE void tile_vnni(const arguments *a, nephele_index m, nephele_index pa
     }
 }
 
-/// AVX2 has no such product: bytes become 16-bit numbers, of which pairs are multiplied and added.
+/// AVX2, and AVX-512 without VNNI, have no such product: bytes become 16-bit numbers, of which pairs are multiplied and
+/// added.
 __attribute__((target("avx2,fma,f16c"))) NEPHELE_INLINE void tile_avx2(const arguments *a, nephele_index m,
                                                                        nephele_index panel, const int rows,
                                                                        const int bits, const int minimums) {
@@ -247,8 +248,6 @@ VNNI_INLINE void product_vnni(const arguments *a, nephele_index begin, nephele_i
             int count = (int)((wanted + (tiles - t) - 1) / (tiles - t));
             fetch_ahead ahead = {(const uint8_t *)a->panels + next * (a->depth / a->group) * bytes, lines - wanted,
                                  count};
-            if (wanted == 0)
-                ahead.first = 0;
             wanted -= count;
             switch (rows) {
                 VNNI_ROWS(1)

@@ -8,7 +8,8 @@ final class ServerCore: Sendable {
         var connections: [ObjectIdentifier: ServerConnection] = [:]
         var runningCalls = 0
         var isDraining = false
-        var waiters: [(isMet: @Sendable (borrowing State) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
+        /// Look again after every change that may end a drain.
+        var waiters: [CheckedContinuation<Bool, Never>] = []
         var refusedPeers = 0
     }
 
@@ -77,11 +78,8 @@ final class ServerCore: Sendable {
     }
 
     func forget(_ connection: ServerConnection) {
-        let waiters = state.withLock { state in
-            state.connections[ObjectIdentifier(connection)] = nil
-            return Self.takeWaiters(&state)
-        }
-        for waiter in waiters { waiter.resume() }
+        state.withLock { $0.connections[ObjectIdentifier(connection)] = nil }
+        wakeWaiters()
     }
 
     func peerRefused(_ what: String) {
@@ -145,11 +143,11 @@ final class ServerCore: Sendable {
     }
 
     private func callReleased() {
-        let waiters = state.withLock { state in
+        let isIdle = state.withLock { state in
             state.runningCalls -= 1
-            return Self.takeWaiters(&state)
+            return state.runningCalls == 0
         }
-        for waiter in waiters { waiter.resume() }
+        if isIdle { wakeWaiters() }
     }
 
     func intercepted<Result>(_ context: ServerContext, _ body: () throws -> Result) throws -> Result {
@@ -192,31 +190,32 @@ final class ServerCore: Sendable {
         await wait { $0.connections.isEmpty }
     }
 
-    private func wait(until isMet: @escaping @Sendable (borrowing State) -> Bool) async {
+    private func wait(until isMet: @Sendable (borrowing State) -> Bool) async {
+        while await !isOver(isMet) {}
+    }
+
+    /// Whether the condition is met or the task cancelled; false after a change, when it has to be looked at again.
+    private func isOver(_ isMet: @Sendable (borrowing State) -> Bool) async -> Bool {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isOver = state.withLock { state in
                     let isOver = isMet(state) || Task.isCancelled
-                    if !isOver { state.waiters.append((isMet, continuation)) }
+                    if !isOver { state.waiters.append(continuation) }
                     return isOver
                 }
-                if isOver { continuation.resume() }
+                if isOver { continuation.resume(returning: true) }
             }
         } onCancel: {
-            // A server drains once, so whoever waits is this task.
-            let waiters = state.withLock { state in
-                defer { state.waiters = [] }
-                return state.waiters
-            }
-            for waiter in waiters { waiter.continuation.resume() }
+            wakeWaiters()
         }
     }
 
-    private static func takeWaiters(_ state: inout State) -> [CheckedContinuation<Void, Never>] {
-        guard !state.waiters.isEmpty else { return [] }
-        let waiters = state.waiters
-        state.waiters = waiters.filter { !$0.isMet(state) }
-        return waiters.filter { $0.isMet(state) }.map(\.continuation)
+    private func wakeWaiters() {
+        let waiters = state.withLock { state in
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume(returning: false) }
     }
 
     func closeConnections() {

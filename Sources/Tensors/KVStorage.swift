@@ -45,11 +45,6 @@ package struct KVStorage: Sendable {
         cache = try Tensor(zeros: [pageCount, layers, 2 * kvHeads, blockBytes], dtype: .u8)
     }
 
-    /// Bytes that one page takes.
-    package static func pageBytes(layers: Int, kvHeads: Int, headDim: Int, precision: CachePrecision) -> Int {
-        layers * 2 * kvHeads * Int(NEPHELE_PAGE) * precision.rowBytes(headDim: headDim)
-    }
-
     /// Bytes from a layer to the next, and from a page to the next.
     var layerStride: Int { 2 * kvHeads * Int(NEPHELE_PAGE) * precision.rowBytes(headDim: headDim) }
     var pageStride: Int { layers * layerStride }

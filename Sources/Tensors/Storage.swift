@@ -42,11 +42,7 @@ package final class Storage: @unchecked Sendable {  // owned memory; views are w
     }
 
     deinit {
-        if mapped == 0 {
-            free(bytes)
-        } else if !Self.spares.keep(bytes, mapped) {
-            munmap(bytes, mapped)
-        }
+        if mapped == 0 { free(bytes) } else { Self.spares.keep(bytes, mapped) }
     }
 
     private static let spares = Spares()
@@ -68,14 +64,20 @@ package final class Storage: @unchecked Sendable {  // owned memory; views are w
             }
         }
 
-        /// - Returns: whether there was room.
-        func keep(_ bytes: UnsafeMutableRawPointer, _ size: Int) -> Bool {
+        /// The oldest make room.
+        func keep(_ bytes: UnsafeMutableRawPointer, _ size: Int) {
             let block = Block(bytes: bytes, size: size)
-            return blocks.withLock { blocks in
-                guard blocks.reduce(block.size, { $0 + $1.size }) <= Self.limit else { return false }
+            let old = blocks.withLock { blocks in
                 blocks.append(block)
-                return true
+                var excess = blocks.reduce(0) { $0 + $1.size } - Self.limit
+                let old = blocks.prefix { block in
+                    defer { excess -= block.size }
+                    return excess > 0
+                }
+                blocks.removeFirst(old.count)
+                return Array(old)
             }
+            for block in old { munmap(block.bytes, block.size) }
         }
     }
 }

@@ -25,6 +25,9 @@ package enum CheckpointQuantizer {
         }
         let recorder = QuantizedRecorder()
         _ = try LoadedModel.loadModel(directory: directory, precision: precision, recorder: recorder, on: device)
+        guard !recorder.recorded.isEmpty else {
+            throw TextModelError(.invalidRequest, "\(directory) is quantized already; start from the checkpoint it was")
+        }
         let partial = output + ".partial-\(ProcessInfo.processInfo.processIdentifier)"
         do {
             try files.createDirectory(atPath: partial, withIntermediateDirectories: true)

@@ -57,20 +57,22 @@ package struct GPT2Model: TextModel {
     package let shape: DecoderShape
     package let weights: WeightCount
     private let configuration: Configuration
-    private let embedding: PackedMatrix  // [V, C]
+    private let embedding: TokenEmbedding
     private let positions: Tensor  // [context, C]
     private let layers: [Layer]
     private let norm: Norm
-    private let head: PackedMatrix  // [V, C]
 
     init(_ configuration: Configuration, _ loader: WeightLoader) throws(TensorError) {
         let shape = configuration.shape
         let (c, f) = (shape.hidden, configuration.feedForward)
-        let prefix = loader.checkpoint.contains("transformer.wte.weight") ? "transformer." : ""
-        let whole = loader
+        // The head stands outside of what a file of the whole language model calls the transformer.
+        let head =
+            configuration.tied
+            ? nil : try loader.vocabulary("lm_head.weight", tokens: shape.vocabulary, width: c)
         var loader = loader
-        loader.prefix = prefix
-        embedding = try loader.vocabulary("wte.weight", tokens: shape.vocabulary, width: c)
+        loader.prefix = loader.checkpoint.contains("transformer.wte.weight") ? "transformer." : ""
+        embedding = TokenEmbedding(
+            try loader.vocabulary("wte.weight", tokens: shape.vocabulary, width: c), head: head)
         positions = try loader.table("wpe.weight", shape: [shape.context, c])
         var layers: [Layer] = []
         for index in 0..<shape.layers {
@@ -89,13 +91,10 @@ package struct GPT2Model: TextModel {
         }
         self.layers = layers
         norm = try Norm(loader, "ln_f", count: c)
-        head =
-            configuration.tied
-            ? embedding : try whole.vocabulary("lm_head.weight", tokens: shape.vocabulary, width: c)
         self.shape = shape
         self.configuration = configuration
         let matrices = layers.flatMap { [$0.query, $0.key, $0.value, $0.output, $0.up, $0.down] }
-        weights = WeightCount(matrices.map(\.weight) + [embedding] + (configuration.tied ? [] : [head]))
+        weights = WeightCount(matrices.map(\.weight) + embedding.matrices)
     }
 
     package func forward(_ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) -> Tensor {
@@ -111,10 +110,8 @@ package struct GPT2Model: TextModel {
     package func forward(
         _ batch: TokenBatch, cache: KVStorage, on device: Device, observe: (Value, Int, Tensor) -> Void
     ) throws(TensorError) -> Tensor {
-        let rows = batch.ids.count
-        let x = try Tensor(uninitialized: [rows, shape.hidden])  // [R, C]
-        let h = try Tensor(uninitialized: [rows, shape.hidden])  // [R, C]
-        device.gather(embedding, ids: batch.ids, into: x)
+        let x = try embedding(batch.ids, on: device)  // [R, C]
+        let h = try Tensor(uninitialized: x.shape)  // [R, C]
         device.addRows(of: positions, ids: batch.rows.positions, to: x)
         let scale = 1 / Float(shape.headDim).squareRoot()
         for (index, layer) in layers.enumerated() {
@@ -152,8 +149,6 @@ package struct GPT2Model: TextModel {
     }
 
     package func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
-        let y = try Tensor(uninitialized: [hidden.rowCount, shape.vocabulary])  // [R, V]
-        try device.matmul(hidden, head, into: y)
-        return y
+        try embedding.logits(hidden, on: device)
     }
 }

@@ -54,15 +54,14 @@ package struct Gemma2Model: TextModel {
     package let weights: WeightCount
     private let epsilon: Float
     private let logitCap: Float?
-    private let embedding: PackedMatrix  // [V, C]
+    private let embedding: TokenEmbedding
     private let layers: [Layer]
     private let norm: Tensor  // [C]
-    private let head: PackedMatrix  // [V, C]
 
     init(_ configuration: Configuration, _ loader: WeightLoader) throws(TensorError) {
         let shape = configuration.shape, c = shape.hidden
         let table = try RotaryTable(configuration.attention.rotary, positions: shape.context)
-        embedding = try loader.vocabulary("model.embed_tokens.weight", tokens: shape.vocabulary, width: c)
+        embedding = try TokenEmbedding(loader, shape, tied: configuration.tied)
         /// The file holds a norm's weight less one.
         func weight(_ name: String) throws(TensorError) -> Tensor {
             try Tensor(try loader.vector(name + ".weight", count: c).floats.map { 1 + $0 }, shape: [c])
@@ -81,21 +80,16 @@ package struct Gemma2Model: TextModel {
         }
         self.layers = layers
         norm = try weight("model.norm")
-        head =
-            configuration.tied
-            ? embedding : try loader.vocabulary("lm_head.weight", tokens: shape.vocabulary, width: c)
         self.shape = shape
         epsilon = configuration.epsilon
         logitCap = configuration.logitCap
         weights = WeightCount(
-            layers.flatMap { $0.attention.matrices + $0.feedForward.matrices } + [embedding]
-                + (configuration.tied ? [] : [head]))
+            layers.flatMap { $0.attention.matrices + $0.feedForward.matrices } + embedding.matrices)
     }
 
     package func forward(_ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) -> Tensor {
-        let x = try Tensor(uninitialized: [batch.ids.count, shape.hidden])  // [R, C]
+        let x = try embedding(batch.ids, on: device)  // [R, C]
         let h = try Tensor(uninitialized: x.shape)  // [R, C]
-        device.gather(embedding, ids: batch.ids, into: x)
         // √C rounded once, as transformers does where it computes in f32.
         device.scale(x, by: Float(Double(shape.hidden).squareRoot()), into: x)
         for layer in layers {
@@ -113,8 +107,7 @@ package struct Gemma2Model: TextModel {
     }
 
     package func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
-        let y = try Tensor(uninitialized: [hidden.rowCount, shape.vocabulary])  // [R, V]
-        try device.matmul(hidden, head, into: y)
+        let y = try embedding.logits(hidden, on: device)  // [R, V]
         if let logitCap { device.softCap(y, cap: logitCap, into: y) }
         return y
     }

@@ -50,15 +50,14 @@ package struct LlamaModel: TextModel {
     package let shape: DecoderShape
     package let weights: WeightCount
     private let epsilon: Float
-    private let embedding: PackedMatrix  // [V, C]
+    private let embedding: TokenEmbedding
     private let layers: [Layer]
     private let norm: Tensor  // [C]
-    private let head: PackedMatrix  // [V, C]
 
     init(_ configuration: Configuration, _ loader: WeightLoader) throws(TensorError) {
         let shape = configuration.shape, c = shape.hidden
         let table = try RotaryTable(configuration.attention.rotary, positions: shape.context)
-        embedding = try loader.vocabulary("model.embed_tokens.weight", tokens: shape.vocabulary, width: c)
+        embedding = try TokenEmbedding(loader, shape, tied: configuration.tied)
         var layers: [Layer] = []
         for index in 0..<shape.layers {
             let name = "model.layers.\(index)."
@@ -71,21 +70,15 @@ package struct LlamaModel: TextModel {
         }
         self.layers = layers
         norm = try loader.vector("model.norm.weight", count: c)
-        // A file of tied embeddings may leave the head out, or hold it a second time.
-        head =
-            configuration.tied
-            ? embedding : try loader.vocabulary("lm_head.weight", tokens: shape.vocabulary, width: c)
         self.shape = shape
         epsilon = configuration.epsilon
         weights = WeightCount(
-            layers.flatMap { $0.attention.matrices + $0.feedForward.matrices } + [embedding]
-                + (configuration.tied ? [] : [head]))
+            layers.flatMap { $0.attention.matrices + $0.feedForward.matrices } + embedding.matrices)
     }
 
     package func forward(_ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) -> Tensor {
-        let x = try Tensor(uninitialized: [batch.ids.count, shape.hidden])  // [R, C]
+        let x = try embedding(batch.ids, on: device)  // [R, C]
         let h = try Tensor(uninitialized: x.shape)  // [R, C]
-        device.gather(embedding, ids: batch.ids, into: x)
         for layer in layers {
             device.rmsNorm(x, weight: layer.attentionNorm, epsilon: epsilon, into: h)
             try layer.attention(h, rows: batch.rows, cache: cache, residual: x, into: x, on: device)
@@ -97,8 +90,6 @@ package struct LlamaModel: TextModel {
     }
 
     package func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
-        let y = try Tensor(uninitialized: [hidden.rowCount, shape.vocabulary])  // [R, V]
-        try device.matmul(hidden, head, into: y)
-        return y
+        try embedding.logits(hidden, on: device)
     }
 }

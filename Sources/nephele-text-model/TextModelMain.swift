@@ -10,7 +10,7 @@ import ZeroMQTransport
 @main
 struct TextModelMain: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "nephele-text-model", abstract: "Serves one GPT-2 or Llama checkpoint on the bus.")
+        commandName: "nephele-text-model", abstract: "Serves one text model's checkpoint on the bus.")
 
     @Option(name: .long, help: "The model by name (in NEPHELE_MODELS, or embedded), or as NAME=DIRECTORY.")
     var model: ModelArgument

@@ -122,7 +122,7 @@ struct BenchCommand: AsyncParsableCommand {
         "memory reads \(Int(limits.readRate / 1e9)) GB/s, f32 \(Int(limits.operationRate / 1e9)) GFLOP/s"
     }
 
-    private static func encode(_ value: some Encodable) throws -> String {
+    static func encode(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         return String(decoding: try encoder.encode(value), as: UTF8.self)

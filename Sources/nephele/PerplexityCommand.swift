@@ -58,11 +58,7 @@ struct PerplexityCommand: ParsableCommand {
                 model.name, loaded, text: content, window: window, limit: windows, cachePrecision: cachePrecision,
                 on: device)
         }
-        guard !json else {
-            let encoder = JSONEncoder()
-            encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-            return Terminal.line(String(decoding: try encoder.encode(reports), as: UTF8.self))
-        }
+        guard !json else { return Terminal.line(try BenchCommand.encode(reports)) }
         var table = Table(["weights", "perplexity", "against the first", "tokens"])
         for report in reports {
             let change = (report.perplexity / reports[0].perplexity - 1) * 100

@@ -211,3 +211,38 @@ private final class Recorder: FrameLink {
         }
     }
 }
+
+/// Takes what is sent and leads nowhere.
+private final class RecordingLink: FrameLink {
+    private let closed = Mutex(false)
+    var isClosed: Bool { closed.withLock { $0 } }
+
+    func send(encoded header: [UInt8], _ body: FrameBody) {}
+    func close() { closed.withLock { $0 = true } }
+}
+
+@Suite struct ClientConnectionTests {
+    @Test("the second GOAWAY ends the connection, and what it has under way was never started")
+    func farewell() async throws {
+        let link = RecordingLink()
+        let events = Mutex<[String]>([])
+        let connection = ClientConnection(link: link, limits: BusLimits(), timing: BusTiming()) { event in
+            switch event {
+            case .goAway: events.withLock { $0.append("goAway") }
+            case .ended(let error): events.withLock { $0.append("ended \(error.notStarted)") }
+            case .pong: break
+            }
+        }
+        let inbox = ReplyInbox()
+        let start = CallStart(method: "Echo/echo", creditMessages: 1, creditBytes: 1)
+        _ = try connection.start(start, body: [], attachments: [], inbox: inbox, deadline: nil)
+        let goAway = FrameHeader(.goAway(reason: "shutting down")).encoded()
+        func receive() { goAway.withSpan { header in [UInt8]().withSpan { connection.receive(header, $0) } } }
+        receive()
+        #expect(connection.isDraining && connection.runningCalls == 1 && !link.isClosed && !inbox.isFinished)
+        receive()
+        #expect(link.isClosed && events.withLock { $0 } == ["goAway", "ended true"])
+        let error = await #expect(throws: RPCError.self) { try await inbox.next() }
+        #expect(error?.code == .unavailable && error?.notStarted == true)
+    }
+}

@@ -83,9 +83,13 @@ private let holdings = [
         #expect(written.model.weights.format == loaded.model.weights.format)
         #expect(written.model.weights.bytes == loaded.model.weights.bytes)
         #expect(try logits(written.model) == (try logits(loaded.model)))
-        #expect(throws: TextModelError.self) {
-            try CheckpointQuantizer.quantize(directory: goldens + name, to: precision, output: output, on: device)
+        // Not over another directory, and not a second time.
+        for (source, target) in [(goldens + name, output), (output, output + "-again")] {
+            #expect(throws: TextModelError.self) {
+                try CheckpointQuantizer.quantize(directory: source, to: precision, output: target, on: device)
+            }
         }
+        #expect(!FileManager.default.fileExists(atPath: output + "-again"))
     }
 
     @Test func `what cannot be written leaves nothing behind`() throws {
@@ -104,7 +108,7 @@ private let holdings = [
     @Test(arguments: [Precision.int8, .int4]) func `whole numbers stay close to the weights`(precision: Precision)
         throws
     {
-        // The logits of the embedded sizes move little; these tiny weights were made larger than usual.
+        // The angle between the logits; these tiny checkpoints' weights were made larger than a trained model's.
         let exact = try LoadedModel.loadModel(directory: goldens + "llama", on: device)
         let rounded = try LoadedModel.loadModel(directory: goldens + "llama", precision: precision, on: device)
         let shape = exact.shape
