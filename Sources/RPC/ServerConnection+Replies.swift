@@ -127,9 +127,9 @@ extension ServerConnection {
 
     /// Ends a call because of what its client sent.
     func fail(_ call: UInt64, _ error: RPCError) {
-        let dropped = locked { Self.remove(call, &$0) }
+        // Its slot is free before the client hears of it, and may call again.
+        locked { Self.remove(call, &$0) }?.drop()
         sendEnd(call, error)
-        dropped?.drop()
     }
 
     /// `withLock` for bodies with typed errors.

@@ -241,7 +241,8 @@ private final class RecordingLink: FrameLink {
         receive()
         #expect(connection.isDraining && connection.runningCalls == 1 && !link.isClosed && !inbox.isFinished)
         receive()
-        #expect(link.isClosed && events.withLock { $0 } == ["goAway", "ended true"])
+        try #require(link.isClosed)
+        #expect(events.withLock { $0 } == ["goAway", "ended true"])
         let error = await #expect(throws: RPCError.self) { try await inbox.next() }
         #expect(error?.code == .unavailable && error?.notStarted == true)
     }
