@@ -47,6 +47,9 @@ let package = Package(
         .target(
             name: "EmbeddedModels", exclude: ["Training"], resources: [.copy("Resources/models")], swiftSettings: safe),
 
+        .target(name: "GGUF", swiftSettings: safe),
+        .testTarget(name: "GGUFTests", dependencies: ["GGUF"], swiftSettings: safe),
+
         .target(name: "Console", swiftSettings: safe),
         .testTarget(name: "ConsoleTests", dependencies: ["Console"], swiftSettings: safe),
         .target(name: "GatewayClient", swiftSettings: safe),
@@ -62,13 +65,13 @@ let package = Package(
         .testTarget(name: "RPCTests", dependencies: ["Messages", "RPC"], swiftSettings: safe),
         .target(
             name: "Tensors",
-            dependencies: ["CKernels", "Concurrency", .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: ["CKernels", "Concurrency", "GGUF", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: foundation),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"], swiftSettings: foundation),
         .target(
             name: "Tokenizers",
             dependencies: [
-                "RegularExpressions",
+                "GGUF", "RegularExpressions",
                 .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
@@ -85,7 +88,7 @@ let package = Package(
             ],
             swiftSettings: safe),
         .target(
-            name: "TextModels", dependencies: ["Tensors", "Tokenizers"], swiftSettings: safe),
+            name: "TextModels", dependencies: ["GGUF", "Tensors", "Tokenizers"], swiftSettings: safe),
         .testTarget(
             name: "TextModelsTests", dependencies: ["TextModels", "Tensors", "Tokenizers"],
             resources: [.copy("Goldens")], swiftSettings: safe),
@@ -120,7 +123,7 @@ let package = Package(
         .target(
             name: "ServiceRuntime",
             dependencies: [
-                "EmbeddedModels", "RPC", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "EmbeddedModels", "GGUF", "RPC", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],

@@ -30,8 +30,7 @@ extension Device {
                     isa: instructionSet.isa, x: rows.q, x_scales: rows.scales, x_sums: rows.sums,
                     panels: weight.panels.raw, bias: bias?.f32, residual: residual?.f32, y: y.f32, rows: x.rowCount,
                     columns: weight.columns, depth: format.groups(weight.depth) * format.group, group: format.group,
-                    y_stride: y.width, residual_stride: y.width, bits: Int32(format.bits),
-                    minimums: format.hasMinimums ? 1 : 0)
+                    y_stride: y.width, residual_stride: y.width, format: format.kernelFormat)
                 run(nephele_grouped_matmul, args, count: weight.panelCount, grain: grain)
             }
         }
@@ -67,7 +66,7 @@ extension Device {
             case .grouped(let format):
                 let args = nephele_gather_grouped_args(
                     panels: table.panels.raw, ids: ids.baseAddress, y: y.f32, depth: table.depth, group: format.group,
-                    y_stride: y.width, bits: Int32(format.bits), minimums: format.hasMinimums ? 1 : 0)
+                    y_stride: y.width, format: format.kernelFormat)
                 run(nephele_gather_grouped, args, count: ids.count, grain: 64)
             }
         }

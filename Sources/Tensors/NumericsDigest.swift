@@ -18,13 +18,26 @@ package struct NumericsDigest {
         do {
             for path in try FileManager.default.subpathsOfDirectory(atPath: directory).sorted() where isPart(path) {
                 digest.update(data: Data(path.utf8))
-                let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: directory + "/" + path))
-                defer { try? handle.close() }
-                while let data = try handle.read(upToCount: 1 << 20), !data.isEmpty { digest.update(data: data) }
+                try add(contentsOf: directory + "/" + path)
             }
         } catch {
             throw TensorError(.unreadable, "cannot read \(directory): \(error.localizedDescription)")
         }
+    }
+
+    /// Takes in one file by its content.
+    ///
+    /// - Throws: `TensorError.unreadable` when it cannot be read.
+    package mutating func add(file: String) throws(TensorError) {
+        do { try add(contentsOf: file) } catch {
+            throw TensorError(.unreadable, "cannot read \(file): \(error.localizedDescription)")
+        }
+    }
+
+    private mutating func add(contentsOf path: String) throws {
+        let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: path))
+        defer { try? handle.close() }
+        while let data = try handle.read(upToCount: 1 << 20), !data.isEmpty { digest.update(data: data) }
     }
 
     /// SHA-256 of all that was added, in hexadecimal.

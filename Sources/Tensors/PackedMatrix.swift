@@ -63,19 +63,21 @@ package struct PackedMatrix: Sendable {
     package init(_ weights: GroupedWeights, outputs: Range<Int>? = nil, on device: Device) throws(TensorError) {
         let outputs = outputs ?? 0..<weights.columns
         precondition(outputs.upperBound <= weights.columns, "outputs \(outputs) of \(weights.columns)")
-        format = .grouped(weights.format)
-        columns = outputs.count
-        depth = weights.depth
-        let groups = weights.format.groups(depth)
-        panels = try Tensor(zeros: [Self.panelCount(columns), groups, weights.format.blockBytes], dtype: .u8)
+        try self.init(weights.format, columns: outputs.count, depth: weights.depth)
         let (values, scales) = (weights.values.rows(outputs), weights.scales.rows(outputs))
-        let minimums = weights.minimums?.rows(outputs)
-        withExtendedLifetime((values, scales, minimums)) {
+        withExtendedLifetime((values, scales)) {
             let args = nephele_pack_grouped_args(
-                q: values.i8, scales: scales.f32, minimums: minimums?.f32, panels: panels.raw, columns: columns,
-                groups: groups, group: weights.format.group, bits: Int32(weights.format.bits))
+                q: values.i8, scales: scales.f32, panels: panels.raw, columns: columns,
+                groups: weights.format.groups(depth), group: weights.format.group, format: weights.format.kernelFormat)
             device.run(nephele_pack_grouped, args, count: panelCount)
         }
+    }
+
+    /// Panels of zeros, to be filled.
+    init(_ format: GroupedFormat, columns: Int, depth: Int) throws(TensorError) {
+        self.format = .grouped(format)
+        (self.columns, self.depth) = (columns, depth)
+        panels = try Tensor(zeros: [Self.panelCount(columns), format.panelBytes(depth)], dtype: .u8)
     }
 
     /// The kernels for a plain type of weights.
@@ -98,7 +100,7 @@ extension PackedMatrix.Format: CustomStringConvertible {
     package var description: String {
         switch self {
         case .plain(let dtype): dtype.rawValue.lowercased()
-        case .grouped(let format): "int\(format.bits)"
+        case .grouped(let format): format.description
         }
     }
 }

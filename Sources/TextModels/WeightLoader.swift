@@ -21,7 +21,7 @@ package enum Precision: String, Sendable, CaseIterable {
 
 /// Loads a checkpoint's tensors by name, each in the shape that the configuration demands.
 struct WeightLoader {
-    let checkpoint: Checkpoint
+    let checkpoint: any WeightSource
     let device: Device
     var precision = Precision.auto
     /// Is shown the matrices that were quantized.
@@ -50,6 +50,7 @@ struct WeightLoader {
         _ name: String, parts: [Int], inputs: Int, bias: Bool, transposed: Bool = false
     ) throws(TensorError) -> [Linear] {
         let all = parts.reduce(0, +)
+        let transposed = isTransposed(transposed)
         let source = try source(
             name + ".weight", outputs: all, inputs: inputs, transposed: transposed, isVocabulary: false)
         let bias = bias ? try vector(name + ".bias", count: all).floats : nil
@@ -67,6 +68,7 @@ struct WeightLoader {
     func matrix(
         _ name: String, outputs: Int, inputs: Int, transposed: Bool = false
     ) throws(TensorError) -> PackedMatrix {
+        let transposed = isTransposed(transposed)
         let source = try source(name, outputs: outputs, inputs: inputs, transposed: transposed, isVocabulary: false)
         return try pack(source, nil, transposed: transposed)
     }
@@ -81,13 +83,17 @@ struct WeightLoader {
     private enum Source {
         case plain(Tensor)
         case grouped(GroupedWeights)
+        case blocks(BlockMatrix)
     }
+
+    private func isTransposed(_ transposed: Bool) -> Bool { transposed && checkpoint.layout == .huggingFace }
 
     private func pack(_ source: Source, _ outputs: Range<Int>?, transposed: Bool) throws(TensorError) -> PackedMatrix {
         switch source {
         case .plain(let tensor):
             try PackedMatrix(tensor, transposed: transposed, outputs: outputs, on: device)
         case .grouped(let weights): try PackedMatrix(weights, outputs: outputs, on: device)
+        case .blocks(let matrix): try PackedMatrix(matrix, outputs: outputs, on: device)
         }
     }
 
@@ -99,11 +105,14 @@ struct WeightLoader {
             // Quantized when it was written: outputs first, and no precision changes it.
             return .grouped(
                 try GroupedWeights(
-                    stored: try checkpoint.tensor(name),
-                    scales: try checkpoint.tensor(name + GroupedWeights.scalesSuffix), columns: outputs, depth: inputs,
+                    stored: try checkpoint.tensor(name, shape: nil),
+                    scales: try checkpoint.tensor(name + GroupedWeights.scalesSuffix, shape: nil), columns: outputs,
+                    depth: inputs,
                     name: name))
         }
         let shape = transposed ? [inputs, outputs] : [outputs, inputs]
+        // Blocks too are what they were written as.
+        if let blocks = try checkpoint.blocks(name, shape: shape) { return .blocks(blocks) }
         let tensor = try checkpoint.tensor(name, shape: shape)
         if let format = precision.grouped(isVocabulary: isVocabulary) {
             let weights = try GroupedWeights(quantizing: tensor, transposed: transposed, to: format, on: device)
