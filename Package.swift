@@ -85,7 +85,9 @@ let package = Package(
             ],
             swiftSettings: safe),
         .target(
-            name: "TextModels", dependencies: ["Tensors", "Tokenizers"], swiftSettings: safe),
+            name: "TextModels",
+            dependencies: ["Tensors", "Tokenizers", .product(name: "HeapModule", package: "swift-collections")],
+            swiftSettings: safe),
         .testTarget(
             name: "TextModelsTests", dependencies: ["TextModels", "Tensors", "Tokenizers"],
             resources: [.copy("Goldens")], swiftSettings: safe),
