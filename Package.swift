@@ -88,7 +88,11 @@ let package = Package(
             ],
             swiftSettings: safe),
         .target(
-            name: "TextModels", dependencies: ["GGUF", "Tensors", "Tokenizers"], swiftSettings: safe),
+            name: "TextModels",
+            dependencies: [
+                "GGUF", "Tensors", "Tokenizers", .product(name: "HeapModule", package: "swift-collections"),
+            ],
+            swiftSettings: safe),
         .testTarget(
             name: "TextModelsTests", dependencies: ["TextModels", "Tensors", "Tokenizers"],
             resources: [.copy("Goldens")], swiftSettings: safe),

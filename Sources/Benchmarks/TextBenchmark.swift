@@ -129,11 +129,14 @@ package enum TextBenchmark {
         _ loaded: LoadedModel, _ device: Device, _ batch: Int, _ options: Options
     ) throws -> (rate: Double, firstToken: Double, steps: [Double]) {
         let prompt = min(options.prompt, loaded.model.shape.context / 2)
-        let steps = max(1, min(options.generate, loaded.model.shape.context - prompt - 8))
-        var engineOptions = EngineCore.Options(cachePositions: batch * (prompt + steps + 64))
+        let steps = max(1, min(options.generate, loaded.model.shape.context - prompt - Self.margin))
+        var engineOptions = EngineCore.Options(cachePositions: batch * (prompt + steps + Self.margin + 32))
         engineOptions.cachePrecision = options.cachePrecision
         var engine = try EngineCore(loaded, options: engineOptions, on: device)
-        for _ in 0..<batch { _ = try engine.add(try request(loaded, prompt: prompt, new: steps + 4)) }
+        // Prompts of their own: equal ones would share pages, and the cache's rows would be read once for all.
+        for number in 0..<batch {
+            _ = try engine.add(try request(loaded, prompt: prompt, new: steps + Self.margin, number: number))
+        }
         let clock = ContinuousClock()
         // Until all decode: a step that brings a token for every sequence.
         let first = try clock.measure { while try engine.step().count < batch {} } / .milliseconds(1)
@@ -141,8 +144,13 @@ package enum TextBenchmark {
         return (Double(batch * steps) * 1_000 / times.reduce(0, +), first, times)
     }
 
-    private static func request(_ loaded: LoadedModel, prompt: Int, new: Int) throws -> GenerationRequest {
-        let ids = (0..<prompt).map { Int32(($0 * 131 + 17) % loaded.model.shape.vocabulary) }
+    /// Tokens beyond those that are timed: the first sequences decode while the last prompts are read.
+    private static let margin = 64
+
+    private static func request(
+        _ loaded: LoadedModel, prompt: Int, new: Int, number: Int = 0
+    ) throws -> GenerationRequest {
+        let ids = (0..<prompt).map { Int32(($0 * 131 + 17 + number * 7) % loaded.model.shape.vocabulary) }
         return try GenerationRequest(
             prompt: ids, maxTokens: new, sampling: try SamplingParameters(temperature: 0, seed: 0),
             ignoresEndOfText: true, shape: loaded.model.shape)

@@ -12,6 +12,8 @@ package struct GenerationRequest: Sendable {
     /// Whether the prompt's own log-probabilities are reported too.
     package let promptLogProbabilities: Bool
     package let ignoresEndOfText: Bool
+    /// What the prompt's pages depend on besides its tokens: requests with different roots never share any.
+    package var cacheRoot: String = ""
 
     package static let choiceLimit = 128
     package static let stopLimit = 16
