@@ -167,7 +167,7 @@ let package = Package(
         .executableTarget(
             name: "nephele-text-model",
             dependencies: [
-                "RPC", "ServiceRuntime", "Tensors", "TextModelService", "TextModels", "ZeroMQTransport",
+                "Concurrency", "RPC", "ServiceRuntime", "Tensors", "TextModelService", "TextModels", "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: safe),

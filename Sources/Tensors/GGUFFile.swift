@@ -20,9 +20,12 @@ package final class GGUFFile: Sendable {
 
     /// A tensor of floats, as it is stored.
     ///
+    /// - Parameter rows: those of the outermost dimension that are read; all by default.
     /// - Throws: `TensorError.missing` when there is none of that name, `.mismatch` when it is of another shape than
     ///   `shape` or not of floats, `.unreadable` when the file has shrunk.
-    package func tensor(_ name: String, shape: [Int]? = nil) throws(TensorError) -> Tensor {
+    package func tensor(
+        _ name: String, shape: [Int]? = nil, rows: Range<Int>? = nil
+    ) throws(TensorError) -> Tensor {
         let info = try info(name, shape: shape)
         let dtype: DType
         switch info.type {
@@ -34,25 +37,24 @@ package final class GGUFFile: Sendable {
                 .mismatch, "tensor \"\(name)\" in \(path) is \(info.type.name); floats (F32, F16, BF16) are needed")
         case .other: throw unsupported(name, info.type)
         }
-        let tensor = try Tensor(zeros: info.shape, dtype: dtype)
-        try file.read(info.byteCount, at: info.offset, into: tensor.raw, "tensor \"\(name)\"")
-        return tensor
+        return try file.tensor(name, at: info.offset, shape: info.shape, dtype: dtype, rows: rows)
     }
 
     /// A matrix that is stored in blocks; nil for one of floats.
     ///
     /// - Throws: `TensorError` as `tensor`, and `.mismatch` for a type that is not supported.
-    package func blocks(_ name: String, shape: [Int]) throws(TensorError) -> BlockMatrix? {
+    package func blocks(
+        _ name: String, shape: [Int], rows: Range<Int>? = nil
+    ) throws(TensorError) -> BlockMatrix? {
         let info = try info(name, shape: shape)
         if case .other = info.type { throw unsupported(name, info.type) }
         guard let type = BlockMatrix.Format(info.type) else { return nil }
         guard shape.count == 2 else {
             throw TensorError(.mismatch, "tensor \"\(name)\" in \(path) has shape \(shape); blocks make a matrix")
         }
-        let rows = try Tensor(
-            uninitialized: [shape[0], shape[0] == 0 ? 0 : info.byteCount / shape[0]], dtype: .u8)
-        try file.read(info.byteCount, at: info.offset, into: rows.raw, "tensor \"\(name)\"")
-        return BlockMatrix(format: type, depth: shape[1], rows: rows)
+        let width = shape[0] == 0 ? 0 : info.byteCount / shape[0]
+        let bytes = try file.tensor(name, at: info.offset, shape: [shape[0], width], dtype: .u8, rows: rows)
+        return BlockMatrix(format: type, depth: shape[1], rows: bytes)
     }
 
     private func info(_ name: String, shape: [Int]?) throws(TensorError) -> GGUFHeader.TensorInfo {

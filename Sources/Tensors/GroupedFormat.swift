@@ -21,6 +21,14 @@ package struct GroupedFormat: Sendable, Hashable {
         (self.bits, self.group, self.isKFormat) = (bits, group, isKFormat)
     }
 
+    /// One that a file names; nil for none that is known.
+    init?(stored bits: Int, _ group: Int, isKFormat: Bool) {
+        let format = GroupedFormat(bits, group, isKFormat: isKFormat)
+        let plain = (bits == 8 && [16, 32, 64].contains(group)) || (bits == 4 && [32, 64].contains(group))
+        guard isKFormat ? [Self.q4_K, .q5_K, .q6_K].contains(format) : plain else { return nil }
+        self = format
+    }
+
     static let q4_K = GroupedFormat(4, 32, isKFormat: true)
     static let q5_K = GroupedFormat(5, 32, isKFormat: true)
     static let q6_K = GroupedFormat(6, 16, isKFormat: true)

@@ -80,6 +80,45 @@ package struct PackedMatrix: Sendable {
         panels = try Tensor(zeros: [Self.panelCount(columns), format.panelBytes(depth)], dtype: .u8)
     }
 
+    /// Room for `columns` outputs in the format and depth of `other`.
+    package init(zerosLike other: PackedMatrix, columns: Int) throws(TensorError) {
+        (format, depth) = (other.format, other.depth)
+        self.columns = columns
+        panels = try Tensor(
+            zeros: [Self.panelCount(columns)] + other.panels.shape.dropFirst(), dtype: other.panels.dtype)
+    }
+
+    /// Copies the outputs of `part` to `first` and those after it, while this matrix is being made.
+    ///
+    /// - Precondition: `first` is a multiple of 16.
+    package func copy(_ part: PackedMatrix, at first: Int) {
+        let panel = first / Int(NEPHELE_PANEL)
+        precondition(
+            first % Int(NEPHELE_PANEL) == 0 && part.format == format && part.depth == depth
+                && panel + part.panelCount <= panelCount, "\(part.columns) outputs at \(first) of \(columns)")
+        panels.rows(panel..<panel + part.panelCount).copy(from: part.panels)
+    }
+
+    /// Panels that are there already.
+    init(_ format: Format, columns: Int, depth: Int, storage: Storage) {
+        (self.format, self.columns, self.depth) = (format, columns, depth)
+        let panels = Self.panelCount(columns)
+        switch format {
+        case .plain(let dtype):
+            self.panels = Tensor(dtype: dtype, shape: [panels, depth, Int(NEPHELE_PANEL)], storage: storage)
+        case .grouped(let format):
+            self.panels = Tensor(dtype: .u8, shape: [panels, format.panelBytes(depth)], storage: storage)
+        }
+    }
+
+    /// Bytes that the panels of such a matrix take.
+    static func panelBytes(_ format: Format, columns: Int, depth: Int) -> Int {
+        switch format {
+        case .plain(let dtype): panelCount(columns) * depth * Int(NEPHELE_PANEL) * dtype.size
+        case .grouped(let format): panelCount(columns) * format.panelBytes(depth)
+        }
+    }
+
     /// The kernels for a plain type of weights.
     var plainKernels: (matmul: nephele_task, gather: nephele_task) {
         switch panels.dtype {

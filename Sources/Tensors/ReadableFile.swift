@@ -5,7 +5,9 @@ import Glibc
 final class ReadableFile: Sendable {
     let path: String
     let size: Int
-    private let descriptor: Int32
+    let descriptor: Int32
+    /// Who may have written it: the file's owner.
+    let owner: UInt32
 
     /// - Throws: `TensorError.unreadable` that names the file.
     init(path: String) throws(TensorError) {
@@ -20,6 +22,7 @@ final class ReadableFile: Sendable {
             throw TensorError(.unreadable, "\(path) is not a regular file")
         }
         size = Int(status.st_size)
+        owner = status.st_uid
     }
 
     deinit { close(descriptor) }
@@ -39,6 +42,23 @@ final class ReadableFile: Sendable {
             }
             done += n
         }
+    }
+
+    /// A tensor that lies at `offset`, or some rows of its outermost dimension.
+    func tensor(
+        _ name: String, at offset: Int, shape: [Int], dtype: DType, rows: Range<Int>?
+    ) throws(TensorError) -> Tensor {
+        var (shape, offset) = (shape, offset)
+        if let rows, let extent = shape.first {
+            guard rows.lowerBound >= 0, rows.upperBound <= extent else {
+                throw TensorError(.mismatch, "tensor \"\(name)\" in \(path) has \(extent) rows, not \(rows)")
+            }
+            offset += shape.dropFirst().reduce(dtype.size * rows.lowerBound, *)
+            shape[0] = rows.count
+        }
+        let tensor = try Tensor(uninitialized: shape, dtype: dtype)
+        try read(tensor.count * dtype.size, at: offset, into: tensor.raw, "tensor \"\(name)\"")
+        return tensor
     }
 
     func bytes(_ count: Int, at offset: Int, _ what: @autoclosure () -> String) throws(TensorError) -> [UInt8] {

@@ -40,9 +40,12 @@ package final class SafetensorsFile: Sendable {
 
     /// Reads a tensor as it is stored.
     ///
+    /// - Parameter rows: those of the outermost dimension that are read; all by default.
     /// - Throws: `TensorError.missing` when there is none of that name, `.mismatch` when it has another shape than
     ///   `shape` (where given), `.unreadable` when the file has shrunk.
-    package func tensor(_ name: String, shape: [Int]? = nil) throws(TensorError) -> Tensor {
+    package func tensor(
+        _ name: String, shape: [Int]? = nil, rows: Range<Int>? = nil
+    ) throws(TensorError) -> Tensor {
         guard let entry = entries[name] else {
             throw TensorError(.missing, "\(path) has no tensor \"\(name)\"")
         }
@@ -50,9 +53,7 @@ package final class SafetensorsFile: Sendable {
             throw TensorError(
                 .mismatch, "tensor \"\(name)\" in \(path) has shape \(entry.shape), the configuration needs \(shape)")
         }
-        let tensor = try Tensor(zeros: entry.shape, dtype: entry.dtype)
-        try file.read(
-            entry.end - entry.begin, at: dataOffset + entry.begin, into: tensor.raw, "tensor \"\(name)\"")
-        return tensor
+        return try file.tensor(
+            name, at: dataOffset + entry.begin, shape: entry.shape, dtype: entry.dtype, rows: rows)
     }
 }

@@ -7,6 +7,8 @@ package final class Storage: @unchecked Sendable {  // owned memory; views are w
     package let byteCount: Int
     /// Bytes of a mapping of its own; 0 for memory of the heap.
     private let mapped: Int
+    /// Whether the mapping is a file's: read only, shared with whoever maps it too.
+    private let isOfFile: Atomic<Bool>
 
     /// From here on a storage is mapped: the kernel's pages are zero already and come only when they are touched.
     private static let mappedFrom = 1 << 20
@@ -17,6 +19,7 @@ package final class Storage: @unchecked Sendable {  // owned memory; views are w
     package init(byteCount: Int, zeroed: Bool = true) throws(TensorError) {
         precondition(byteCount >= 0, "storage of \(byteCount) bytes")
         self.byteCount = byteCount
+        isOfFile = Atomic(false)
         if byteCount >= Self.mappedFrom {
             mapped = (byteCount + Self.largePage - 1) / Self.largePage * Self.largePage
             if !zeroed, let spare = Self.spares.take(mapped) {
@@ -42,7 +45,37 @@ package final class Storage: @unchecked Sendable {  // owned memory; views are w
     }
 
     deinit {
-        if mapped == 0 { free(bytes) } else { Self.spares.keep(bytes, mapped) }
+        if mapped == 0 {
+            free(bytes)
+        } else if isOfFile.load(ordering: .relaxed) {
+            munmap(bytes, mapped)
+        } else {
+            Self.spares.keep(bytes, mapped)
+        }
+    }
+
+    /// A part of a file, to be read only, that processes share.
+    ///
+    /// - Parameter offset: a multiple of the page size.
+    /// - Throws: `TensorError.tooLarge` when it cannot be mapped.
+    init(of file: ReadableFile, offset: Int, byteCount: Int) throws(TensorError) {
+        self.byteCount = byteCount
+        mapped = max(byteCount, 1)
+        isOfFile = Atomic(true)
+        guard let memory = mmap(nil, mapped, PROT_READ, MAP_SHARED, file.descriptor, off_t(offset)),
+            memory != MAP_FAILED
+        else { throw TensorError(.tooLarge, "cannot map \(byteCount) bytes of \(file.path)") }
+        bytes = memory
+    }
+
+    /// Puts a file's part, which holds the same bytes, in place of memory of this process's own. Who reads meanwhile
+    /// sees the one or the other. Nothing may be written afterwards.
+    func becomeShared(with file: ReadableFile, offset: Int) {
+        guard mapped > 0, !isOfFile.load(ordering: .relaxed) else { return }
+        let page = Int(getpagesize()), covered = (byteCount + page - 1) / page * page
+        guard mmap(bytes, covered, PROT_READ, MAP_SHARED | MAP_FIXED, file.descriptor, off_t(offset)) != MAP_FAILED
+        else { return }
+        isOfFile.store(true, ordering: .relaxed)
     }
 
     private static let spares = Spares()

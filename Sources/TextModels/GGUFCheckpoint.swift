@@ -154,16 +154,16 @@ extension GGUFCheckpoint: WeightSource {
     /// A tensor's shape without reading it.
     func shape(of name: String) -> [Int]? { own(name).flatMap { file.header.tensors[$0]?.shape } }
 
-    func tensor(_ name: String, shape: [Int]?) throws(TensorError) -> Tensor {
-        let tensor = try file.tensor(try ownName(name), shape: shape)
+    func tensor(_ name: String, shape: [Int]?, rows: Range<Int>?) throws(TensorError) -> Tensor {
+        let tensor = try file.tensor(try ownName(name), shape: shape, rows: rows)
         guard let order = rowOrder(name, rows: tensor.shape.first ?? 0) else { return tensor }
-        // A bias is a row of single elements.
-        let rows = tensor.shape.count == 1 ? tensor.reshaped(tensor.shape + [1]) : tensor
-        return try rows.selectingRows(order).reshaped(tensor.shape)
+        // A bias is a column.
+        let columns = tensor.shape.count == 1 ? tensor.reshaped(tensor.shape + [1]) : tensor
+        return try columns.selectingRows(order).reshaped(tensor.shape)
     }
 
-    func blocks(_ name: String, shape: [Int]) throws(TensorError) -> BlockMatrix? {
-        guard let matrix = try file.blocks(try ownName(name), shape: shape) else { return nil }
+    func blocks(_ name: String, shape: [Int], rows: Range<Int>?) throws(TensorError) -> BlockMatrix? {
+        guard let matrix = try file.blocks(try ownName(name), shape: shape, rows: rows) else { return nil }
         guard let order = rowOrder(name, rows: shape[0]) else { return matrix }
         return try matrix.reordered(order)
     }
@@ -175,7 +175,7 @@ extension GGUFCheckpoint: WeightSource {
         return own
     }
 
-    /// Llama's files hold the rows that RoPE turns together side by side: row 2i + j of a head is its row j · D/2 + i.
+    /// (Of a tensor whose rows are in another order all are read.) Llama's files hold the rows that RoPE turns together side by side: row 2i + j of a head is its row j · D/2 + i.
     private func rowOrder(_ name: String, rows: Int) -> [Int]? {
         guard architecture == "llama" || architecture == "mistral",
             name.contains("self_attn.q_proj.") || name.contains("self_attn.k_proj."),

@@ -9,6 +9,8 @@ package struct LoadedModel: Sendable {
     package let tokenizer: Tokenizer
     package let endTokens: Set<Int32>
     package let samplingDefaults: SamplingDefaults
+    /// The weights' cache, whose `write` is still to be called where it is not warm.
+    package let packedCache: PackedCache?
 
     /// What `generation_config.json` says; nil where it is silent.
     package struct SamplingDefaults: Sendable, Hashable {
@@ -19,10 +21,18 @@ package struct LoadedModel: Sendable {
         package var repetitionPenalty: Float?
     }
 
-    /// - Parameter directory: holds a checkpoint as Hugging Face lays it out, or one GGUF file; or is such a file.
+    /// - Parameters:
+    ///   - directory: holds a checkpoint as Hugging Face lays it out, or one GGUF file; or is such a file.
+    ///   - cache: where packed weights are kept for the next process; nil for nowhere.
     /// - Throws: `TextModelError` or `TokenizerError` that names the file at fault.
-    package init(directory: String, precision: Precision = .auto, on device: Device) throws {
-        model = try Self.loadModel(directory: directory, precision: precision, on: device)
+    package init(
+        directory: String, precision: Precision = .auto, cache: CacheDirectory? = nil, on device: Device
+    ) throws {
+        packedCache = try cache.map { cache in
+            let key = try NumericsID.packedKey(directory: directory, precision: precision, cache: cache)
+            return PackedCache(cache, key: key, on: device)
+        }
+        model = try Self.loadModel(directory: directory, precision: precision, cache: packedCache, on: device)
         tokenizer = try Tokenizer(directory: directory)
         if try GGUFLocation.file(at: directory) != nil {
             endTokens = tokenizer.endOfTurnTokens.union([tokenizer.endOfText].compactMap { $0 })
@@ -38,7 +48,8 @@ package struct LoadedModel: Sendable {
     /// - Parameter recorder: is shown what is quantized on the way.
     /// - Throws: `TextModelError` that names the file, field or tensor at fault.
     package static func loadModel(
-        directory: String, precision: Precision = .auto, recorder: QuantizedRecorder? = nil, on device: Device
+        directory: String, precision: Precision = .auto, recorder: QuantizedRecorder? = nil,
+        cache: PackedCache? = nil, on device: Device
     ) throws(TextModelError) -> any TextModel {
         let gguf: String?
         do { gguf = try GGUFLocation.file(at: directory) } catch {
@@ -49,7 +60,8 @@ package struct LoadedModel: Sendable {
             if let gguf {
                 let checkpoint = try GGUFCheckpoint(path: gguf)
                 return try model(try checkpoint.configuration(), source) {
-                    WeightLoader(checkpoint: checkpoint, device: device, precision: precision, recorder: recorder)
+                    WeightLoader(
+                        checkpoint: checkpoint, device: device, precision: precision, recorder: recorder, cache: cache)
                 }
             }
             let json = try CheckpointConfiguration.read(source)
@@ -60,7 +72,7 @@ package struct LoadedModel: Sendable {
             return try model(json, source) { () throws(TensorError) in
                 WeightLoader(
                     checkpoint: try Checkpoint(directory: directory), device: device, precision: precision,
-                    recorder: recorder)
+                    recorder: recorder, cache: cache)
             }
         } catch let error as TensorError {
             throw TextModelError(error)

@@ -6,13 +6,16 @@ protocol WeightSource: Sendable {
 
     func contains(_ name: String) -> Bool
 
+    /// - Parameters:
+    ///   - shape: what the whole tensor's must be.
+    ///   - rows: those of the outermost dimension that are read; nil for all.
     /// - Throws: `TensorError` that names the file and the tensor.
-    func tensor(_ name: String, shape: [Int]?) throws(TensorError) -> Tensor
+    func tensor(_ name: String, shape: [Int]?, rows: Range<Int>?) throws(TensorError) -> Tensor
 
     /// A matrix that the file holds in blocks; nil for one of floats.
     ///
     /// - Throws: `TensorError` that names the file and the tensor.
-    func blocks(_ name: String, shape: [Int]) throws(TensorError) -> BlockMatrix?
+    func blocks(_ name: String, shape: [Int], rows: Range<Int>?) throws(TensorError) -> BlockMatrix?
 }
 
 /// What two kinds of files write differently.
@@ -26,5 +29,5 @@ enum WeightLayout: Sendable {
 extension Checkpoint: WeightSource {
     var layout: WeightLayout { .huggingFace }
 
-    func blocks(_ name: String, shape: [Int]) -> BlockMatrix? { nil }
+    func blocks(_ name: String, shape: [Int], rows: Range<Int>?) -> BlockMatrix? { nil }
 }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Concurrency
 import Foundation
 import RPC
 import ServiceRuntime
@@ -33,6 +34,13 @@ struct TextModelMain: AsyncParsableCommand {
     @Option(help: "How keys and values are held: f32, bf16 or int8.")
     var cachePrecision: CachePrecision = .bf16
 
+    @Option(
+        help: """
+            Where packed weights are kept for the next start: a directory, or none. NEPHELE_CACHE by default, else the \
+            user's cache directory.
+            """)
+    var cacheDir: String?
+
     func validate() throws {
         guard (1...1_024).contains(threads) else { throw ValidationError("--threads is \(threads); give 1 to 1024") }
         guard (32...16_777_216).contains(cachePositions) else {
@@ -46,10 +54,13 @@ struct TextModelMain: AsyncParsableCommand {
     func run() async throws {
         let directory = try model.directory(.text)
         let device = Device(threadCount: threads)
-        let loaded = try LoadedModel(directory: directory, precision: precision, on: device)
+        var environment = ProcessInfo.processInfo.environment
+        if let cacheDir { environment["NEPHELE_CACHE"] = cacheDir }
+        let cache = CacheDirectory.standard(environment)
+        let loaded = try LoadedModel(directory: directory, precision: precision, cache: cache, on: device)
         let numericsID = try NumericsID.compute(
             directory: directory, tokenizerHash: loaded.tokenizer.hash, precision: precision,
-            cachePrecision: cachePrecision)
+            cachePrecision: cachePrecision, cache: cache)
         var options = EngineCore.Options(cachePositions: cachePositions)
         options.sequenceLimit = sequences
         options.cachePrecision = cachePrecision
@@ -59,6 +70,8 @@ struct TextModelMain: AsyncParsableCommand {
         let server = RPCServer(
             service.description(numericsID: numericsID, capacity: sequences), services: [service],
             transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge)
+        // Requests need not wait for the disk.
+        if let packed = loaded.packedCache { _ = try DedicatedThread(name: "packed-cache") { packed.write() } }
         try await ServerLifetime.serve(server, label: "nephele-text-model")
     }
 }

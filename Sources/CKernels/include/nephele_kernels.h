@@ -330,6 +330,16 @@ void nephele_widen_f16(const void *source, nephele_index count, float *y);
 void nephele_narrow_bf16(const float *source, nephele_index count, void *y);
 void nephele_narrow_f16(const float *source, nephele_index count, void *y);
 
+// ---------------------------------------------------------------------------------------------- checksum
+
+/// A sum over each block of data; the last one may be shorter. Work unit: blocks.
+typedef struct {
+    const uint8_t *data;
+    nephele_index bytes, block_bytes;
+    uint64_t *sums;
+} nephele_checksum_args;
+void nephele_checksum(const void *args, nephele_index begin, nephele_index end);
+
 // ---------------------------------------------------------------------------------------------- limits
 
 /// What the machine can do at most, for benchmarks to be held against. Each index is a block of work.
