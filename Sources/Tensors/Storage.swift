@@ -13,6 +13,7 @@ package final class Storage: @unchecked Sendable {  // owned memory; views are w
     /// From here on a storage is mapped: the kernel's pages are zero already and come only when they are touched.
     private static let mappedFrom = 1 << 20
     private static let largePage = 2 << 20
+    private static let page = Int(getpagesize())
 
     /// - Parameter zeroed: otherwise it holds whatever was there before.
     /// - Throws: `TensorError.tooLarge` when the memory cannot be had.
@@ -21,7 +22,9 @@ package final class Storage: @unchecked Sendable {  // owned memory; views are w
         self.byteCount = byteCount
         isOfFile = Atomic(false)
         if byteCount >= Self.mappedFrom {
-            mapped = (byteCount + Self.largePage - 1) / Self.largePage * Self.largePage
+            // Memory for a pass comes in few sizes, so that the next pass finds it again; weights take what they need.
+            let step = zeroed ? Self.page : Self.largePage
+            mapped = (byteCount + step - 1) / step * step
             if !zeroed, let spare = Self.spares.take(mapped) {
                 bytes = spare
                 return
@@ -62,8 +65,8 @@ package final class Storage: @unchecked Sendable {  // owned memory; views are w
         self.byteCount = byteCount
         mapped = max(byteCount, 1)
         isOfFile = Atomic(true)
-        guard let memory = mmap(nil, mapped, PROT_READ, MAP_SHARED, file.descriptor, off_t(offset)),
-            memory != MAP_FAILED
+        let flags = MAP_SHARED | Int32(MAP_POPULATE)
+        guard let memory = mmap(nil, mapped, PROT_READ, flags, file.descriptor, off_t(offset)), memory != MAP_FAILED
         else { throw TensorError(.tooLarge, "cannot map \(byteCount) bytes of \(file.path)") }
         bytes = memory
     }
@@ -72,9 +75,9 @@ package final class Storage: @unchecked Sendable {  // owned memory; views are w
     /// sees the one or the other. Nothing may be written afterwards.
     func becomeShared(with file: ReadableFile, offset: Int) {
         guard mapped > 0, !isOfFile.load(ordering: .relaxed) else { return }
-        let page = Int(getpagesize()), covered = (byteCount + page - 1) / page * page
-        guard mmap(bytes, covered, PROT_READ, MAP_SHARED | MAP_FIXED, file.descriptor, off_t(offset)) != MAP_FAILED
-        else { return }
+        let covered = (byteCount + Self.page - 1) / Self.page * Self.page
+        let flags = MAP_SHARED | MAP_FIXED | Int32(MAP_POPULATE)
+        guard mmap(bytes, covered, PROT_READ, flags, file.descriptor, off_t(offset)) != MAP_FAILED else { return }
         isOfFile.store(true, ordering: .relaxed)
     }
 
