@@ -12,7 +12,8 @@ import TextModels
         var nodes: [PageCache.Node] = []
         for content in contents {
             let own = cache.allocate()
-            nodes.append(cache.insert(page: try #require(own), tokens: page(content), after: nodes.last, root: root).node)
+            nodes.append(
+                cache.insert(page: try #require(own), tokens: page(content), after: nodes.last, root: root).node)
         }
         return nodes
     }

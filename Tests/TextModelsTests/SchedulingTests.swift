@@ -81,7 +81,9 @@ import Tokenizers
         #expect(engine.statistics.prefixHits - before == 192)
     }
 
-    @Test func `requests with different roots share nothing, and a prompt's log-probabilities are computed anew`() throws {
+    @Test func `requests with different roots share nothing, and a prompt's log-probabilities are computed anew`()
+        throws
+    {
         var engine = try EngineCore(loaded, options: .init(cachePositions: 2_048), on: device)
         _ = try engine.add(request(prompt(100)))
         _ = try drain(&engine)

@@ -71,7 +71,8 @@ import TextModels
         // The model itself is always right.
         let perfect = try run(requests(), drafts: loaded)
         #expect(perfect.trace == plain.trace)
-        #expect(perfect.statistics.acceptedTokens == perfect.statistics.draftedTokens && perfect.steps * 2 < plain.steps)
+        #expect(
+            perfect.statistics.acceptedTokens == perfect.statistics.draftedTokens && perfect.steps * 2 < plain.steps)
         // One with 4-bit weights is sometimes wrong.
         let rough = try LoadedModel(directory: goldens + "llama", precision: .int4, on: device)
         let drafted = try run(requests(), drafts: rough)
