@@ -149,7 +149,10 @@ let package = Package(
             exclude: ["openai_client.py"], swiftSettings: safe),
         .target(
             name: "Benchmarks",
-            dependencies: ["Messages", "RPC", "Tensors", "TextModels", "ZeroMQ", "ZeroMQTransport"],
+            dependencies: [
+                "Messages", "RPC", "Tensors", "TextModels", "ZeroMQ", "ZeroMQTransport",
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+            ],
             swiftSettings: safe),
         .testTarget(
             name: "ZeroMQTransportTests",

@@ -15,6 +15,9 @@ struct LocalSystem {
         var replicas: [String: Int] = [:]
         /// How text models hold their weights.
         var precision = Precision.auto
+        /// What proposes tokens: none or lookup; or a small model of the same tokenizer.
+        var speculation = "none"
+        var draftModel: ModelCatalogue.Entry?
         var host = "127.0.0.1"
         /// 0 for any that is free.
         var port = 8080
@@ -107,9 +110,11 @@ struct LocalSystem {
             try add("tokenizer", "", 0, models, threads: false)
         }
         for (group, model) in options.textModels.enumerated() {
-            let arguments = [
+            var arguments = [
                 "--model", "\(model.name)=\(model.directory)", "--precision", options.precision.rawValue,
+                "--speculate", options.speculation,
             ]
+            if let draft = options.draftModel { arguments += ["--draft-model", "\(draft.name)=\(draft.directory)"] }
             try add("text-model", " of \(model.name)", group, arguments, threads: true)
         }
         for (group, model) in options.imageModels.enumerated() {

@@ -28,6 +28,13 @@ struct UpCommand: AsyncParsableCommand {
     @Option(help: "How text models hold their weights: auto (the checkpoint's own), f32, bf16, f16, int8 or int4.")
     var precision: Precision = .auto
 
+    @Option(
+        help: "What proposes tokens for text models to check, several a step: none, or lookup (in prompt and answer).")
+    var speculate: Speculation = .none
+
+    @Option(help: "A small text model by name that proposes tokens; it needs the tokenizer of the one it is for.")
+    var draftModel: String?
+
     @Option(help: "The address that the gateway listens at.")
     var host: String = "127.0.0.1"
 
@@ -48,6 +55,8 @@ struct UpCommand: AsyncParsableCommand {
         }
         options.replicas = Dictionary(replicas.map { ($0.service, $0.count) }) { $1 }
         (options.host, options.port, options.precision) = (host, port, precision)
+        options.speculation = speculate.rawValue
+        options.draftModel = try draftModel.map { try catalogue.entry($0, .text) }
         let system = try LocalSystem(options)
         let names = (options.textModels + options.imageModels).map { $0.name }.joined(separator: ", ")
         _ = try await system.run { client in
@@ -56,6 +65,11 @@ struct UpCommand: AsyncParsableCommand {
         }
         Terminal.line("stopped")
     }
+}
+
+/// What proposes tokens where there is no draft model.
+enum Speculation: String, CaseIterable, ExpressibleByArgument {
+    case none, lookup
 }
 
 /// `SERVICE=COUNT`.
