@@ -20,7 +20,7 @@ final class MatrixSource {
 
     /// Outputs of a vocabulary are read and packed in portions of about this size, so that loading takes little more
     /// memory than the panels.
-    private static let portionBytes = 16 << 20
+    private static let portionBytes = 8 << 20
 
     /// - Parameter transposed: whether a file of Hugging Face's layout holds `[inputs, outputs]`.
     init(
