@@ -85,7 +85,7 @@ let package = Package(
             ],
             swiftSettings: safe),
         .target(
-            name: "TextModels", dependencies: ["Tensors", "Tokenizers"], swiftSettings: safe),
+            name: "TextModels", dependencies: ["RegularExpressions", "Tensors", "Tokenizers"], swiftSettings: safe),
         .testTarget(
             name: "TextModelsTests", dependencies: ["TextModels", "Tensors", "Tokenizers"],
             resources: [.copy("Goldens")], swiftSettings: safe),

@@ -151,7 +151,8 @@ package struct EngineCore {
                 budget -= count
                 let row = plan.batch.ids.count
                 let tokens = sequence.tokens[sequence.computed..<sequence.computed + count]
-                plan.batch.append(tokens, from: sequence.computed, pages: sequence.pages)
+                plan.batch.append(
+                    tokens, from: sequence.computed, pages: sequence.pages, adapter: sequence.parameters.adapter)
                 plan.chunks.append(Chunk(sequence: index, row: row, count: count))
                 if sequence.wantsPromptLogProbabilities {
                     plan.logitRows += row..<row + count
