@@ -13,6 +13,11 @@ struct LocalSystem {
         var imageModels: [ModelCatalogue.Entry] = []
         /// Processes of each service: `tokenizer`, `text-model`, `diffusion`.
         var replicas: [String: Int] = [:]
+        /// LoRA adapters by the name of their text model.
+        var adapters: [String: [AdapterArgument]] = [:]
+        /// Where text-models find adapters that clients ask for; nil: nowhere.
+        var adapterFolder: String?
+        var allowsAdapterUpdates = false
         /// How text models hold their weights.
         var precision = Precision.auto
         var host = "127.0.0.1"
@@ -107,9 +112,13 @@ struct LocalSystem {
             try add("tokenizer", "", 0, models, threads: false)
         }
         for (group, model) in options.textModels.enumerated() {
-            let arguments = [
+            var arguments = [
                 "--model", "\(model.name)=\(model.directory)", "--precision", options.precision.rawValue,
             ]
+            for adapter in options.adapters[model.name] ?? [] {
+                arguments += ["--adapter", "\(adapter.name)=\(adapter.directory)"]
+            }
+            if let folder = options.adapterFolder { arguments += ["--adapter-folder", folder] }
             try add("text-model", " of \(model.name)", group, arguments, threads: true)
         }
         for (group, model) in options.imageModels.enumerated() {
@@ -122,6 +131,7 @@ struct LocalSystem {
             gateway += ["--text-model", "ipc://\(directory)/text-model-*.sock"]
         }
         if !options.imageModels.isEmpty { gateway += ["--diffusion", "ipc://\(directory)/diffusion-*.sock"] }
+        if options.allowsAdapterUpdates { gateway.append("--allow-adapter-updates") }
         services.append(
             SupervisedService(name: "gateway", executable: try executable("nephele-gateway"), arguments: gateway))
         return services
