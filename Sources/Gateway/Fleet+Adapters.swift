@@ -3,8 +3,12 @@ import RPC
 
 /// Loading and unloading LoRA adapters in every instance that serves their model.
 extension Fleet {
-    /// What became of a call to one instance.
-    private typealias Outcome<Reply: Sendable> = (instance: String, result: Result<Reply, RPCError>)
+    /// What became of a call to one instance. (Of a tuple in its place, mapped to another tuple, Swift 6.3.1 released the
+    /// name too early in release builds.)
+    private struct Outcome<Reply: Sendable>: Sendable {
+        var instance: String
+        var result: Result<Reply, RPCError>
+    }
 
     /// Loading reads files and packs them.
     private static let adapterTimeout: Duration = .seconds(300)
@@ -29,10 +33,12 @@ extension Fleet {
                 status: .serviceUnavailable, message: "No instance is ready to load the adapter.", type: "server_error",
                 code: "server_is_overloaded", retryAfter: 1)
         }
-        let replies = outcomes.compactMap { outcome in (try? outcome.result.get()).map { (outcome.instance, $0) } }
+        let replies = outcomes.compactMap { outcome in
+            (try? outcome.result.get()).map { (instance: outcome.instance, reply: $0) }
+        }
         do {
             for outcome in outcomes { _ = try outcome.result.get() }
-            guard Set(replies.map(\.1.contentID)).count == 1 else {
+            guard Set(replies.map(\.reply.contentID)).count == 1 else {
                 throw APIError(
                     status: .conflict, message: "The instances have different adapters at '\(path.prefix(200))'.",
                     type: "invalid_request_error", parameter: "lora_path", code: "adapters_differ")
@@ -44,7 +50,7 @@ extension Fleet {
             }
             throw (error as? RPCError).map { APIError(adapterUpdate: $0) } ?? error
         }
-        await waitUntilDescribed(name, isLoaded: true, in: replies.map(\.0))
+        await waitUntilDescribed(name, isLoaded: true, in: replies.map(\.instance))
     }
 
     /// Unloads an adapter wherever it is.
@@ -110,9 +116,10 @@ extension Fleet {
                 group.addTask {
                     let options = CallOptions(timeout: Self.adapterTimeout, instanceID: instance)
                     do {
-                        return (instance, .success(try await textModel.call(method, request, options).message))
+                        let reply = try await textModel.call(method, request, options).message
+                        return Outcome(instance: instance, result: .success(reply))
                     } catch {
-                        return (instance, .failure(RPCError(converting: error)))
+                        return Outcome(instance: instance, result: .failure(RPCError(converting: error)))
                     }
                 }
             }
