@@ -85,7 +85,12 @@ let package = Package(
             ],
             swiftSettings: safe),
         .target(
-            name: "TextModels", dependencies: ["RegularExpressions", "Tensors", "Tokenizers"], swiftSettings: safe),
+            name: "TextModels",
+            dependencies: [
+                "RegularExpressions", "Tensors", "Tokenizers",
+                .product(name: "HeapModule", package: "swift-collections"),
+            ],
+            swiftSettings: safe),
         .testTarget(
             name: "TextModelsTests", dependencies: ["TextModels", "Tensors", "Tokenizers"],
             resources: [.copy("Goldens")], swiftSettings: safe),
@@ -142,7 +147,10 @@ let package = Package(
             exclude: ["openai_client.py"], swiftSettings: safe),
         .target(
             name: "Benchmarks",
-            dependencies: ["Messages", "RPC", "Tensors", "TextModels", "ZeroMQ", "ZeroMQTransport"],
+            dependencies: [
+                "Messages", "RPC", "Tensors", "TextModels", "ZeroMQ", "ZeroMQTransport",
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+            ],
             swiftSettings: safe),
         .testTarget(
             name: "ZeroMQTransportTests",

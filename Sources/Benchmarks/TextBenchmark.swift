@@ -13,6 +13,9 @@ package enum TextBenchmark {
         package var batches = [1, 8, 16, 32]
         package var rounds = 3
         package var cachePrecision = CachePrecision.bf16
+        /// Tokens of a prompt that comes in while four streams run; 0 for none.
+        package var intrudingPrompt = 0
+        package var looksUpDrafts = false
 
         package init() {}
     }
@@ -34,6 +37,11 @@ package enum TextBenchmark {
     package struct InterToken: Codable, Sendable {
         package var p50: Double
         package var p99: Double
+
+        init(_ steps: [Double]) {
+            let sorted = steps.sorted()
+            (p50, p99) = (sorted[sorted.count / 2], sorted[sorted.count * 99 / 100])
+        }
     }
 
     package struct Report: Codable, Sendable {
@@ -52,6 +60,10 @@ package enum TextBenchmark {
         /// Of the arithmetic's, by the prefill.
         package var flopsShare: Double
         package var peakMemoryBytes: Int
+        /// From token to token of four streams while a long prompt comes in.
+        package var intruded: InterToken?
+        /// From that prompt's request to its first token.
+        package var intruderFirstToken: Double?
 
         private enum CodingKeys: String, CodingKey {
             case model, precision, limits, decode
@@ -63,6 +75,8 @@ package enum TextBenchmark {
             case bandwidthShare = "bandwidth_share"
             case flopsShare = "flops_share"
             case peakMemoryBytes = "peak_memory_bytes"
+            case intruded = "inter_token_beside_prefill_ms"
+            case intruderFirstToken = "prefill_beside_streams_ms"
         }
     }
 
@@ -91,7 +105,7 @@ package enum TextBenchmark {
         }
         let peakMemory = max(loading, PeakMemory.bytes)
         let limits = before.raised(to: try device.measureLimits())
-        let gaps = alone.flatMap(\.steps).sorted()
+        let intruded = options.intrudingPrompt > 0 ? try intrude(loaded, device, options) : nil
         return Report(
             model: name, precision: weights.format.description, limits: limits, weightBytes: weights.bytes,
             prefillTokens: length, prefillTokensPerSecond: prefill,
@@ -103,9 +117,10 @@ package enum TextBenchmark {
                 return Decode(batch: batch, tokensPerSecond: rate, limitShare: share)
             },
             timeToFirstToken: median(alone.map(\.firstToken)),
-            interToken: InterToken(p50: gaps[gaps.count / 2], p99: gaps[gaps.count * 99 / 100]),
+            interToken: InterToken(alone.flatMap(\.steps)),
             bandwidthShare: Double(weights.bytes) * median(alone.map(\.rate)) / limits.readRate,
-            flopsShare: 2 * Double(weights.parameters) * prefill / limits.operationRate, peakMemoryBytes: peakMemory)
+            flopsShare: 2 * Double(weights.parameters) * prefill / limits.operationRate, peakMemoryBytes: peakMemory,
+            intruded: intruded?.gaps, intruderFirstToken: intruded?.firstToken)
     }
 
     private static func median(_ values: [Double]) -> Double { values.sorted()[values.count / 2] }
@@ -129,20 +144,59 @@ package enum TextBenchmark {
         _ loaded: LoadedModel, _ device: Device, _ batch: Int, _ options: Options
     ) throws -> (rate: Double, firstToken: Double, steps: [Double]) {
         let prompt = min(options.prompt, loaded.model.shape.context / 2)
-        let steps = max(1, min(options.generate, loaded.model.shape.context - prompt - 8))
-        var engineOptions = EngineCore.Options(cachePositions: batch * (prompt + steps + 64))
+        let steps = max(1, min(options.generate, loaded.model.shape.context - prompt - Self.margin))
+        var engineOptions = EngineCore.Options(cachePositions: batch * (prompt + steps + Self.margin + 32))
         engineOptions.cachePrecision = options.cachePrecision
+        engineOptions.looksUpDrafts = options.looksUpDrafts
         var engine = try EngineCore(loaded, options: engineOptions, on: device)
-        for _ in 0..<batch { _ = try engine.add(try request(loaded, prompt: prompt, new: steps + 4)) }
+        // Prompts of their own: equal ones would share pages, and the cache's rows would be read once for all.
+        for number in 0..<batch {
+            _ = try engine.add(try request(loaded, prompt: prompt, new: steps + Self.margin, number: number))
+        }
         let clock = ContinuousClock()
         // Until all decode: a step that brings a token for every sequence.
         let first = try clock.measure { while try engine.step().count < batch {} } / .milliseconds(1)
-        let times = try (0..<steps).map { _ in try clock.measure { _ = try engine.step() } / .milliseconds(1) }
-        return (Double(batch * steps) * 1_000 / times.reduce(0, +), first, times)
+        var tokens = 0
+        var times: [Double] = []
+        while tokens < batch * steps {
+            times.append(try clock.measure { tokens += try engine.step().count } / .milliseconds(1))
+        }
+        return (Double(tokens) * 1_000 / times.reduce(0, +), first, times)
     }
 
-    private static func request(_ loaded: LoadedModel, prompt: Int, new: Int) throws -> GenerationRequest {
-        let ids = (0..<prompt).map { Int32(($0 * 131 + 17) % loaded.model.shape.vocabulary) }
+    /// A long prompt comes in while four streams run.
+    private static func intrude(
+        _ loaded: LoadedModel, _ device: Device, _ options: Options
+    ) throws -> (gaps: InterToken, firstToken: Double) {
+        let length = min(options.intrudingPrompt, loaded.model.shape.context - 8), streams = 4
+        let prompt = min(options.prompt, loaded.model.shape.context / 4)
+        let new = loaded.model.shape.context - prompt
+        var engineOptions = EngineCore.Options(cachePositions: length + 64 + streams * loaded.model.shape.context)
+        engineOptions.cachePrecision = options.cachePrecision
+        var engine = try EngineCore(loaded, options: engineOptions, on: device)
+        for number in 0..<streams { _ = try engine.add(try request(loaded, prompt: prompt, new: new, number: number)) }
+        while try engine.step().count < streams {}
+        var pacer = StepPacer(limit: engineOptions.tokenBudget)
+        let intruder = try engine.add(try request(loaded, prompt: length, new: 1, number: 99))
+        let clock = ContinuousClock()
+        var gaps: [Double] = []
+        var isDone = false
+        while !isDone {
+            engine.promptBudget = pacer.promptBudget(decodingRows: engine.decodingCount)
+            let took = try clock.measure { isDone = try engine.step().contains { $0.request == intruder } }
+            pacer.record(rows: engine.lastRows, duration: took)
+            gaps.append(took / .milliseconds(1))
+        }
+        return (InterToken(gaps), gaps.reduce(0, +))
+    }
+
+    /// Tokens beyond those that are timed: the first sequences decode while the last prompts are read.
+    private static let margin = 64
+
+    private static func request(
+        _ loaded: LoadedModel, prompt: Int, new: Int, number: Int = 0
+    ) throws -> GenerationRequest {
+        let ids = (0..<prompt).map { Int32(($0 * 131 + 17 + number * 7) % loaded.model.shape.vocabulary) }
         return try GenerationRequest(
             prompt: ids, maxTokens: new, sampling: try SamplingParameters(temperature: 0, seed: 0),
             ignoresEndOfText: true, shape: loaded.model.shape)

@@ -6,19 +6,47 @@ import Synchronization
 /// A task is a C function with a context: no closures, no reference counting, no allocation. Threads claim
 /// several chunks each through an atomic counter, so that a delayed thread delays only the chunk it holds. An
 /// idle thread spins for at most 50 µs, then sleeps.
-package final class WorkerPool: @unchecked Sendable {  // all state is atomic or guarded by `mutex`
+package final class WorkerPool: Sendable {
     /// Computes the half-open range of a task's work.
     package typealias Task = @convention(c) (_ context: UnsafeRawPointer?, _ begin: Int, _ end: Int) -> Void
 
+    private let team: WorkerTeam
+    private let callers = Mutex<Void>(())
+
+    /// - Parameter threadCount: threads in all, the caller's included; at least 1.
+    package init(threadCount: Int) {
+        precondition(threadCount >= 1, "a worker pool needs at least one thread, not \(threadCount)")
+        team = WorkerTeam()
+        team.start(threadCount - 1)
+    }
+
+    deinit { team.stop() }
+
+    /// Threads that compute, the caller's included.
+    package var threadCount: Int { team.threadCount }
+
+    /// Computes [0, count) of `task` on all threads and returns when all of it is done. Concurrent callers wait
+    /// for one another.
+    ///
+    /// - Parameter grain: the least work that is worth a chunk of its own.
+    package func run(_ task: @escaping Task, context: UnsafeRawPointer?, count: Int, grain: Int = 1) {
+        if count <= 0 { return }
+        if team.threadCount == 1 || count <= grain {
+            task(context, 0, count)
+            return
+        }
+        callers.withLock { _ in team.run(task, context: context, count: count, grain: grain) }
+    }
+}
+
+/// What a pool's threads share. Each of them holds it, and the pool does: when the pool goes, it stops them.
+private final class WorkerTeam: @unchecked Sendable {  // all state is atomic or guarded by `mutex`
     private struct Job {
-        var task: Task
+        var task: WorkerPool.Task
         var context: UnsafeRawPointer?
         var count: Int
         var chunk: Int
     }
-
-    /// Threads that compute, the caller's included.
-    package let threadCount: Int
 
     private let generation = Atomic<Int>(0)
     private let next = Atomic<Int>(0)
@@ -28,67 +56,63 @@ package final class WorkerPool: @unchecked Sendable {  // all state is atomic or
     private let mutex: UnsafeMutablePointer<pthread_mutex_t>
     private let wake: UnsafeMutablePointer<pthread_cond_t>
     private var threads: [pthread_t] = []
-    private let callers = Mutex<Void>(())
 
-    /// - Parameter threadCount: threads in all, at least 1.
-    package init(threadCount: Int) {
-        precondition(threadCount >= 1, "a worker pool needs at least one thread, not \(threadCount)")
-        self.threadCount = threadCount
+    init() {
         mutex = .allocate(capacity: 1)
         wake = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
         pthread_cond_init(wake, nil)
-        for _ in 1..<max(threadCount, 1) {
-            var thread = pthread_t()
-            let context = Unmanaged.passUnretained(self).toOpaque()
-            let status = pthread_create(
-                &thread, nil,
-                { context in
-                    guard let context else { return nil }
-                    Unmanaged<WorkerPool>.fromOpaque(context).takeUnretainedValue().work()
-                    return nil
-                }, context)
-            if status == 0 { threads.append(thread) }
-        }
     }
 
     deinit {
-        stopping.store(true, ordering: .sequentiallyConsistent)
-        pthread_mutex_lock(mutex)
-        pthread_cond_broadcast(wake)
-        pthread_mutex_unlock(mutex)
-        for thread in threads { pthread_join(thread, nil) }
         pthread_cond_destroy(wake)
         pthread_mutex_destroy(mutex)
         wake.deallocate()
         mutex.deallocate()
     }
 
-    /// Computes [0, count) of `task` on all threads and returns when all of it is done. Concurrent callers wait
-    /// for one another.
-    ///
-    /// - Parameter grain: the least work that is worth a chunk of its own.
-    package func run(_ task: @escaping Task, context: UnsafeRawPointer?, count: Int, grain: Int = 1) {
-        if count <= 0 { return }
-        if threads.isEmpty || count <= grain {
-            task(context, 0, count)
-            return
+    var threadCount: Int { threads.count + 1 }
+
+    /// Starts as many threads as the system gives. Once, before anything runs.
+    func start(_ count: Int) {
+        for _ in 0..<count {
+            var thread = pthread_t()
+            let own = Unmanaged.passRetained(self)
+            let status = pthread_create(
+                &thread, nil,
+                { argument in
+                    guard let argument else { return nil }
+                    Unmanaged<WorkerTeam>.fromOpaque(argument).takeRetainedValue().work()
+                    return nil
+                }, own.toOpaque())
+            if status == 0 { threads.append(thread) } else { own.release() }
         }
-        callers.withLock { _ in
-            let chunk = max(grain, (count + threadCount * 4 - 1) / (threadCount * 4))
-            job = Job(task: task, context: context, count: count, chunk: chunk)
-            next.store(0, ordering: .relaxed)
-            running.store(threads.count, ordering: .relaxed)
-            pthread_mutex_lock(mutex)
-            generation.add(1, ordering: .sequentiallyConsistent)
-            pthread_cond_broadcast(wake)
-            pthread_mutex_unlock(mutex)
-            claim()
-            var spins = 0
-            while running.load(ordering: .acquiring) > 0 {
-                spins += 1
-                if spins > 2_000 { sched_yield() }
-            }
+    }
+
+    /// Ends the threads; returns when they have gone.
+    func stop() {
+        stopping.store(true, ordering: .sequentiallyConsistent)
+        pthread_mutex_lock(mutex)
+        pthread_cond_broadcast(wake)
+        pthread_mutex_unlock(mutex)
+        for thread in threads { pthread_join(thread, nil) }
+        threads = []
+    }
+
+    func run(_ task: @escaping WorkerPool.Task, context: UnsafeRawPointer?, count: Int, grain: Int) {
+        let chunk = max(grain, (count + threadCount * 4 - 1) / (threadCount * 4))
+        job = Job(task: task, context: context, count: count, chunk: chunk)
+        next.store(0, ordering: .relaxed)
+        running.store(threads.count, ordering: .relaxed)
+        pthread_mutex_lock(mutex)
+        generation.add(1, ordering: .sequentiallyConsistent)
+        pthread_cond_broadcast(wake)
+        pthread_mutex_unlock(mutex)
+        claim()
+        var spins = 0
+        while running.load(ordering: .acquiring) > 0 {
+            spins += 1
+            if spins > 2_000 { sched_yield() }
         }
     }
 

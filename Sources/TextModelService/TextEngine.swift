@@ -22,13 +22,16 @@ package final class TextEngine: Sendable {
     package let shape: DecoderShape
     let samplingDefaults: LoadedModel.SamplingDefaults
 
-    /// - Throws: when the key-value cache does not fit in memory, or the system gives no thread.
+    /// - Parameter drafts: a small model that proposes tokens.
+    /// - Throws: when the key-value cache does not fit in memory, the draft model is not for this one, or the system
+    ///   gives no thread.
     package init(
-        _ loaded: LoadedModel, options: EngineCore.Options, on device: Device, gauge: LoadGauge
+        _ loaded: LoadedModel, drafts: LoadedModel? = nil, options: EngineCore.Options, on device: Device,
+        gauge: LoadGauge
     ) throws {
         shape = loaded.model.shape
         samplingDefaults = loaded.samplingDefaults
-        let core = try EngineCore(loaded, options: options, on: device)
+        let core = try EngineCore(loaded, drafts: drafts, options: options, on: device)
         let queue = BoundedQueue<Job>(capacity: options.queueLimit)
         self.queue = queue
         thread = try DedicatedThread(name: "text-engine") {

@@ -15,11 +15,13 @@ struct TextEngineLoop {
 
     private var core: EngineCore
     private let gauge: LoadGauge
+    private var pacer: StepPacer
     private var running: [UInt64: Running] = [:]
 
     init(core: EngineCore, gauge: LoadGauge) {
         self.core = core
         self.gauge = gauge
+        pacer = StepPacer(limit: core.promptBudget)
     }
 
     /// Until the queue is closed and everything in it has ended.
@@ -57,7 +59,11 @@ struct TextEngineLoop {
         gauge.beginStep()
         defer { gauge.endStep() }
         do {
-            for delta in try core.step() { hand(delta) }
+            core.promptBudget = pacer.promptBudget(decodingRows: core.decodingCount)
+            let start = ContinuousClock.now
+            let deltas = try core.step()
+            pacer.record(rows: core.lastRows, duration: .now - start)
+            for delta in deltas { hand(delta) }
         } catch {
             // No memory for the pass: what runs is given up, so that what comes later can live.
             for number in running.keys.sorted() {

@@ -5,18 +5,25 @@ import Tokenizers
 /// clocks, no threads but the device's.
 ///
 /// Each step runs one forward pass over the decoding rows of all running sequences and, within the token budget,
-/// chunks of waiting prompts. A sequence's tokens do not depend on what runs beside it, nor on the chunks.
+/// chunks of waiting prompts. A sequence's tokens do not depend on what runs beside it, on the chunks, on pages that
+/// were shared or taken away meanwhile, nor on drafts.
 package struct EngineCore {
     package struct Options: Sendable {
         /// Positions that the key-value cache holds.
         package var cachePositions: Int
         package var cachePrecision = CachePrecision.f32
-        /// Rows of one forward pass, at most.
+        /// Rows of one forward pass, at most; without drafts.
         package var tokenBudget = 256
         /// Sequences that run together, at most.
         package var sequenceLimit = 64
         /// Requests that wait, at most.
         package var queueLimit = 1_024
+        /// Whether drafts are looked up in prompt and answer, where no draft model is given.
+        package var looksUpDrafts = false
+        /// Rows that drafts may add to a pass, over all sequences.
+        package var draftRows = 16
+        /// Tokens of one draft, at most.
+        package var draftLimit = 8
 
         package init(cachePositions: Int) { self.cachePositions = cachePositions }
     }
@@ -27,171 +34,195 @@ package struct EngineCore {
         package var waiting: Int
         /// Tokens still to be computed or generated.
         package var outstandingTokens: Int
+        /// Pages that no running sequence holds.
         package var freePages: Int
     }
 
+    /// What has happened since the engine was made.
+    package struct Statistics: Sendable, Hashable {
+        /// Tokens of started prompts, and how many of them were in the cache already.
+        package var prefixQueries = 0
+        package var prefixHits = 0
+        /// Sequences that gave their pages to others.
+        package var preemptions = 0
+        package var draftedTokens = 0
+        package var acceptedTokens = 0
+    }
+
     package let loaded: LoadedModel
+    /// Rows for prompts in one pass, at most: what a caller sets to keep steps short for the streams that run.
+    package var promptBudget: Int
     private let device: Device
     private let options: Options
     private let cache: KVStorage
-    private var pages: PageAllocator
-    private var running: [GeneratingSequence] = []
-    private var waiting: [(request: UInt64, choice: Int, parameters: GenerationRequest)] = []
+    private let draftModel: DraftModel?
+    private var scheduler: RequestScheduler
     private var nextRequest: UInt64 = 1
 
-    /// - Throws: `TensorError.tooLarge` when the cache does not fit in memory.
-    package init(_ loaded: LoadedModel, options: Options, on device: Device) throws(TensorError) {
+    /// - Parameter drafts: a small model with the same tokenizer, that proposes tokens for the large one to check.
+    /// - Throws: `TextModelError.resourceExhausted` when the cache does not fit in memory, `.unsupported` for a draft
+    ///   model that cannot serve this one.
+    package init(
+        _ loaded: LoadedModel, drafts: LoadedModel? = nil, options: Options, on device: Device
+    ) throws(TextModelError) {
         precondition(options.tokenBudget > 0 && options.sequenceLimit > 0, "an engine needs a token budget")
         self.loaded = loaded
         self.device = device
         self.options = options
-        let shape = loaded.model.shape
-        let pageCount = PageAllocator.pages(for: max(options.cachePositions, 1))
-        cache = try KVStorage(
-            pageCount: pageCount, layers: shape.layers, kvHeads: shape.kvHeads, headDim: shape.headDim,
-            precision: options.cachePrecision)
-        pages = PageAllocator(pageCount: pageCount)
-    }
-
-    package var isIdle: Bool { running.isEmpty && waiting.isEmpty }
-
-    package var load: Load {
-        let runningTokens = running.reduce(0) {
-            $0 + $1.parameters.prompt.count + $1.parameters.maxTokens - $1.computed
+        promptBudget = options.tokenBudget
+        scheduler = RequestScheduler(options)
+        let shape = loaded.model.shape, pageCount = scheduler.pages.capacity
+        do {
+            cache = try KVStorage(
+                pageCount: pageCount, layers: shape.layers, kvHeads: shape.kvHeads,
+                headDim: shape.headDim, precision: options.cachePrecision)
+        } catch {
+            throw TextModelError(error)
         }
-        let waitingTokens = waiting.reduce(0) { $0 + $1.parameters.prompt.count + $1.parameters.maxTokens }
-        return Load(
-            running: running.count, waiting: waiting.count, outstandingTokens: runningTokens + waitingTokens,
-            freePages: pages.available)
+        draftModel = try drafts.map { draft throws(TextModelError) in
+            try DraftModel(draft, for: loaded, pageCount: pageCount, precision: options.cachePrecision)
+        }
     }
+
+    package var isIdle: Bool { scheduler.isIdle }
+    package var load: Load { scheduler.load }
+    package var statistics: Statistics { scheduler.statistics }
+
+    /// Streams that wait for the next step.
+    package var decodingCount: Int { scheduler.running.count { $0.isDecoding } }
+    /// Rows of the last step's pass.
+    package private(set) var lastRows = 0
 
     /// Queues a request; its deltas carry the number returned.
     ///
     /// - Throws: `TextModelError.resourceExhausted` when the queue is full, or when the cache could not hold the
     ///   request even alone.
     package mutating func add(_ request: GenerationRequest) throws(TextModelError) -> UInt64 {
-        guard waiting.count + request.n <= options.queueLimit else {
-            throw TextModelError(
-                .resourceExhausted, "\(waiting.count) requests wait; the queue holds \(options.queueLimit)")
-        }
-        let positions = request.prompt.count + request.maxTokens
-        guard PageAllocator.pages(for: positions) <= pages.capacity else {
-            throw TextModelError(
-                .resourceExhausted,
-                "the request needs \(positions) positions; the cache holds \(pages.capacity * KVStorage.pagePositions)")
-        }
-        let number = nextRequest
-        nextRequest += 1
-        for choice in 0..<request.n { waiting.append((number, choice, request)) }
-        return number
+        try scheduler.add(request, number: nextRequest, tokenizer: loaded.tokenizer)
+        defer { nextRequest += 1 }
+        return nextRequest
     }
 
     /// Forgets a request; what it held is free at once.
-    package mutating func cancel(_ request: UInt64) {
-        waiting.removeAll { $0.request == request }
-        for sequence in running where sequence.request == request { pages.release(sequence.pages) }
-        running.removeAll { $0.request == request }
-    }
+    package mutating func cancel(_ request: UInt64) { scheduler.cancel(request) }
 
     /// Runs one forward pass and returns what it brought; nothing when idle.
     ///
-    /// - Throws: `TensorError.tooLarge` when memory for the pass cannot be had; no sequence has changed then.
+    /// - Throws: `TensorError.tooLarge` when memory for the pass cannot be had; no sequence has more tokens then.
     package mutating func step() throws(TensorError) -> [GenerationDelta] {
-        admit()
-        var plan = self.plan()
+        scheduler.prepare()
+        let drafts = try draft()
+        let plan = scheduler.plan(drafts: drafts, promptBudget: max(1, promptBudget))
+        lastRows = plan.batch.ids.count
         guard !plan.chunks.isEmpty else { return [] }
         let hidden = try loaded.model.forward(plan.batch, cache: cache, on: device)
-        plan.logitRows.sort()
         let logits = try loaded.model.logits(try hidden.selectingRows(plan.logitRows), on: device)
+        try draftModelFollows(plan)
         var deltas: [GenerationDelta] = []
         for chunk in plan.chunks {
-            let first = plan.logitRows.firstIndex { $0 >= chunk.row } ?? 0
-            deltas += advance(chunk, logits: logits, firstLogit: first)
+            deltas += advance(chunk, logits: logits)
+            scheduler.share(chunk.sequence, drafts: draftModel != nil)
         }
-        retire(deltas)
+        let ended = Set(deltas.filter { $0.finishReason != nil }.map { [$0.request, UInt64($0.choice)] })
+        if !ended.isEmpty { scheduler.retire { ended.contains([$0.request, UInt64($0.choice)]) } }
         return deltas
     }
 
-    private struct Chunk {
-        var sequence: Int
-        /// Its first row in the batch, and how many rows it has.
-        var row: Int
-        var count: Int
+    // MARK: Drafts
+
+    /// Proposals for the decoding sequences, by index.
+    private mutating func draft() throws(TensorError) -> [Int: [Int32]] {
+        guard draftModel != nil || options.looksUpDrafts else { return [:] }
+        let decoding = scheduler.running.indices.filter { scheduler.running[$0].isDecoding }
+        guard !decoding.isEmpty else { return [:] }
+        let share = min(options.draftLimit, options.draftRows / decoding.count)
+        if let draftModel {
+            let room = Dictionary(
+                uniqueKeysWithValues: decoding.map { ($0, scheduler.draftRoom($0, share: share)) })
+            return try draftModel.propose(&scheduler.running, room: room, on: device)
+        }
+        var drafts: [Int: [Int32]] = [:]
+        for index in decoding {
+            let found = PromptLookup.propose(
+                after: scheduler.running[index].tokens, count: min(share, scheduler.running[index].draftLength))
+            if !found.isEmpty { drafts[index] = Array(found.prefix(scheduler.draftRoom(index, share: found.count))) }
+        }
+        return drafts
     }
 
-    private struct Plan {
+    /// Keeps the draft model's cache level with prompts.
+    private mutating func draftModelFollows(_ plan: RequestScheduler.Plan) throws(TensorError) {
+        guard let draftModel else { return }
         var batch = TokenBatch()
-        var chunks: [Chunk] = []
-        /// Rows whose logits are needed.
-        var logitRows: [Int] = []
-    }
-
-    /// Starts waiting choices in their order while pages are free.
-    private mutating func admit() {
-        while let next = waiting.first, running.count < options.sequenceLimit {
-            // The last token's keys are never needed, but its place costs nothing.
-            let positions = next.parameters.prompt.count + next.parameters.maxTokens
-            guard let granted = pages.allocate(positions: positions) else { return }
-            waiting.removeFirst()
-            running.append(
-                GeneratingSequence(
-                    request: next.request, choice: next.choice, parameters: next.parameters, pages: granted,
-                    tokenizer: loaded.tokenizer))
+        for chunk in plan.chunks where !scheduler.running[chunk.sequence].isDecoding {
+            let sequence = scheduler.running[chunk.sequence]
+            batch.append(
+                sequence.tokens[sequence.computed..<sequence.computed + chunk.count], from: sequence.computed,
+                pages: sequence.pages)
+            scheduler.running[chunk.sequence].drafted += chunk.count
         }
+        if !batch.ids.isEmpty { try draftModel.follow(batch, on: device) }
     }
 
-    /// Decoding rows first, so that no stream waits for a prompt; then prompts in order, cut to what is left.
-    private func plan() -> Plan {
-        var plan = Plan()
-        var budget = options.tokenBudget
-        for decoding in [true, false] {
-            for (index, sequence) in running.enumerated() where sequence.isDecoding == decoding {
-                let count = min(sequence.pending, budget)
-                if count <= 0 { continue }
-                budget -= count
-                let row = plan.batch.ids.count
-                let tokens = sequence.tokens[sequence.computed..<sequence.computed + count]
-                plan.batch.append(
-                    tokens, from: sequence.computed, pages: sequence.pages, adapter: sequence.parameters.adapter)
-                plan.chunks.append(Chunk(sequence: index, row: row, count: count))
-                if sequence.wantsPromptLogProbabilities {
-                    plan.logitRows += row..<row + count
-                } else if count == sequence.pending {
-                    plan.logitRows.append(row + count - 1)
-                }
-            }
-        }
-        return plan
-    }
+    // MARK: Results
 
-    private mutating func advance(_ chunk: Chunk, logits: Tensor, firstLogit: Int) -> [GenerationDelta] {
+    private mutating func advance(_ chunk: RequestScheduler.Chunk, logits: Tensor) -> [GenerationDelta] {
         let index = chunk.sequence
-        let wantsPrompt = running[index].wantsPromptLogProbabilities
-        let start = running[index].computed
-        let isComplete = chunk.count == running[index].pending
-        let prompt = running[index].parameters.prompt
-        running[index].computed += chunk.count
-        if wantsPrompt {
-            for offset in 0..<chunk.count where start + offset + 1 < prompt.count {
-                let row = logits.rows(firstLogit + offset..<firstLogit + offset + 1)
-                running[index].promptLogProbabilities.append(
-                    logProbability(of: prompt[start + offset + 1], row, running[index].parameters.logProbabilities ?? 0)
-                )
-            }
-        }
+        let isComplete = chunk.count == scheduler.running[index].pending
+        if scheduler.running[index].wantsPromptLogProbabilities { readPrompt(chunk, logits: logits) }
+        scheduler.running[index].computed += chunk.count
         guard isComplete else { return [] }
-        if running[index].parameters.maxTokens == 0 {
+        if scheduler.running[index].parameters.maxTokens == 0 {
+            let sequence = scheduler.running[index]
             return [
                 GenerationDelta(
-                    request: running[index].request, choice: running[index].choice, index: -1, token: nil, text: "",
-                    promptLogProbabilities: running[index].promptLogProbabilities, finishReason: .length)
+                    request: sequence.request, choice: sequence.choice, index: -1, token: nil, text: "",
+                    promptLogProbabilities: sequence.promptLogProbabilities, finishReason: .length)
             ]
         }
-        let last = wantsPrompt ? firstLogit + chunk.count - 1 : firstLogit
-        let row = logits.rows(last..<last + 1)
-        let id = running[index].choose(row.floats, allowed: min(row.width, loaded.tokenizer.vocabulary.count))
-        let probability = running[index].parameters.logProbabilities.map { logProbability(of: id, row, $0) }
-        return [running[index].accept(id, logProbability: probability, endTokens: loaded.endTokens)]
+        return generate(chunk, logits: logits)
+    }
+
+    private mutating func readPrompt(_ chunk: RequestScheduler.Chunk, logits: Tensor) {
+        let index = chunk.sequence
+        let prompt = scheduler.running[index].parameters.prompt
+        for offset in 0..<chunk.count where scheduler.running[index].computed + offset + 1 < prompt.count {
+            let id = prompt[scheduler.running[index].computed + offset + 1]
+            let row = chunk.logits.lowerBound + offset
+            scheduler.running[index].promptLogProbabilities.append(
+                logProbability(
+                    of: id, logits.rows(row..<row + 1), scheduler.running[index].parameters.logProbabilities ?? 0))
+        }
+    }
+
+    /// Chooses a token from the row of the last known token; and from the row of each drafted one, as long as the token
+    /// before it was chosen as drafted. So an answer has the tokens that it would have without drafts.
+    private mutating func generate(_ chunk: RequestScheduler.Chunk, logits: Tensor) -> [GenerationDelta] {
+        let index = chunk.sequence
+        let vocabulary = loaded.tokenizer.vocabulary.count
+        var deltas: [GenerationDelta] = []
+        for number in 0...chunk.drafts.count {
+            let at = chunk.logits.upperBound - chunk.drafts.count - 1 + number
+            let row = logits.rows(at..<at + 1)
+            let id = scheduler.running[index].choose(row.floats, allowed: min(row.width, vocabulary))
+            let probability = scheduler.running[index].parameters.logProbabilities.map {
+                logProbability(of: id, row, $0)
+            }
+            deltas.append(
+                scheduler.running[index].accept(id, logProbability: probability, endTokens: loaded.endTokens))
+            if number > 0 { scheduler.running[index].computed += 1 }
+            guard deltas.last?.finishReason == nil, number < chunk.drafts.count, chunk.drafts[number] == id else {
+                break
+            }
+        }
+        if !chunk.drafts.isEmpty {
+            let accepted = deltas.count - 1
+            scheduler.running[index].draftLength = min(accepted + 2, options.draftLimit)
+            scheduler.countDrafts(chunk.drafts.count, accepted: accepted)
+        }
+        let computed = scheduler.running[index].computed
+        scheduler.running[index].drafted = min(scheduler.running[index].drafted, computed)
+        return deltas
     }
 
     private func logProbability(of id: Int32, _ row: Tensor, _ count: Int) -> TokenLogProbability {
@@ -202,14 +233,5 @@ package struct EngineCore {
         return TokenLogProbability(
             id: id, logProbability: values[Int(id)] - total,
             alternatives: best.map { .init(id: $0, logProbability: values[Int($0)] - total) })
-    }
-
-    private mutating func retire(_ deltas: [GenerationDelta]) {
-        for delta in deltas where delta.finishReason != nil {
-            guard let index = running.firstIndex(where: { $0.request == delta.request && $0.choice == delta.choice })
-            else { continue }
-            pages.release(running[index].pages)
-            running.remove(at: index)
-        }
     }
 }

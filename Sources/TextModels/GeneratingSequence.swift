@@ -5,19 +5,28 @@ struct GeneratingSequence: Sendable {
     let request: UInt64
     let choice: Int
     let parameters: GenerationRequest
-    let pages: [Int32]
+    /// Its place in the order of admission.
+    let turn: UInt64
+    /// Where its keys and values are, 32 positions a page.
+    var pages: [Int32] = []
+    /// The first of `pages` stand in the tree, where others may share them; the rest are its own.
+    var nodes: [PageCache.Node] = []
     /// Prompt and answer.
     private(set) var tokens: [Int32]
     /// Tokens whose keys and values are in the cache.
     var computed = 0
+    /// Tokens whose keys and values are in the draft model's cache.
+    var drafted = 0
+    /// How many tokens a draft may have: as many as were right last time, and two more.
+    var draftLength = 2
     var promptLogProbabilities: [TokenLogProbability] = []
-    private var sampler: Sampler
+    private(set) var sampler: Sampler
     private var decoder: StreamingDecoder
     private var stops: StopMatcher
     private var generatedCount = 0
 
-    init(request: UInt64, choice: Int, parameters: GenerationRequest, pages: [Int32], tokenizer: Tokenizer) {
-        (self.request, self.choice, self.parameters, self.pages) = (request, choice, parameters, pages)
+    init(request: UInt64, choice: Int, parameters: GenerationRequest, turn: UInt64, tokenizer: Tokenizer) {
+        (self.request, self.choice, self.parameters, self.turn) = (request, choice, parameters, turn)
         tokens = parameters.prompt
         sampler = Sampler(parameters.sampling, choice: choice, prompt: parameters.prompt)
         decoder = StreamingDecoder(tokenizer)
@@ -25,8 +34,22 @@ struct GeneratingSequence: Sendable {
     }
 
     var pending: Int { tokens.count - computed }
-    var isDecoding: Bool { computed >= parameters.prompt.count }
-    var wantsPromptLogProbabilities: Bool { parameters.promptLogProbabilities && choice == 0 && !isDecoding }
+    /// Whether all but its newest token is in the cache: it brings a token with every step.
+    var isDecoding: Bool { pending == 1 && generatedCount > 0 }
+    /// Tokens still to be generated.
+    var remaining: Int { parameters.maxTokens - generatedCount }
+    var wantsPromptLogProbabilities: Bool { parameters.promptLogProbabilities && choice == 0 && generatedCount == 0 }
+
+    /// Whether it comes before another in turn.
+    func precedes(_ other: Self) -> Bool {
+        (turn, request, choice) < (other.turn, other.request, other.choice)
+    }
+
+    /// Forgets where its keys and values were: all of them have to be computed again. What it has generated stays.
+    mutating func lose() {
+        (pages, nodes, computed, drafted) = ([], [], 0, 0)
+        if generatedCount == 0 { promptLogProbabilities = [] }
+    }
 
     func choose(_ logits: [Float], allowed: Int) -> Int32 { sampler.sample(logits, allowed: allowed) }
 

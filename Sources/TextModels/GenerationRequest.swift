@@ -15,6 +15,10 @@ package struct GenerationRequest: Sendable {
     /// Changes the model for this request; what is computed with another one, or none, is not the same. Held as long as
     /// the request runs, whatever becomes of the name it was found by.
     package let adapter: Adapter?
+    /// Sets a tenant's prompts apart: requests with different salts share no pages.
+    package var cacheSalt = ""
+    /// What the prompt's pages depend on besides its tokens: requests with different roots never share any.
+    package var cacheRoot: String { "\(adapter?.contentID ?? "")/\(cacheSalt)" }
 
     package static let choiceLimit = 128
     package static let stopLimit = 16

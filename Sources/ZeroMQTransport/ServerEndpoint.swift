@@ -28,6 +28,8 @@ final class ServerEndpoint: LoopEndpoint {
     private let acceptor: ServerAcceptor
     private let mailbox: Mailbox<LoopCommand>
     private var peers: [Route: Peer] = [:]
+    /// Those whose connection was reported lost while its descriptor was still open: libzmq tells before it closes.
+    private var doubtful: Set<Route> = []
     /// Those that have no room for what is in their outbox.
     private var blocked: Set<Route> = []
     /// Accepted connections that have not yet delivered a whole message.
@@ -100,6 +102,7 @@ final class ServerEndpoint: LoopEndpoint {
         }
         if let peer = peers[route] {
             peers[route]?.lastHeard = .now
+            doubtful.remove(route)
             peer.receiver.heard()
             var frames = 0, isThere = true
             try Packet.forEachFrame(in: packet) { header, body in
@@ -138,9 +141,8 @@ final class ServerEndpoint: LoopEndpoint {
                 }
             case .disconnected(let descriptor):
                 strangers[descriptor] = nil
-                let current = Connection.inode(of: descriptor)
-                let lost = peers.filter { $0.value.descriptor == descriptor && $0.value.inode != current }
-                for route in lost.keys { lose(route, "it disconnected") }
+                doubtful.formUnion(peers.filter { $0.value.descriptor == descriptor }.keys)
+                loseDoubtful()
             case .handshakeDone, .connectFailed: break
             }
         }
@@ -148,8 +150,21 @@ final class ServerEndpoint: LoopEndpoint {
 
     // MARK: Losing peers
 
+    /// Loses those whose descriptor is closed, or is another connection's by now. The rest are looked at again: theirs
+    /// may be about to be closed, or they came with the number of one that was lost.
+    private func loseDoubtful() {
+        for route in doubtful {
+            guard let peer = peers[route] else {
+                doubtful.remove(route)
+                continue
+            }
+            if Connection.inode(of: peer.descriptor) != peer.inode { lose(route, "it disconnected") }
+        }
+    }
+
     private func forget(_ route: Route) -> Peer? {
         blocked.remove(route)
+        doubtful.remove(route)
         let peer = peers.removeValue(forKey: route)
         peer?.outbox.close()
         return peer
@@ -178,6 +193,10 @@ final class ServerEndpoint: LoopEndpoint {
 
     func tick(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant {
         var due = guardMemory(now)
+        if !doubtful.isEmpty {
+            loseDoubtful()
+            due = min(due, now + .milliseconds(5))
+        }
         for peer in peers.values { due = min(due, peer.receiver.tick(now)) }
         return due
     }

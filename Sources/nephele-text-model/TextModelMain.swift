@@ -51,6 +51,13 @@ struct TextModelMain: AsyncParsableCommand {
     @Option(help: "MiB that adapters may take together.")
     var adapterMemory: Int = 1_024
 
+    @Option(
+        help: "What proposes tokens for the model to check, several a step: none, or lookup (in prompt and answer).")
+    var speculate: Speculation = .none
+
+    @Option(help: "A small model with the same tokenizer that proposes tokens; by name, or as NAME=DIRECTORY.")
+    var draftModel: ModelArgument?
+
     func validate() throws {
         guard (1...1_024).contains(threads) else { throw ValidationError("--threads is \(threads); give 1 to 1024") }
         guard (32...16_777_216).contains(cachePositions) else {
@@ -77,8 +84,12 @@ struct TextModelMain: AsyncParsableCommand {
         var options = EngineCore.Options(cachePositions: cachePositions)
         options.sequenceLimit = sequences
         options.cachePrecision = cachePrecision
+        options.looksUpDrafts = speculate == .lookup
+        let drafts = try draftModel.map {
+            try LoadedModel(directory: $0.directory(.text), precision: precision, on: device)
+        }
         let gauge = LoadGauge(capacity: sequences)
-        let engine = try TextEngine(loaded, options: options, on: device, gauge: gauge)
+        let engine = try TextEngine(loaded, drafts: drafts, options: options, on: device, gauge: gauge)
         let service = TextModelService(
             name: model.name, tokenizerHash: loaded.tokenizer.hash, engine: engine, adapters: try adapters(for: loaded))
         let server = RPCServer(

@@ -9,7 +9,7 @@ import TextModels
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measures this machine and the parts of the system.",
-        subcommands: [Machine.self, Bus.self, Text.self, PerplexityCommand.self])
+        subcommands: [Machine.self, Bus.self, Text.self, Service.self, PerplexityCommand.self])
 
     struct Bus: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
@@ -67,6 +67,12 @@ struct BenchCommand: AsyncParsableCommand {
         @Option(help: "Threads that compute; the machine's processors by default.")
         var threads: Int = ProcessInfo.processInfo.activeProcessorCount
 
+        @Option(help: "Tokens of a prompt that comes in while four streams run: shows how far it holds them up.")
+        var intrudingPrompt: Int = 0
+
+        @Option(help: "What proposes tokens: none, or lookup (in prompt and answer).")
+        var speculate: Speculation = .none
+
         @Flag(help: "Print JSON.")
         var json = false
 
@@ -94,6 +100,8 @@ struct BenchCommand: AsyncParsableCommand {
             (options.prompt, options.longPrompt) = (prompt, prefill)
             options.cachePrecision = cachePrecision
             (options.generate, options.batches) = (generate, try batches())
+            options.intrudingPrompt = max(0, intrudingPrompt)
+            options.looksUpDrafts = speculate == .lookup
             let report = try TextBenchmark.run(model.name, loaded, on: device, options: options)
             guard !json else { return Terminal.line(try encode(report)) }
             Terminal.line(
@@ -115,6 +123,10 @@ struct BenchCommand: AsyncParsableCommand {
             Terminal.line(
                 "First token after \(milliseconds(report.timeToFirstToken)); from token to token "
                     + "p50 \(milliseconds(report.interToken.p50)), p99 \(milliseconds(report.interToken.p99)).")
+            guard let intruded = report.intruded, let first = report.intruderFirstToken else { return }
+            Terminal.line(
+                "While a prompt of \(intrudingPrompt) tokens came in: p50 \(milliseconds(intruded.p50)), "
+                    + "p99 \(milliseconds(intruded.p99)); its first token after \(milliseconds(first)).")
         }
     }
 

@@ -20,6 +20,9 @@ struct LocalSystem {
         var allowsAdapterUpdates = false
         /// How text models hold their weights.
         var precision = Precision.auto
+        /// What proposes tokens: none or lookup; or a small model of the same tokenizer.
+        var speculation = "none"
+        var draftModel: ModelCatalogue.Entry?
         var host = "127.0.0.1"
         /// 0 for any that is free.
         var port = 8080
@@ -114,11 +117,13 @@ struct LocalSystem {
         for (group, model) in options.textModels.enumerated() {
             var arguments = [
                 "--model", "\(model.name)=\(model.directory)", "--precision", options.precision.rawValue,
+                "--speculate", options.speculation,
             ]
             for adapter in options.adapters[model.name] ?? [] {
                 arguments += ["--adapter", "\(adapter.name)=\(adapter.directory)"]
             }
             if let folder = options.adapterFolder { arguments += ["--adapter-folder", folder] }
+            if let draft = options.draftModel { arguments += ["--draft-model", "\(draft.name)=\(draft.directory)"] }
             try add("text-model", " of \(model.name)", group, arguments, threads: true)
         }
         for (group, model) in options.imageModels.enumerated() {

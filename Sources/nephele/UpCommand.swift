@@ -38,6 +38,13 @@ struct UpCommand: AsyncParsableCommand {
     @Flag(help: "Lets clients load and unload adapters that lie in the models directory.")
     var allowAdapterUpdates = false
 
+    @Option(
+        help: "What proposes tokens for text models to check, several a step: none, or lookup (in prompt and answer).")
+    var speculate: Speculation = .none
+
+    @Option(help: "A small text model by name that proposes tokens; it needs the tokenizer of the one it is for.")
+    var draftModel: String?
+
     @Option(help: "The address that the gateway listens at.")
     var host: String = "127.0.0.1"
 
@@ -61,6 +68,8 @@ struct UpCommand: AsyncParsableCommand {
         options.adapters = try Dictionary(
             grouping: adapter, by: { try self.model(of: $0, among: options.textModels.map(\.name)) })
         (options.adapterFolder, options.allowsAdapterUpdates) = (catalogue.directory, allowAdapterUpdates)
+        options.speculation = speculate.rawValue
+        options.draftModel = try draftModel.map { try catalogue.entry($0, .text) }
         let system = try LocalSystem(options)
         let names = (options.textModels + options.imageModels).map { $0.name }.joined(separator: ", ")
         _ = try await system.run { client in
@@ -82,6 +91,11 @@ struct UpCommand: AsyncParsableCommand {
         }
         return model
     }
+}
+
+/// What proposes tokens where there is no draft model.
+enum Speculation: String, CaseIterable, ExpressibleByArgument {
+    case none, lookup
 }
 
 /// `SERVICE=COUNT`.

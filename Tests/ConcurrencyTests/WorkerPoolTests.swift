@@ -1,3 +1,4 @@
+import Foundation
 import Synchronization
 import Testing
 
@@ -19,5 +20,13 @@ import Testing
             }
         }
         #expect(hits.allSatisfy { $0 == 20 })
+    }
+
+    @Test func `a pool's threads end with it`() throws {
+        func threads() throws -> Int { try FileManager.default.contentsOfDirectory(atPath: "/proc/self/task").count }
+        let before = try threads()
+        for _ in 0..<300 { _ = WorkerPool(threadCount: 2) }
+        // Other tests run threads meanwhile, but not so many.
+        #expect(try threads() - before < 150)
     }
 }

@@ -76,11 +76,18 @@ private func agree(_ a: [Float], _ b: [Float]) -> Bool {
         var options = EngineCore.Options(cachePositions: 4_096)
         options.tokenBudget = tokenBudget
         var engine = try EngineCore(loaded, options: options, on: device ?? self.device)
+        return try run(&engine, requests)
+    }
+
+    private func run(
+        _ engine: inout EngineCore, _ requests: [(prompt: [Int32], adapter: Adapter?)]
+    ) throws -> [[String]] {
+        let shape = engine.loaded.model.shape
         let ids = try requests.map { request in
             try engine.add(
                 try GenerationRequest(
                     prompt: request.prompt, maxTokens: 20, sampling: try SamplingParameters(temperature: 1, seed: 7),
-                    logProbabilities: 2, adapter: request.adapter, shape: loaded.model.shape))
+                    logProbabilities: 2, adapter: request.adapter, shape: shape))
         }
         let deltas = try drain(&engine)
         return ids.map { id in
@@ -123,6 +130,33 @@ private func agree(_ a: [Float], _ b: [Float]) -> Bool {
                 (prompt: request.prompt, adapter: loadedAnew.indices.contains(index) ? loadedAnew[index] : nil)
             }
             #expect(try run(loaded, requests, device: device) == Array(together.prefix(adapters.count)), "\(set)")
+        }
+    }
+
+    @Test func `requests share pages only with those of the same adapter's content, and drafts change nothing`() throws
+    {
+        let loaded = try LoadedModel(directory: goldens + "llama", on: device)
+        let prompt = (0..<100).map { Int32($0 * 29 % 256) }
+        let same = try adapterCopy("llama-list", ["target_modules": ".*[qv]_proj"])
+        let adapters = [
+            nil, try adapter("llama-list", for: loaded.model), try adapter("llama-all", for: loaded.model),
+            try Adapter(directory: same.path, for: loaded.model, on: device),
+        ]
+        withExtendedLifetime(same) {}
+        let alone = try adapters.map { try run(loaded, [(prompt, $0)])[0] }
+        #expect(alone[1] == alone[3] && Set(alone).count == 3)
+        for looksUpDrafts in [false, true] {
+            var options = EngineCore.Options(cachePositions: 4_096)
+            options.looksUpDrafts = looksUpDrafts
+            var engine = try EngineCore(loaded, options: options, on: device)
+            for round in 0..<2 {
+                for (index, adapter) in adapters.enumerated() {
+                    let before = engine.statistics.prefixHits
+                    #expect(try run(&engine, [(prompt, adapter)]) == [alone[index]])
+                    let isKnown = round > 0 || index == 3
+                    #expect(engine.statistics.prefixHits - before == (isKnown ? 96 : 0))
+                }
+            }
         }
     }
 

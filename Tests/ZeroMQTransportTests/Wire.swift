@@ -93,29 +93,59 @@ struct Scripted: RPCService {
 
 /// Lets one side of a test wait until the other has come somewhere.
 final class Gate: Sendable {
-    private struct State {
-        var isOpen = false
-        var waiters: [CheckedContinuation<Void, Never>] = []
+    private enum State {
+        case closed([CheckedContinuation<Void, any Error>])
+        case open
+        case failed(any Error)
     }
 
-    private let state = Mutex(State())
+    private let state = Mutex(State.closed([]))
 
-    func open() {
-        let waiters = state.withLock { state in
-            state.isOpen = true
-            defer { state.waiters = [] }
-            return state.waiters
+    func open() { settle(.open) }
+
+    /// Nobody will open it: whoever waits gets the error. Nothing once it is open.
+    func fail(_ error: any Error) { settle(.failed(error)) }
+
+    private func settle(_ new: State) {
+        let waiters = state.withLock { state -> [CheckedContinuation<Void, any Error>] in
+            guard case .closed(let waiters) = state else { return [] }
+            state = new
+            return waiters
         }
-        for waiter in waiters { waiter.resume() }
+        for waiter in waiters {
+            if case .failed(let error) = new { waiter.resume(throwing: error) } else { waiter.resume() }
+        }
     }
 
-    func wait() async {
-        await withCheckedContinuation { continuation in
-            let isOpen = state.withLock { state in
-                if !state.isOpen { state.waiters.append(continuation) }
-                return state.isOpen
+    /// - Throws: what `fail` was given; `CancellationError` when the test's time is over.
+    func wait() async throws {
+        try await withTaskCancellationHandler {
+            try await withCheckedThrowingContinuation { continuation in
+                let settled = state.withLock { state -> Result<Void, any Error>? in
+                    switch state {
+                    case .open: return .success(())
+                    case .failed(let error): return .failure(error)
+                    case .closed(let waiters):
+                        state = .closed(waiters + [continuation])
+                        return nil
+                    }
+                }
+                if let settled { continuation.resume(with: settled) }
             }
-            if isOpen { continuation.resume() }
+        } onCancel: {
+            fail(CancellationError())
+        }
+    }
+
+    /// Starts a call whose handler opens the gate; one that fails before is told to whoever waits.
+    func opened<Value: Sendable>(by call: @escaping @Sendable () async throws -> Value) -> Task<Value, any Error> {
+        Task {
+            do {
+                return try await call()
+            } catch {
+                fail(error)
+                throw error
+            }
         }
     }
 }

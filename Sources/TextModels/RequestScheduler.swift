@@ -1,0 +1,257 @@
+import Tensors
+import Tokenizers
+
+/// Decides what each forward pass computes: which sequences run, which rows they bring, and who gives way when pages
+/// run out.
+///
+/// - *Order.* Sequences start by turn: requests as they came, and the further choices of a request some turns apart, so
+///   that one request for many choices does not fill the batch while others wait. A later sequence never overtakes one
+///   that lacks pages.
+/// - *Pages.* A sequence starts when there are pages for its prompt. It takes more as it grows; when there are none, the
+///   sequence with the last turn gives its own back, waits, and is computed again later, to the same bits. The first in
+///   turn never gives way, so all of them end.
+/// - *Rows.* Decoding sequences first, one row each and their drafts; then prompts, in chunks.
+struct RequestScheduler: Sendable {
+    /// The rows of one sequence in a pass.
+    struct Chunk: Sendable {
+        /// Index in `running`.
+        var sequence: Int
+        var count: Int
+        /// Of its rows, the last so many hold drafted tokens.
+        var drafts: [Int32]
+        /// Its rows among those whose logits are computed.
+        var logits: Range<Int>
+    }
+
+    struct Plan: Sendable {
+        var batch = TokenBatch()
+        var chunks: [Chunk] = []
+        /// Rows whose logits are needed, ascending.
+        var logitRows: [Int] = []
+    }
+
+    private let options: EngineCore.Options
+    private(set) var pages: PageCache
+    /// In order of turn.
+    var running: [GeneratingSequence] = []
+    /// In order of turn.
+    private var waiting: [GeneratingSequence] = []
+    private var admissions: UInt64 = 0
+    private(set) var statistics = EngineCore.Statistics()
+    /// Turns between the choices of one request.
+    private static let choiceSpacing: UInt64 = 4
+
+    init(_ options: EngineCore.Options) {
+        self.options = options
+        pages = PageCache(pageCount: PageCache.pages(for: max(options.cachePositions, 1)))
+    }
+
+    var isIdle: Bool { running.isEmpty && waiting.isEmpty }
+
+    var load: EngineCore.Load {
+        func tokens(_ sequences: [GeneratingSequence]) -> Int {
+            sequences.reduce(0) { $0 + $1.tokens.count + $1.remaining - $1.computed }
+        }
+        return EngineCore.Load(
+            running: running.count, waiting: waiting.count, outstandingTokens: tokens(running) + tokens(waiting),
+            freePages: pages.available)
+    }
+
+    // MARK: Requests
+
+    /// - Throws: `TextModelError.resourceExhausted` when the queue is full, or when the cache could not hold the
+    ///   request even alone.
+    mutating func add(_ request: GenerationRequest, number: UInt64, tokenizer: Tokenizer) throws(TextModelError) {
+        guard waiting.count + request.n <= options.queueLimit else {
+            throw TextModelError(
+                .resourceExhausted, "\(waiting.count) requests wait; the queue holds \(options.queueLimit)")
+        }
+        let positions = request.prompt.count + request.maxTokens
+        guard PageCache.pages(for: positions) <= pages.capacity else {
+            throw TextModelError(
+                .resourceExhausted,
+                "the request needs \(positions) positions; the cache holds \(pages.capacity * KVStorage.pagePositions)")
+        }
+        for choice in 0..<request.n {
+            enqueue(
+                GeneratingSequence(
+                    request: number, choice: choice, parameters: request,
+                    turn: admissions + UInt64(choice) * Self.choiceSpacing, tokenizer: tokenizer))
+        }
+    }
+
+    private mutating func enqueue(_ sequence: GeneratingSequence) {
+        let index = waiting.lastIndex { $0.precedes(sequence) }.map { $0 + 1 } ?? 0
+        waiting.insert(sequence, at: index)
+    }
+
+    /// Forgets a request; what it held is free at once.
+    mutating func cancel(_ request: UInt64) {
+        waiting.removeAll { $0.request == request }
+        retire { $0.request == request }
+    }
+
+    /// Takes sequences that have ended out.
+    mutating func retire(_ ended: (GeneratingSequence) -> Bool) {
+        for sequence in running where ended(sequence) { giveUpPages(of: sequence) }
+        running.removeAll(where: ended)
+    }
+
+    /// Those in the tree stay there while there is room.
+    private mutating func giveUpPages(of sequence: GeneratingSequence) {
+        for page in sequence.pages.dropFirst(sequence.nodes.count) { pages.release(page: page) }
+        pages.release(sequence.nodes)
+    }
+
+    // MARK: Who runs
+
+    /// Starts what can start, and gives every decoding sequence the page for its next token.
+    mutating func prepare() {
+        admit()
+        var index = 0
+        while index < running.count {
+            if running[index].isDecoding { secure(index, positions: running[index].computed + 1) }
+            index += 1
+        }
+    }
+
+    private mutating func admit() {
+        var index = 0
+        while index < waiting.count, running.count < options.sequenceLimit {
+            if waitsForSibling(waiting[index]) {
+                index += 1
+                continue
+            }
+            guard start(waiting[index]) else { return }
+            waiting.remove(at: index)
+            admissions += 1
+        }
+    }
+
+    /// Whether another choice is computing the pages of the same prompt right now.
+    private func waitsForSibling(_ sequence: GeneratingSequence) -> Bool {
+        sequence.parameters.n > 1 && sequence.parameters.prompt.count > KVStorage.pagePositions
+            && running.contains { $0.request == sequence.request && !$0.isDecoding }
+    }
+
+    private mutating func start(_ candidate: GeneratingSequence) -> Bool {
+        var sequence = candidate
+        let count = sequence.tokens.count
+        // The last token is always computed: its logits are needed. So are all, for a prompt's log-probabilities.
+        let limit = sequence.wantsPromptLogProbabilities ? 0 : (count - 1) / KVStorage.pagePositions
+        let found = pages.match(sequence.tokens, root: sequence.parameters.cacheRoot, limit: limit)
+        let missing = PageCache.pages(for: min(count + 1, count + sequence.remaining)) - found.count
+        // Those that run will each want a page soon.
+        guard missing + running.count <= pages.available else {
+            pages.release(found.map(\.node))
+            return false
+        }
+        statistics.prefixQueries += count
+        statistics.prefixHits += found.count * KVStorage.pagePositions
+        sequence.nodes = found.map(\.node)
+        sequence.pages = found.map(\.page)
+        while sequence.pages.count < found.count + missing, let page = pages.allocate() { sequence.pages.append(page) }
+        sequence.computed = found.count * KVStorage.pagePositions
+        sequence.drafted = sequence.computed
+        running.insert(sequence, at: running.lastIndex { $0.precedes(sequence) }.map { $0 + 1 } ?? 0)
+        return true
+    }
+
+    /// Gets pages for so many positions; others give way for it, from the last in turn, or in the end the sequence
+    /// itself.
+    private mutating func secure(_ index: Int, positions: Int) {
+        while index < running.count, running[index].pages.count * KVStorage.pagePositions < positions {
+            if let page = pages.allocate() {
+                running[index].pages.append(page)
+            } else {
+                var last = running.removeLast()
+                giveUpPages(of: last)
+                last.lose()
+                enqueue(last)
+                statistics.preemptions += 1
+            }
+        }
+    }
+
+    // MARK: What they compute
+
+    /// How many drafted tokens a decoding sequence may bring: as many as it can use, within `share`, without taking a
+    /// page from anyone.
+    mutating func draftRoom(_ index: Int, share: Int) -> Int {
+        let sequence = running[index]
+        let wanted = min(sequence.draftLength, share, sequence.remaining - 1)
+        while running[index].pages.count * KVStorage.pagePositions < sequence.computed + 1 + wanted {
+            guard pages.available > running.count, let page = pages.allocate() else { break }
+            running[index].pages.append(page)
+        }
+        return max(0, min(wanted, running[index].pages.count * KVStorage.pagePositions - sequence.computed - 1))
+    }
+
+    /// - Parameters:
+    ///   - drafts: by index in `running`.
+    ///   - promptBudget: rows for prompts, at most.
+    func plan(drafts: [Int: [Int32]], promptBudget: Int) -> Plan {
+        var plan = Plan()
+        for index in running.indices where running[index].isDecoding {
+            if plan.batch.ids.count >= options.tokenBudget { break }
+            add(index, count: 1, drafts: drafts[index] ?? [], to: &plan)
+        }
+        let budget = min(promptBudget, options.tokenBudget - plan.batch.ids.count)
+        for (index, count) in promptShares(budget) where count > 0 { add(index, count: count, drafts: [], to: &plan) }
+        return plan
+    }
+
+    /// The first in turn is sure of half, so that it comes forward whatever else arrives; the rest goes to the prompts
+    /// with the least left, which are answered soonest.
+    private func promptShares(_ budget: Int) -> [(sequence: Int, count: Int)] {
+        let prompts = running.indices.filter { !running[$0].isDecoding }
+        guard let first = prompts.first, budget > 0 else { return [] }
+        var own = min(running[first].pending, prompts.count == 1 ? budget : (budget + 1) / 2)
+        var left = budget - own
+        var shares: [(sequence: Int, count: Int)] = []
+        for index in prompts.dropFirst().sorted(by: { running[$0].pending < running[$1].pending }) {
+            let count = min(running[index].pending, left)
+            left -= count
+            shares.append((index, count))
+        }
+        own += min(running[first].pending - own, left)
+        return [(first, own)] + shares
+    }
+
+    private func add(_ index: Int, count: Int, drafts: [Int32], to plan: inout Plan) {
+        let sequence = running[index]
+        let row = plan.batch.ids.count, logit = plan.logitRows.count
+        let tokens = sequence.tokens[sequence.computed..<sequence.computed + count] + drafts
+        plan.batch.append(
+            tokens, from: sequence.computed, pages: sequence.pages, adapter: sequence.parameters.adapter)
+        if sequence.wantsPromptLogProbabilities {
+            plan.logitRows += row..<row + count
+        } else if count == sequence.pending {
+            plan.logitRows += row + count - 1..<row + tokens.count
+        }
+        plan.chunks.append(
+            Chunk(sequence: index, count: count, drafts: drafts, logits: logit..<plan.logitRows.count))
+    }
+
+    /// Puts the pages that the last pass has filled into the tree.
+    ///
+    /// - Parameter drafts: whether a draft model keeps its keys and values in pages of the same numbers.
+    mutating func share(_ index: Int, drafts: Bool) {
+        let sequence = running[index]
+        let full = (drafts ? min(sequence.computed, sequence.drafted) : sequence.computed) / KVStorage.pagePositions
+        for number in sequence.nodes.count..<max(full, sequence.nodes.count) {
+            let start = number * KVStorage.pagePositions
+            let (node, page) = pages.insert(
+                page: running[index].pages[number],
+                tokens: Array(sequence.tokens[start..<start + KVStorage.pagePositions]),
+                after: running[index].nodes.last, root: sequence.parameters.cacheRoot)
+            running[index].nodes.append(node)
+            running[index].pages[number] = page
+        }
+    }
+
+    mutating func countDrafts(_ proposed: Int, accepted: Int) {
+        statistics.draftedTokens += proposed
+        statistics.acceptedTokens += accepted
+    }
+}
