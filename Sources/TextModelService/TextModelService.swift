@@ -21,7 +21,7 @@ package struct TextModelService: RPCService {
     /// - Parameter capacity: sequences that run together.
     package func description(numericsID: String, capacity: Int) -> ServiceDescription {
         var description = ServiceDescription(service: "text-model")
-        description.models = models(numericsID: numericsID)
+        description.models = Self.models(model(numericsID: numericsID), adapters)
         description.layers = 0..<engine.shape.layers
         description.capacity = capacity
         return description
@@ -29,27 +29,32 @@ package struct TextModelService: RPCService {
 
     /// Lets the server say which adapters there are, as they come and go.
     package func keepDescribed(by server: RPCServer, numericsID: String) {
-        adapters?.onChange { [self, weak server] in
-            // The models are looked up when it is the change's turn, so that the last one tells the latest.
-            server?.update { $0.models = models(numericsID: numericsID) }
+        let model = model(numericsID: numericsID)
+        adapters?.onChange { [weak server, weak adapters] in
+            // The adapters are looked up when it is the change's turn, so that the last one tells the latest.
+            server?.update { $0.models = Self.models(model, adapters) }
         }
     }
 
-    /// The model, and each adapter as a model that has it for its parent.
-    private func models(numericsID: String) -> [ModelDescription] {
+    private func model(numericsID: String) -> ModelDescription {
         var model = ModelDescription(name: name)
         model.numericsID = numericsID
         model.revision = String(numericsID.prefix(12))
         model.modality = "text"
         model.contextLength = engine.shape.context
         model.metadata = SamplingDefaults(engine.samplingDefaults).encoded()
+        return model
+    }
+
+    /// The model, and each adapter as a model that has it for its parent.
+    private static func models(_ model: ModelDescription, _ adapters: AdapterLibrary?) -> [ModelDescription] {
         let contents = adapters?.contents ?? [:]
         return [model]
             + contents.sorted { $0.key < $1.key }.map { name, contentID in
                 var adapted = model
                 adapted.name = name
                 adapted.parent = model.name
-                adapted.numericsID = NumericsID.adapted(numericsID, by: contentID)
+                adapted.numericsID = NumericsID.adapted(model.numericsID, by: contentID)
                 adapted.revision = String(contentID.prefix(12))
                 return adapted
             }

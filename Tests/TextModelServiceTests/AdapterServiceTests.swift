@@ -156,6 +156,25 @@ private final class Instance: Sendable {
         #expect(try tokens == instance.expected(long, "llama-list"))
     }
 
+    @Test func `a library ends with its service and its server`() async throws {
+        weak var library: AdapterLibrary?
+        do {
+            let model = try LoadedModel.loadModel(directory: goldens + "/llama", on: Device(threadCount: 1))
+            let made = try AdapterLibrary(for: model, modelName: "llama")
+            library = made
+            let loaded = try LoadedModel(directory: goldens + "/llama", on: Device(threadCount: 1))
+            let engine = try TextEngine(
+                loaded, options: .init(cachePositions: 64), on: Device(threadCount: 1), gauge: LoadGauge(capacity: 1))
+            let service = TextModelService(name: "llama", tokenizerHash: "", engine: engine, adapters: made)
+            let server = RPCServer(
+                service.description(numericsID: "0123", capacity: 1), services: [service], transports: [])
+            service.keepDescribed(by: server, numericsID: "0123")
+            try made.load("list", directory: goldens + "/adapters/llama-list")
+            #expect(server.description.models.map(\.name) == ["llama", "list"])
+        }
+        #expect(library == nil)
+    }
+
     @Test func `nothing outside of the folder is read, and what is outside cannot be told from what is not there`()
         async throws
     {
