@@ -205,8 +205,10 @@ struct BusContractTests {
         let cancelled = Gate()
         let (server, address) = try fixture.serve([
             Scripted(stream: { _, writer, _ in
+                // The reader may be gone before the write has returned: then that ends the handler.
+                defer { cancelled.open() }
                 try await writer.write(CountReply(index: 0))
-                try await untilCancelled(cancelled)
+                try await untilCancelled(Gate())
             })
         ])
         defer { server.stop() }
@@ -223,8 +225,10 @@ struct BusContractTests {
         let cancelled = Gate()
         let (server, address) = try fixture.serve([
             Scripted(stream: { _, writer, _ in
+                // The reader may be gone before the write has returned: then that ends the handler.
+                defer { cancelled.open() }
                 try await writer.write(CountReply(index: 0))
-                try await untilCancelled(cancelled)
+                try await untilCancelled(Gate())
             })
         ])
         defer { server.stop() }
