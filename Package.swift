@@ -86,7 +86,10 @@ let package = Package(
             swiftSettings: safe),
         .target(
             name: "TextModels",
-            dependencies: ["Tensors", "Tokenizers", .product(name: "HeapModule", package: "swift-collections")],
+            dependencies: [
+                "RegularExpressions", "Tensors", "Tokenizers",
+                .product(name: "HeapModule", package: "swift-collections"),
+            ],
             swiftSettings: safe),
         .testTarget(
             name: "TextModelsTests", dependencies: ["TextModels", "Tensors", "Tokenizers"],
