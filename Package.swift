@@ -90,7 +90,8 @@ let package = Package(
         .target(
             name: "TextModels",
             dependencies: [
-                "GGUF", "Tensors", "Tokenizers", .product(name: "HeapModule", package: "swift-collections"),
+                "GGUF", "RegularExpressions", "Tensors", "Tokenizers",
+                .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: safe),
         .testTarget(

@@ -35,7 +35,8 @@ struct APIError: Error, HTTPResponseError {
 
     /// What a service answered, as the client is told.
     init(_ error: RPCError) {
-        let parameter = error.field.isEmpty ? nil : error.field
+        // A client chooses an adapter by its model's name.
+        let parameter = error.field.isEmpty ? nil : error.field == "adapter" ? "model" : error.field
         let seconds = error.retryAfter.map { max(1, Int($0.components.seconds)) }
         switch error.code {
         case .invalidArgument, .outOfRange, .unimplemented:

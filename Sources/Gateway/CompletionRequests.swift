@@ -57,8 +57,9 @@ struct GenerationParameters: Decodable, Sendable {
         let defaults = (try? SamplingDefaults(decoding: description.metadata)) ?? SamplingDefaults()
         let wanted = max_completion_tokens ?? max_tokens ?? min(defaultMaxTokens ?? room, room)
         var request = GenerateRequest(
-            model: model, prompt: prompt.ids, maxTokens: try Self.count(wanted, "max_tokens", atLeast: 0),
+            model: description.base, prompt: prompt.ids, maxTokens: try Self.count(wanted, "max_tokens", atLeast: 0),
             seed: seed.map { UInt64(bitPattern: $0) } ?? .random(in: 0...UInt64.max))
+        request.adapter = description.parent == nil ? "" : description.name
         request.tokenizerHash = prompt.tokenizerHash
         request.n = try Self.count(n ?? 1, "n", atLeast: 1)
         request.temperature = temperature ?? defaults.temperature ?? 1

@@ -81,6 +81,8 @@ struct ModelList: Encodable {
         var object = "model"
         var created: Int
         var owned_by = "nephele"
+        /// The model that an adapter changes.
+        var parent: String?
         var modality: String
         var revision: String
         var context_length: Int

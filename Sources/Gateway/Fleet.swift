@@ -10,16 +10,26 @@ private final class Remembered: Sendable {
     func merged(with current: [String: ModelDescription]) -> [String: ModelDescription] {
         models.withLock { models in
             models.merge(current) { $1 }
+            // An adapter whose model is there without it was unloaded, and does not come back by itself.
+            models = models.filter { name, model in
+                guard let parent = model.parent else { return true }
+                return current[name] != nil || current[parent] == nil
+            }
             return models
         }
     }
+}
+
+extension ModelDescription {
+    /// The name of the model that the tokenizers know: an adapter's is its parent's.
+    var base: String { parent ?? name }
 }
 
 /// The services behind the gateway.
 package struct Fleet: Sendable {
     /// nil where no text is made.
     private let tokenizer: RPCClient?
-    private let textModel: RPCClient?
+    let textModel: RPCClient?
     /// nil where no pictures are drawn.
     private let diffusion: RPCClient?
 

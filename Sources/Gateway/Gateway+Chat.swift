@@ -13,7 +13,7 @@ extension Gateway {
         let alternatives = try request.alternatives()
         let turns = request.messages.map { ChatTurn(role: $0.role, content: $0.content) }
         let prompt = try await fleet.call(
-            TokenizerMethods.renderChat, RenderChatRequest(model: model.name, messages: turns), model: model.name)
+            TokenizerMethods.renderChat, RenderChatRequest(model: model.base, messages: turns), model: model.base)
         var call = try request.parameters.request(prompt: prompt, from: "messages", for: model, defaultMaxTokens: nil)
         call.logprobs = alternatives
         let generation = try await fleet.generate([call], model: model, idPrefix: "chatcmpl-")

@@ -67,8 +67,8 @@ extension Gateway {
         case .tokens(let ids): return TokensReply(ids: ids, tokenizerHash: "")
         case .text(let text):
             return try await fleet.call(
-                TokenizerMethods.encode, EncodeRequest(model: model.name, text: text, addSpecialTokens: true),
-                model: model.name)
+                TokenizerMethods.encode, EncodeRequest(model: model.base, text: text, addSpecialTokens: true),
+                model: model.base)
         }
     }
 
@@ -77,8 +77,8 @@ extension Gateway {
         case .text(let text): return text
         case .tokens(let ids):
             return try await fleet.call(
-                TokenizerMethods.decode, DecodeRequest(model: model.name, ids: ids, skipSpecialTokens: false),
-                model: model.name
+                TokenizerMethods.decode, DecodeRequest(model: model.base, ids: ids, skipSpecialTokens: false),
+                model: model.base
             ).text
         }
     }

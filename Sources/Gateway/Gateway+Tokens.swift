@@ -35,13 +35,13 @@ extension Gateway {
         switch (request.prompt, request.messages) {
         case (let prompt?, nil):
             let encode = EncodeRequest(
-                model: model.name, text: prompt, addSpecialTokens: request.add_special_tokens ?? true)
-            reply = try await fleet.call(TokenizerMethods.encode, encode, model: model.name)
+                model: model.base, text: prompt, addSpecialTokens: request.add_special_tokens ?? true)
+            reply = try await fleet.call(TokenizerMethods.encode, encode, model: model.base)
         case (nil, let messages?):
             let render = RenderChatRequest(
-                model: model.name, messages: messages.map { ChatTurn(role: $0.role, content: $0.content) },
+                model: model.base, messages: messages.map { ChatTurn(role: $0.role, content: $0.content) },
                 addGenerationPrompt: request.add_generation_prompt ?? true)
-            reply = try await fleet.call(TokenizerMethods.renderChat, render, model: model.name)
+            reply = try await fleet.call(TokenizerMethods.renderChat, render, model: model.base)
         default:
             throw APIError.invalidRequest("Give either 'prompt' or 'messages'.", parameter: "prompt")
         }
@@ -54,7 +54,7 @@ extension Gateway {
         let model = try fleet.model(request.model, modality: "text")
         let reply = try await fleet.call(
             TokenizerMethods.decode,
-            DecodeRequest(model: model.name, ids: request.tokens, skipSpecialTokens: false), model: model.name)
+            DecodeRequest(model: model.base, ids: request.tokens, skipSpecialTokens: false), model: model.base)
         return try JSONResponse.make(DetokenizeResponse(prompt: reply.text))
     }
 }

@@ -9,10 +9,13 @@ package struct Gateway: Sendable {
     let fleet: Fleet
     /// The largest body that is read, in bytes.
     private let bodyLimit: Int
+    /// Whether clients may load and unload adapters.
+    let allowsAdapterUpdates: Bool
 
-    package init(fleet: Fleet, bodyLimit: Int = 4 << 20) {
+    package init(fleet: Fleet, bodyLimit: Int = 4 << 20, allowsAdapterUpdates: Bool = false) {
         self.fleet = fleet
         self.bodyLimit = bodyLimit
+        self.allowsAdapterUpdates = allowsAdapterUpdates
     }
 
     package func router() -> Router<BasicRequestContext> {
@@ -31,6 +34,13 @@ package struct Gateway: Sendable {
         router.post("/v1/images/generations") { request, _ in try await answer(request, draw) }
         router.post("/tokenize") { request, _ in try await tokenize(Self.body(request.body, limit: bodyLimit)) }
         router.post("/detokenize") { request, _ in try await detokenize(Self.body(request.body, limit: bodyLimit)) }
+        // These are not given up half way when the client goes.
+        router.post("/v1/load_lora_adapter") { request, _ in
+            try await loadAdapter(Self.body(request.body, limit: bodyLimit))
+        }
+        router.post("/v1/unload_lora_adapter") { request, _ in
+            try await unloadAdapter(Self.body(request.body, limit: bodyLimit))
+        }
         router.get("/admin/status") { _, _ in try JSONResponse.make(status()) }
         return router
     }
@@ -66,7 +76,7 @@ package struct Gateway: Sendable {
         ModelList(
             data: fleet.models.values.sorted { $0.name < $1.name }.map {
                 .init(
-                    id: $0.name, created: 0, modality: $0.modality, revision: $0.revision,
+                    id: $0.name, created: 0, parent: $0.parent, modality: $0.modality, revision: $0.revision,
                     context_length: $0.contextLength)
             })
     }

@@ -32,13 +32,13 @@ package struct GatewayClient: Sendable {
         }
     }
 
-    /// The model that is meant: the one that is named, or the first that makes `modality`.
+    /// The model that is meant: the one that is named, or the first that makes `modality` and is no adapter.
     ///
     /// - Throws: `GatewayClientError` when there is none.
     package func model(_ name: String?, modality: String) async throws -> String {
         if let name { return name }
         let known = try await get(ModelEntries.self, "v1/models").data
-        guard let first = known.first(where: { $0.modality == modality }) else {
+        guard let first = known.first(where: { $0.modality == modality && $0.parent == nil }) else {
             throw GatewayClientError(code: .refused, message: "\(address) serves no \(modality) model")
         }
         return first.id

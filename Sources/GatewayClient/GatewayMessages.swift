@@ -58,6 +58,8 @@ package struct ImageEvent: Decodable, Sendable {
 package struct ModelEntries: Decodable, Sendable {
     package struct Model: Decodable, Sendable {
         package var id: String
+        /// The model that an adapter changes; nil for a model of its own.
+        package var parent: String?
         package var modality: String
         package var revision: String
         package var context_length: Int

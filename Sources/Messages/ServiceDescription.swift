@@ -51,6 +51,8 @@ package struct ModelDescription: Sendable, Equatable {
     package var modality = ""
     package var contextLength = 0
     package var metadata: [UInt8] = []
+    /// The model of the same instance that this one is an adapter of; nil: it stands by itself.
+    package var parent: String?
 
     package init(name: String) {
         self.name = name
@@ -110,6 +112,7 @@ extension ModelDescription: CCodable {
         modality = try c.modality.text("modality")
         contextLength = try size(c.context_length, "context_length")
         metadata = c.metadata.array
+        parent = c.has_parent != 0 ? try c.parent.text("parent") : nil
     }
 
     func write(to c: inout Nephele__V1__ModelDescription, in arena: inout Arena) {
@@ -125,5 +128,6 @@ extension ModelDescription: CCodable {
         c.context_length = contextLength.wire
         c.has_metadata = 1
         c.metadata = arena.bytes(metadata)
+        if let parent { (c.has_parent, c.parent) = (1, arena.text(parent)) }
     }
 }

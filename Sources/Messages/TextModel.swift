@@ -4,6 +4,9 @@ internal import CMessages
 package enum TextModelMethods {
     package static let service = ServiceSchema(nephele__v1__text_model__descriptor)
     package static let generate = Method<GenerateRequest, GenerateDelta>(service, "Generate", .serverStreaming)
+    package static let loadAdapter = Method<LoadAdapterRequest, LoadAdapterReply>(service, "LoadAdapter", .unary)
+    package static let unloadAdapter = Method<UnloadAdapterRequest, UnloadAdapterReply>(
+        service, "UnloadAdapter", .unary)
 }
 
 /// What is to be generated. Ranges are checked by the text-model, which alone knows its model.
@@ -27,6 +30,8 @@ package struct GenerateRequest: BusMessage {
     package var logprobs: UInt32?
     package var promptLogprobs = false
     package var ignoresEndOfText = false
+    /// Empty for the model alone.
+    package var adapter = ""
 
     package init(model: String, prompt: [Int32], maxTokens: UInt32, seed: UInt64) {
         (self.model, self.prompt, self.maxTokens, self.seed) = (model, prompt, maxTokens, seed)
@@ -59,6 +64,7 @@ extension GenerateRequest: CCodable {
         logprobs = c.has_logprobs != 0 ? c.logprobs : nil
         promptLogprobs = c.prompt_logprobs != 0
         ignoresEndOfText = c.ignore_end_of_text != 0
+        adapter = try c.adapter.text("adapter")
     }
 
     func write(to c: inout Nephele__V1__GenerateRequest, in arena: inout Arena) {
@@ -85,6 +91,7 @@ extension GenerateRequest: CCodable {
         if let logprobs { (c.has_logprobs, c.logprobs) = (1, logprobs) }
         (c.has_prompt_logprobs, c.prompt_logprobs) = (1, promptLogprobs ? 1 : 0)
         (c.has_ignore_end_of_text, c.ignore_end_of_text) = (1, ignoresEndOfText ? 1 : 0)
+        if !adapter.isEmpty { (c.has_adapter, c.adapter) = (1, arena.text(adapter)) }
     }
 }
 

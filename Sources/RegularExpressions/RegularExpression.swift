@@ -44,7 +44,8 @@ package final class RegularExpression: @unchecked Sendable {  // compiled code i
                 // The subject ends with the range; what precedes it stays visible to look-behind.
                 let status = pcre2_match_8(
                     code, base, range.upperBound, position, UInt32(PCRE2_NO_UTF_CHECK), data, nil)
-                guard status > 0, let offsets = pcre2_get_ovector_pointer_8(data) else { return }
+                // 0 says that there was no room for the groups, which are not wanted.
+                guard status >= 0, let offsets = pcre2_get_ovector_pointer_8(data) else { return }
                 let (begin, end) = (offsets[0], offsets[1])
                 if end > begin {
                     found.append(begin..<end)

@@ -23,6 +23,9 @@ package struct ModelCatalogue: Sendable {
 
     private let models: String?
 
+    /// The models directory, if there is one.
+    package var directory: String? { models }
+
     /// - Parameter models: a directory with one checkpoint directory or GGUF file a model; `NEPHELE_MODELS` where nil.
     /// - Throws: `CatalogueError` when it is no directory.
     package init(models: String?) throws {

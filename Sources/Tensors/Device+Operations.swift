@@ -84,6 +84,12 @@ extension Device {
         nephele_log_sum_exp_f32(instructionSet.isa, row.f32, row.count)
     }
 
+    /// The index of the largest of the first `count` elements of a row, the first among equals; NaN counts as smallest.
+    package static func argmax(_ row: Tensor, count: Int) -> Int {
+        precondition(count > 0 && count <= row.count, "the largest of \(count) in \(row.shape)")
+        return nephele_argmax_f32(InstructionSet.detected.isa, row.f32, count)
+    }
+
     /// e^x as every kernel computes it, the same bits on every machine.
     package static func exp(_ x: Float) -> Float { nephele_exp(x) }
 

@@ -62,6 +62,46 @@ package final class Device: Sendable {
         withUnsafePointer(to: args) { pool.run(kernel, context: $0, count: count, grain: grain) }
     }
 
+    /// Changes elements of an array on the threads that compute, each by a call of its own.
+    ///
+    /// `body` runs none of the device's operations that divide their work: it would wait for itself.
+    ///
+    /// - Parameter indices: the elements to be changed, each once.
+    /// - Returns: what `body` gave for each of `indices`; it is told the place in `indices`.
+    package func update<Element: Sendable, Result: Sendable>(
+        _ elements: inout [Element], at indices: [Int], _ body: @escaping @Sendable (inout Element, Int) -> Result
+    ) -> [Result] {
+        precondition(Set(indices).count == indices.count, "elements \(indices) are not each named once")
+        precondition(indices.allSatisfy(elements.indices.contains), "elements \(indices) of \(elements.count)")
+        return elements.withUnsafeMutableBufferPointer { elements in
+            Array(unsafeUninitializedCapacity: indices.count) { results, count in
+                guard let elements = elements.baseAddress, let results = results.baseAddress else { return }
+                let places = Places(elements: elements, results: results)
+                divide(indices.count) { number in
+                    (places.results + number).initialize(to: body(&places.elements[indices[number]], number))
+                }
+                count = indices.count
+            }
+        }
+    }
+
+    /// Memory whose every element is touched by one thread only.
+    private struct Places<Element, Result>: @unchecked Sendable {
+        let elements: UnsafeMutablePointer<Element>
+        let results: UnsafeMutablePointer<Result>
+    }
+
+    /// Calls `body` for each number below `count`, on the pool.
+    private func divide(_ count: Int, _ body: @escaping @Sendable (Int) -> Void) {
+        withUnsafePointer(to: body) { body in
+            pool.run(
+                { context, begin, end in
+                    guard let body = context?.assumingMemoryBound(to: (@Sendable (Int) -> Void).self) else { return }
+                    for index in begin..<end { body.pointee(index) }
+                }, context: body, count: count)
+        }
+    }
+
     /// Memory that an operation needs while it runs: kept for the next one, and never the same for two at a time.
     ///
     /// - Throws: `TensorError.tooLarge` when it cannot be had.

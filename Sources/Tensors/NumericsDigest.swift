@@ -42,6 +42,15 @@ package struct NumericsDigest {
         }
     }
 
+    /// Takes in a tensor by name, type, shape and content.
+    package mutating func add(_ name: String, _ tensor: Tensor) {
+        digest.update(data: Data("\(name) \(tensor.dtype.rawValue) \(tensor.shape)".utf8))
+        withExtendedLifetime(tensor) {
+            digest.update(
+                bufferPointer: UnsafeRawBufferPointer(start: tensor.raw, count: tensor.count * tensor.dtype.size))
+        }
+    }
+
     /// SHA-256 of all that was added, in hexadecimal.
     package consuming func finish() -> String { FileDigest.hexadecimal(digest.finalize()) }
 }

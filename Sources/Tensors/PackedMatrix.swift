@@ -21,6 +21,11 @@ package struct PackedMatrix: Sendable {
 
     private static func panelCount(_ columns: Int) -> Int { (columns + Int(NEPHELE_PANEL) - 1) / Int(NEPHELE_PANEL) }
 
+    /// Bytes that a packed matrix of f32 takes.
+    package static func plainByteCount(columns: Int, depth: Int) -> Int {
+        panelCount(columns) * depth * Int(NEPHELE_PANEL) * DType.f32.size
+    }
+
     /// Packs `matrix` as it is.
     ///
     /// - Parameters:

@@ -118,4 +118,19 @@ extension Tensor {
         }
         return selected
     }
+
+    /// Copies the rows of `other` to the chosen rows, in that order.
+    package func replaceRows(_ indices: [Int], with other: Tensor) {
+        precondition(
+            other.width == width && other.rowCount == indices.count && other.dtype == dtype,
+            "\(indices.count) rows of \(shape) by \(other.shape)")
+        let rowSize = width * dtype.size
+        for (row, index) in indices.enumerated() {
+            precondition(index >= 0 && index < rowCount, "row \(index) of \(shape)")
+            (raw + index * rowSize).copyMemory(from: other.raw + row * rowSize, byteCount: rowSize)
+        }
+    }
+
+    /// Whether no element of an f32 tensor is infinite or not a number.
+    package var isFinite: Bool { UnsafeBufferPointer(start: f32, count: count).allSatisfy { $0.isFinite } }
 }

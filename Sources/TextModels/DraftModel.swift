@@ -64,7 +64,7 @@ struct DraftModel: Sendable {
             guard !drawing.isEmpty else { break }
             let logits = try model.logits(try hidden.selectingRows(drawing.map(\.row)), on: device)
             for (row, (index, _)) in drawing.enumerated() {
-                let values = logits.rows(row..<row + 1).floats
+                let values = logits.rows(row..<row + 1)
                 guard let id = samplers[index]?.sample(values, allowed: vocabulary) else { continue }
                 samplers[index]?.advance(id)
                 drafts[index, default: []].append(id)

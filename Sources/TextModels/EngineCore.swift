@@ -118,11 +118,15 @@ package struct EngineCore {
         let hidden = try loaded.model.forward(plan.batch, cache: cache, on: device)
         let logits = try loaded.model.logits(try hidden.selectingRows(plan.logitRows), on: device)
         try draftModelFollows(plan)
-        var deltas: [GenerationDelta] = []
-        for chunk in plan.chunks {
-            deltas += advance(chunk, logits: logits)
-            scheduler.share(chunk.sequence, drafts: draftModel != nil)
+        let reader = LogitsReader(logits, loaded, draftLimit: options.draftLimit, on: device)
+        let results = device.update(&scheduler.running, at: plan.chunks.map(\.sequence)) { sequence, number in
+            reader.advance(&sequence, plan.chunks[number])
         }
+        for (chunk, result) in zip(plan.chunks, results) {
+            scheduler.share(chunk.sequence, drafts: draftModel != nil)
+            scheduler.countDrafts(chunk.drafts.count, accepted: max(0, result.count - 1))
+        }
+        let deltas = results.flatMap { $0 }
         let ended = Set(deltas.filter { $0.finishReason != nil }.map { [$0.request, UInt64($0.choice)] })
         if !ended.isEmpty { scheduler.retire { ended.contains([$0.request, UInt64($0.choice)]) } }
         return deltas
@@ -162,76 +166,5 @@ package struct EngineCore {
             scheduler.running[chunk.sequence].drafted += chunk.count
         }
         if !batch.ids.isEmpty { try draftModel.follow(batch, on: device) }
-    }
-
-    // MARK: Results
-
-    private mutating func advance(_ chunk: RequestScheduler.Chunk, logits: Tensor) -> [GenerationDelta] {
-        let index = chunk.sequence
-        let isComplete = chunk.count == scheduler.running[index].pending
-        if scheduler.running[index].wantsPromptLogProbabilities { readPrompt(chunk, logits: logits) }
-        scheduler.running[index].computed += chunk.count
-        guard isComplete else { return [] }
-        if scheduler.running[index].parameters.maxTokens == 0 {
-            let sequence = scheduler.running[index]
-            return [
-                GenerationDelta(
-                    request: sequence.request, choice: sequence.choice, index: -1, token: nil, text: "",
-                    promptLogProbabilities: sequence.promptLogProbabilities, finishReason: .length)
-            ]
-        }
-        return generate(chunk, logits: logits)
-    }
-
-    private mutating func readPrompt(_ chunk: RequestScheduler.Chunk, logits: Tensor) {
-        let index = chunk.sequence
-        let prompt = scheduler.running[index].parameters.prompt
-        for offset in 0..<chunk.count where scheduler.running[index].computed + offset + 1 < prompt.count {
-            let id = prompt[scheduler.running[index].computed + offset + 1]
-            let row = chunk.logits.lowerBound + offset
-            scheduler.running[index].promptLogProbabilities.append(
-                logProbability(
-                    of: id, logits.rows(row..<row + 1), scheduler.running[index].parameters.logProbabilities ?? 0))
-        }
-    }
-
-    /// Chooses a token from the row of the last known token; and from the row of each drafted one, as long as the token
-    /// before it was chosen as drafted. So an answer has the tokens that it would have without drafts.
-    private mutating func generate(_ chunk: RequestScheduler.Chunk, logits: Tensor) -> [GenerationDelta] {
-        let index = chunk.sequence
-        let vocabulary = loaded.tokenizer.vocabulary.count
-        var deltas: [GenerationDelta] = []
-        for number in 0...chunk.drafts.count {
-            let at = chunk.logits.upperBound - chunk.drafts.count - 1 + number
-            let row = logits.rows(at..<at + 1)
-            let id = scheduler.running[index].choose(row.floats, allowed: min(row.width, vocabulary))
-            let probability = scheduler.running[index].parameters.logProbabilities.map {
-                logProbability(of: id, row, $0)
-            }
-            deltas.append(
-                scheduler.running[index].accept(id, logProbability: probability, endTokens: loaded.endTokens))
-            if number > 0 { scheduler.running[index].computed += 1 }
-            guard deltas.last?.finishReason == nil, number < chunk.drafts.count, chunk.drafts[number] == id else {
-                break
-            }
-        }
-        if !chunk.drafts.isEmpty {
-            let accepted = deltas.count - 1
-            scheduler.running[index].draftLength = min(accepted + 2, options.draftLimit)
-            scheduler.countDrafts(chunk.drafts.count, accepted: accepted)
-        }
-        let computed = scheduler.running[index].computed
-        scheduler.running[index].drafted = min(scheduler.running[index].drafted, computed)
-        return deltas
-    }
-
-    private func logProbability(of id: Int32, _ row: Tensor, _ count: Int) -> TokenLogProbability {
-        let total = device.logSumExp(row)
-        let values = row.floats
-        var ranking = Ranking()
-        let best = (0..<min(count, values.count)).map { ranking.id(at: $0, in: values) }
-        return TokenLogProbability(
-            id: id, logProbability: values[Int(id)] - total,
-            alternatives: best.map { .init(id: $0, logProbability: values[Int($0)] - total) })
     }
 }

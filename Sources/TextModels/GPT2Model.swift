@@ -56,6 +56,7 @@ package struct GPT2Model: TextModel {
 
     package let shape: DecoderShape
     package let weights: WeightCount
+    package let linearModules: [LinearModule]
     private let configuration: Configuration
     private let embedding: TokenEmbedding
     private let positions: Tensor  // [context, C]
@@ -91,6 +92,7 @@ package struct GPT2Model: TextModel {
         }
         self.layers = layers
         norm = try Norm(loader, "ln_f", count: c)
+        linearModules = loader.linearModules.modules
         self.shape = shape
         self.configuration = configuration
         let matrices = layers.flatMap { [$0.query, $0.key, $0.value, $0.output, $0.up, $0.down] }
@@ -118,9 +120,9 @@ package struct GPT2Model: TextModel {
             observe(.input, index, x)
             normalize(x, layer.attentionNorm, into: h, on: device)
             observe(.attentionNorm, index, h)
-            let q = try layer.query(h, on: device)  // [R, C]
-            let k = try layer.key(h, on: device)  // [R, C]
-            let v = try layer.value(h, on: device)  // [R, C]
+            let q = try layer.query(h, batch.adapters, on: device)  // [R, C]
+            let k = try layer.key(h, batch.adapters, on: device)  // [R, C]
+            let v = try layer.value(h, batch.adapters, on: device)  // [R, C]
             observe(.query, index, q)
             observe(.key, index, k)
             observe(.value, index, v)
@@ -129,15 +131,15 @@ package struct GPT2Model: TextModel {
                 queries: q, keys: k, values: v, rows: batch.rows, cache: cache, layer: index, scale: scale,
                 into: attended)
             observe(.attended, index, attended)
-            try device.matmul(attended, layer.output.weight, bias: layer.output.bias, residual: x, into: x)
+            try layer.output(attended, batch.adapters, residual: x, into: x, on: device)
             observe(.afterAttention, index, x)
             normalize(x, layer.feedForwardNorm, into: h, on: device)
             observe(.feedForwardNorm, index, h)
-            let up = try layer.up(h, on: device)  // [R, F]
+            let up = try layer.up(h, batch.adapters, on: device)  // [R, F]
             observe(.up, index, up)
             device.map(configuration.activation, up, into: up)
             observe(.activated, index, up)
-            try device.matmul(up, layer.down.weight, bias: layer.down.bias, residual: x, into: x)
+            try layer.down(up, batch.adapters, residual: x, into: x, on: device)
             observe(.output, index, x)
         }
         normalize(x, norm, into: x, on: device)

@@ -41,11 +41,11 @@ struct GatedFeedForward: Sendable {
 
     /// y = feed-forward(h) (+ residual), all `[R, C]`; `residual` may be `y`.
     func callAsFunction(
-        _ h: Tensor, residual: Tensor? = nil, into y: Tensor, on device: Device
+        _ h: Tensor, _ adapters: AdapterRows, residual: Tensor? = nil, into y: Tensor, on device: Device
     ) throws(TensorError) {
-        let gated = try gate(h, on: device)  // [R, F]
-        let raised = try up(h, on: device)  // [R, F]
+        let gated = try gate(h, adapters, on: device)  // [R, F]
+        let raised = try up(h, adapters, on: device)  // [R, F]
         device.map(activation, gated, times: raised, into: gated)
-        try down(gated, residual: residual, into: y, on: device)
+        try down(gated, adapters, residual: residual, into: y, on: device)
     }
 }

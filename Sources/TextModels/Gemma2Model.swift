@@ -52,6 +52,7 @@ package struct Gemma2Model: TextModel {
 
     package let shape: DecoderShape
     package let weights: WeightCount
+    package let linearModules: [LinearModule]
     private let epsilon: Float
     private let logitCap: Float?
     private let embedding: TokenEmbedding
@@ -85,6 +86,7 @@ package struct Gemma2Model: TextModel {
         self.shape = shape
         epsilon = configuration.epsilon
         logitCap = configuration.logitCap
+        linearModules = loader.linearModules.modules
         weights = WeightCount(
             layers.flatMap { $0.attention.matrices + $0.feedForward.matrices } + embedding.matrices)
     }
@@ -96,11 +98,11 @@ package struct Gemma2Model: TextModel {
         device.scale(x, by: Float(Double(shape.hidden).squareRoot()), into: x)
         for layer in layers {
             device.rmsNorm(x, weight: layer.beforeAttention, epsilon: epsilon, into: h)
-            try layer.attention(h, rows: batch.rows, cache: cache, into: h, on: device)
+            try layer.attention(h, batch, cache: cache, into: h, on: device)
             device.rmsNorm(h, weight: layer.afterAttention, epsilon: epsilon, into: h)
             device.combine(x, h, into: x)
             device.rmsNorm(x, weight: layer.beforeFeedForward, epsilon: epsilon, into: h)
-            try layer.feedForward(h, into: h, on: device)
+            try layer.feedForward(h, batch.adapters, into: h, on: device)
             device.rmsNorm(h, weight: layer.afterFeedForward, epsilon: epsilon, into: h)
             device.combine(x, h, into: x)
         }

@@ -1,3 +1,4 @@
+import Tensors
 import Tokenizers
 
 /// One choice of one request on its way through the engine.
@@ -51,7 +52,7 @@ struct GeneratingSequence: Sendable {
         if generatedCount == 0 { promptLogProbabilities = [] }
     }
 
-    func choose(_ logits: [Float], allowed: Int) -> Int32 { sampler.sample(logits, allowed: allowed) }
+    func choose(_ logits: Tensor, allowed: Int) -> Int32 { sampler.sample(logits, allowed: allowed) }
 
     /// Takes a chosen token; the delta says whether the choice ends with it.
     mutating func accept(

@@ -12,8 +12,13 @@ package struct GenerationRequest: Sendable {
     /// Whether the prompt's own log-probabilities are reported too.
     package let promptLogProbabilities: Bool
     package let ignoresEndOfText: Bool
+    /// Changes the model for this request; what is computed with another one, or none, is not the same. Held as long as
+    /// the request runs, whatever becomes of the name it was found by.
+    package let adapter: Adapter?
+    /// Sets a tenant's prompts apart: requests with different salts share no pages.
+    package var cacheSalt = ""
     /// What the prompt's pages depend on besides its tokens: requests with different roots never share any.
-    package var cacheRoot: String = ""
+    package var cacheRoot: String { "\(adapter?.contentID ?? "")/\(cacheSalt)" }
 
     package static let choiceLimit = 128
     package static let stopLimit = 16
@@ -24,7 +29,7 @@ package struct GenerationRequest: Sendable {
     package init(
         prompt: [Int32], maxTokens: Int, n: Int = 1, sampling: SamplingParameters, stop: [String] = [],
         logProbabilities: Int? = nil, promptLogProbabilities: Bool = false, ignoresEndOfText: Bool = false,
-        shape: DecoderShape
+        adapter: Adapter? = nil, shape: DecoderShape
     ) throws(TextModelError) {
         guard !prompt.isEmpty else {
             throw TextModelError(.invalidRequest, "the prompt holds no token", field: "prompt")
@@ -60,6 +65,7 @@ package struct GenerationRequest: Sendable {
         self.logProbabilities = logProbabilities
         self.promptLogProbabilities = promptLogProbabilities
         self.ignoresEndOfText = ignoresEndOfText
+        self.adapter = adapter
     }
 }
 

@@ -49,6 +49,7 @@ package struct LlamaModel: TextModel {
 
     package let shape: DecoderShape
     package let weights: WeightCount
+    package let linearModules: [LinearModule]
     private let epsilon: Float
     private let embedding: TokenEmbedding
     private let layers: [Layer]
@@ -72,6 +73,7 @@ package struct LlamaModel: TextModel {
         norm = try loader.vector("model.norm.weight", count: c)
         self.shape = shape
         epsilon = configuration.epsilon
+        linearModules = loader.linearModules.modules
         weights = WeightCount(
             layers.flatMap { $0.attention.matrices + $0.feedForward.matrices } + embedding.matrices)
     }
@@ -81,9 +83,9 @@ package struct LlamaModel: TextModel {
         let h = try Tensor(uninitialized: x.shape)  // [R, C]
         for layer in layers {
             device.rmsNorm(x, weight: layer.attentionNorm, epsilon: epsilon, into: h)
-            try layer.attention(h, rows: batch.rows, cache: cache, residual: x, into: x, on: device)
+            try layer.attention(h, batch, cache: cache, residual: x, into: x, on: device)
             device.rmsNorm(x, weight: layer.feedForwardNorm, epsilon: epsilon, into: h)
-            try layer.feedForward(h, residual: x, into: x, on: device)
+            try layer.feedForward(h, batch.adapters, residual: x, into: x, on: device)
         }
         device.rmsNorm(x, weight: norm, epsilon: epsilon, into: x)
         return x

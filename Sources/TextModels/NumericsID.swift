@@ -46,4 +46,13 @@ package enum NumericsID {
         }
         return digest.finish()
     }
+
+    /// Of a model that an adapter changes.
+    ///
+    /// - Parameters:
+    ///   - base: of the model alone.
+    ///   - contentID: the adapter's.
+    package static func adapted(_ base: String, by contentID: String) -> String {
+        NumericsDigest("\(base) with adapter \(contentID)").finish()
+    }
 }

@@ -222,7 +222,8 @@ struct RequestScheduler: Sendable {
         let sequence = running[index]
         let row = plan.batch.ids.count, logit = plan.logitRows.count
         let tokens = sequence.tokens[sequence.computed..<sequence.computed + count] + drafts
-        plan.batch.append(tokens, from: sequence.computed, pages: sequence.pages)
+        plan.batch.append(
+            tokens, from: sequence.computed, pages: sequence.pages, adapter: sequence.parameters.adapter)
         if sequence.wantsPromptLogProbabilities {
             plan.logitRows += row..<row + count
         } else if count == sequence.pending {

@@ -67,12 +67,12 @@ struct RotaryAttention: Sendable {
 
     /// y = attention(h) (+ residual), all `[R, C]`; `residual` may be `y`. Writes keys and values to `cache`.
     func callAsFunction(
-        _ h: Tensor, rows: AttentionRows, cache: KVStorage, residual: Tensor? = nil, into y: Tensor, on device: Device
+        _ h: Tensor, _ batch: TokenBatch, cache: KVStorage, residual: Tensor? = nil, into y: Tensor, on device: Device
     ) throws(TensorError) {
-        let shape = configuration.shape
-        let q = try query(h, on: device)  // [R, H·D]
-        let k = try key(h, on: device)  // [R, G·D]
-        let v = try value(h, on: device)  // [R, G·D]
+        let shape = configuration.shape, rows = batch.rows
+        let q = try query(h, batch.adapters, on: device)  // [R, H·D]
+        let k = try key(h, batch.adapters, on: device)  // [R, G·D]
+        let v = try value(h, batch.adapters, on: device)  // [R, G·D]
         normalizeHeads(q, queryNorm, on: device)
         normalizeHeads(k, keyNorm, on: device)
         device.rope(q, heads: shape.heads, positions: rows.positions, table: table)
@@ -81,7 +81,7 @@ struct RotaryAttention: Sendable {
         device.attention(
             queries: q, keys: k, values: v, rows: rows, cache: cache, layer: layer, scale: configuration.scale,
             window: configuration.windows[layer], softCap: configuration.softCap, into: attended)
-        try output(attended, residual: residual, into: y, on: device)
+        try output(attended, batch.adapters, residual: residual, into: y, on: device)
     }
 
     private func normalizeHeads(_ x: Tensor, _ weight: Tensor?, on device: Device) {

@@ -1,4 +1,4 @@
-import Tensors
+package import Tensors
 
 /// Chooses a token from logits. A pure function of logits, history, seed, choice and index: nothing is kept that a
 /// lost process could lose.
@@ -24,14 +24,24 @@ package struct Sampler: Sendable {
         generatedCount += 1
     }
 
+    /// The next token from a row of logits `[V]`, as `sample(_:allowed:)` gives it.
+    package func sample(_ row: Tensor, allowed: Int) -> Int32 {
+        // The likeliest token is found where the logits lie, unless something changes them.
+        let isGreedy =
+            parameters.temperature == 0 && parameters.logitBias.isEmpty && parameters.repetitionPenalty == 1
+            && parameters.presencePenalty == 0 && parameters.frequencyPenalty == 0
+        return isGreedy ? Int32(Device.argmax(row, count: allowed)) : sample(row.floats, allowed: allowed)
+    }
+
     /// The next token, in the order: logit bias, penalties, temperature, min-p, top-k, top-p, inverse CDF.
     ///
     /// Candidates are ranked by (logit falling, id rising), so that ties are the same everywhere, and only as far as
     /// the draw looks. Where neither top-k nor min-p cuts, the mass of all is summed in 16 lanes over the ids.
     ///
     /// - Parameter allowed: how many ids have a token; logits beyond are ignored.
-    package func sample(_ logits: [Float], allowed: Int) -> Int32 {
-        var logits = Array(logits.prefix(allowed))
+    package func sample(_ logits: consuming [Float], allowed: Int) -> Int32 {
+        var logits = logits
+        if allowed < logits.count { logits.removeLast(logits.count - allowed) }
         adjust(&logits)
         let likeliest = Self.likeliest(logits)
         if parameters.temperature == 0 || logits[Int(likeliest)] == -.infinity { return likeliest }

@@ -20,10 +20,15 @@ package struct DecoderShape: Sendable, Hashable {
 package struct TokenBatch: Sendable {
     package var ids: [Int32] = []
     package var rows = AttentionRows()
+    /// Which of the rows adapters change.
+    package private(set) var adapters = AdapterRows()
 
     package init() {}
 
-    package mutating func append(_ tokens: some Collection<Int32>, from position: Int, pages: [Int32]) {
+    package mutating func append(
+        _ tokens: some Collection<Int32>, from position: Int, pages: [Int32], adapter: Adapter? = nil
+    ) {
+        if let adapter { adapters.append(ids.count..<ids.count + tokens.count, adapter) }
         ids.append(contentsOf: tokens)
         rows.append(positions: position..<position + tokens.count, pages: pages)
     }
@@ -33,6 +38,8 @@ package struct TokenBatch: Sendable {
 package protocol TextModel: Sendable {
     var shape: DecoderShape { get }
     var weights: WeightCount { get }
+    /// What adapters can change.
+    var linearModules: [LinearModule] { get }
 
     /// Runs the batch through all layers, writes its keys and values to `cache`, and returns the normed hidden rows
     /// `[R, C]`.
@@ -60,24 +67,28 @@ package struct WeightCount: Sendable {
     }
 }
 
-/// A linear layer: packed weight and optional bias.
+/// A linear layer: packed weight and optional bias, and by which number adapters know it.
 struct Linear: Sendable {
     let weight: PackedMatrix
     let bias: Tensor?
+    let number: Int
 
     /// Output width.
     var columns: Int { weight.columns }
 
-    func callAsFunction(_ x: Tensor, residual: Tensor? = nil, on device: Device) throws(TensorError) -> Tensor {
+    func callAsFunction(
+        _ x: Tensor, _ adapters: AdapterRows, residual: Tensor? = nil, on device: Device
+    ) throws(TensorError) -> Tensor {
         let y = try Tensor(uninitialized: [x.rowCount, weight.columns])
-        try self(x, residual: residual, into: y, on: device)
+        try self(x, adapters, residual: residual, into: y, on: device)
         return y
     }
 
     /// `residual` may be `y`.
     func callAsFunction(
-        _ x: Tensor, residual: Tensor? = nil, into y: Tensor, on device: Device
+        _ x: Tensor, _ adapters: AdapterRows, residual: Tensor? = nil, into y: Tensor, on device: Device
     ) throws(TensorError) {
         try device.matmul(x, weight, bias: bias, residual: residual, into: y)
+        try adapters.add(to: y, of: x, linear: number, on: device)
     }
 }

@@ -28,6 +28,8 @@ struct WeightLoader {
     var recorder: QuantizedRecorder?
     /// What another process has packed.
     var cache: PackedCache?
+    /// Numbers the linear layers.
+    let linearModules = LinearModuleList()
     /// What every name begins with in this file (GPT-2 files differ in it).
     var prefix = ""
 
@@ -44,7 +46,9 @@ struct WeightLoader {
         _ name: String, outputs: Int, inputs: Int, bias: Bool, transposed: Bool = false
     ) throws(TensorError) -> Linear {
         let weight = try matrix(name + ".weight", outputs: outputs, inputs: inputs, transposed: transposed)
-        return Linear(weight: weight, bias: bias ? try vector(name + ".bias", count: outputs) : nil)
+        return Linear(
+            weight: weight, bias: bias ? try vector(name + ".bias", count: outputs) : nil,
+            number: linearModules.add(name, inputs: inputs, parts: [outputs])[0])
     }
 
     /// A joint projection, cut into linear layers of `parts` outputs.
@@ -54,12 +58,13 @@ struct WeightLoader {
         let all = parts.reduce(0, +)
         let bias = bias ? try vector(name + ".bias", count: all).floats : nil
         let matrix = MatrixSource(self, name + ".weight", outputs: all, inputs: inputs, transposed: transposed)
+        let numbers = linearModules.add(name, inputs: inputs, parts: parts)
         var linears: [Linear] = []
         var first = 0
-        for part in parts {
+        for (part, number) in zip(parts, numbers) {
             let outputs = first..<first + part
             let own = try bias.map { floats throws(TensorError) in try Tensor(Array(floats[outputs]), shape: [part]) }
-            linears.append(Linear(weight: try matrix.packed(outputs), bias: own))
+            linears.append(Linear(weight: try matrix.packed(outputs), bias: own, number: number))
             first += part
         }
         return linears

@@ -27,6 +27,9 @@ struct GatewayMain: AsyncParsableCommand {
     @Option(name: .long, help: "The port to listen at; 0 for any that is free.")
     var port: Int = 8080
 
+    @Flag(help: "Lets clients load and unload LoRA adapters: /v1/load_lora_adapter, /v1/unload_lora_adapter.")
+    var allowAdapterUpdates = false
+
     @Option(name: .long, help: "A file to which the port is written once the gateway listens.")
     var portFile: String?
 
@@ -47,7 +50,7 @@ struct GatewayMain: AsyncParsableCommand {
             diffusion: try diffusion.map { try RPCClient(target: $0) })
         let portFile = portFile
         let application = Application(
-            router: Gateway(fleet: fleet).router(),
+            router: Gateway(fleet: fleet, allowsAdapterUpdates: allowAdapterUpdates).router(),
             configuration: .init(address: .hostname(host, port: port), serverName: "nephele"),
             onServerRunning: { channel in
                 guard let portFile, let port = channel.localAddress?.port else { return }

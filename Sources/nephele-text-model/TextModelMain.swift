@@ -42,6 +42,24 @@ struct TextModelMain: AsyncParsableCommand {
     var cacheDir: String?
 
     @Option(
+        help: ArgumentHelp(
+            "A LoRA adapter of the model, as PEFT saves it; may be repeated.", valueName: "name=directory"))
+    var adapter: [AdapterArgument] = []
+
+    @Option(
+        help: """
+            The folder in which adapters may be loaded later, by request; NEPHELE_MODELS by default. Nothing outside \
+            of it is read for a request.
+            """)
+    var adapterFolder: String?
+
+    @Option(help: "Adapters that are loaded together, at most.")
+    var adapterLimit: Int = 64
+
+    @Option(help: "MiB that adapters may take together.")
+    var adapterMemory: Int = 1_024
+
+    @Option(
         help: "What proposes tokens for the model to check, several a step: none, or lookup (in prompt and answer).")
     var speculate: Speculation = .none
 
@@ -55,6 +73,12 @@ struct TextModelMain: AsyncParsableCommand {
         }
         guard (1...4_096).contains(sequences) else {
             throw ValidationError("--sequences is \(sequences); give 1 to 4096")
+        }
+        guard (0...65_536).contains(adapterLimit) else {
+            throw ValidationError("--adapter-limit is \(adapterLimit); give 0 to 65536")
+        }
+        guard (0...1_048_576).contains(adapterMemory) else {
+            throw ValidationError("--adapter-memory is \(adapterMemory); give 0 to 1048576 MiB")
         }
     }
 
@@ -77,12 +101,24 @@ struct TextModelMain: AsyncParsableCommand {
         }
         let gauge = LoadGauge(capacity: sequences)
         let engine = try TextEngine(loaded, drafts: drafts, options: options, on: device, gauge: gauge)
-        let service = TextModelService(name: model.name, tokenizerHash: loaded.tokenizer.hash, engine: engine)
+        let service = TextModelService(
+            name: model.name, tokenizerHash: loaded.tokenizer.hash, engine: engine, adapters: try adapters(for: loaded))
         let server = RPCServer(
             service.description(numericsID: numericsID, capacity: sequences), services: [service],
             transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge)
+        service.keepDescribed(by: server, numericsID: numericsID)
         // Requests need not wait for the disk.
         if let packed = loaded.packedCache { _ = try DedicatedThread(name: "packed-cache") { packed.write() } }
         try await ServerLifetime.serve(server, label: "nephele-text-model")
+    }
+
+    private func adapters(for loaded: LoadedModel) throws -> AdapterLibrary {
+        var options = AdapterLibrary.Options()
+        options.folder = try adapterFolder ?? ModelCatalogue(models: nil).directory
+        options.countLimit = adapterLimit
+        options.byteLimit = adapterMemory << 20
+        let library = try AdapterLibrary(for: loaded.model, modelName: model.name, options: options)
+        for adapter in adapter { try library.load(adapter.name, directory: adapter.directory) }
+        return library
     }
 }

@@ -10,7 +10,8 @@ import TextModels
 extension BenchCommand {
     struct Service: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            commandName: "service", abstract: "What streaming clients of the whole system see, beside the engine alone.",
+            commandName: "service",
+            abstract: "What streaming clients of the whole system see, beside the engine alone.",
             discussion: """
                 Measures the engine in a process of its own, then starts gateway, tokenizer and text model over ipc and \
                 streams completions to all clients at once.
@@ -85,7 +86,8 @@ extension BenchCommand {
                         "\(measure.clients) clients see \(Int(report.tokensPerSecond.rounded())) tokens/s, "
                             + "\(Int((share * 100).rounded()))% of the engine's \(Int(engine.rounded())); first token after "
                             + "\(Int(report.timeToFirstToken.rounded())) ms, from token to token p50 "
-                            + "\(Int(report.interToken.p50.rounded())) ms, p99 \(Int(report.interToken.p99.rounded())) ms")
+                            + "\(Int(report.interToken.p50.rounded())) ms, p99 \(Int(report.interToken.p99.rounded())) ms"
+                    )
                 }
             }
             if outcome == .interrupted { throw ExitCode(130) }

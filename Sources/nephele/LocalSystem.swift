@@ -13,6 +13,11 @@ struct LocalSystem {
         var imageModels: [ModelCatalogue.Entry] = []
         /// Processes of each service: `tokenizer`, `text-model`, `diffusion`.
         var replicas: [String: Int] = [:]
+        /// LoRA adapters by the name of their text model.
+        var adapters: [String: [AdapterArgument]] = [:]
+        /// Where text-models find adapters that clients ask for; nil: nowhere.
+        var adapterFolder: String?
+        var allowsAdapterUpdates = false
         /// How text models hold their weights.
         var precision = Precision.auto
         /// What proposes tokens: none or lookup; or a small model of the same tokenizer.
@@ -114,6 +119,10 @@ struct LocalSystem {
                 "--model", "\(model.name)=\(model.directory)", "--precision", options.precision.rawValue,
                 "--speculate", options.speculation,
             ]
+            for adapter in options.adapters[model.name] ?? [] {
+                arguments += ["--adapter", "\(adapter.name)=\(adapter.directory)"]
+            }
+            if let folder = options.adapterFolder { arguments += ["--adapter-folder", folder] }
             if let draft = options.draftModel { arguments += ["--draft-model", "\(draft.name)=\(draft.directory)"] }
             try add("text-model", " of \(model.name)", group, arguments, threads: true)
         }
@@ -127,6 +136,7 @@ struct LocalSystem {
             gateway += ["--text-model", "ipc://\(directory)/text-model-*.sock"]
         }
         if !options.imageModels.isEmpty { gateway += ["--diffusion", "ipc://\(directory)/diffusion-*.sock"] }
+        if options.allowsAdapterUpdates { gateway.append("--allow-adapter-updates") }
         services.append(
             SupervisedService(name: "gateway", executable: try executable("nephele-gateway"), arguments: gateway))
         return services

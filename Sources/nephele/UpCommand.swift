@@ -29,6 +29,16 @@ struct UpCommand: AsyncParsableCommand {
     var precision: Precision = .auto
 
     @Option(
+        help: ArgumentHelp(
+            "A LoRA adapter of a text model, as PEFT saves it; may be repeated.",
+            discussion: "With several text models it belongs to the one that its adapter_config.json names.",
+            valueName: "name=directory"))
+    var adapter: [AdapterArgument] = []
+
+    @Flag(help: "Lets clients load and unload adapters that lie in the models directory.")
+    var allowAdapterUpdates = false
+
+    @Option(
         help: "What proposes tokens for text models to check, several a step: none, or lookup (in prompt and answer).")
     var speculate: Speculation = .none
 
@@ -55,6 +65,9 @@ struct UpCommand: AsyncParsableCommand {
         }
         options.replicas = Dictionary(replicas.map { ($0.service, $0.count) }) { $1 }
         (options.host, options.port, options.precision) = (host, port, precision)
+        options.adapters = try Dictionary(
+            grouping: adapter, by: { try self.model(of: $0, among: options.textModels.map(\.name)) })
+        (options.adapterFolder, options.allowsAdapterUpdates) = (catalogue.directory, allowAdapterUpdates)
         options.speculation = speculate.rawValue
         options.draftModel = try draftModel.map { try catalogue.entry($0, .text) }
         let system = try LocalSystem(options)
@@ -64,6 +77,19 @@ struct UpCommand: AsyncParsableCommand {
             while true { try await Task.sleep(for: .seconds(3_600)) }
         }
         Terminal.line("stopped")
+    }
+
+    /// The text model that an adapter is for: the only one, or the one that its configuration names.
+    private func model(of adapter: AdapterArgument, among models: [String]) throws -> String {
+        if models.count == 1 { return models[0] }
+        let base = try Adapter.baseModel(directory: adapter.directory)
+        guard let model = models.first(where: { $0 == base || $0 == base?.split(separator: "/").last.map(String.init) })
+        else {
+            throw CommandError(
+                "--adapter \(adapter.name): its adapter_config.json is for '\(base ?? "no model")'; served are: "
+                    + models.joined(separator: ", "))
+        }
+        return model
     }
 }
 

@@ -58,12 +58,28 @@ import Testing
         var model = ModelDescription(name: "nephele-verse")
         model.contextLength = 4096
         model.numericsID = "abc"
-        description.models = [model, ModelDescription(name: "b")]
+        var adapter = ModelDescription(name: "b")
+        adapter.parent = "nephele-verse"
+        description.models = [model, adapter]
         description.shard = 1
         description.shardCount = 2
         description.layers = 12..<24
         description.metadata = [0, 255]
         #expect(try ServiceDescription(decoding: description.encoded()) == description)
+    }
+
+    @Test("an adapter's messages survive their encoding")
+    func adapters() throws {
+        var request = GenerateRequest(model: "m", prompt: [1, 2], maxTokens: 3, seed: 4)
+        #expect(try GenerateRequest(decoding: request.encoded()) == request)
+        request.adapter = "詩"
+        #expect(try GenerateRequest(decoding: request.encoded()).adapter == "詩")
+        let load = LoadAdapterRequest(model: "", name: "詩", path: "a/b")
+        #expect(try LoadAdapterRequest(decoding: load.encoded()) == load)
+        let reply = LoadAdapterReply(model: "m", contentID: "0123", size: 1 << 40, wasLoaded: true)
+        #expect(try LoadAdapterReply(decoding: reply.encoded()) == reply)
+        let unload = UnloadAdapterRequest(model: "m", name: "詩")
+        #expect(try UnloadAdapterRequest(decoding: unload.encoded()) == unload)
     }
 
     @Test("text that is not UTF-8 is refused")

@@ -213,6 +213,34 @@ private var devices: [Device] {
         #expect(outputs.dropFirst().allSatisfy { $0 == outputs[0] })
     }
 
+    @Test(arguments: [1, 2, 15, 16, 17, 31, 32, 33, 64, 65, 1_000])
+    func `the largest element and its place equal the scalar reference's`(count: Int) {
+        for seed in 0..<40 as Range<UInt64> {
+            // Few different values, so that the largest stands in several places; or all of them ruled out.
+            let x = hostile(count, seed: seed).map { seed % 4 == 0 ? -.infinity : seed % 4 == 1 ? .nan : $0.rounded() }
+            for set in Device.InstructionSet.available {
+                #expect(
+                    nephele_argmax_f32(set.isa, x, count) == nephele_argmax_f32(NEPHELE_ISA_SCALAR, x, count), "\(set)")
+                #expect(nephele_max_f32(set.isa, x, count) == nephele_max_f32(NEPHELE_ISA_SCALAR, x, count), "\(set)")
+            }
+        }
+        let ascending = (0..<count).map { Float($0) }
+        #expect(nephele_argmax_f32(Device.InstructionSet.detected.isa, ascending, count) == count - 1)
+    }
+
+    @Test func `elements are changed on all threads, each once`() {
+        for device in devices {
+            var numbers = Array(0..<100)
+            let indices = Array(stride(from: 99, through: 0, by: -3))
+            let results = device.update(&numbers, at: indices) { number, place in
+                number += 1_000
+                return "\(number)/\(place)"
+            }
+            #expect(numbers == (0..<100).map { $0 % 3 == 0 ? $0 + 1_000 : $0 })
+            #expect(results == indices.enumerated().map { "\($1 + 1_000)/\($0)" })
+        }
+    }
+
     @Test func `attention agrees with its definition`() throws {
         // softmax(q k^T / 2) v by hand, in double precision.
         let e: [Float] = [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0, 1.1, 1.2]

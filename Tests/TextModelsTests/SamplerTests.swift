@@ -1,3 +1,4 @@
+import Tensors
 import Testing
 import TextModels
 
@@ -32,6 +33,22 @@ import TextModels
         #expect(abs(likely[2] - 1.0 / 7) < 0.02 && likely[3...].allSatisfy { $0 == 0 })
         let cold = try shares({ try SamplingParameters(temperature: 0.5, seed: $0) }, logits)
         #expect(abs(cold[0] / cold[1] - 4) < 0.5)
+    }
+
+    @Test func `a row of logits and its numbers give the same token`() throws {
+        for seed in 0..<200 as Range<UInt64> {
+            let logits = (0..<77).map { (id: Int) -> Float in
+                id % 19 == 3 ? .nan : Float((id * 37 + Int(seed) * 11) % 23)
+            }
+            let row = try Tensor(logits, shape: [77])
+            for temperature: Float in [0, 0.8] {
+                for allowed in [77, 40] {
+                    let sampler = Sampler(
+                        try SamplingParameters(temperature: temperature, seed: seed), choice: 0, prompt: [])
+                    #expect(sampler.sample(row, allowed: allowed) == sampler.sample(logits, allowed: allowed))
+                }
+            }
+        }
     }
 
     @Test func `one id is always drawn where the others are ruled out`() throws {

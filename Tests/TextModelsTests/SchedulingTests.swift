@@ -88,7 +88,7 @@ import Tokenizers
         _ = try engine.add(request(prompt(100)))
         _ = try drain(&engine)
         var salted = try request(prompt(100))
-        salted.cacheRoot = "a tenant's salt"
+        salted.cacheSalt = "a tenant's salt"
         let first = try engine.add(salted)
         let plain = try drain(&engine)["\(first)/0"]
         #expect(engine.statistics.prefixHits == 0)

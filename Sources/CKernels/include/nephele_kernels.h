@@ -313,7 +313,9 @@ void nephele_full_attention_f32(const void *args, nephele_index begin, nephele_i
 // ---------------------------------------------------------------------------------------------- reductions
 
 /// The largest element; NaN counts as smallest. -infinity for no element.
-float nephele_max_f32(const float *x, nephele_index count);
+float nephele_max_f32(nephele_isa isa, const float *x, nephele_index count);
+/// The first of the largest elements; NaN counts as smallest. 0 where no element is larger than -infinity.
+nephele_index nephele_argmax_f32(nephele_isa isa, const float *x, nephele_index count);
 /// The sum of exp(x[i] - shift), in 16 virtual lanes.
 float nephele_sum_exp_f32(nephele_isa isa, const float *x, nephele_index count, float shift);
 /// log(sum of exp(x[i])), stable.

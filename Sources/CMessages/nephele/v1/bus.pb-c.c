@@ -1050,7 +1050,7 @@ const ProtobufCMessageDescriptor nephele__v1__load_report__descriptor =
   (ProtobufCMessageInit) nephele__v1__load_report__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__model_description__field_descriptors[6] =
+static const ProtobufCFieldDescriptor nephele__v1__model_description__field_descriptors[7] =
 {
   {
     "name",
@@ -1124,6 +1124,18 @@ static const ProtobufCFieldDescriptor nephele__v1__model_description__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "parent",
+    7,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__ModelDescription, has_parent),
+    offsetof(Nephele__V1__ModelDescription, parent),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__model_description__field_indices_by_name[] = {
   4,   /* field[4] = context_length */
@@ -1131,12 +1143,13 @@ static const unsigned nephele__v1__model_description__field_indices_by_name[] = 
   3,   /* field[3] = modality */
   0,   /* field[0] = name */
   2,   /* field[2] = numerics_id */
+  6,   /* field[6] = parent */
   1,   /* field[1] = revision */
 };
 static const ProtobufCIntRange nephele__v1__model_description__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor nephele__v1__model_description__descriptor =
 {
@@ -1146,7 +1159,7 @@ const ProtobufCMessageDescriptor nephele__v1__model_description__descriptor =
   "Nephele__V1__ModelDescription",
   "nephele.v1",
   sizeof(Nephele__V1__ModelDescription),
-  6,
+  7,
   nephele__v1__model_description__field_descriptors,
   nephele__v1__model_description__field_indices_by_name,
   1,  nephele__v1__model_description__number_ranges,

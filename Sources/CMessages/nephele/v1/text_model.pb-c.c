@@ -232,7 +232,187 @@ void   nephele__v1__generate_delta__free_unpacked
   assert(message->base.descriptor == &nephele__v1__generate_delta__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descriptors[18] =
+void   nephele__v1__load_adapter_request__init
+                     (Nephele__V1__LoadAdapterRequest         *message)
+{
+  static const Nephele__V1__LoadAdapterRequest init_value = NEPHELE__V1__LOAD_ADAPTER_REQUEST__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__load_adapter_request__get_packed_size
+                     (const Nephele__V1__LoadAdapterRequest *message)
+{
+  assert(message->base.descriptor == &nephele__v1__load_adapter_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__load_adapter_request__pack
+                     (const Nephele__V1__LoadAdapterRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__load_adapter_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__load_adapter_request__pack_to_buffer
+                     (const Nephele__V1__LoadAdapterRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__load_adapter_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__LoadAdapterRequest *
+       nephele__v1__load_adapter_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__LoadAdapterRequest *)
+     protobuf_c_message_unpack (&nephele__v1__load_adapter_request__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__load_adapter_request__free_unpacked
+                     (Nephele__V1__LoadAdapterRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__load_adapter_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   nephele__v1__load_adapter_reply__init
+                     (Nephele__V1__LoadAdapterReply         *message)
+{
+  static const Nephele__V1__LoadAdapterReply init_value = NEPHELE__V1__LOAD_ADAPTER_REPLY__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__load_adapter_reply__get_packed_size
+                     (const Nephele__V1__LoadAdapterReply *message)
+{
+  assert(message->base.descriptor == &nephele__v1__load_adapter_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__load_adapter_reply__pack
+                     (const Nephele__V1__LoadAdapterReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__load_adapter_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__load_adapter_reply__pack_to_buffer
+                     (const Nephele__V1__LoadAdapterReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__load_adapter_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__LoadAdapterReply *
+       nephele__v1__load_adapter_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__LoadAdapterReply *)
+     protobuf_c_message_unpack (&nephele__v1__load_adapter_reply__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__load_adapter_reply__free_unpacked
+                     (Nephele__V1__LoadAdapterReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__load_adapter_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   nephele__v1__unload_adapter_request__init
+                     (Nephele__V1__UnloadAdapterRequest         *message)
+{
+  static const Nephele__V1__UnloadAdapterRequest init_value = NEPHELE__V1__UNLOAD_ADAPTER_REQUEST__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__unload_adapter_request__get_packed_size
+                     (const Nephele__V1__UnloadAdapterRequest *message)
+{
+  assert(message->base.descriptor == &nephele__v1__unload_adapter_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__unload_adapter_request__pack
+                     (const Nephele__V1__UnloadAdapterRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__unload_adapter_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__unload_adapter_request__pack_to_buffer
+                     (const Nephele__V1__UnloadAdapterRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__unload_adapter_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__UnloadAdapterRequest *
+       nephele__v1__unload_adapter_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__UnloadAdapterRequest *)
+     protobuf_c_message_unpack (&nephele__v1__unload_adapter_request__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__unload_adapter_request__free_unpacked
+                     (Nephele__V1__UnloadAdapterRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__unload_adapter_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   nephele__v1__unload_adapter_reply__init
+                     (Nephele__V1__UnloadAdapterReply         *message)
+{
+  static const Nephele__V1__UnloadAdapterReply init_value = NEPHELE__V1__UNLOAD_ADAPTER_REPLY__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__unload_adapter_reply__get_packed_size
+                     (const Nephele__V1__UnloadAdapterReply *message)
+{
+  assert(message->base.descriptor == &nephele__v1__unload_adapter_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__unload_adapter_reply__pack
+                     (const Nephele__V1__UnloadAdapterReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__unload_adapter_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__unload_adapter_reply__pack_to_buffer
+                     (const Nephele__V1__UnloadAdapterReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__unload_adapter_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__UnloadAdapterReply *
+       nephele__v1__unload_adapter_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__UnloadAdapterReply *)
+     protobuf_c_message_unpack (&nephele__v1__unload_adapter_reply__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__unload_adapter_reply__free_unpacked
+                     (Nephele__V1__UnloadAdapterReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__unload_adapter_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descriptors[19] =
 {
   {
     "model",
@@ -450,8 +630,21 @@ static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descr
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "adapter",
+    19,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__GenerateRequest, has_adapter),
+    offsetof(Nephele__V1__GenerateRequest, adapter),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__generate_request__field_indices_by_name[] = {
+  18,   /* field[18] = adapter */
   12,   /* field[12] = frequency_penalty */
   17,   /* field[17] = ignore_end_of_text */
   13,   /* field[13] = logit_bias */
@@ -474,7 +667,7 @@ static const unsigned nephele__v1__generate_request__field_indices_by_name[] = {
 static const ProtobufCIntRange nephele__v1__generate_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 18 }
+  { 0, 19 }
 };
 const ProtobufCMessageDescriptor nephele__v1__generate_request__descriptor =
 {
@@ -484,7 +677,7 @@ const ProtobufCMessageDescriptor nephele__v1__generate_request__descriptor =
   "Nephele__V1__GenerateRequest",
   "nephele.v1",
   sizeof(Nephele__V1__GenerateRequest),
-  18,
+  19,
   nephele__v1__generate_request__field_descriptors,
   nephele__v1__generate_request__field_indices_by_name,
   1,  nephele__v1__generate_request__number_ranges,
@@ -851,12 +1044,226 @@ const ProtobufCMessageDescriptor nephele__v1__generate_delta__descriptor =
   (ProtobufCMessageInit) nephele__v1__generate_delta__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor nephele__v1__text_model__method_descriptors[1] =
+static const ProtobufCFieldDescriptor nephele__v1__load_adapter_request__field_descriptors[3] =
+{
+  {
+    "model",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__LoadAdapterRequest, has_model),
+    offsetof(Nephele__V1__LoadAdapterRequest, model),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__LoadAdapterRequest, has_name),
+    offsetof(Nephele__V1__LoadAdapterRequest, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "path",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__LoadAdapterRequest, has_path),
+    offsetof(Nephele__V1__LoadAdapterRequest, path),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__load_adapter_request__field_indices_by_name[] = {
+  0,   /* field[0] = model */
+  1,   /* field[1] = name */
+  2,   /* field[2] = path */
+};
+static const ProtobufCIntRange nephele__v1__load_adapter_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 3 }
+};
+const ProtobufCMessageDescriptor nephele__v1__load_adapter_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.LoadAdapterRequest",
+  "LoadAdapterRequest",
+  "Nephele__V1__LoadAdapterRequest",
+  "nephele.v1",
+  sizeof(Nephele__V1__LoadAdapterRequest),
+  3,
+  nephele__v1__load_adapter_request__field_descriptors,
+  nephele__v1__load_adapter_request__field_indices_by_name,
+  1,  nephele__v1__load_adapter_request__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__load_adapter_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor nephele__v1__load_adapter_reply__field_descriptors[4] =
+{
+  {
+    "model",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__LoadAdapterReply, has_model),
+    offsetof(Nephele__V1__LoadAdapterReply, model),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "content_id",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__LoadAdapterReply, has_content_id),
+    offsetof(Nephele__V1__LoadAdapterReply, content_id),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "size",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Nephele__V1__LoadAdapterReply, has_size),
+    offsetof(Nephele__V1__LoadAdapterReply, size),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "was_loaded",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__LoadAdapterReply, has_was_loaded),
+    offsetof(Nephele__V1__LoadAdapterReply, was_loaded),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__load_adapter_reply__field_indices_by_name[] = {
+  1,   /* field[1] = content_id */
+  0,   /* field[0] = model */
+  2,   /* field[2] = size */
+  3,   /* field[3] = was_loaded */
+};
+static const ProtobufCIntRange nephele__v1__load_adapter_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor nephele__v1__load_adapter_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.LoadAdapterReply",
+  "LoadAdapterReply",
+  "Nephele__V1__LoadAdapterReply",
+  "nephele.v1",
+  sizeof(Nephele__V1__LoadAdapterReply),
+  4,
+  nephele__v1__load_adapter_reply__field_descriptors,
+  nephele__v1__load_adapter_reply__field_indices_by_name,
+  1,  nephele__v1__load_adapter_reply__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__load_adapter_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor nephele__v1__unload_adapter_request__field_descriptors[2] =
+{
+  {
+    "model",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__UnloadAdapterRequest, has_model),
+    offsetof(Nephele__V1__UnloadAdapterRequest, model),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "name",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__UnloadAdapterRequest, has_name),
+    offsetof(Nephele__V1__UnloadAdapterRequest, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__unload_adapter_request__field_indices_by_name[] = {
+  0,   /* field[0] = model */
+  1,   /* field[1] = name */
+};
+static const ProtobufCIntRange nephele__v1__unload_adapter_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor nephele__v1__unload_adapter_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.UnloadAdapterRequest",
+  "UnloadAdapterRequest",
+  "Nephele__V1__UnloadAdapterRequest",
+  "nephele.v1",
+  sizeof(Nephele__V1__UnloadAdapterRequest),
+  2,
+  nephele__v1__unload_adapter_request__field_descriptors,
+  nephele__v1__unload_adapter_request__field_indices_by_name,
+  1,  nephele__v1__unload_adapter_request__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__unload_adapter_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+#define nephele__v1__unload_adapter_reply__field_descriptors NULL
+#define nephele__v1__unload_adapter_reply__field_indices_by_name NULL
+#define nephele__v1__unload_adapter_reply__number_ranges NULL
+const ProtobufCMessageDescriptor nephele__v1__unload_adapter_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.UnloadAdapterReply",
+  "UnloadAdapterReply",
+  "Nephele__V1__UnloadAdapterReply",
+  "nephele.v1",
+  sizeof(Nephele__V1__UnloadAdapterReply),
+  0,
+  nephele__v1__unload_adapter_reply__field_descriptors,
+  nephele__v1__unload_adapter_reply__field_indices_by_name,
+  0,  nephele__v1__unload_adapter_reply__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__unload_adapter_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCMethodDescriptor nephele__v1__text_model__method_descriptors[3] =
 {
   { "Generate", &nephele__v1__generate_request__descriptor, &nephele__v1__generate_delta__descriptor },
+  { "LoadAdapter", &nephele__v1__load_adapter_request__descriptor, &nephele__v1__load_adapter_reply__descriptor },
+  { "UnloadAdapter", &nephele__v1__unload_adapter_request__descriptor, &nephele__v1__unload_adapter_reply__descriptor },
 };
 const unsigned nephele__v1__text_model__method_indices_by_name[] = {
-  0         /* Generate */
+  0,        /* Generate */
+  1,        /* LoadAdapter */
+  2         /* UnloadAdapter */
 };
 const ProtobufCServiceDescriptor nephele__v1__text_model__descriptor =
 {
@@ -865,7 +1272,7 @@ const ProtobufCServiceDescriptor nephele__v1__text_model__descriptor =
   "TextModel",
   "Nephele__V1__TextModel",
   "nephele.v1",
-  1,
+  3,
   nephele__v1__text_model__method_descriptors,
   nephele__v1__text_model__method_indices_by_name
 };
@@ -876,6 +1283,22 @@ void nephele__v1__text_model__generate(ProtobufCService *service,
 {
   assert(service->descriptor == &nephele__v1__text_model__descriptor);
   service->invoke(service, 0, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void nephele__v1__text_model__load_adapter(ProtobufCService *service,
+                                           const Nephele__V1__LoadAdapterRequest *input,
+                                           Nephele__V1__LoadAdapterReply_Closure closure,
+                                           void *closure_data)
+{
+  assert(service->descriptor == &nephele__v1__text_model__descriptor);
+  service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void nephele__v1__text_model__unload_adapter(ProtobufCService *service,
+                                             const Nephele__V1__UnloadAdapterRequest *input,
+                                             Nephele__V1__UnloadAdapterReply_Closure closure,
+                                             void *closure_data)
+{
+  assert(service->descriptor == &nephele__v1__text_model__descriptor);
+  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void nephele__v1__text_model__init (Nephele__V1__TextModel_Service *service,
                                     Nephele__V1__TextModel_ServiceDestroy destroy)

@@ -227,10 +227,15 @@ struct  Nephele__V1__ModelDescription
    */
   protobuf_c_boolean has_metadata;
   ProtobufCBinaryData metadata;
+  /*
+   * The model of the same instance that this one is an adapter of; absent: it stands by itself.
+   */
+  protobuf_c_boolean has_parent;
+  ProtobufCBinaryData parent;
 };
 #define NEPHELE__V1__MODEL_DESCRIPTION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__model_description__descriptor) \
-    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, {0,NULL} }
+    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, {0,NULL}, 0, {0,NULL} }
 
 
 struct  Nephele__V1__DescribeRequest

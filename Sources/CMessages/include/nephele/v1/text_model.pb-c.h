@@ -20,6 +20,10 @@ typedef struct Nephele__V1__LogitBias Nephele__V1__LogitBias;
 typedef struct Nephele__V1__TokenLogprob Nephele__V1__TokenLogprob;
 typedef struct Nephele__V1__SamplingDefaults Nephele__V1__SamplingDefaults;
 typedef struct Nephele__V1__GenerateDelta Nephele__V1__GenerateDelta;
+typedef struct Nephele__V1__LoadAdapterRequest Nephele__V1__LoadAdapterRequest;
+typedef struct Nephele__V1__LoadAdapterReply Nephele__V1__LoadAdapterReply;
+typedef struct Nephele__V1__UnloadAdapterRequest Nephele__V1__UnloadAdapterRequest;
+typedef struct Nephele__V1__UnloadAdapterReply Nephele__V1__UnloadAdapterReply;
 
 
 /* --- enums --- */
@@ -69,10 +73,15 @@ struct  Nephele__V1__GenerateRequest
   protobuf_c_boolean prompt_logprobs;
   protobuf_c_boolean has_ignore_end_of_text;
   protobuf_c_boolean ignore_end_of_text;
+  /*
+   * The adapter that changes the model; absent: none.
+   */
+  protobuf_c_boolean has_adapter;
+  ProtobufCBinaryData adapter;
 };
 #define NEPHELE__V1__GENERATE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__generate_request__descriptor) \
-    , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0 }
+    , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0, {0,NULL} }
 
 
 struct  Nephele__V1__LogitBias
@@ -166,6 +175,81 @@ struct  Nephele__V1__GenerateDelta
 #define NEPHELE__V1__GENERATE_DELTA__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__generate_delta__descriptor) \
     , 0, 0, 0, 0, 0, 0, 0, {0,NULL}, NULL, 0,NULL, 0, {0,NULL} }
+
+
+struct  Nephele__V1__LoadAdapterRequest
+{
+  ProtobufCMessage base;
+  /*
+   * Absent: the model that the adapter's own configuration names.
+   */
+  protobuf_c_boolean has_model;
+  ProtobufCBinaryData model;
+  /*
+   * What requests will call it.
+   */
+  protobuf_c_boolean has_name;
+  ProtobufCBinaryData name;
+  /*
+   * Where it lies within the instance's folder of adapters.
+   */
+  protobuf_c_boolean has_path;
+  ProtobufCBinaryData path;
+};
+#define NEPHELE__V1__LOAD_ADAPTER_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__load_adapter_request__descriptor) \
+    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL} }
+
+
+struct  Nephele__V1__LoadAdapterReply
+{
+  ProtobufCMessage base;
+  /*
+   * The model that it changes.
+   */
+  protobuf_c_boolean has_model;
+  ProtobufCBinaryData model;
+  /*
+   * SHA-256 of what it computes.
+   */
+  protobuf_c_boolean has_content_id;
+  ProtobufCBinaryData content_id;
+  /*
+   * Memory that it takes, in bytes.
+   */
+  protobuf_c_boolean has_size;
+  uint64_t size;
+  /*
+   * It was there before, the same to the bit.
+   */
+  protobuf_c_boolean has_was_loaded;
+  protobuf_c_boolean was_loaded;
+};
+#define NEPHELE__V1__LOAD_ADAPTER_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__load_adapter_reply__descriptor) \
+    , 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, 0 }
+
+
+struct  Nephele__V1__UnloadAdapterRequest
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean has_model;
+  ProtobufCBinaryData model;
+  protobuf_c_boolean has_name;
+  ProtobufCBinaryData name;
+};
+#define NEPHELE__V1__UNLOAD_ADAPTER_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__unload_adapter_request__descriptor) \
+    , 0, {0,NULL}, 0, {0,NULL} }
+
+
+struct  Nephele__V1__UnloadAdapterReply
+{
+  ProtobufCMessage base;
+};
+#define NEPHELE__V1__UNLOAD_ADAPTER_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__unload_adapter_reply__descriptor) \
+     }
 
 
 /* Nephele__V1__GenerateRequest methods */
@@ -263,6 +347,82 @@ Nephele__V1__GenerateDelta *
 void   nephele__v1__generate_delta__free_unpacked
                      (Nephele__V1__GenerateDelta *message,
                       ProtobufCAllocator *allocator);
+/* Nephele__V1__LoadAdapterRequest methods */
+void   nephele__v1__load_adapter_request__init
+                     (Nephele__V1__LoadAdapterRequest         *message);
+size_t nephele__v1__load_adapter_request__get_packed_size
+                     (const Nephele__V1__LoadAdapterRequest   *message);
+size_t nephele__v1__load_adapter_request__pack
+                     (const Nephele__V1__LoadAdapterRequest   *message,
+                      uint8_t             *out);
+size_t nephele__v1__load_adapter_request__pack_to_buffer
+                     (const Nephele__V1__LoadAdapterRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__LoadAdapterRequest *
+       nephele__v1__load_adapter_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__load_adapter_request__free_unpacked
+                     (Nephele__V1__LoadAdapterRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Nephele__V1__LoadAdapterReply methods */
+void   nephele__v1__load_adapter_reply__init
+                     (Nephele__V1__LoadAdapterReply         *message);
+size_t nephele__v1__load_adapter_reply__get_packed_size
+                     (const Nephele__V1__LoadAdapterReply   *message);
+size_t nephele__v1__load_adapter_reply__pack
+                     (const Nephele__V1__LoadAdapterReply   *message,
+                      uint8_t             *out);
+size_t nephele__v1__load_adapter_reply__pack_to_buffer
+                     (const Nephele__V1__LoadAdapterReply   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__LoadAdapterReply *
+       nephele__v1__load_adapter_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__load_adapter_reply__free_unpacked
+                     (Nephele__V1__LoadAdapterReply *message,
+                      ProtobufCAllocator *allocator);
+/* Nephele__V1__UnloadAdapterRequest methods */
+void   nephele__v1__unload_adapter_request__init
+                     (Nephele__V1__UnloadAdapterRequest         *message);
+size_t nephele__v1__unload_adapter_request__get_packed_size
+                     (const Nephele__V1__UnloadAdapterRequest   *message);
+size_t nephele__v1__unload_adapter_request__pack
+                     (const Nephele__V1__UnloadAdapterRequest   *message,
+                      uint8_t             *out);
+size_t nephele__v1__unload_adapter_request__pack_to_buffer
+                     (const Nephele__V1__UnloadAdapterRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__UnloadAdapterRequest *
+       nephele__v1__unload_adapter_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__unload_adapter_request__free_unpacked
+                     (Nephele__V1__UnloadAdapterRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Nephele__V1__UnloadAdapterReply methods */
+void   nephele__v1__unload_adapter_reply__init
+                     (Nephele__V1__UnloadAdapterReply         *message);
+size_t nephele__v1__unload_adapter_reply__get_packed_size
+                     (const Nephele__V1__UnloadAdapterReply   *message);
+size_t nephele__v1__unload_adapter_reply__pack
+                     (const Nephele__V1__UnloadAdapterReply   *message,
+                      uint8_t             *out);
+size_t nephele__v1__unload_adapter_reply__pack_to_buffer
+                     (const Nephele__V1__UnloadAdapterReply   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__UnloadAdapterReply *
+       nephele__v1__unload_adapter_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__unload_adapter_reply__free_unpacked
+                     (Nephele__V1__UnloadAdapterReply *message,
+                      ProtobufCAllocator *allocator);
 /* --- per-message closures --- */
 
 typedef void (*Nephele__V1__GenerateRequest_Closure)
@@ -280,6 +440,18 @@ typedef void (*Nephele__V1__SamplingDefaults_Closure)
 typedef void (*Nephele__V1__GenerateDelta_Closure)
                  (const Nephele__V1__GenerateDelta *message,
                   void *closure_data);
+typedef void (*Nephele__V1__LoadAdapterRequest_Closure)
+                 (const Nephele__V1__LoadAdapterRequest *message,
+                  void *closure_data);
+typedef void (*Nephele__V1__LoadAdapterReply_Closure)
+                 (const Nephele__V1__LoadAdapterReply *message,
+                  void *closure_data);
+typedef void (*Nephele__V1__UnloadAdapterRequest_Closure)
+                 (const Nephele__V1__UnloadAdapterRequest *message,
+                  void *closure_data);
+typedef void (*Nephele__V1__UnloadAdapterReply_Closure)
+                 (const Nephele__V1__UnloadAdapterReply *message,
+                  void *closure_data);
 
 /* --- services --- */
 
@@ -291,6 +463,14 @@ struct Nephele__V1__TextModel_Service
                    const Nephele__V1__GenerateRequest *input,
                    Nephele__V1__GenerateDelta_Closure closure,
                    void *closure_data);
+  void (*load_adapter)(Nephele__V1__TextModel_Service *service,
+                       const Nephele__V1__LoadAdapterRequest *input,
+                       Nephele__V1__LoadAdapterReply_Closure closure,
+                       void *closure_data);
+  void (*unload_adapter)(Nephele__V1__TextModel_Service *service,
+                         const Nephele__V1__UnloadAdapterRequest *input,
+                         Nephele__V1__UnloadAdapterReply_Closure closure,
+                         void *closure_data);
 };
 typedef void (*Nephele__V1__TextModel_ServiceDestroy)(Nephele__V1__TextModel_Service *);
 void nephele__v1__text_model__init (Nephele__V1__TextModel_Service *service,
@@ -299,11 +479,21 @@ void nephele__v1__text_model__init (Nephele__V1__TextModel_Service *service,
     { &nephele__v1__text_model__descriptor, protobuf_c_service_invoke_internal, NULL }
 #define NEPHELE__V1__TEXT_MODEL__INIT(function_prefix__) \
     { NEPHELE__V1__TEXT_MODEL__BASE_INIT,\
-      function_prefix__ ## generate  }
+      function_prefix__ ## generate,\
+      function_prefix__ ## load_adapter,\
+      function_prefix__ ## unload_adapter  }
 void nephele__v1__text_model__generate(ProtobufCService *service,
                                        const Nephele__V1__GenerateRequest *input,
                                        Nephele__V1__GenerateDelta_Closure closure,
                                        void *closure_data);
+void nephele__v1__text_model__load_adapter(ProtobufCService *service,
+                                           const Nephele__V1__LoadAdapterRequest *input,
+                                           Nephele__V1__LoadAdapterReply_Closure closure,
+                                           void *closure_data);
+void nephele__v1__text_model__unload_adapter(ProtobufCService *service,
+                                             const Nephele__V1__UnloadAdapterRequest *input,
+                                             Nephele__V1__UnloadAdapterReply_Closure closure,
+                                             void *closure_data);
 
 /* --- descriptors --- */
 
@@ -312,6 +502,10 @@ extern const ProtobufCMessageDescriptor nephele__v1__logit_bias__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__token_logprob__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__sampling_defaults__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__generate_delta__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__load_adapter_request__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__load_adapter_reply__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__unload_adapter_request__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__unload_adapter_reply__descriptor;
 extern const ProtobufCServiceDescriptor nephele__v1__text_model__descriptor;
 
 PROTOBUF_C__END_DECLS

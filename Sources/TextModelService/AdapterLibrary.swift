@@ -1,0 +1,215 @@
+import Concurrency
+import Foundation
+import Messages
+import RPC
+import Synchronization
+import Tensors
+package import TextModels
+
+/// The LoRA adapters that an instance has, by the names under which requests ask for them.
+///
+/// Adapters are loaded one after the other on a thread of the library's own, so that neither the engine nor the Swift
+/// concurrency pool waits for files. A request keeps the adapter that it found, whatever becomes of the name.
+package final class AdapterLibrary: Sendable {
+    package struct Options: Sendable {
+        /// Where adapters are found that a caller asks for; nil: none are loaded on request.
+        package var folder: String?
+        /// Adapters, at most.
+        package var countLimit = 64
+        /// Bytes that all of them may take, packed.
+        package var byteLimit = 1 << 30
+
+        package init() {}
+    }
+
+    private struct Job: Sendable {
+        var request: LoadAdapterRequest
+        var context: ServerContext
+        var done: CheckedContinuation<LoadAdapterReply, any Error>
+    }
+
+    private let shelf: AdapterShelf
+    private let queue = BoundedQueue<Job>(capacity: 64)
+    private let thread: DedicatedThread
+
+    /// - Parameter modelName: the model's name, as requests give it.
+    /// - Throws: `ConcurrencyError` when the system gives no thread.
+    package init(for model: any TextModel, modelName: String, options: Options = Options()) throws {
+        let (shelf, queue) = (AdapterShelf(model: model, modelName: modelName, options: options), queue)
+        self.shelf = shelf
+        thread = try DedicatedThread(name: "adapter-loader") {
+            while let job = queue.take() {
+                guard !job.context.isCancelled else {
+                    job.done.resume(throwing: RPCError(.cancelled, "the caller is gone", notStarted: true))
+                    continue
+                }
+                job.done.resume(with: Result { try shelf.load(job.request) })
+            }
+        }
+    }
+
+    deinit { queue.close() }
+
+    /// Loads an adapter from any directory, on the caller's thread: for those that an instance starts with.
+    ///
+    /// - Throws: `RPCError` that says what is wrong with it.
+    package func load(_ name: String, directory: String) throws { _ = try shelf.load(name, directory: directory) }
+
+    /// Loads an adapter that a caller asks for.
+    ///
+    /// - Throws: `RPCError`, as ``AdapterShelf/load(_:)`` says.
+    func load(_ request: LoadAdapterRequest, _ context: ServerContext) async throws -> LoadAdapterReply {
+        try await withCheckedThrowingContinuation { done in
+            switch queue.offer(Job(request: request, context: context, done: done)) {
+            case .accepted: break
+            case .full:
+                done.resume(
+                    throwing: RPCError(
+                        .resourceExhausted, "\(queue.capacity) adapters wait to be loaded", reason: "queue_full",
+                        retryAfter: .seconds(1), notStarted: true))
+            case .closed: done.resume(throwing: RPCError(.unavailable, "the instance has stopped", notStarted: true))
+            }
+        }
+    }
+
+    /// - Throws: `RPCError` NOT_FOUND.
+    func unload(_ request: UnloadAdapterRequest) throws { try shelf.unload(request) }
+
+    /// - Throws: `RPCError` NOT_FOUND.
+    func adapter(_ name: String) throws -> Adapter { try shelf.adapter(name) }
+
+    /// Content ids by name.
+    var contents: [String: String] { shelf.contents }
+
+    /// Called after every change, until the library is gone.
+    func onChange(_ changed: @escaping @Sendable () -> Void) { shelf.onChange(changed) }
+}
+
+/// What the library's thread and its callers share.
+final class AdapterShelf: Sendable {
+    private struct State {
+        var adapters: [String: Adapter] = [:]
+        var changed: (@Sendable () -> Void)?
+    }
+
+    private let model: any TextModel
+    private let modelName: String
+    private let options: AdapterLibrary.Options
+    private let state = Mutex(State())
+    /// Packs matrices on the thread that asks, so that the engine's threads are left alone.
+    private let device = Device(threadCount: 1)
+
+    init(model: any TextModel, modelName: String, options: AdapterLibrary.Options) {
+        (self.model, self.modelName, self.options) = (model, modelName, options)
+    }
+
+    var contents: [String: String] { state.withLock { $0.adapters.mapValues(\.contentID) } }
+
+    func onChange(_ changed: @escaping @Sendable () -> Void) { state.withLock { $0.changed = changed } }
+
+    func adapter(_ name: String) throws -> Adapter {
+        guard let adapter = state.withLock({ $0.adapters[name] }) else { throw notFound(name, field: "adapter") }
+        return adapter
+    }
+
+    /// - Throws: `RPCError`: FAILED_PRECONDITION where nothing is loaded on request, or for another model's adapter;
+    ///   NOT_FOUND for a path that leads nowhere in the folder; and as the other `load`.
+    func load(_ request: LoadAdapterRequest) throws -> LoadAdapterReply {
+        guard let folder = options.folder else {
+            throw RPCError(
+                .failedPrecondition, "this instance was started without a folder of adapters (--adapter-folder)",
+                reason: "adapters_disabled")
+        }
+        let directory = try AdapterFolder(folder).directory(request.path)
+        if request.model.isEmpty {
+            try checkBase(directory)
+        } else if request.model != modelName {
+            throw otherModel(request.model)
+        }
+        return try load(request.name, directory: directory)
+    }
+
+    /// - Throws: `RPCError`: ALREADY_EXISTS when the name has another content; RESOURCE_EXHAUSTED beyond the limits;
+    ///   INVALID_ARGUMENT that says what is wrong with the name or the files.
+    func load(_ name: String, directory: String) throws -> LoadAdapterReply {
+        guard name != modelName, (1...200).contains(name.utf8.count),
+            name.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
+        else {
+            throw RPCError(
+                .invalidArgument,
+                "an adapter needs a name of its own, of 1 to 200 bytes, without control characters",
+                reason: "invalid_request", field: "name")
+        }
+        let (count, bytes) = state.withLock { state in
+            let others = state.adapters.filter { $0.key != name }
+            return (others.count, others.values.reduce(0) { $0 + $1.byteCount })
+        }
+        guard count < options.countLimit else {
+            throw RPCError(
+                .resourceExhausted, "\(count) adapters are loaded, the limit is \(options.countLimit): unload one",
+                reason: "adapter_limit")
+        }
+        let adapter: Adapter
+        do throws(TextModelError) {
+            adapter = try Adapter(
+                directory: directory, for: model, byteLimit: max(0, options.byteLimit - bytes), on: device)
+        } catch {
+            throw RPCError(adapter: error)
+        }
+        let (wasLoaded, changed) = try state.withLock { state in
+            if let existing = state.adapters[name] {
+                guard existing.contentID == adapter.contentID else {
+                    throw RPCError(
+                        .alreadyExists, "another adapter has the name: unload it first", reason: "adapter_exists",
+                        field: "name")
+                }
+                return (true, state.changed)
+            }
+            state.adapters[name] = adapter
+            return (false, state.changed)
+        }
+        if !wasLoaded { changed?() }
+        return LoadAdapterReply(
+            model: modelName, contentID: adapter.contentID, size: adapter.byteCount, wasLoaded: wasLoaded)
+    }
+
+    func unload(_ request: UnloadAdapterRequest) throws {
+        guard request.model == modelName else { throw otherModel(request.model) }
+        let (removed, changed) = state.withLock { ($0.adapters.removeValue(forKey: request.name), $0.changed) }
+        guard removed != nil else { throw notFound(request.name, field: "name") }
+        changed?()
+    }
+
+    /// Names and directories of checkpoints differ from machine to machine: the last component is compared.
+    private func checkBase(_ directory: String) throws {
+        let base: String?
+        do throws(TextModelError) { base = try Adapter.baseModel(directory: directory) } catch {
+            throw RPCError(adapter: error)
+        }
+        guard let base, base == modelName || base.split(separator: "/").last.map({ String($0) }) == modelName else {
+            throw RPCError(
+                .failedPrecondition, "the adapter's configuration names \"\(base?.prefix(200) ?? "no model")\"",
+                reason: "other_base_model", field: "model")
+        }
+    }
+
+    private func otherModel(_ name: String) -> RPCError {
+        RPCError(.notFound, "this instance serves \"\(modelName)\"", reason: "model_not_found", field: "model")
+    }
+
+    private func notFound(_ name: String, field: String) -> RPCError {
+        RPCError(
+            .notFound, "there is no adapter \"\(name.prefix(200))\" of \"\(modelName)\" here",
+            reason: "adapter_not_found", field: field)
+    }
+}
+
+extension RPCError {
+    /// What is wrong with an adapter's files, as it crosses the wire.
+    init(adapter error: TextModelError) {
+        switch error.code {
+        case .resourceExhausted: self.init(.resourceExhausted, error.message, reason: "adapter_limit")
+        default: self.init(.invalidArgument, error.message, reason: "invalid_adapter", field: "path")
+        }
+    }
+}

@@ -1,0 +1,133 @@
+/// PEFT's `adapter_config.json`, as far as it bears on what a LoRA adapter computes. What is not known here must be off.
+struct AdapterConfiguration: Sendable {
+    /// The largest rank that is accepted.
+    static let rankLimit = 1_024
+    /// The longest file that is read, in bytes.
+    static let fileLimit = 1 << 20
+
+    /// A number for all modules, and other ones for those whose names match a pattern.
+    struct Patterned<Value: Sendable & Equatable>: Sendable {
+        var value: Value
+        var patterns: [(name: String, pattern: ModulePattern, value: Value)] = []
+    }
+
+    let baseModel: String?
+    private let rank: Patterned<Int>
+    private let alpha: Patterned<Double>
+    private let usesRootScale: Bool
+    private let targets: ModulePattern
+    private let exclusions: ModulePattern?
+    /// Only these layers; all where nil.
+    private let layers: Set<Int>?
+    /// What stands before a layer's number; anything where empty.
+    private let layerNames: [String]
+    private let path: String
+
+    /// Has no effect on what a saved adapter computes.
+    private static let harmless: Set<String> = [
+        "auto_mapping", "base_model_name_or_path", "revision", "task_type", "inference_mode", "peft_version",
+        "lora_dropout", "fan_in_fan_out", "megatron_core", "loftq_config", "eva_config", "corda_config",
+        "lora_ga_config", "qalora_group_size", "runtime_config", "ensure_weight_tying",
+    ]
+    private static let read: Set<String> = [
+        "peft_type", "r", "lora_alpha", "use_rslora", "target_modules", "exclude_modules", "layers_to_transform",
+        "layers_pattern", "rank_pattern", "alpha_pattern", "bias", "init_lora_weights",
+    ]
+    /// Other ways to begin a training (PiSSA, OLoRA, CorDA, …) take a part out of the base model's weights.
+    private static let beginnings: Set<String> = ["gaussian", "eva", "orthogonal", "mica"]
+
+    /// - Throws: `TextModelError` that names the file and the field.
+    init(path: String) throws(TextModelError) {
+        let file = try JSONFields(path: path, limit: Self.fileLimit)
+        let kind = try file.text("peft_type") ?? "none"
+        guard kind == "LORA" else { throw file.refusal("peft_type", "is \"\(kind)\"; only LORA is supported") }
+        let bias = try file.text("bias") ?? "none"
+        guard bias == "none" else { throw file.refusal("bias", "is \"\(bias)\"; trained biases are not supported") }
+        if let beginning = file.optionalText("init_lora_weights"), !Self.beginnings.contains(beginning.lowercased()) {
+            throw file.refusal(
+                "init_lora_weights",
+                "is \"\(beginning)\", which changes the base model's weights; save the adapter converted to plain LoRA")
+        }
+        for name in file.names where !Self.harmless.contains(name) && !Self.read.contains(name) {
+            guard file.isOff(name) else { throw file.refusal(name, "is set, which is not supported") }
+        }
+        self.path = path
+        baseModel = file.optionalText("base_model_name_or_path")
+        rank = Patterned(
+            value: try Self.checkedRank(try file.integer("r") ?? 8, "r", file),
+            patterns: try file.patterns("rank_pattern") { name, number throws(TextModelError) in
+                try Self.checkedRank(Int(exactly: number) ?? 0, "rank_pattern.\(name)", file)
+            })
+        alpha = Patterned(
+            value: try file.number("lora_alpha") ?? 8,
+            patterns: try file.patterns("alpha_pattern") { _, number throws(TextModelError) in number })
+        usesRootScale = try file.bool("use_rslora") ?? false
+        guard let targets = try file.modules("target_modules") else {
+            throw file.refusal("target_modules", "is missing; it says which modules the adapter changes")
+        }
+        self.targets = targets
+        exclusions = try file.modules("exclude_modules")
+        let layers = try file.integers("layers_to_transform")
+        self.layers = layers.isEmpty ? nil : Set(layers)
+        layerNames = try file.texts("layers_pattern")
+    }
+
+    private static func checkedRank(_ rank: Int, _ field: String, _ file: JSONFields) throws(TextModelError) -> Int {
+        guard (1...rankLimit).contains(rank) else {
+            throw file.refusal(field, "is \(rank); a rank lies in 1…\(rankLimit)")
+        }
+        return rank
+    }
+
+    /// Whether the adapter changes the module: what PEFT's `check_target_module_exists` says.
+    ///
+    /// - Parameter name: as the model that was trained calls it, `model.layers.0.self_attn.q_proj`.
+    func isTarget(_ name: String) -> Bool {
+        if let exclusions, exclusions.matches(name) { return false }
+        guard targets.matches(name) else { return false }
+        guard let layers, case .names(let names) = targets, !names.contains(name) else { return true }
+        return layerNumber(name).map { layers.contains($0) } ?? false
+    }
+
+    /// The first number that stands as a part of its own, behind one of `layerNames` where there are any.
+    private func layerNumber(_ name: String) -> Int? {
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false).map { String($0) }
+        for index in parts.indices.dropFirst().dropLast() where parts[index].allSatisfy(\.isNumber) {
+            let before = parts[..<index].joined(separator: ".")
+            let isLayer =
+                layerNames.isEmpty ? index >= 2 : layerNames.contains { before == $0 || before.hasSuffix("." + $0) }
+            if isLayer { return Int(parts[index]) }
+        }
+        return nil
+    }
+
+    /// - Throws: `TextModelError` when several patterns with different values match.
+    func rank(of module: String) throws(TextModelError) -> Int { try value(rank, "rank_pattern", of: module) }
+
+    /// What the product of the module's matrices is multiplied by: α/r, or α/√r.
+    ///
+    /// - Throws: `TextModelError` when it is not a finite number in f32.
+    func scale(of module: String) throws(TextModelError) -> Float {
+        let alpha = try value(alpha, "alpha_pattern", of: module)
+        let rank = Double(try rank(of: module))
+        let scale = Float(alpha / (usesRootScale ? rank.squareRoot() : rank))
+        guard scale.isFinite else {
+            throw TextModelError(.invalidCheckpoint, "\(path): \"lora_alpha\" gives \(module) a scale of \(scale)")
+        }
+        return scale
+    }
+
+    private func value<Value>(
+        _ patterned: Patterned<Value>, _ field: String, of module: String
+    ) throws(TextModelError) -> Value {
+        let matching = patterned.patterns.filter { $0.pattern.matches(module) }
+        guard let first = matching.first else { return patterned.value }
+        // PEFT takes the first in the order of the file; what JSON objects have no order for, is not guessed.
+        guard matching.allSatisfy({ $0.value == first.value }) else {
+            let names = matching.map(\.name).sorted()
+            throw TextModelError(
+                .invalidCheckpoint, "\(path): \"\(field)\" has several entries for \(module): \(names)")
+        }
+        return first.value
+    }
+}
