@@ -242,13 +242,16 @@ TARGET_AVX2 NEPHELE_INLINE void tile_avx2(const arguments *a, nephele_index m, n
 
 VNNI_INLINE void product_vnni(const arguments *a, nephele_index begin, nephele_index end, const grouped_format f) {
     nephele_index panel = begin;
-    if (a->rows == 1) {
-        for (; panel + 4 <= end; panel += 4)
-            tile_vnni(a, 0, panel, 1, 4, f, (fetch_ahead){0, 0, 0});
-    }
-    nephele_index tiles = (a->rows + 5) / 6;
     nephele_index bytes = block_bytes(f, a->group), stride = panel_bytes(f, a->depth / a->group, a->group);
     int lines = (int)((bytes + 63) / 64);
+    if (a->rows == 1) {
+        // Panels are short: the processor's own fetching, which starts anew with each, falls behind.
+        for (; panel + 4 <= end; panel += 4) {
+            const uint8_t *next = (const uint8_t *)a->panels + (panel + 4) * stride;
+            tile_vnni(a, 0, panel, 1, 4, f, (fetch_ahead){next, 0, end - panel >= 8 ? lines : 0});
+        }
+    }
+    nephele_index tiles = (a->rows + 5) / 6;
     while (panel < end) {
         nephele_index panels = end - panel >= 2 ? 2 : 1, m = 0;
         // Memory works on the next panels while these are multiplied: each tile asks for its share. (Few rows wait

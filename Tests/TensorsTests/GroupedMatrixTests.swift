@@ -39,6 +39,35 @@ private func dequantized(_ weights: GroupedWeights) -> [Float] {
 @Suite struct GroupedMatrixTests {
     let scalar = Device(threadCount: 1, instructionSet: .scalar)
 
+    @Test(arguments: [0, 1, 2, 7, 13])
+    func `several products of the same rows have the bits of each alone`(rows: Int) throws {
+        let depth = 200
+        let input = try Tensor(values(rows * depth, seed: 2), shape: [rows, depth])
+        var matrices: [PackedMatrix] = []
+        for (index, columns) in [100, 17, 1, 64, 33, 160].enumerated() {
+            let w = try Tensor(values(columns * depth, seed: UInt64(10 + index)), shape: [columns, depth])
+            matrices.append(
+                index % 3 == 0
+                    ? try PackedMatrix(w, on: scalar)
+                    : try PackedMatrix(
+                        GroupedWeights(quantizing: w, to: formats[index % formats.count], on: scalar), on: scalar))
+        }
+        let bias = try Tensor(values(17, seed: 3), shape: [17])
+        for device in devices + [scalar] {
+            var products: [Device.Product] = []
+            for (index, matrix) in matrices.enumerated() {
+                let y = try Tensor(zeros: [rows, matrix.columns])
+                products.append(Device.Product(matrix, bias: index == 1 ? bias : nil, into: y))
+            }
+            try device.matmul(input, products)
+            for (index, matrix) in matrices.enumerated() {
+                let alone = try Tensor(zeros: [rows, matrix.columns])
+                try scalar.matmul(input, matrix, bias: index == 1 ? bias : nil, into: alone)
+                #expect(bits(products[index].y) == bits(alone), "\(device.instructionSet), product \(index)")
+            }
+        }
+    }
+
     @Test(arguments: formats, [0, 1, 2, 3, 5, 6, 7, 13, 64])
     func `products in groups equal their scalar reference in every bit`(format: GroupedFormat, rows: Int) throws {
         for (columns, depth) in [(1, 1), (15, 63), (17, 64), (100, 200)] {

@@ -43,6 +43,21 @@ nephele_isa nephele_isa_detect(void);
 /// The function that computes a range of an operation's work.
 typedef void (*nephele_task)(const void *args, nephele_index begin, nephele_index end);
 
+/// A task that is one of several.
+typedef struct {
+    nephele_task task;
+    const void *args;
+    nephele_index count;
+} nephele_part;
+
+typedef struct {
+    const nephele_part *parts;
+    nephele_index count;
+} nephele_parts_args;
+
+/// Several tasks as one: their ranges follow one another.
+void nephele_parts(const void *args, nephele_index begin, nephele_index end);
+
 // ---------------------------------------------------------------------------------------------- matrix product
 
 /// Packs a matrix of `columns` outputs by `depth` inputs into panels `[columns/16][depth][16]`, zero-filled; elements
