@@ -29,11 +29,9 @@ package final class Storage: @unchecked Sendable {  // owned memory; views are w
                 bytes = spare
                 return
             }
-            guard let memory = mmap(nil, mapped, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
-                memory != MAP_FAILED
-            else { throw TensorError(.tooLarge, "no memory for a tensor of \(byteCount) bytes") }
-            // Weights are read from end to end: with pages of 2 MiB few addresses have to be looked up.
-            madvise(memory, mapped, MADV_HUGEPAGE)
+            guard let memory = Self.map(mapped) else {
+                throw TensorError(.tooLarge, "no memory for a tensor of \(byteCount) bytes")
+            }
             bytes = memory
         } else {
             mapped = 0
@@ -45,6 +43,20 @@ package final class Storage: @unchecked Sendable {  // owned memory; views are w
             if zeroed { memset(memory, 0, padded) }
             bytes = memory
         }
+    }
+
+    /// Memory from the kernel that begins with a large page: weights are read from end to end, and with pages of 2 MiB
+    /// few addresses have to be looked up.
+    private static func map(_ size: Int) -> UnsafeMutableRawPointer? {
+        let room = size + largePage
+        guard let memory = mmap(nil, room, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+            memory != MAP_FAILED
+        else { return nil }
+        let before = (largePage - Int(bitPattern: memory) % largePage) % largePage, start = memory + before
+        if before > 0 { munmap(memory, before) }
+        munmap(start + size, room - before - size)
+        madvise(start, size, MADV_HUGEPAGE)
+        return start
     }
 
     deinit {
