@@ -5,10 +5,10 @@ import RPC
 
 /// Drawing.
 extension Gateway {
-    func draw(_ data: Data) async throws -> Response {
+    func draw(_ data: Data, until deadline: ContinuousClock.Instant) async throws -> Response {
         let request = try JSONRequest.decode(ImageGenerationRequest.self, from: data)
         _ = try fleet.model(request.model, modality: "image")
-        let updates = try await fleet.draw(request.request())
+        let updates = try await fleet.draw(request.request(), until: deadline)
         let created = Int(Date().timeIntervalSince1970)
         if request.stream == true { return try await stream(updates, created: created) }
         var response = ImageGenerationResponse(created: created, data: [], size: "")
