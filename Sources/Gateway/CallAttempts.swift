@@ -41,6 +41,19 @@ struct CallAttempts: Sendable {
         return options
     }
 
+    /// The id of an instance that is ready, the one that was meant if it has any.
+    func numericsIDAtHand(_ meant: String) async throws -> String {
+        let model = model
+        func ids(_ instances: [Instance]) -> Set<String> {
+            Set(
+                instances.filter { $0.state == .ready }.flatMap(\.description.models).filter { $0.name == model }
+                    .map(\.numericsID))
+        }
+        let left = deadline - .now
+        let found = ids(try await client.waitUntil(timeout: left) { !ids($0).isEmpty })
+        return found.contains(meant) ? meant : found.first ?? meant
+    }
+
     /// Tells what to do about an attempt's error.
     ///
     /// - Throws: `RPCError` when the client has gone or the deadline has passed.

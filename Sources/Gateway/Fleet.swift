@@ -106,10 +106,8 @@ package struct Fleet: Sendable {
         _ calls: [GenerateRequest], model: ModelDescription, idPrefix: String, until deadline: ContinuousClock.Instant
     ) async throws -> Generation {
         guard let textModel else { throw APIError.modelNotFound(model.name, known: models.keys.sorted()) }
-        // The same for all prompts, as far as it has instances; where models of one name differ, each has its share.
-        let ids = textModel.instances.filter { $0.state == .ready }.flatMap(\.description.models)
-            .filter { $0.name == model.name }.map(\.numericsID)
-        let numericsID = ids.randomElement() ?? model.numericsID
+        // The same for all prompts, as far as it has instances.
+        let numericsID = numericsID(of: model, among: textModel)
         var parts: [Generation.Part] = []
         do {
             for call in calls {
@@ -128,21 +126,22 @@ package struct Fleet: Sendable {
             choicesOfEach: Int(calls.first?.n ?? 1), parts: parts)
     }
 
-    /// Starts a drawing.
+    /// A drawing; what the service refuses comes with its first update.
     ///
-    /// - Throws: `APIError` when no instance takes the call; what the service refuses comes with the first update.
+    /// - Throws: `APIError` where no pictures are drawn.
     func draw(
-        _ request: DrawRequest, until deadline: ContinuousClock.Instant
-    ) async throws -> ReplyStream<DrawUpdate> {
-        guard let diffusion else {
-            throw APIError.modelNotFound(request.model, known: models.keys.sorted())
-        }
-        do {
-            var options = try CallAttempts(diffusion, model: request.model, until: deadline).options()
-            options.cost = max(1, Int(request.steps ?? 50) * request.seeds.count)
-            return try await diffusion.stream(DiffusionMethods.draw, request, options)
-        } catch let error as RPCError {
-            throw APIError(error)
-        }
+        _ request: DrawRequest, model: ModelDescription, until deadline: ContinuousClock.Instant
+    ) throws -> ResumableDrawing {
+        guard let diffusion else { throw APIError.modelNotFound(request.model, known: models.keys.sorted()) }
+        return ResumableDrawing(
+            request, numericsID: numericsID(of: model, among: diffusion),
+            CallAttempts(diffusion, model: request.model, until: deadline))
+    }
+
+    /// Where models of one name differ, each gets its share.
+    private func numericsID(of model: ModelDescription, among client: RPCClient) -> String {
+        let ids = client.instances.filter { $0.state == .ready }.flatMap(\.description.models)
+            .filter { $0.name == model.name }.map(\.numericsID)
+        return ids.randomElement() ?? model.numericsID
     }
 }

@@ -11,18 +11,13 @@ import RPC
 /// A call that takes its instances with it must not take all of them: each loss without a new token is counted, the
 /// instance is told, and computes the call apart from others; with the third the call fails.
 struct ResumableGeneration: Sendable {
-    /// Instances that a call may lose without a new token.
-    static let crashLimit: UInt32 = 3
-
     let request: GenerateRequest
     /// What instances with the same arithmetic share. Until something has been received it may still change.
     private(set) var numericsID: String
     private var attempts: CallAttempts
     private var stream: ReplyStream<GenerateDelta>?
     private var progress: [ChoiceProgress]
-    private var crashesWithoutProgress: UInt32 = 0
-    /// Whether a loss of the instance that has the call now counts.
-    private var countsLoss = false
+    private var losses = CallLosses()
 
     init(_ request: GenerateRequest, numericsID: String, _ attempts: CallAttempts) {
         (self.request, self.numericsID, self.attempts) = (request, numericsID, attempts)
@@ -55,45 +50,32 @@ struct ResumableGeneration: Sendable {
 
     /// Sends the call to an instance, waiting for one if need be.
     private mutating func dispatch() async throws {
-        if !isUnderWay { numericsID = try await numericsIDAtHand() }
+        if !isUnderWay { numericsID = try await attempts.numericsIDAtHand(numericsID) }
         var call = request
         call.resume = progress.enumerated().compactMap { $1.resume($0) }
-        call.crashesWithoutProgress = crashesWithoutProgress
+        call.crashesWithoutProgress = losses.count
         var options = try attempts.options(numericsID: numericsID)
         // Where nothing binds the call to the id, others are looked at soon.
         if !isUnderWay { options.readyTimeout = min(options.readyTimeout, .seconds(1)) }
         let tokens = progress.reduce(0) { $0 + ($1.isFinished ? 0 : Int(request.maxTokens) - $1.tokenCount) }
         options.cost = max(1, tokens)
         stream = try await attempts.client.stream(TextModelMethods.generate, call, options)
-        countsLoss = crashesWithoutProgress == 0
+        losses.dispatched()
     }
 
     private var isUnderWay: Bool { progress.contains { $0.isFinished || $0.tokenCount > 0 } }
 
-    /// The id of an instance that is ready, the one that was meant if it has any.
-    private func numericsIDAtHand() async throws -> String {
-        let model = attempts.model
-        func ids(_ instances: [Instance]) -> Set<String> {
-            Set(
-                instances.filter { $0.state == .ready }.flatMap(\.description.models).filter { $0.name == model }
-                    .map(\.numericsID))
-        }
-        let left = attempts.deadline - .now
-        let found = ids(try await attempts.client.waitUntil(timeout: left) { !ids($0).isEmpty })
-        return found.contains(numericsID) ? numericsID : found.first ?? numericsID
-    }
-
     /// - Returns: whether the delta brings something.
     private mutating func accept(_ delta: GenerateDelta) throws -> Bool {
         if delta.isStart {
-            countsLoss = true
+            losses.started()
             return false
         }
         guard progress.indices.contains(Int(delta.choice)) else {
             throw RPCError(.internalError, "a delta of choice \(delta.choice) of \(request.n)", reason: "out_of_order")
         }
         try progress[Int(delta.choice)].accept(delta)
-        (crashesWithoutProgress, countsLoss) = (0, false)
+        losses.progressed()
         return true
     }
 
@@ -103,17 +85,7 @@ struct ResumableGeneration: Sendable {
         switch try attempts.outcome(of: error) {
         case .failed: throw error
         case .refused: try await attempts.refused(error, by: instance, isUnderWay: isUnderWay)
-        case .lost:
-            if countsLoss { crashesWithoutProgress += 1 }
-            countsLoss = false
-            guard crashesWithoutProgress < Self.crashLimit else { throw RPCError.lostTooOften }
+        case .lost: try losses.lost()
         }
     }
-}
-
-extension RPCError {
-    static let lostTooOften = RPCError(
-        .internalError,
-        "The request's instance was lost \(ResumableGeneration.crashLimit) times without a new token; it is not tried "
-            + "again.", reason: "crashes_without_progress")
 }

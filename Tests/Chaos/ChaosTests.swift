@@ -1,0 +1,78 @@
+import Console
+import Foundation
+import Testing
+
+/// Seconds of random kills.
+private let seconds = ProcessInfo.processInfo.environment["NEPHELE_CHAOS_SECONDS"].flatMap { Int($0) } ?? 8
+
+/// Real processes, mixed load, `kill -9`.
+@Suite(.timeLimit(.minutes(90))) struct ChaosTests {
+    @Test func `workers are killed and frozen at random, and no client sees any of it`() async throws {
+        let system = try LocalFleet()
+        try await system.run { client in
+            // 1. What each request gives when nothing happens.
+            var expected: [String] = []
+            for request in Load.requests { expected.append(try await request.send(client).content) }
+            // 2. The same, while workers die.
+            let tally = Tally()
+            let end = ContinuousClock.now + .seconds(seconds)
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await Killer(seed: 20_251_125).run(system, until: end, tally) }
+                for number in 0..<6 {
+                    group.addTask { [expected] in
+                        var next = number
+                        while .now < end {
+                            let index = next % Load.requests.count
+                            await tally.add(Load.requests[index], expected[index], client)
+                            next += 5
+                        }
+                    }
+                }
+            }
+            let result = tally.result
+            print(result.table)
+            #expect(result.failures.isEmpty, "\(result.failures.prefix(5))")
+            #expect(result.different == 0)
+            #expect(result.requests > 0 && result.kills > 0)
+        }
+    }
+}
+
+/// Ends workers without warning: most by `kill -9`, every fifth is frozen first, as a machine that swaps is.
+private struct Killer {
+    private var random: Philox
+
+    /// A generator with a seed, so that a run can be had again as far as timing allows.
+    private struct Philox: RandomNumberGenerator {
+        var state: UInt64
+
+        /// SplitMix64.
+        mutating func next() -> UInt64 {
+            state &+= 0x9E37_79B9_7F4A_7C15
+            var z = state
+            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+            return z ^ (z >> 31)
+        }
+    }
+
+    init(seed: UInt64) { random = Philox(state: seed) }
+
+    func run(_ system: LocalFleet, until end: ContinuousClock.Instant, _ tally: Tally) async {
+        var random = random
+        var kills = 0
+        while true {
+            try? await Task.sleep(for: .milliseconds(Int.random(in: 300...900, using: &random)))
+            guard .now < end else { return }
+            let workers = await system.workers.sorted { $0.key < $1.key }
+            guard let victim = workers.randomElement(using: &random) else { continue }
+            kills += 1
+            if kills % 5 == 0 {
+                kill(victim.value, SIGSTOP)
+                try? await Task.sleep(for: .seconds(4))
+            }
+            kill(victim.value, SIGKILL)
+            tally.killed(victim.key)
+        }
+    }
+}
