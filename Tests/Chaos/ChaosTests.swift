@@ -18,14 +18,11 @@ private let seconds = ProcessInfo.processInfo.environment["NEPHELE_CHAOS_SECONDS
             let end = ContinuousClock.now + .seconds(seconds)
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await Killer(seed: 20_251_125).run(system, until: end, tally) }
-                for number in 0..<6 {
+                // Two clients for each kind of request.
+                for number in 0..<2 * Load.requests.count {
+                    let index = number % Load.requests.count
                     group.addTask { [expected] in
-                        var next = number
-                        while .now < end {
-                            let index = next % Load.requests.count
-                            await tally.add(Load.requests[index], expected[index], client)
-                            next += 5
-                        }
+                        while .now < end { await tally.add(Load.requests[index], expected[index], client) }
                     }
                 }
             }
@@ -62,7 +59,7 @@ private struct Killer {
         var random = random
         var kills = 0
         while true {
-            try? await Task.sleep(for: .milliseconds(Int.random(in: 300...900, using: &random)))
+            try? await Task.sleep(for: .milliseconds(Int.random(in: 300...700, using: &random)))
             guard .now < end else { return }
             let workers = await system.workers.sorted { $0.key < $1.key }
             guard let victim = workers.randomElement(using: &random) else { continue }

@@ -58,10 +58,10 @@ struct Load: Sendable {
             body: Body(prompt: String(repeating: "All the world's a stage. 明月几时有。", count: 40))),
         Load(
             name: "drawing, streamed", path: "v1/images/generations",
-            body: Body(model: "nephele-pixel", prompt: "a blue potion", n: 2, seed: 5, stream: true, steps: 40)),
+            body: Body(model: "nephele-pixel", prompt: "a blue potion", n: 2, seed: 5, stream: true, steps: 12)),
         Load(
             name: "drawing, whole", path: "v1/images/generations",
-            body: Body(model: "nephele-pixel", prompt: "一本红色的书", seed: 6)),
+            body: Body(model: "nephele-pixel", prompt: "一本红色的书", seed: 6, steps: 12)),
     ]
 
     /// - Throws: whatever a client would see as an error.
