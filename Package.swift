@@ -47,6 +47,9 @@ let package = Package(
         .target(
             name: "EmbeddedModels", exclude: ["Training"], resources: [.copy("Resources/models")], swiftSettings: safe),
 
+        .target(name: "GGUF", swiftSettings: safe),
+        .testTarget(name: "GGUFTests", dependencies: ["GGUF"], swiftSettings: safe),
+
         .target(name: "Console", swiftSettings: safe),
         .testTarget(name: "ConsoleTests", dependencies: ["Console"], swiftSettings: safe),
         .target(name: "GatewayClient", swiftSettings: safe),
@@ -62,13 +65,13 @@ let package = Package(
         .testTarget(name: "RPCTests", dependencies: ["Messages", "RPC"], swiftSettings: safe),
         .target(
             name: "Tensors",
-            dependencies: ["CKernels", "Concurrency", .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: ["CKernels", "Concurrency", "GGUF", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: foundation),
         .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"], swiftSettings: foundation),
         .target(
             name: "Tokenizers",
             dependencies: [
-                "RegularExpressions",
+                "GGUF", "RegularExpressions",
                 .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
@@ -87,7 +90,7 @@ let package = Package(
         .target(
             name: "TextModels",
             dependencies: [
-                "RegularExpressions", "Tensors", "Tokenizers",
+                "GGUF", "RegularExpressions", "Tensors", "Tokenizers",
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: safe),
@@ -125,7 +128,7 @@ let package = Package(
         .target(
             name: "ServiceRuntime",
             dependencies: [
-                "EmbeddedModels", "RPC", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "EmbeddedModels", "GGUF", "RPC", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -175,7 +178,7 @@ let package = Package(
         .executableTarget(
             name: "nephele-text-model",
             dependencies: [
-                "RPC", "ServiceRuntime", "Tensors", "TextModelService", "TextModels", "ZeroMQTransport",
+                "Concurrency", "RPC", "ServiceRuntime", "Tensors", "TextModelService", "TextModels", "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: safe),

@@ -76,7 +76,8 @@ package enum ServiceBenchmark {
         return try report(arrivals, start: start)
     }
 
-    private static func report(_ arrivals: [[ContinuousClock.Instant]], start: ContinuousClock.Instant) throws -> Report {
+    private static func report(_ arrivals: [[ContinuousClock.Instant]], start: ContinuousClock.Instant) throws -> Report
+    {
         let firsts = arrivals.compactMap(\.first), lasts = arrivals.compactMap(\.last)
         guard let from = firsts.max(), let to = lasts.min(), firsts.count == arrivals.count, from < to else {
             throw ServiceBenchmarkError("the clients did not stream at the same time; give more tokens to generate")
@@ -121,7 +122,8 @@ private final class EventCounter: ChannelInboundHandler, Sendable {
             if state.head.count < 512 { state.head += buffer.readableBytesView.prefix(512) }
             for byte in buffer.readableBytesView {
                 // The pattern's first byte occurs in it nowhere else.
-                state.matched = byte == Self.pattern[state.matched] ? state.matched + 1 : byte == Self.pattern[0] ? 1 : 0
+                state.matched =
+                    byte == Self.pattern[state.matched] ? state.matched + 1 : byte == Self.pattern[0] ? 1 : 0
                 guard state.matched == Self.pattern.count else { continue }
                 state.matched = 0
                 state.arrivals.append(now)

@@ -1,50 +1,36 @@
-// The matrix product of whole numbers in groups: weights of 8 or 4 bits with a scale (and where the format has one, a
-// minimum) for every `group` inputs, times activations of 8 bits with a scale a group.
+// The matrix product of whole numbers in groups: weights of 4 to 8 bits with a scale (and where the format has one, a
+// minimum) for every `group` inputs, times activations of 8 bits with a scale a group. The formats and their layouts
+// are in `grouped.h`.
 //
 //   dot  = sum over the group of qw * qx                exact, int32
 //   sum  = fma((float)dot, scale_w * scale_x, sum)      one chain over the groups, k ascending
 //   sum  = fma(minimum, -(scale_x * (float)sum_x), sum) after it, where there are minimums
 //
-// Weights are stored unsigned, 128 (8 bits) or 8 (4 bits) above their value, so that the machine's unsigned-by-signed
-// products apply; the chain starts at -offset * sum_x. Sums that saturate (vpmaddubsw) are not used.
-#include "simd.h"
+// Weights are stored unsigned, `offset` above their value, so that the machine's unsigned-by-signed products apply; the
+// chain starts at -offset * sum_x. Sums that saturate (vpmaddubsw) are not used.
+#include "grouped.h"
 
 typedef nephele_grouped_matmul_args arguments;
 
-/// Bytes before the weights of a block: scales, then minimums.
-#define HEADER(minimums) (NEPHELE_PANEL * (int)sizeof(float) * ((minimums) ? 2 : 1))
-
-static nephele_index block_bytes(const arguments *a) {
-    return HEADER(a->minimums) + NEPHELE_PANEL * a->group * a->bits / 8;
-}
-
-/// Weight k of a column within a block's weights, above zero by the offset.
-NEPHELE_INLINE int32_t stored_weight(const uint8_t *weights, int bits, nephele_index lane, nephele_index k) {
-    if (bits == 8)
-        return weights[k / 4 * 64 + lane * 4 + k % 4];
-    return weights[k / 8 * 64 + lane * 4 + k % 4] >> (k / 4 % 2 * 4) & 15;
-}
-
 static void product_scalar(const arguments *a, nephele_index begin, nephele_index end) {
-    nephele_index groups = a->depth / a->group, bytes = block_bytes(a);
-    int32_t offset = a->bits == 8 ? 128 : 8;
+    const grouped_format f = format_of(a->format);
+    nephele_index groups = a->depth / a->group;
     for (nephele_index n = begin * NEPHELE_PANEL; n < end * NEPHELE_PANEL && n < a->columns; n++) {
         nephele_index lane = n % NEPHELE_PANEL;
+        const uint8_t *panel = (const uint8_t *)a->panels + n / NEPHELE_PANEL * panel_bytes(f, groups, a->group);
         for (nephele_index m = 0; m < a->rows; m++) {
-            const uint8_t *block = (const uint8_t *)a->panels + n / NEPHELE_PANEL * groups * bytes;
             float sum = 0;
-            for (nephele_index g = 0; g < groups; g++, block += bytes) {
+            for (nephele_index g = 0; g < groups; g++) {
                 const int8_t *x = a->x + m * a->depth + g * a->group;
-                int32_t dot = -offset * a->x_sums[m * groups + g];
+                const uint8_t *block = block_of(f, panel, g, a->group);
+                const uint8_t *weights = group_weights(f, block, g % f.shared, a->group);
+                int32_t sum_x = a->x_sums[m * groups + g], dot = -f.offset * sum_x;
                 for (nephele_index k = 0; k < a->group; k++)
-                    dot += stored_weight(block + HEADER(a->minimums), a->bits, lane, k) * x[k];
-                float scale_x = a->x_scales[m * groups + g], scale, minimum;
-                memcpy(&scale, block + lane * sizeof(float), sizeof scale);
-                sum = fmaf((float)dot, scale * scale_x, sum);
-                if (a->minimums) {
-                    memcpy(&minimum, block + (NEPHELE_PANEL + lane) * sizeof(float), sizeof minimum);
-                    sum = fmaf(minimum, -(scale_x * (float)a->x_sums[m * groups + g]), sum);
-                }
+                    dot += stored_weight(f, weights, a->group, lane, k) * x[k];
+                float scale_x = a->x_scales[m * groups + g];
+                sum = fmaf((float)dot, group_scale(f, block, g % f.shared, lane) * scale_x, sum);
+                if (f.minimums)
+                    sum = fmaf(group_minimum(f, block, g % f.shared, lane), -(scale_x * (float)sum_x), sum);
             }
             if (a->bias)
                 sum += a->bias[n];
@@ -70,18 +56,28 @@ NEPHELE_INLINE void finish(const arguments *a, nephele_index m, nephele_index pa
     memcpy(y, &sum, (size_t)count * sizeof(float));
 }
 
-NEPHELE_INLINE f32x16 load_header(const uint8_t *block, int index) {
-    f32x16 v;
-    memcpy(&v, block + index * sizeof v, sizeof v);
-    return v;
+/// Scales and minimums of 16 outputs for group `j` of a block.
+NEPHELE_INLINE void load_scales(const grouped_format f, const uint8_t *block, nephele_index j, f32x16 *scale,
+                                f32x16 *minimum) {
+    if (f.shared == 1) {
+        memcpy(scale, block, sizeof *scale);
+        return;
+    }
+    i8x16 steps;
+    memcpy(&steps, block + FACTORS + j * NEPHELE_PANEL, sizeof steps);
+    *scale = widen16_f16((const uint16_t *)block) * __builtin_convertvector(steps, f32x16);
+    if (f.minimums) {
+        memcpy(&steps, block + FACTORS + (f.shared + j) * NEPHELE_PANEL, sizeof steps);
+        *minimum = widen16_f16((const uint16_t *)(block + FACTORS / 2)) * __builtin_convertvector(steps, f32x16);
+    }
 }
 
 /// What a group's whole-number products add to an output's chain.
-NEPHELE_INLINE void add_group(f32x16 *sum, const i32x16 *dot, const uint8_t *block, int minimums, float scale_x,
-                              int32_t sum_x) {
-    *sum = fma16(__builtin_convertvector(*dot, f32x16), load_header(block, 0) * splat16(scale_x), *sum);
+NEPHELE_INLINE void add_group(f32x16 *sum, const i32x16 *dot, const f32x16 *scale, const f32x16 *minimum, int minimums,
+                              float scale_x, int32_t sum_x) {
+    *sum = fma16(__builtin_convertvector(*dot, f32x16), *scale * splat16(scale_x), *sum);
     if (minimums)
-        *sum = fma16(load_header(block, 1), splat16(-(scale_x * (float)sum_x)), *sum);
+        *sum = fma16(*minimum, splat16(-(scale_x * (float)sum_x)), *sum);
 }
 
 #define UNROLLED _Pragma("clang loop unroll(full)") for
@@ -91,6 +87,7 @@ NEPHELE_INLINE void add_group(f32x16 *sum, const i32x16 *dot, const uint8_t *blo
 
 #define TARGET_VNNI __attribute__((target("avx512f,avx512bw,avx512vl,avx512dq,avx512vnni,fma,f16c")))
 #define VNNI_INLINE TARGET_VNNI NEPHELE_INLINE
+#define TARGET_AVX2 __attribute__((target("avx2,fma,f16c")))
 
 /// Weights that will be needed next: of every block, `count` cache lines from `first` on.
 typedef struct {
@@ -98,63 +95,68 @@ typedef struct {
     int first, count;
 } fetch_ahead;
 
+/// The stored weights of four inputs: of the `pair`th eight the first (`half` 0) or the second ones.
+VNNI_INLINE __m512i load_four(const grouped_format f, const uint8_t *weights, nephele_index pair, const int half,
+                              nephele_index group) {
+    if (f.bits == 8)
+        return _mm512_loadu_si512(weights + 128 * pair + 64 * half);
+    __m512i both = _mm512_loadu_si512(weights + 64 * pair);
+    __m512i low = _mm512_and_si512(half ? _mm512_srli_epi16(both, 4) : both, _mm512_set1_epi8(15));
+    if (f.bits == 4)
+        return low;
+    const int high_bits = f.bits - 4, shift = (int)(2 * pair + half) * high_bits - 4;
+    __m512i high = _mm512_loadu_si512(weights + group / 8 * 64);
+    high = shift < 0 ? _mm512_slli_epi16(high, (unsigned)-shift) : _mm512_srli_epi16(high, (unsigned)shift);
+    // low | (high & mask)
+    return _mm512_ternarylogic_epi32(low, high, _mm512_set1_epi8((char)(((1 << high_bits) - 1) << 4)), 0xf8);
+}
+
 /// `rows` rows by `panels` panels: as many chains of whole numbers and as many of floats.
 VNNI_INLINE void tile_vnni(const arguments *a, nephele_index m, nephele_index panel, const int rows, const int panels,
-                           const int bits, const int minimums, fetch_ahead ahead) {
-    nephele_index groups = a->depth / a->group, group = a->group;
-    nephele_index bytes = HEADER(minimums) + NEPHELE_PANEL * group * bits / 8;
-    const uint8_t *block = (const uint8_t *)a->panels + panel * groups * bytes;
+                           const grouped_format f, fetch_ahead ahead) {
+    // Formats of 5 and 6 bits have one size of group: known to the compiler, their loops are unrolled.
+    const nephele_index group = f.bits == 5 ? 32 : f.bits == 6 ? 16 : a->group;
+    nephele_index groups = a->depth / group, bytes = block_bytes(f, group), stride = panel_bytes(f, groups, group);
+    const uint8_t *block = (const uint8_t *)a->panels + panel * stride;
     const int8_t *x = a->x + m * a->depth;
     f32x16 sum[8][4];
     UNROLLED(int r = 0; r < rows; r++) {
         UNROLLED(int p = 0; p < panels; p++) sum[r][p] = (f32x16){0};
     }
-    for (nephele_index g = 0; g < groups; g++, block += bytes, x += group) {
+    for (nephele_index g = 0; g < groups; block += bytes) {
         for (int line = ahead.first; line < ahead.first + ahead.count; line++) {
             UNROLLED(int p = 0; p < panels; p++)
-            __builtin_prefetch(ahead.start + (p * groups + g) * bytes + 64 * line, 0, 2);
+            __builtin_prefetch(ahead.start + p * stride + g / f.shared * bytes + 64 * line, 0, 2);
         }
-        __m512i dot[8][4];
-        UNROLLED(int r = 0; r < rows; r++) {
-            __m512i start = _mm512_set1_epi32(-(bits == 8 ? 128 : 8) * a->x_sums[(m + r) * groups + g]);
-            UNROLLED(int p = 0; p < panels; p++) dot[r][p] = start;
-        }
-        const uint8_t *weights = block + HEADER(minimums);
-        if (bits == 8) {
-            for (nephele_index k = 0; k < group; k += 4, weights += 64) {
-                __m512i w[4];
-                UNROLLED(int p = 0; p < panels; p++) w[p] = _mm512_loadu_si512(weights + p * groups * bytes);
-                UNROLLED(int r = 0; r < rows; r++) {
-                    int32_t four;
-                    memcpy(&four, x + r * a->depth + k, sizeof four);
-                    __m512i xs = _mm512_set1_epi32(four);
-                    UNROLLED(int p = 0; p < panels; p++) dot[r][p] = _mm512_dpbusd_epi32(dot[r][p], w[p], xs);
-                }
+        for (nephele_index j = 0; j < f.shared; j++, g++, x += group) {
+            const uint8_t *weights = group_weights(f, block, j, group);
+            __m512i dot[8][4];
+            UNROLLED(int r = 0; r < rows; r++) {
+                __m512i start =
+                    f.offset ? _mm512_set1_epi32(-f.offset * a->x_sums[(m + r) * groups + g]) : _mm512_setzero_si512();
+                UNROLLED(int p = 0; p < panels; p++) dot[r][p] = start;
             }
-        } else {
-            const __m512i low = _mm512_set1_epi8(15);
-            for (nephele_index k = 0; k < group; k += 8, weights += 64) {
-                __m512i w[2][4];
-                UNROLLED(int p = 0; p < panels; p++) {
-                    __m512i both = _mm512_loadu_si512(weights + p * groups * bytes);
-                    w[0][p] = _mm512_and_si512(both, low);
-                    w[1][p] = _mm512_and_si512(_mm512_srli_epi16(both, 4), low);
-                }
+            for (nephele_index k = 0; k < group; k += 8) {
                 UNROLLED(int half = 0; half < 2; half++) {
+                    __m512i w[4];
+                    UNROLLED(int p = 0; p < panels; p++)
+                    w[p] = load_four(f, weights + p * stride, k / 8, half, group);
                     UNROLLED(int r = 0; r < rows; r++) {
                         int32_t four;
                         memcpy(&four, x + r * a->depth + k + 4 * half, sizeof four);
                         __m512i xs = _mm512_set1_epi32(four);
                         UNROLLED(int p = 0; p < panels; p++)
-                        dot[r][p] = _mm512_dpbusd_epi32(dot[r][p], w[half][p], xs);
+                        dot[r][p] = _mm512_dpbusd_epi32(dot[r][p], w[p], xs);
                     }
                 }
             }
-        }
-        UNROLLED(int r = 0; r < rows; r++) {
-            UNROLLED(int p = 0; p < panels; p++)
-            add_group(&sum[r][p], (const i32x16 *)&dot[r][p], block + p * groups * bytes, minimums,
-                      a->x_scales[(m + r) * groups + g], a->x_sums[(m + r) * groups + g]);
+            f32x16 scale[4], minimum[4];
+            UNROLLED(int p = 0; p < panels; p++) load_scales(f, block + p * stride, j, &scale[p], &minimum[p]);
+            UNROLLED(int r = 0; r < rows; r++) {
+                UNROLLED(int p = 0; p < panels; p++)
+                add_group(&sum[r][p], (const i32x16 *)&dot[r][p], &scale[p], &minimum[p], f.minimums,
+                          a->x_scales[(m + r) * groups + g], a->x_sums[(m + r) * groups + g]);
+            }
         }
     }
     UNROLLED(int r = 0; r < rows; r++) {
@@ -162,24 +164,39 @@ VNNI_INLINE void tile_vnni(const arguments *a, nephele_index m, nephele_index pa
     }
 }
 
+/// The stored weights of inputs 4s to 4s + 3 of columns 4c to 4c + 3.
+TARGET_AVX2 NEPHELE_INLINE __m128i load_sixteen(const grouped_format f, const uint8_t *weights, nephele_index s, int c,
+                                                nephele_index group) {
+    if (f.bits == 8)
+        return _mm_loadu_si128((const __m128i *)(weights + s * 64 + c * 16));
+    __m128i both = _mm_loadu_si128((const __m128i *)(weights + s / 2 * 64 + c * 16));
+    __m128i low = _mm_and_si128(s % 2 ? _mm_srli_epi16(both, 4) : both, _mm_set1_epi8(15));
+    if (f.bits == 4)
+        return low;
+    const int high_bits = f.bits - 4;
+    __m128i high = _mm_loadu_si128((const __m128i *)(weights + group / 8 * 64 + c * 16));
+    high = _mm_srl_epi16(high, _mm_cvtsi32_si128((int)s * high_bits));
+    high = _mm_and_si128(high, _mm_set1_epi8((char)((1 << high_bits) - 1)));
+    return _mm_or_si128(low, _mm_slli_epi16(high, 4));
+}
+
 /// AVX2, and AVX-512 without VNNI, have no such product: bytes become 16-bit numbers, of which pairs are multiplied and
 /// added.
-__attribute__((target("avx2,fma,f16c"))) NEPHELE_INLINE void tile_avx2(const arguments *a, nephele_index m,
-                                                                       nephele_index panel, const int rows,
-                                                                       const int bits, const int minimums) {
-    nephele_index groups = a->depth / a->group, group = a->group;
-    nephele_index bytes = HEADER(minimums) + NEPHELE_PANEL * group * bits / 8;
-    const uint8_t *block = (const uint8_t *)a->panels + panel * groups * bytes;
+TARGET_AVX2 NEPHELE_INLINE void tile_avx2(const arguments *a, nephele_index m, nephele_index panel, const int rows,
+                                          const grouped_format f) {
+    nephele_index groups = a->depth / a->group, group = a->group, bytes = block_bytes(f, group);
+    const uint8_t *block = (const uint8_t *)a->panels + panel * panel_bytes(f, groups, group);
     const int8_t *x = a->x + m * a->depth;
     f32x16 sum[3];
     UNROLLED(int r = 0; r < rows; r++) sum[r] = (f32x16){0};
-    for (nephele_index g = 0; g < groups; g++, block += bytes, x += group) {
+    for (nephele_index g = 0; g < groups; g++, x += group) {
+        nephele_index j = g % f.shared;
         // Of each column two partial sums, side by side: four columns a register.
         __m256i pairs[3][4];
         UNROLLED(int r = 0; r < rows; r++) {
             UNROLLED(int c = 0; c < 4; c++) pairs[r][c] = _mm256_setzero_si256();
         }
-        const uint8_t *weights = block + HEADER(minimums);
+        const uint8_t *weights = group_weights(f, block, j, group);
         for (nephele_index k = 0; k < group; k += 4) {
             __m256i xs[3];
             UNROLLED(int r = 0; r < rows; r++) {
@@ -188,20 +205,13 @@ __attribute__((target("avx2,fma,f16c"))) NEPHELE_INLINE void tile_avx2(const arg
                 xs[r] = _mm256_broadcastq_epi64(_mm_cvtepi8_epi16(_mm_cvtsi32_si128(four)));
             }
             UNROLLED(int c = 0; c < 4; c++) {
-                __m128i sixteen;
-                if (bits == 8) {
-                    sixteen = _mm_loadu_si128((const __m128i *)(weights + k * 16 + c * 16));
-                } else {
-                    sixteen = _mm_loadu_si128((const __m128i *)(weights + k / 8 * 64 + c * 16));
-                    if (k % 8)
-                        sixteen = _mm_srli_epi16(sixteen, 4);
-                    sixteen = _mm_and_si128(sixteen, _mm_set1_epi8(15));
-                }
-                __m256i w = _mm256_cvtepu8_epi16(sixteen);
+                __m256i w = _mm256_cvtepu8_epi16(load_sixteen(f, weights, k / 4, c, group));
                 UNROLLED(int r = 0; r < rows; r++)
                 pairs[r][c] = _mm256_add_epi32(pairs[r][c], _mm256_madd_epi16(w, xs[r]));
             }
         }
+        f32x16 scale, minimum;
+        load_scales(f, block, j, &scale, &minimum);
         UNROLLED(int r = 0; r < rows; r++) {
             // hadd works within halves of a register: columns 0 1 4 5 2 3 6 7.
             __m256i dot[2];
@@ -211,10 +221,13 @@ __attribute__((target("avx2,fma,f16c"))) NEPHELE_INLINE void tile_avx2(const arg
             }
             i32x16 whole;
             memcpy(&whole, dot, sizeof whole);
-            int32_t sum_x = a->x_sums[(m + r) * groups + g], start = -(bits == 8 ? 128 : 8) * sum_x;
-            whole += start;
-            add_group(&sum[r], &whole, block, minimums, a->x_scales[(m + r) * groups + g], sum_x);
+            int32_t sum_x = a->x_sums[(m + r) * groups + g];
+            if (f.offset)
+                whole += -f.offset * sum_x;
+            add_group(&sum[r], &whole, &scale, &minimum, f.minimums, a->x_scales[(m + r) * groups + g], sum_x);
         }
+        if (j + 1 == f.shared)
+            block += bytes;
     }
     UNROLLED(int r = 0; r < rows; r++) finish(a, m + r, panel, &sum[r]);
 }
@@ -222,21 +235,23 @@ __attribute__((target("avx2,fma,f16c"))) NEPHELE_INLINE void tile_avx2(const arg
 #define VNNI_ROWS(rows_)                                                                                               \
     case rows_:                                                                                                        \
         if (panels == 2)                                                                                               \
-            tile_vnni(a, m, panel, rows_, 2, bits, minimums, ahead);                                                   \
+            tile_vnni(a, m, panel, rows_, 2, f, ahead);                                                                \
         else                                                                                                           \
-            tile_vnni(a, m, panel, rows_, 1, bits, minimums, ahead);                                                   \
+            tile_vnni(a, m, panel, rows_, 1, f, ahead);                                                                \
         break;
 
-VNNI_INLINE void product_vnni(const arguments *a, nephele_index begin, nephele_index end, const int bits,
-                              const int minimums) {
+VNNI_INLINE void product_vnni(const arguments *a, nephele_index begin, nephele_index end, const grouped_format f) {
     nephele_index panel = begin;
+    nephele_index bytes = block_bytes(f, a->group), stride = panel_bytes(f, a->depth / a->group, a->group);
+    int lines = (int)((bytes + 63) / 64);
     if (a->rows == 1) {
-        for (; panel + 4 <= end; panel += 4)
-            tile_vnni(a, 0, panel, 1, 4, bits, minimums, (fetch_ahead){0, 0, 0});
+        // Panels are short: the processor's own fetching, which starts anew with each, falls behind.
+        for (; panel + 4 <= end; panel += 4) {
+            const uint8_t *next = (const uint8_t *)a->panels + (panel + 4) * stride;
+            tile_vnni(a, 0, panel, 1, 4, f, (fetch_ahead){next, 0, end - panel >= 8 ? lines : 0});
+        }
     }
     nephele_index tiles = (a->rows + 5) / 6;
-    nephele_index bytes = HEADER(minimums) + NEPHELE_PANEL * a->group * bits / 8;
-    int lines = (int)((bytes + 63) / 64);
     while (panel < end) {
         nephele_index panels = end - panel >= 2 ? 2 : 1, m = 0;
         // Memory works on the next panels while these are multiplied: each tile asks for its share. (Few rows wait
@@ -246,8 +261,7 @@ VNNI_INLINE void product_vnni(const arguments *a, nephele_index begin, nephele_i
         for (nephele_index t = 0; t < tiles; t++) {
             nephele_index rows = (a->rows - m + (tiles - t) - 1) / (tiles - t);
             int count = (int)((wanted + (tiles - t) - 1) / (tiles - t));
-            fetch_ahead ahead = {(const uint8_t *)a->panels + next * (a->depth / a->group) * bytes, lines - wanted,
-                                 count};
+            fetch_ahead ahead = {(const uint8_t *)a->panels + next * stride, lines - wanted, count};
             wanted -= count;
             switch (rows) {
                 VNNI_ROWS(1)
@@ -263,49 +277,52 @@ VNNI_INLINE void product_vnni(const arguments *a, nephele_index begin, nephele_i
     }
 }
 
-__attribute__((target("avx2,fma,f16c"))) NEPHELE_INLINE void
-product_avx2(const arguments *a, nephele_index begin, nephele_index end, const int bits, const int minimums) {
+TARGET_AVX2 NEPHELE_INLINE void product_avx2(const arguments *a, nephele_index begin, nephele_index end,
+                                             const grouped_format f) {
     nephele_index tiles = (a->rows + 2) / 3;
     for (nephele_index panel = begin; panel < end; panel++) {
         nephele_index m = 0;
         for (nephele_index t = 0; t < tiles; t++) {
             nephele_index rows = (a->rows - m + (tiles - t) - 1) / (tiles - t);
             if (rows == 3)
-                tile_avx2(a, m, panel, 3, bits, minimums);
+                tile_avx2(a, m, panel, 3, f);
             else if (rows == 2)
-                tile_avx2(a, m, panel, 2, bits, minimums);
+                tile_avx2(a, m, panel, 2, f);
             else
-                tile_avx2(a, m, panel, 1, bits, minimums);
+                tile_avx2(a, m, panel, 1, f);
             m += rows;
         }
     }
 }
 
-#define FORMAT(bits_, minimums_)                                                                                       \
-    TARGET_VNNI static void product_vnni_##bits_##_##minimums_(const arguments *a, nephele_index begin,                \
-                                                               nephele_index end) {                                    \
-        product_vnni(a, begin, end, bits_, minimums_);                                                                 \
+#define FORMAT(name_)                                                                                                  \
+    TARGET_VNNI static void vnni_##name_(const arguments *a, nephele_index begin, nephele_index end) {                 \
+        product_vnni(a, begin, end, format_of(NEPHELE_GROUPED_##name_));                                               \
     }                                                                                                                  \
-    __attribute__((target("avx2,fma,f16c"))) static void product_avx2_##bits_##_##minimums_(                           \
-        const arguments *a, nephele_index begin, nephele_index end) {                                                  \
-        product_avx2(a, begin, end, bits_, minimums_);                                                                 \
+    TARGET_AVX2 static void avx2_##name_(const arguments *a, nephele_index begin, nephele_index end) {                 \
+        product_avx2(a, begin, end, format_of(NEPHELE_GROUPED_##name_));                                               \
     }
-FORMAT(8, 0)
-FORMAT(8, 1)
-FORMAT(4, 0)
-FORMAT(4, 1)
+FORMAT(8)
+FORMAT(4)
+FORMAT(Q4_K)
+FORMAT(Q5_K)
+FORMAT(Q6_K)
 
-#define PRODUCT(isa_) product_##isa_##_8_0, product_##isa_##_8_1, product_##isa_##_4_0, product_##isa_##_4_1
-static void (*const products[2][4])(const arguments *, nephele_index, nephele_index) = {{PRODUCT(avx2)},
+// In the order of `nephele_grouped_format`.
+#define PRODUCT(isa_) isa_##_8, isa_##_4, isa_##_Q4_K, isa_##_Q5_K, isa_##_Q6_K
+static void (*const products[2][5])(const arguments *, nephele_index, nephele_index) = {{PRODUCT(avx2)},
                                                                                         {PRODUCT(vnni)}};
 #endif
+
+nephele_index nephele_grouped_panel_bytes(nephele_grouped_format format, nephele_index groups, nephele_index group) {
+    return panel_bytes(format_of(format), groups, group);
+}
 
 void nephele_grouped_matmul(const void *args, nephele_index begin, nephele_index end) {
     const arguments *a = args;
 #if defined(__x86_64__)
     if (a->isa != NEPHELE_ISA_SCALAR) {
-        int format = (a->bits == 8 ? 0 : 2) + (a->minimums ? 1 : 0);
-        products[a->isa == NEPHELE_ISA_AVX512_VNNI][format](a, begin, end);
+        products[a->isa == NEPHELE_ISA_AVX512_VNNI][a->format](a, begin, end);
         return;
     }
 #endif
@@ -314,22 +331,20 @@ void nephele_grouped_matmul(const void *args, nephele_index begin, nephele_index
 
 void nephele_gather_grouped(const void *args, nephele_index begin, nephele_index end) {
     const nephele_gather_grouped_args *a = args;
+    const grouped_format f = format_of(a->format);
     nephele_index groups = (a->depth + a->group - 1) / a->group;
-    nephele_index bytes = HEADER(a->minimums) + NEPHELE_PANEL * a->group * a->bits / 8;
-    int32_t offset = a->bits == 8 ? 128 : 8;
     for (nephele_index m = begin; m < end; m++) {
         nephele_index lane = a->ids[m] % NEPHELE_PANEL;
-        const uint8_t *panel = (const uint8_t *)a->panels + a->ids[m] / NEPHELE_PANEL * groups * bytes;
+        const uint8_t *panel =
+            (const uint8_t *)a->panels + a->ids[m] / NEPHELE_PANEL * panel_bytes(f, groups, a->group);
         for (nephele_index k = 0; k < a->depth; k++) {
-            const uint8_t *block = panel + k / a->group * bytes;
-            float scale, minimum;
-            memcpy(&scale, block + lane * sizeof(float), sizeof scale);
-            float value =
-                scale * (float)(stored_weight(block + HEADER(a->minimums), a->bits, lane, k % a->group) - offset);
-            if (a->minimums) {
-                memcpy(&minimum, block + (NEPHELE_PANEL + lane) * sizeof(float), sizeof minimum);
-                value -= minimum;
-            }
+            nephele_index g = k / a->group, j = g % f.shared;
+            const uint8_t *block = block_of(f, panel, g, a->group);
+            int32_t stored = stored_weight(f, group_weights(f, block, j, a->group), a->group, lane, k % a->group);
+            // Where there is a minimum, scale * q is exact: 17 bits times 5.
+            float value = group_scale(f, block, j, lane) * (float)(stored - f.offset);
+            if (f.minimums)
+                value -= group_minimum(f, block, j, lane);
             a->y[m * a->y_stride + k] = value;
         }
     }

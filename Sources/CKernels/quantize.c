@@ -43,8 +43,6 @@ static void nephele_quantize_rows_scalar(const nephele_quantize_rows_args *a, ne
     }
 }
 
-typedef int8_t i8x16 __attribute__((vector_size(16)));
-
 NEPHELE_INLINE void nephele_quantize_rows_simd(const nephele_quantize_rows_args *a, nephele_index begin,
                                                nephele_index end) {
     nephele_index groups = (a->depth + a->group - 1) / a->group;
@@ -135,36 +133,6 @@ void nephele_quantize_weights(const void *args, nephele_index begin, nephele_ind
             int8_t *q = a->q + (n * groups + g) * a->group;
             memset(q, 0, (size_t)a->group);
             a->scales[n * groups + g] = a->bits == 8 ? fit_eight_bits(w, count, q) : fit_four_bits(w, count, q);
-        }
-    }
-}
-
-void nephele_pack_grouped(const void *args, nephele_index begin, nephele_index end) {
-    const nephele_pack_grouped_args *a = args;
-    nephele_index header = NEPHELE_PANEL * (nephele_index)sizeof(float) * (a->minimums ? 2 : 1);
-    nephele_index bytes = header + NEPHELE_PANEL * a->group * a->bits / 8;
-    int offset = a->bits == 8 ? 128 : 8;
-    for (nephele_index panel = begin; panel < end; panel++) {
-        for (nephele_index g = 0; g < a->groups; g++) {
-            uint8_t *block = (uint8_t *)a->panels + (panel * a->groups + g) * bytes;
-            memset(block, 0, (size_t)bytes);
-            for (nephele_index lane = 0; lane < NEPHELE_PANEL; lane++) {
-                nephele_index n = panel * NEPHELE_PANEL + lane;
-                if (n >= a->columns)
-                    continue;
-                memcpy(block + lane * sizeof(float), a->scales + n * a->groups + g, sizeof(float));
-                if (a->minimums)
-                    memcpy(block + (NEPHELE_PANEL + lane) * sizeof(float), a->minimums + n * a->groups + g,
-                           sizeof(float));
-                const int8_t *q = a->q + (n * a->groups + g) * a->group;
-                for (nephele_index k = 0; k < a->group; k++) {
-                    uint8_t stored = (uint8_t)(q[k] + offset);
-                    if (a->bits == 8)
-                        block[header + k / 4 * 64 + lane * 4 + k % 4] = stored;
-                    else
-                        block[header + k / 8 * 64 + lane * 4 + k % 4] |= (uint8_t)(stored << (k / 4 % 2 * 4));
-                }
-            }
         }
     }
 }

@@ -15,6 +15,7 @@
 
 typedef float f32x16 __attribute__((vector_size(64)));
 typedef int32_t i32x16 __attribute__((vector_size(64)));
+typedef int8_t i8x16 __attribute__((vector_size(16)));
 
 #define NEPHELE_INLINE static inline __attribute__((always_inline))
 

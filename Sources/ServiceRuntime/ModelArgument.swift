@@ -1,7 +1,7 @@
 import ArgumentParser
 
-/// A model on the command line: `NAME=DIRECTORY`, a directory (with a slash) whose last component is the name, or the
-/// name of a model in `NEPHELE_MODELS` or among the embedded ones.
+/// A model on the command line: `NAME=DIRECTORY`, a directory or GGUF file (with a slash) whose last component is the
+/// name, or the name of a model in `NEPHELE_MODELS` or among the embedded ones.
 package struct ModelArgument: ExpressibleByArgument, Sendable {
     package let name: String
     /// nil for a name that is still to be looked up.
@@ -13,7 +13,7 @@ package struct ModelArgument: ExpressibleByArgument, Sendable {
             given = String(argument[argument.index(after: equals)...])
         } else if argument.contains("/") {
             given = argument
-            name = argument.split(separator: "/").last.map { String($0) } ?? ""
+            name = ModelCatalogue.name(of: argument.split(separator: "/").last.map { String($0) } ?? "")
         } else {
             (name, given) = (argument, nil)
         }

@@ -1,5 +1,6 @@
 import EmbeddedModels
 import Foundation
+import GGUF
 
 /// A model that is not where it was looked for.
 package struct CatalogueError: Error, Sendable, CustomStringConvertible {
@@ -16,6 +17,7 @@ package struct ModelCatalogue: Sendable {
 
     package struct Entry: Sendable {
         package var name: String
+        /// Or the GGUF file.
         package var directory: String
     }
 
@@ -24,7 +26,7 @@ package struct ModelCatalogue: Sendable {
     /// The models directory, if there is one.
     package var directory: String? { models }
 
-    /// - Parameter models: a directory with one checkpoint directory a model; `NEPHELE_MODELS` where nil.
+    /// - Parameter models: a directory with one checkpoint directory or GGUF file a model; `NEPHELE_MODELS` where nil.
     /// - Throws: `CatalogueError` when it is no directory.
     package init(models: String?) throws {
         let given = models ?? ProcessInfo.processInfo.environment["NEPHELE_MODELS"].flatMap { $0.isEmpty ? nil : $0 }
@@ -39,9 +41,10 @@ package struct ModelCatalogue: Sendable {
         guard !name.contains("/"), name != ".." else {
             throw CatalogueError("'\(name)' is a path; name a model in the models directory")
         }
-        let candidates = [models.map { $0 + "/" + name }, EmbeddedModels.directory(of: name)].compactMap { $0 }
+        let own = models.map { [$0 + "/" + name, $0 + "/" + name + GGUFLocation.suffix] } ?? []
+        let candidates = own + [EmbeddedModels.directory(of: name)].compactMap { $0 }
         for directory in candidates where Self.modality(of: directory) == modality {
-            return Entry(name: name, directory: directory)
+            return Entry(name: Self.name(of: name), directory: directory)
         }
         let known = names(modality)
         throw CatalogueError(
@@ -53,12 +56,20 @@ package struct ModelCatalogue: Sendable {
     private func names(_ modality: Modality) -> [String] {
         [models, EmbeddedModels.directory].compactMap { $0 }.flatMap { folder in
             ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()
-                .filter { Self.modality(of: folder + "/" + $0) == modality }
+                .filter { Self.modality(of: folder + "/" + $0) == modality }.map { Self.name(of: $0) }
         }
     }
 
-    /// What a checkpoint directory makes: a diffusers pipeline or U-Net pictures, a model with a tokenizer text.
+    /// A GGUF file's suffix is no part of its name.
+    static func name(of file: String) -> String {
+        file.hasSuffix(GGUFLocation.suffix) ? String(file.dropLast(GGUFLocation.suffix.count)) : file
+    }
+
+    /// What a checkpoint directory makes: a diffusers pipeline or U-Net pictures, a model with a tokenizer, or a
+    /// GGUF file, text.
     private static func modality(of directory: String) -> Modality? {
+        // Several files in a directory are an error that loading tells.
+        if (try? GGUFLocation.file(at: directory)) != .some(nil) { return .text }
         let files = FileManager.default
         let names = Set((try? files.contentsOfDirectory(atPath: directory)) ?? [])
         if names.contains("model_index.json") || names.contains("unet") || names.contains("scheduler_config.json") {

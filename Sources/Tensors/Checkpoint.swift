@@ -58,10 +58,12 @@ package struct Checkpoint: Sendable {
     package func dtype(of name: String) -> DType? { fileOf[name].flatMap { files[$0].entries[name]?.dtype } }
 
     /// - Throws: `TensorError` as `SafetensorsFile.tensor`.
-    package func tensor(_ name: String, shape: [Int]? = nil) throws(TensorError) -> Tensor {
+    package func tensor(
+        _ name: String, shape: [Int]? = nil, rows: Range<Int>? = nil
+    ) throws(TensorError) -> Tensor {
         guard let file = fileOf[name] else {
             throw TensorError(.missing, "the checkpoint in \(directory) has no tensor \"\(name)\"")
         }
-        return try files[file].tensor(name, shape: shape)
+        return try files[file].tensor(name, shape: shape, rows: rows)
     }
 }

@@ -1,28 +1,6 @@
 internal import CKernels
 
-/// Whole numbers with a scale, and perhaps a minimum, for every `group` inputs: weight = scale · q − minimum.
-package struct GroupedFormat: Sendable, Hashable {
-    /// Of a whole number: 8, in −127…127, or 4, in −8…7.
-    package let bits: Int
-    /// Inputs that share a scale: 16, 32 or 64.
-    package let group: Int
-    package let hasMinimums: Bool
-
-    package init(bits: Int, group: Int = 64, hasMinimums: Bool = false) {
-        precondition(
-            (bits == 8 && [16, 32, 64].contains(group)) || (bits == 4 && [32, 64].contains(group)),
-            "no format of \(bits) bits in groups of \(group)")
-        (self.bits, self.group, self.hasMinimums) = (bits, group, hasMinimums)
-    }
-
-    /// Groups that hold `depth` inputs; the last one is filled up with zeros.
-    package func groups(_ depth: Int) -> Int { (depth + group - 1) / group }
-
-    /// Of one group of 16 outputs.
-    var blockBytes: Int { Int(NEPHELE_PANEL) * (4 * (hasMinimums ? 2 : 1) + group * bits / 8) }
-}
-
-/// A matrix in such a format, not yet packed.
+/// A matrix of whole numbers with a scale for every group of inputs (weight = scale · q), not yet packed.
 package struct GroupedWeights: Sendable {
     package let format: GroupedFormat
     /// Outputs, N.
@@ -33,20 +11,16 @@ package struct GroupedWeights: Sendable {
     package let values: Tensor
     /// f32 `[N, groups]`.
     package let scales: Tensor
-    /// f32 `[N, groups]`.
-    package let minimums: Tensor?
 
     /// - Precondition: the tensors have the shapes that stand beside their names.
-    package init(
-        _ format: GroupedFormat, depth: Int, values: Tensor, scales: Tensor, minimums: Tensor? = nil
-    ) {
+    package init(_ format: GroupedFormat, depth: Int, values: Tensor, scales: Tensor) {
         let groups = format.groups(depth)
         precondition(
             values.dtype == .i8 && values.width == groups * format.group && scales.width == groups
-                && scales.rowCount == values.rowCount && (minimums != nil) == format.hasMinimums,
+                && scales.rowCount == values.rowCount && !format.isKFormat,
             "whole numbers \(values.shape) with scales \(scales.shape) for \(depth) inputs in \(format)")
         (self.format, self.depth, columns) = (format, depth, values.rowCount)
-        (self.values, self.scales, self.minimums) = (values, scales, minimums)
+        (self.values, self.scales) = (values, scales)
     }
 
     /// The nearest whole numbers: in 8 bits the largest magnitude of a group becomes 127; in 4 bits the scale is the
@@ -57,7 +31,7 @@ package struct GroupedWeights: Sendable {
     package init(
         quantizing matrix: Tensor, transposed: Bool = false, to format: GroupedFormat, on device: Device
     ) throws(TensorError) {
-        precondition(!format.hasMinimums, "quantization has no minimums")
+        precondition(!format.isKFormat, "K formats come from GGUF files only")
         let wide = try matrix.widened()
         let (all, depth) =
             transposed ? (matrix.shape[1], matrix.shape[0]) : (matrix.shape[0], matrix.shape[1])

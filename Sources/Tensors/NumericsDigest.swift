@@ -7,23 +7,38 @@ package struct NumericsDigest {
     private static let orderVersion = "2"
 
     private var digest = SHA256()
+    private let cache: CacheDirectory?
 
-    /// - Parameter kind: what else sets it apart: precision, tokenizer, cache type.
-    package init(_ kind: String) { digest.update(data: Data("order \(Self.orderVersion), \(kind)".utf8)) }
+    /// - Parameters:
+    ///   - kind: what else sets it apart: precision, tokenizer, cache type.
+    ///   - cache: remembers the digests of files, so that an unchanged file is not read again.
+    package init(_ kind: String, cache: CacheDirectory? = nil) {
+        self.cache = cache
+        digest.update(data: Data("order \(Self.orderVersion), \(kind)".utf8))
+    }
 
     /// Takes in the files of a checkpoint by name and content, in the order of their names.
     ///
     /// - Throws: `TensorError.unreadable` when the directory or a file cannot be read.
     package mutating func add(directory: String, where isPart: (String) -> Bool) throws(TensorError) {
+        let paths: [String]
         do {
-            for path in try FileManager.default.subpathsOfDirectory(atPath: directory).sorted() where isPart(path) {
-                digest.update(data: Data(path.utf8))
-                let handle = try FileHandle(forReadingFrom: URL(fileURLWithPath: directory + "/" + path))
-                defer { try? handle.close() }
-                while let data = try handle.read(upToCount: 1 << 20), !data.isEmpty { digest.update(data: data) }
-            }
+            paths = try FileManager.default.subpathsOfDirectory(atPath: directory).sorted().filter(isPart)
         } catch {
             throw TensorError(.unreadable, "cannot read \(directory): \(error.localizedDescription)")
+        }
+        for path in paths {
+            digest.update(data: Data(path.utf8))
+            try add(file: directory + "/" + path)
+        }
+    }
+
+    /// Takes in one file by its content.
+    ///
+    /// - Throws: `TensorError.unreadable` when it cannot be read.
+    package mutating func add(file: String) throws(TensorError) {
+        do { digest.update(data: Data(try FileDigest.compute(file, cache: cache).utf8)) } catch {
+            throw TensorError(.unreadable, "cannot read \(file): \(error.localizedDescription)")
         }
     }
 
@@ -37,7 +52,5 @@ package struct NumericsDigest {
     }
 
     /// SHA-256 of all that was added, in hexadecimal.
-    package consuming func finish() -> String {
-        digest.finalize().map { ($0 < 0x10 ? "0" : "") + String($0, radix: 16) }.joined()
-    }
+    package consuming func finish() -> String { FileDigest.hexadecimal(digest.finalize()) }
 }

@@ -68,18 +68,59 @@ package struct PackedMatrix: Sendable {
     package init(_ weights: GroupedWeights, outputs: Range<Int>? = nil, on device: Device) throws(TensorError) {
         let outputs = outputs ?? 0..<weights.columns
         precondition(outputs.upperBound <= weights.columns, "outputs \(outputs) of \(weights.columns)")
-        format = .grouped(weights.format)
-        columns = outputs.count
-        depth = weights.depth
-        let groups = weights.format.groups(depth)
-        panels = try Tensor(zeros: [Self.panelCount(columns), groups, weights.format.blockBytes], dtype: .u8)
+        try self.init(weights.format, columns: outputs.count, depth: weights.depth)
         let (values, scales) = (weights.values.rows(outputs), weights.scales.rows(outputs))
-        let minimums = weights.minimums?.rows(outputs)
-        withExtendedLifetime((values, scales, minimums)) {
+        withExtendedLifetime((values, scales)) {
             let args = nephele_pack_grouped_args(
-                q: values.i8, scales: scales.f32, minimums: minimums?.f32, panels: panels.raw, columns: columns,
-                groups: groups, group: weights.format.group, bits: Int32(weights.format.bits))
+                q: values.i8, scales: scales.f32, panels: panels.raw, columns: columns,
+                groups: weights.format.groups(depth), group: weights.format.group, format: weights.format.kernelFormat)
             device.run(nephele_pack_grouped, args, count: panelCount)
+        }
+    }
+
+    /// Panels of zeros, to be filled.
+    init(_ format: GroupedFormat, columns: Int, depth: Int) throws(TensorError) {
+        self.format = .grouped(format)
+        (self.columns, self.depth) = (columns, depth)
+        panels = try Tensor(zeros: [Self.panelCount(columns), format.panelBytes(depth)], dtype: .u8)
+    }
+
+    /// Room for `columns` outputs in the format and depth of `other`.
+    package init(zerosLike other: PackedMatrix, columns: Int) throws(TensorError) {
+        (format, depth) = (other.format, other.depth)
+        self.columns = columns
+        panels = try Tensor(
+            zeros: [Self.panelCount(columns)] + other.panels.shape.dropFirst(), dtype: other.panels.dtype)
+    }
+
+    /// Copies the outputs of `part` to `first` and those after it, while this matrix is being made.
+    ///
+    /// - Precondition: `first` is a multiple of 16.
+    package func copy(_ part: PackedMatrix, at first: Int) {
+        let panel = first / Int(NEPHELE_PANEL)
+        precondition(
+            first % Int(NEPHELE_PANEL) == 0 && part.format == format && part.depth == depth
+                && panel + part.panelCount <= panelCount, "\(part.columns) outputs at \(first) of \(columns)")
+        panels.rows(panel..<panel + part.panelCount).copy(from: part.panels)
+    }
+
+    /// Panels that are there already.
+    init(_ format: Format, columns: Int, depth: Int, storage: Storage) {
+        (self.format, self.columns, self.depth) = (format, columns, depth)
+        let panels = Self.panelCount(columns)
+        switch format {
+        case .plain(let dtype):
+            self.panels = Tensor(dtype: dtype, shape: [panels, depth, Int(NEPHELE_PANEL)], storage: storage)
+        case .grouped(let format):
+            self.panels = Tensor(dtype: .u8, shape: [panels, format.panelBytes(depth)], storage: storage)
+        }
+    }
+
+    /// Bytes that the panels of such a matrix take.
+    static func panelBytes(_ format: Format, columns: Int, depth: Int) -> Int {
+        switch format {
+        case .plain(let dtype): panelCount(columns) * depth * Int(NEPHELE_PANEL) * dtype.size
+        case .grouped(let format): panelCount(columns) * format.panelBytes(depth)
         }
     }
 
@@ -103,7 +144,7 @@ extension PackedMatrix.Format: CustomStringConvertible {
     package var description: String {
         switch self {
         case .plain(let dtype): dtype.rawValue.lowercased()
-        case .grouped(let format): "int\(format.bits)"
+        case .grouped(let format): format.description
         }
     }
 }

@@ -39,6 +39,8 @@ struct CheckpointConfiguration: Decodable, Sendable {
     }
 
     struct RopeScaling: Decodable, Sendable {
+        init() {}
+
         var rope_type: String?
         var type: String?
         var rope_theta: Double?
@@ -51,6 +53,8 @@ struct CheckpointConfiguration: Decodable, Sendable {
         var long_factor: [Double]?
         var attention_factor: Double?
     }
+
+    init() {}
 
     var model_type: String?
     var architectures: [String]?
@@ -81,7 +85,7 @@ struct CheckpointConfiguration: Decodable, Sendable {
     var mlp_bias: Bool?
     var hidden_act: String?
     // Mistral, Qwen, Gemma 2, Phi-3
-    var sliding_window: Nullable<Int>
+    var sliding_window: Nullable<Int> = .absent
     var use_sliding_window: Bool?
     var max_window_layers: Int?
     var layer_types: [String]?
@@ -91,8 +95,8 @@ struct CheckpointConfiguration: Decodable, Sendable {
     // Gemma 2
     var hidden_activation: String?
     var query_pre_attn_scalar: Double?
-    var attn_logit_softcapping: Nullable<Double>
-    var final_logit_softcapping: Nullable<Double>
+    var attn_logit_softcapping: Nullable<Double> = .absent
+    var final_logit_softcapping: Nullable<Double> = .absent
     var use_bidirectional_attention: Bool?
     // GPT-2
     var n_embd: Int?

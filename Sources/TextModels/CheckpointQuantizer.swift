@@ -1,4 +1,5 @@
 import Foundation
+import GGUF
 package import Tensors
 
 /// Writes a checkpoint's matrices as whole numbers in groups of 64 inputs: `name` in 8 or 4 bits, outputs first, and
@@ -22,6 +23,10 @@ package enum CheckpointQuantizer {
         let files = FileManager.default
         guard !files.fileExists(atPath: output) else {
             throw TextModelError(.invalidRequest, "\(output) exists; name a directory that does not")
+        }
+        if let file = try? GGUFLocation.file(at: directory) {
+            throw TextModelError(
+                .invalidRequest, "\(file) is run as it is; quantize starts from a checkpoint of safetensors")
         }
         let recorder = QuantizedRecorder()
         _ = try LoadedModel.loadModel(directory: directory, precision: precision, recorder: recorder, on: device)

@@ -120,9 +120,8 @@ package struct GPT2Model: TextModel {
             observe(.input, index, x)
             normalize(x, layer.attentionNorm, into: h, on: device)
             observe(.attentionNorm, index, h)
-            let q = try layer.query(h, batch.adapters, on: device)  // [R, C]
-            let k = try layer.key(h, batch.adapters, on: device)  // [R, C]
-            let v = try layer.value(h, batch.adapters, on: device)  // [R, C]
+            let projected = try Linear.together([layer.query, layer.key, layer.value], h, batch.adapters, on: device)
+            let (q, k, v) = (projected[0], projected[1], projected[2])  // [R, C] each
             observe(.query, index, q)
             observe(.key, index, k)
             observe(.value, index, v)

@@ -63,9 +63,11 @@ package struct Gemma2Model: TextModel {
         let shape = configuration.shape, c = shape.hidden
         let table = try RotaryTable(configuration.attention.rotary, positions: shape.context)
         embedding = try TokenEmbedding(loader, shape, tied: configuration.tied)
-        /// The file holds a norm's weight less one.
+        /// Hugging Face's files hold a norm's weight less one.
         func weight(_ name: String) throws(TensorError) -> Tensor {
-            try Tensor(try loader.vector(name + ".weight", count: c).floats.map { 1 + $0 }, shape: [c])
+            let vector = try loader.vector(name + ".weight", count: c)
+            return loader.checkpoint.layout == .gguf
+                ? vector : try Tensor(vector.floats.map { 1 + $0 }, shape: [c])
         }
         var layers: [Layer] = []
         for index in 0..<shape.layers {

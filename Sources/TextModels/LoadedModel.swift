@@ -1,4 +1,5 @@
 import Foundation
+import GGUF
 package import Tensors
 package import Tokenizers
 
@@ -8,6 +9,8 @@ package struct LoadedModel: Sendable {
     package let tokenizer: Tokenizer
     package let endTokens: Set<Int32>
     package let samplingDefaults: SamplingDefaults
+    /// The weights' cache, whose `write` is still to be called where it is not warm.
+    package let packedCache: PackedCache?
 
     /// What `generation_config.json` says; nil where it is silent.
     package struct SamplingDefaults: Sendable, Hashable {
@@ -18,12 +21,26 @@ package struct LoadedModel: Sendable {
         package var repetitionPenalty: Float?
     }
 
+    /// - Parameters:
+    ///   - directory: holds a checkpoint as Hugging Face lays it out, or one GGUF file; or is such a file.
+    ///   - cache: where packed weights are kept for the next process; nil for nowhere.
     /// - Throws: `TextModelError` or `TokenizerError` that names the file at fault.
-    package init(directory: String, precision: Precision = .auto, on device: Device) throws {
-        model = try Self.loadModel(directory: directory, precision: precision, on: device)
+    package init(
+        directory: String, precision: Precision = .auto, cache: CacheDirectory? = nil, on device: Device
+    ) throws {
+        packedCache = try cache.map { cache in
+            let key = try NumericsID.packedKey(directory: directory, precision: precision, cache: cache)
+            return PackedCache(cache, key: key, on: device)
+        }
+        model = try Self.loadModel(directory: directory, precision: precision, cache: packedCache, on: device)
         tokenizer = try Tokenizer(directory: directory)
-        endTokens = try Self.endTokens(directory: directory, tokenizer: tokenizer)
-        samplingDefaults = try Self.samplingDefaults(directory + "/generation_config.json")
+        if try GGUFLocation.file(at: directory) != nil {
+            endTokens = tokenizer.endOfTurnTokens.union([tokenizer.endOfText].compactMap { $0 })
+            samplingDefaults = SamplingDefaults()
+        } else {
+            endTokens = try Self.endTokens(directory: directory, tokenizer: tokenizer)
+            samplingDefaults = try Self.samplingDefaults(directory + "/generation_config.json")
+        }
     }
 
     /// The weights alone.
@@ -31,44 +48,61 @@ package struct LoadedModel: Sendable {
     /// - Parameter recorder: is shown what is quantized on the way.
     /// - Throws: `TextModelError` that names the file, field or tensor at fault.
     package static func loadModel(
-        directory: String, precision: Precision = .auto, recorder: QuantizedRecorder? = nil, on device: Device
+        directory: String, precision: Precision = .auto, recorder: QuantizedRecorder? = nil,
+        cache: PackedCache? = nil, on device: Device
     ) throws(TextModelError) -> any TextModel {
-        let json = try CheckpointConfiguration.read(directory + "/config.json")
-        let kind = json.model_type ?? json.architectures?.first ?? "none"
-        if let method = json.quantization_config.map({ $0.quant_method ?? "none" }), method != "nephele" {
-            throw TextModelError(
-                .unsupported, "\(directory)/config.json: \"quantization_config\" of \"\(method)\" is not supported")
+        let gguf: String?
+        do { gguf = try GGUFLocation.file(at: directory) } catch {
+            throw TextModelError(.unsupported, error.message)
         }
-        func loader() throws(TensorError) -> WeightLoader {
-            WeightLoader(
-                checkpoint: try Checkpoint(directory: directory), device: device, precision: precision,
-                recorder: recorder)
-        }
+        let source = gguf ?? directory + "/config.json"
         do {
-            let llama: LlamaModel.Configuration
-            switch kind {
-            case "llama", "LlamaForCausalLM": llama = try .llama(json)
-            case "mistral", "MistralForCausalLM": llama = try .mistral(json)
-            case "qwen2", "Qwen2ForCausalLM": llama = try .qwen2(json)
-            case "qwen3", "Qwen3ForCausalLM": llama = try .qwen3(json)
-            case "phi3", "Phi3ForCausalLM": llama = try .phi3(json)
-            case "gemma2", "Gemma2ForCausalLM":
-                return try Gemma2Model(Gemma2Model.Configuration(json), loader())
-            case "gpt2", "GPT2LMHeadModel":
-                return try GPT2Model(GPT2Model.Configuration(json), loader())
-            default:
-                throw TextModelError(
-                    .unsupported,
-                    "\(directory)/config.json: model type \"\(kind)\" is not supported; "
-                        + "known: gemma2, gpt2, llama, mistral, phi3, qwen2, qwen3")
+            if let gguf {
+                let checkpoint = try GGUFCheckpoint(path: gguf)
+                return try model(try checkpoint.configuration(), source) {
+                    WeightLoader(
+                        checkpoint: checkpoint, device: device, precision: precision, recorder: recorder, cache: cache)
+                }
             }
-            return try LlamaModel(llama, loader())
+            let json = try CheckpointConfiguration.read(source)
+            if let method = json.quantization_config.map({ $0.quant_method ?? "none" }), method != "nephele" {
+                throw TextModelError(
+                    .unsupported, "\(source): \"quantization_config\" of \"\(method)\" is not supported")
+            }
+            return try model(json, source) { () throws(TensorError) in
+                WeightLoader(
+                    checkpoint: try Checkpoint(directory: directory), device: device, precision: precision,
+                    recorder: recorder, cache: cache)
+            }
         } catch let error as TensorError {
             throw TextModelError(error)
-        } catch let error as TextModelError {
+        } catch var error as TextModelError {
+            // A GGUF file's metadata are checked as a config.json's fields.
+            if gguf != nil { error.message.replace("config.json:", with: "\(source), read as a config.json:") }
             throw error
         } catch {
             throw TextModelError(.invalidCheckpoint, "cannot load \(directory)")
+        }
+    }
+
+    /// - Parameter source: the file that says what the model is.
+    private static func model(
+        _ json: CheckpointConfiguration, _ source: String, loader: () throws(TensorError) -> WeightLoader
+    ) throws -> any TextModel {
+        let kind = json.model_type ?? json.architectures?.first ?? "none"
+        switch kind {
+        case "llama", "LlamaForCausalLM": return try LlamaModel(.llama(json), loader())
+        case "mistral", "MistralForCausalLM": return try LlamaModel(.mistral(json), loader())
+        case "qwen2", "Qwen2ForCausalLM": return try LlamaModel(.qwen2(json), loader())
+        case "qwen3", "Qwen3ForCausalLM": return try LlamaModel(.qwen3(json), loader())
+        case "phi3", "Phi3ForCausalLM": return try LlamaModel(.phi3(json), loader())
+        case "gemma2", "Gemma2ForCausalLM": return try Gemma2Model(Gemma2Model.Configuration(json), loader())
+        case "gpt2", "GPT2LMHeadModel": return try GPT2Model(GPT2Model.Configuration(json), loader())
+        default:
+            throw TextModelError(
+                .unsupported,
+                "\(source): model type \"\(kind)\" is not supported; "
+                    + "known: gemma2, gpt2, llama, mistral, phi3, qwen2, qwen3")
         }
     }
 

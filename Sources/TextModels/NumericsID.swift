@@ -1,24 +1,48 @@
+import GGUF
 package import Tensors
 
 /// The identity of a generation's arithmetic: instances with equal ids continue each other's work.
 package enum NumericsID {
     /// Over configuration, weights, tokenizer hash, precision and order of additions.
     ///
+    /// - Parameters:
+    ///   - directory: of the checkpoint, or its GGUF file.
+    ///   - cache: remembers the files' digests.
     /// - Throws: `TextModelError.invalidCheckpoint` when a file cannot be read.
     package static func compute(
         directory: String, tokenizerHash: String, precision: Precision = .auto,
-        cachePrecision: CachePrecision = .f32
-    )
-        throws(TextModelError) -> String
-    {
-        var digest = NumericsDigest(
-            "\(precision.rawValue) weights, \(cachePrecision.rawValue) cache, tokenizer \(tokenizerHash)")
+        cachePrecision: CachePrecision = .f32, cache: CacheDirectory? = nil
+    ) throws(TextModelError) -> String {
+        try compute(
+            "\(precision.rawValue) weights, \(cachePrecision.rawValue) cache, tokenizer \(tokenizerHash)",
+            directory: directory, cache: cache)
+    }
+
+    /// What packed weights are known by: configuration, weights and precision.
+    ///
+    /// - Throws: `TextModelError.invalidCheckpoint` when a file cannot be read.
+    static func packedKey(
+        directory: String, precision: Precision, cache: CacheDirectory
+    ) throws(TextModelError) -> String {
+        try compute("\(precision.rawValue) weights, packed", directory: directory, cache: cache)
+    }
+
+    private static func compute(
+        _ kind: String, directory: String, cache: CacheDirectory?
+    ) throws(TextModelError) -> String {
+        var digest = NumericsDigest(kind, cache: cache)
         do {
-            try digest.add(directory: directory) {
-                !$0.contains("/") && ($0.hasSuffix(".safetensors") || $0 == "config.json")
+            if let file = try GGUFLocation.file(at: directory) {
+                try digest.add(file: file)
+            } else {
+                try digest.add(directory: directory) {
+                    !$0.contains("/") && ($0.hasSuffix(".safetensors") || $0 == "config.json")
+                }
             }
-        } catch {
+        } catch let error as TensorError {
             throw TextModelError(error)
+        } catch {
+            throw TextModelError(.invalidCheckpoint, "\(error)")
         }
         return digest.finish()
     }

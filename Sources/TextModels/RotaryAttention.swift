@@ -70,9 +70,8 @@ struct RotaryAttention: Sendable {
         _ h: Tensor, _ batch: TokenBatch, cache: KVStorage, residual: Tensor? = nil, into y: Tensor, on device: Device
     ) throws(TensorError) {
         let shape = configuration.shape, rows = batch.rows
-        let q = try query(h, batch.adapters, on: device)  // [R, H·D]
-        let k = try key(h, batch.adapters, on: device)  // [R, G·D]
-        let v = try value(h, batch.adapters, on: device)  // [R, G·D]
+        let projected = try Linear.together([query, key, value], h, batch.adapters, on: device)
+        let (q, k, v) = (projected[0], projected[1], projected[2])  // [R, H·D], [R, G·D], [R, G·D]
         normalizeHeads(q, queryNorm, on: device)
         normalizeHeads(k, keyNorm, on: device)
         device.rope(q, heads: shape.heads, positions: rows.positions, table: table)

@@ -91,4 +91,17 @@ struct Linear: Sendable {
         try device.matmul(x, weight, bias: bias, residual: residual, into: y)
         try adapters.add(to: y, of: x, linear: number, on: device)
     }
+
+    /// What several layers make of the same rows, computed together.
+    static func together(
+        _ layers: [Linear], _ x: Tensor, _ adapters: AdapterRows, on device: Device
+    ) throws(TensorError) -> [Tensor] {
+        var outputs: [Tensor] = []
+        for layer in layers { outputs.append(try Tensor(uninitialized: [x.rowCount, layer.columns])) }
+        try device.matmul(x, zip(layers, outputs).map { Device.Product($0.weight, bias: $0.bias, into: $1) })
+        for (layer, y) in zip(layers, outputs) {
+            try adapters.add(to: y, of: x, linear: layer.number, on: device)
+        }
+        return outputs
+    }
 }

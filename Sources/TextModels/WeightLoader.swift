@@ -21,22 +21,24 @@ package enum Precision: String, Sendable, CaseIterable {
 
 /// Loads a checkpoint's tensors by name, each in the shape that the configuration demands.
 struct WeightLoader {
-    let checkpoint: Checkpoint
+    let checkpoint: any WeightSource
     let device: Device
     var precision = Precision.auto
     /// Is shown the matrices that were quantized.
     var recorder: QuantizedRecorder?
+    /// What another process has packed.
+    var cache: PackedCache?
     /// Numbers the linear layers.
     let linearModules = LinearModuleList()
     /// What every name begins with in this file (GPT-2 files differ in it).
     var prefix = ""
 
     func vector(_ name: String, count: Int) throws(TensorError) -> Tensor {
-        try checkpoint.tensor(prefix + name, shape: [count]).widened()
+        try checkpoint.tensor(prefix + name, shape: [count], rows: nil).widened()
     }
 
     func table(_ name: String, shape: [Int]) throws(TensorError) -> Tensor {
-        try checkpoint.tensor(prefix + name, shape: shape).widened()
+        try checkpoint.tensor(prefix + name, shape: shape, rows: nil).widened()
     }
 
     /// - Parameter transposed: whether the file holds `[inputs, outputs]`.
@@ -54,17 +56,15 @@ struct WeightLoader {
         _ name: String, parts: [Int], inputs: Int, bias: Bool, transposed: Bool = false
     ) throws(TensorError) -> [Linear] {
         let all = parts.reduce(0, +)
-        let source = try source(
-            name + ".weight", outputs: all, inputs: inputs, transposed: transposed, isVocabulary: false)
         let bias = bias ? try vector(name + ".bias", count: all).floats : nil
+        let matrix = MatrixSource(self, name + ".weight", outputs: all, inputs: inputs, transposed: transposed)
         let numbers = linearModules.add(name, inputs: inputs, parts: parts)
         var linears: [Linear] = []
         var first = 0
         for (part, number) in zip(parts, numbers) {
             let outputs = first..<first + part
             let own = try bias.map { floats throws(TensorError) in try Tensor(Array(floats[outputs]), shape: [part]) }
-            linears.append(
-                Linear(weight: try pack(source, outputs, transposed: transposed), bias: own, number: number))
+            linears.append(Linear(weight: try matrix.packed(outputs), bias: own, number: number))
             first += part
         }
         return linears
@@ -73,55 +73,12 @@ struct WeightLoader {
     func matrix(
         _ name: String, outputs: Int, inputs: Int, transposed: Bool = false
     ) throws(TensorError) -> PackedMatrix {
-        let source = try source(name, outputs: outputs, inputs: inputs, transposed: transposed, isVocabulary: false)
-        return try pack(source, nil, transposed: transposed)
+        try MatrixSource(self, name, outputs: outputs, inputs: inputs, transposed: transposed).packed()
     }
 
     /// An embedding or a head `[V, C]`: never below 8 bits.
     func vocabulary(_ name: String, tokens: Int, width: Int) throws(TensorError) -> PackedMatrix {
-        try pack(
-            try source(name, outputs: tokens, inputs: width, transposed: false, isVocabulary: true), nil,
-            transposed: false)
-    }
-
-    private enum Source {
-        case plain(Tensor)
-        case grouped(GroupedWeights)
-    }
-
-    private func pack(_ source: Source, _ outputs: Range<Int>?, transposed: Bool) throws(TensorError) -> PackedMatrix {
-        switch source {
-        case .plain(let tensor):
-            try PackedMatrix(tensor, transposed: transposed, outputs: outputs, on: device)
-        case .grouped(let weights): try PackedMatrix(weights, outputs: outputs, on: device)
-        }
-    }
-
-    private func source(
-        _ name: String, outputs: Int, inputs: Int, transposed: Bool, isVocabulary: Bool
-    ) throws(TensorError) -> Source {
-        let name = prefix + name
-        if checkpoint.contains(name + GroupedWeights.scalesSuffix) {
-            // Quantized when it was written: outputs first, and no precision changes it.
-            return .grouped(
-                try GroupedWeights(
-                    stored: try checkpoint.tensor(name),
-                    scales: try checkpoint.tensor(name + GroupedWeights.scalesSuffix), columns: outputs, depth: inputs,
-                    name: name))
-        }
-        let shape = transposed ? [inputs, outputs] : [outputs, inputs]
-        let tensor = try checkpoint.tensor(name, shape: shape)
-        if let format = precision.grouped(isVocabulary: isVocabulary) {
-            let weights = try GroupedWeights(quantizing: tensor, transposed: transposed, to: format, on: device)
-            recorder?.record(name, weights)
-            return .grouped(weights)
-        }
-        switch precision {
-        case .f32: return .plain(try tensor.widened())
-        case .bf16: return .plain(tensor.dtype == .bf16 ? tensor : try tensor.widened().narrowedToBF16())
-        case .f16: return .plain(tensor.dtype == .f16 ? tensor : try tensor.widened().narrowedToF16())
-        case .auto, .int8, .int4: return .plain(tensor)
-        }
+        try MatrixSource(self, name, outputs: tokens, inputs: width, isVocabulary: true).packed()
     }
 }
 

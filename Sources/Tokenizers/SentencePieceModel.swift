@@ -14,6 +14,11 @@ struct SentencePieceModel {
     private var removesExtraWhitespace = true
     private var hasCharacterMap = false
 
+    /// A model whose parts are known.
+    init(_ pieces: [Piece], addsDummyPrefix: Bool) {
+        (self.pieces, self.addsDummyPrefix) = (pieces, addsDummyPrefix)
+    }
+
     /// - Throws: `TokenizerError.malformed` when the bytes are not such a message, `.unsupported` for a model
     ///   other than BPE.
     init(_ file: [UInt8]) throws(TokenizerError) {

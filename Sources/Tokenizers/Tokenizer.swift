@@ -7,6 +7,8 @@ package struct Tokenizer: Sendable {
     /// The tokens named in `tokenizer_config.json`.
     package let beginOfText: Int32?
     package let endOfText: Int32?
+    /// What ends a chat model's turn, where a GGUF file says it.
+    package let endOfTurnTokens: Set<Int32>
 
     let normalizer: Normalizer
     let preTokenizer: PreTokenizer

@@ -11,6 +11,8 @@ struct TokenizerDefinition: Sendable {
     var stripsLeadingSpace = false
     var beginOfText: Int32?
     var endOfText: Int32?
+    /// What ends a chat model's turn.
+    var endOfTurn: Set<Int32> = []
     /// Whether a begin token is put first when no file says otherwise.
     var addsBegin = false
     /// The ids around a text, where a post-processor names them.
@@ -84,26 +86,31 @@ struct TokenizerDefinition: Sendable {
             guard let id = value.int else {
                 throw TokenizerError(.malformed, "the vocabulary in \(directory) has an id that is not a whole number")
             }
-            let bytes: [UInt8]
             if isByteLevel {
-                bytes = ByteLevelAlphabet.bytes(of: piece) ?? piece
-                if bytes.count == 1, bytes != piece || piece.count == 1 { byteIDs[Int(bytes[0])] = Int32(clamping: id) }
+                try addByteLevel(piece, id: id)
             } else {
-                bytes = Self.fallbackByte(piece).map { [$0] } ?? Normalizer.replace(piece, Array("▁".utf8), [0x20])
+                let bytes = Self.fallbackByte(piece).map { [$0] } ?? Normalizer.replace(piece, Array("▁".utf8), [0x20])
+                try vocabulary.insert(id: id, piece: piece, bytes: bytes, isSpecial: false)
             }
-            try vocabulary.insert(id: id, piece: piece, bytes: bytes, isSpecial: false)
         }
         if isByteLevel { indexWords() } else { vocabulary.idOfWord = vocabulary.idOfPiece }
     }
 
+    /// A token in the alphabet of bytes.
+    mutating func addByteLevel(_ piece: [UInt8], id: Int) throws(TokenizerError) {
+        let bytes = ByteLevelAlphabet.bytes(of: piece) ?? piece
+        if bytes.count == 1, bytes != piece || piece.count == 1 { byteIDs[Int(bytes[0])] = Int32(clamping: id) }
+        try vocabulary.insert(id: id, piece: piece, bytes: bytes, isSpecial: false)
+    }
+
     /// `ignore_merges` looks whole words up by their bytes, not by their spelling («½» spells the byte 0xBD).
-    private mutating func indexWords() {
+    mutating func indexWords() {
         for (id, entry) in vocabulary.entries.enumerated() {
             if let entry { vocabulary.idOfWord[entry.bytes] = Int32(id) }
         }
     }
 
-    private mutating func addMerges(_ pairs: [([UInt8], [UInt8])], in directory: String) throws(TokenizerError) {
+    mutating func addMerges(_ pairs: [([UInt8], [UInt8])], in directory: String) throws(TokenizerError) {
         merges.reserveCapacity(pairs.count)
         for (rank, (left, right)) in pairs.enumerated() {
             guard let leftID = vocabulary.idOfPiece[left], let rightID = vocabulary.idOfPiece[right],

@@ -1,5 +1,6 @@
 import Crypto
 import Foundation
+import GGUF
 
 /// Reads a checkpoint's tokenizer files, and remembers what was read for the tokenizer's hash.
 struct TokenizerFiles {
@@ -44,10 +45,19 @@ struct TokenizerFiles {
 
 extension Tokenizer {
     /// The tokenizer of a checkpoint directory: `tokenizer.json`, else `tokenizer.model` (SentencePiece), else
-    /// `vocab.json` with `merges.txt`; beside it `tokenizer_config.json`, and `chat_template.jinja`.
+    /// `vocab.json` with `merges.txt`; beside it `tokenizer_config.json`, and `chat_template.jinja`. That of a GGUF file
+    /// where the directory holds one as its weights, or is one.
     ///
     /// - Throws: `TokenizerError` that names the file and what is wrong with it.
     package init(directory: String) throws(TokenizerError) {
+        let gguf: String?
+        do { gguf = try GGUFLocation.file(at: directory) } catch {
+            throw TokenizerError(.unsupported, error.message)
+        }
+        if let gguf {
+            try self.init(gguf: gguf)
+            return
+        }
         var files = TokenizerFiles(directory: directory)
         let definition: TokenizerDefinition
         if files.has("tokenizer.json") {
@@ -68,7 +78,7 @@ extension Tokenizer {
             template: separate.map { String(decoding: $0, as: UTF8.self) }, hash: files.hash)
     }
 
-    private init(
+    init(
         _ definition: TokenizerDefinition, configuration: JSONValue?, template: String?, hash: String
     ) throws(TokenizerError) {
         var definition = definition
@@ -81,6 +91,7 @@ extension Tokenizer {
         self.hash = hash
         beginOfText = named("bos_token") ?? definition.beginOfText
         endOfText = named("eos_token") ?? definition.endOfText
+        endOfTurnTokens = definition.endOfTurn
         normalizer = definition.normalizer
         preTokenizer = definition.preTokenizer
         encoder = BytePairEncoder(merges: definition.merges)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Concurrency
 import Foundation
 import RPC
 import ServiceRuntime
@@ -32,6 +33,13 @@ struct TextModelMain: AsyncParsableCommand {
 
     @Option(help: "How keys and values are held: f32, bf16 or int8.")
     var cachePrecision: CachePrecision = .bf16
+
+    @Option(
+        help: """
+            Where packed weights are kept for the next start: a directory, or none. NEPHELE_CACHE by default, else the \
+            user's cache directory.
+            """)
+    var cacheDir: String?
 
     @Option(
         help: ArgumentHelp(
@@ -77,10 +85,13 @@ struct TextModelMain: AsyncParsableCommand {
     func run() async throws {
         let directory = try model.directory(.text)
         let device = Device(threadCount: threads)
-        let loaded = try LoadedModel(directory: directory, precision: precision, on: device)
+        var environment = ProcessInfo.processInfo.environment
+        if let cacheDir { environment["NEPHELE_CACHE"] = cacheDir }
+        let cache = CacheDirectory.standard(environment)
+        let loaded = try LoadedModel(directory: directory, precision: precision, cache: cache, on: device)
         let numericsID = try NumericsID.compute(
             directory: directory, tokenizerHash: loaded.tokenizer.hash, precision: precision,
-            cachePrecision: cachePrecision)
+            cachePrecision: cachePrecision, cache: cache)
         var options = EngineCore.Options(cachePositions: cachePositions)
         options.sequenceLimit = sequences
         options.cachePrecision = cachePrecision
@@ -96,6 +107,8 @@ struct TextModelMain: AsyncParsableCommand {
             service.description(numericsID: numericsID, capacity: sequences), services: [service],
             transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge)
         service.keepDescribed(by: server, numericsID: numericsID)
+        // Requests need not wait for the disk.
+        if let packed = loaded.packedCache { _ = try DedicatedThread(name: "packed-cache") { packed.write() } }
         try await ServerLifetime.serve(server, label: "nephele-text-model")
     }
 

@@ -67,6 +67,9 @@ struct BenchCommand: AsyncParsableCommand {
         @Option(help: "Threads that compute; the machine's processors by default.")
         var threads: Int = ProcessInfo.processInfo.activeProcessorCount
 
+        @Option(help: "Where packed weights are kept, as the service keeps them; nowhere by default.")
+        var cacheDir: String?
+
         @Option(help: "Tokens of a prompt that comes in while four streams run: shows how far it holds them up.")
         var intrudingPrompt: Int = 0
 
@@ -95,7 +98,11 @@ struct BenchCommand: AsyncParsableCommand {
 
         func run() async throws {
             let device = Device(threadCount: threads)
-            let loaded = try LoadedModel(directory: model.directory(.text), precision: precision, on: device)
+            let loaded = try LoadedModel(
+                directory: model.directory(.text), precision: precision,
+                cache: cacheDir.map { CacheDirectory(path: $0) },
+                on: device)
+            loaded.packedCache?.write()
             var options = TextBenchmark.Options()
             (options.prompt, options.longPrompt) = (prompt, prefill)
             options.cachePrecision = cachePrecision

@@ -10,10 +10,10 @@ struct UpCommand: AsyncParsableCommand {
         commandName: "up", abstract: "Starts the whole system on this machine and keeps it running; Ctrl-C drains it.",
         discussion: """
             Without --text-model and --image-model the embedded models are served. A model is found by name in \
-            --models (or NEPHELE_MODELS), one checkpoint directory each, then among the embedded ones.
+            --models (or NEPHELE_MODELS), one checkpoint directory or GGUF file each, then among the embedded ones.
             """)
 
-    @Option(help: "The directory of your models, one checkpoint directory each.")
+    @Option(help: "The directory of your models, one checkpoint directory or GGUF file each.")
     var models: String?
 
     @Option(help: "A text model by name; may be repeated.")

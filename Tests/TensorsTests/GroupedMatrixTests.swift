@@ -31,13 +31,42 @@ private func dequantized(_ weights: GroupedWeights) -> [Float] {
         (0..<weights.depth).map { k in
             let group = column * groups + k / format.group
             let q = weights.values.i8[column * groups * format.group + k]
-            return weights.scales[group] * Float(q) - (weights.minimums?[group] ?? 0)
+            return weights.scales[group] * Float(q)
         }
     }
 }
 
 @Suite struct GroupedMatrixTests {
     let scalar = Device(threadCount: 1, instructionSet: .scalar)
+
+    @Test(arguments: [0, 1, 2, 7, 13])
+    func `several products of the same rows have the bits of each alone`(rows: Int) throws {
+        let depth = 200
+        let input = try Tensor(values(rows * depth, seed: 2), shape: [rows, depth])
+        var matrices: [PackedMatrix] = []
+        for (index, columns) in [100, 17, 1, 64, 33, 160].enumerated() {
+            let w = try Tensor(values(columns * depth, seed: UInt64(10 + index)), shape: [columns, depth])
+            matrices.append(
+                index % 3 == 0
+                    ? try PackedMatrix(w, on: scalar)
+                    : try PackedMatrix(
+                        GroupedWeights(quantizing: w, to: formats[index % formats.count], on: scalar), on: scalar))
+        }
+        let bias = try Tensor(values(17, seed: 3), shape: [17])
+        for device in devices + [scalar] {
+            var products: [Device.Product] = []
+            for (index, matrix) in matrices.enumerated() {
+                let y = try Tensor(zeros: [rows, matrix.columns])
+                products.append(Device.Product(matrix, bias: index == 1 ? bias : nil, into: y))
+            }
+            try device.matmul(input, products)
+            for (index, matrix) in matrices.enumerated() {
+                let alone = try Tensor(zeros: [rows, matrix.columns])
+                try scalar.matmul(input, matrix, bias: index == 1 ? bias : nil, into: alone)
+                #expect(bits(products[index].y) == bits(alone), "\(device.instructionSet), product \(index)")
+            }
+        }
+    }
 
     @Test(arguments: formats, [0, 1, 2, 3, 5, 6, 7, 13, 64])
     func `products in groups equal their scalar reference in every bit`(format: GroupedFormat, rows: Int) throws {
@@ -63,40 +92,6 @@ private func dequantized(_ weights: GroupedWeights) -> [Float] {
                         input.rows(row..<row + 1), own, bias: bias, residual: residual.rows(row..<row + 1), into: alone)
                     #expect(bits(alone) == bits(expected.rows(row..<row + 1)))
                 }
-            }
-        }
-    }
-
-    @Test(arguments: [8, 4]) func `minimums are subtracted`(bits count: Int) throws {
-        let (columns, depth) = (40, 256)
-        let plain = try GroupedWeights(
-            quantizing: try Tensor(values(columns * depth, seed: 5), shape: [columns, depth]),
-            to: GroupedFormat(bits: count, group: 32), on: scalar)
-        let weights = GroupedWeights(
-            GroupedFormat(bits: count, group: 32, hasMinimums: true), depth: depth, values: plain.values,
-            scales: plain.scales, minimums: try Tensor(values(columns * 8, seed: 6), shape: [columns, 8]))
-        for rows in [1, 4, 9] {
-            let input = values(rows * depth, seed: 7)
-            let x = try Tensor(input, shape: [rows, depth])
-            let expected = try Tensor(zeros: [rows, columns])
-            try scalar.matmul(x, try PackedMatrix(weights, on: scalar), into: expected)
-            let exact = try Tensor(zeros: [rows, columns])
-            let wide = try Tensor(dequantized(weights), shape: [columns, depth])
-            try scalar.matmul(x, try PackedMatrix(wide, on: scalar), into: exact)
-            for (i, (a, b)) in zip(expected.floats, exact.floats).enumerated() {
-                let (row, column) = (i / columns, i % columns)
-                // An activation is at most half a step away, a step being a 127th of its group's largest.
-                let bound = (0..<depth).reduce(Float(0)) { sum, k in
-                    let group = input[row * depth + k / 32 * 32..<row * depth + k / 32 * 32 + 32]
-                    let step = (group.map { abs($0) }.max() ?? 0) / 127
-                    return sum + abs(wide[column * depth + k]) * step / 2
-                }
-                #expect(abs(a - b) <= bound * 1.001)
-            }
-            for device in devices {
-                let y = try Tensor(zeros: [rows, columns])
-                try device.matmul(x, try PackedMatrix(weights, on: device), into: y)
-                #expect(bits(y) == bits(expected), "\(device.instructionSet)")
             }
         }
     }

@@ -43,6 +43,21 @@ nephele_isa nephele_isa_detect(void);
 /// The function that computes a range of an operation's work.
 typedef void (*nephele_task)(const void *args, nephele_index begin, nephele_index end);
 
+/// A task that is one of several.
+typedef struct {
+    nephele_task task;
+    const void *args;
+    nephele_index count;
+} nephele_part;
+
+typedef struct {
+    const nephele_part *parts;
+    nephele_index count;
+} nephele_parts_args;
+
+/// Several tasks as one: their ranges follow one another.
+void nephele_parts(const void *args, nephele_index begin, nephele_index end);
+
 // ---------------------------------------------------------------------------------------------- matrix product
 
 /// Packs a matrix of `columns` outputs by `depth` inputs into panels `[columns/16][depth][16]`, zero-filled; elements
@@ -113,18 +128,49 @@ typedef struct {
 } nephele_quantize_weights_args;
 void nephele_quantize_weights(const void *args, nephele_index begin, nephele_index end);
 
-/// Packs such weights into panels `[columns/16][groups]` of blocks: 16 scales, 16 minimums where there are any, then
-/// the weights, `[group/4][16][4]` of 8 bits or `[group/8][16][4]` of twice 4 bits (the low ones are inputs 0 to 3, the
-/// high ones 4 to 7). Work unit: panels.
+/// How a panel holds whole numbers in groups; `grouped.h` has the layouts.
+typedef enum {
+    /// 8 bits, or 4, with a scale in f32; groups of 16, 32 or 64 (not 16 with 4 bits).
+    NEPHELE_GROUPED_8 = 0,
+    NEPHELE_GROUPED_4 = 1,
+    /// GGUF's, of 256 inputs: groups of 32 with scale and minimum of 6 bits, weights of 4 or 5 bits.
+    NEPHELE_GROUPED_Q4_K = 2,
+    NEPHELE_GROUPED_Q5_K = 3,
+    /// Groups of 16 with a scale of 8 bits, weights of 6 bits.
+    NEPHELE_GROUPED_Q6_K = 4,
+} nephele_grouped_format;
+
+/// Bytes that a panel of `groups` groups takes.
+nephele_index nephele_grouped_panel_bytes(nephele_grouped_format format, nephele_index groups, nephele_index group);
+
+/// Packs such weights into panels of format 8 or 4. Work unit: panels.
 typedef struct {
     const int8_t *q;
     const float *scales;
-    const float *minimums; // or null
     void *panels;
     nephele_index columns, groups, group;
-    int32_t bits;
+    nephele_grouped_format format;
 } nephele_pack_grouped_args;
 void nephele_pack_grouped(const void *args, nephele_index begin, nephele_index end);
+
+/// The blocks of a GGUF file that are known here.
+typedef enum {
+    NEPHELE_BLOCK_Q8_0 = 0,
+    NEPHELE_BLOCK_Q4_0 = 1,
+    NEPHELE_BLOCK_Q4_K = 2,
+    NEPHELE_BLOCK_Q5_K = 3,
+    NEPHELE_BLOCK_Q6_K = 4,
+} nephele_block_type;
+
+/// Repacks rows of a GGUF file's blocks, `[columns][depth / elements of a block]`, into panels: of format 8 (Q8_0) or 4
+/// (Q4_0) in groups of 32, or of the K format of the same name. Nothing is rounded. Work unit: panels.
+typedef struct {
+    const uint8_t *source;
+    void *panels;
+    nephele_index columns, depth;
+    nephele_block_type type;
+} nephele_pack_blocks_args;
+void nephele_pack_blocks(const void *args, nephele_index begin, nephele_index end);
 
 /// y[m, n] as `nephele_matmul_args` has it, of whole numbers: a weight is scale * q - minimum. `depth` is a multiple of
 /// `group`. Work unit: panels.
@@ -139,17 +185,17 @@ typedef struct {
     float *y;
     nephele_index rows, columns, depth, group;
     nephele_index y_stride, residual_stride;
-    int32_t bits, minimums;
+    nephele_grouped_format format;
 } nephele_grouped_matmul_args;
 void nephele_grouped_matmul(const void *args, nephele_index begin, nephele_index end);
 
-/// As `nephele_gather_panels_args`, from such panels.
+/// As `nephele_gather_panels_args`, from such panels: scale * q - minimum, rounded once.
 typedef struct {
     const void *panels;
     const int32_t *ids;
     float *y;
     nephele_index depth, group, y_stride;
-    int32_t bits, minimums;
+    nephele_grouped_format format;
 } nephele_gather_grouped_args;
 void nephele_gather_grouped(const void *args, nephele_index begin, nephele_index end);
 
@@ -300,6 +346,16 @@ void nephele_widen_f16(const void *source, nephele_index count, float *y);
 /// Rounding to nearest, ties to even; NaN stays NaN.
 void nephele_narrow_bf16(const float *source, nephele_index count, void *y);
 void nephele_narrow_f16(const float *source, nephele_index count, void *y);
+
+// ---------------------------------------------------------------------------------------------- checksum
+
+/// A sum over each block of data; the last one may be shorter. Work unit: blocks.
+typedef struct {
+    const uint8_t *data;
+    nephele_index bytes, block_bytes;
+    uint64_t *sums;
+} nephele_checksum_args;
+void nephele_checksum(const void *args, nephele_index begin, nephele_index end);
 
 // ---------------------------------------------------------------------------------------------- limits
 

@@ -1,0 +1,153 @@
+// Panels of whole numbers in groups, from weights that were quantized here or from a GGUF file's blocks.
+#include "grouped.h"
+
+void nephele_pack_grouped(const void *args, nephele_index begin, nephele_index end) {
+    const nephele_pack_grouped_args *a = args;
+    const grouped_format f = format_of(a->format);
+    nephele_index bytes = panel_bytes(f, a->groups, a->group);
+    for (nephele_index panel = begin; panel < end; panel++) {
+        uint8_t *out = (uint8_t *)a->panels + panel * bytes;
+        memset(out, 0, (size_t)bytes);
+        for (nephele_index lane = 0; lane < NEPHELE_PANEL; lane++) {
+            nephele_index n = panel * NEPHELE_PANEL + lane;
+            if (n >= a->columns)
+                break;
+            for (nephele_index g = 0; g < a->groups; g++) {
+                uint8_t *block = out + g * block_bytes(f, a->group), *weights = block + header_bytes(f);
+                memcpy(block + lane * sizeof(float), a->scales + n * a->groups + g, sizeof(float));
+                const int8_t *q = a->q + (n * a->groups + g) * a->group;
+                for (nephele_index k = 0; k < a->group; k++)
+                    store_weight(f, weights, a->group, lane, k, (uint32_t)(q[k] + f.offset));
+            }
+        }
+    }
+}
+
+// ggml's blocks (ggml-common.h), read byte by byte: they lie at any address. `d` and `dmin` are f16.
+
+/// One block, taken apart.
+typedef struct {
+    uint16_t factor, minimum_factor;
+    int8_t scales[16];
+    uint8_t minimums[16];
+    uint8_t stored[256];
+} open_block;
+
+static uint16_t read_half(const uint8_t *p) {
+    return (uint16_t)(p[0] | p[1] << 8);
+}
+
+/// { d, int8 qs[32] }
+static void open_q8_0(const uint8_t *p, open_block *b) {
+    b->factor = read_half(p);
+    for (int k = 0; k < 32; k++)
+        b->stored[k] = (uint8_t)((int8_t)p[2 + k] + 128);
+}
+
+/// { d, qs[16] }: elements 0 to 15 in the low halves, 16 to 31 in the high ones.
+static void open_q4_0(const uint8_t *p, open_block *b) {
+    b->factor = read_half(p);
+    for (int k = 0; k < 16; k++) {
+        b->stored[k] = p[2 + k] & 15;
+        b->stored[16 + k] = p[2 + k] >> 4;
+    }
+}
+
+/// Eight scales and minimums of six bits in twelve bytes.
+static void open_steps(const uint8_t *p, open_block *b) {
+    for (int j = 0; j < 4; j++) {
+        b->scales[j] = (int8_t)(p[j] & 63);
+        b->minimums[j] = p[j + 4] & 63;
+        b->scales[j + 4] = (int8_t)((p[j + 8] & 15) | p[j] >> 6 << 4);
+        b->minimums[j + 4] = (uint8_t)(p[j + 8] >> 4 | p[j + 4] >> 6 << 4);
+    }
+}
+
+/// { d, dmin, steps[12], qs[128] }: of every 64 elements the first 32 in the low halves.
+static void open_q4_k(const uint8_t *p, open_block *b) {
+    b->factor = read_half(p);
+    b->minimum_factor = read_half(p + 2);
+    open_steps(p + 4, b);
+    for (int k = 0; k < 256; k++)
+        b->stored[k] = p[16 + k / 64 * 32 + k % 32] >> (k / 32 % 2 * 4) & 15;
+}
+
+/// { d, dmin, steps[12], qh[32], qs[128] }: as Q4_K, and bit k / 32 of qh[k % 32] is the fifth.
+static void open_q5_k(const uint8_t *p, open_block *b) {
+    b->factor = read_half(p);
+    b->minimum_factor = read_half(p + 2);
+    open_steps(p + 4, b);
+    for (int k = 0; k < 256; k++) {
+        int low = p[48 + k / 64 * 32 + k % 32] >> (k / 32 % 2 * 4) & 15;
+        b->stored[k] = (uint8_t)(low | (p[16 + k % 32] >> (k / 32) & 1) << 4);
+    }
+}
+
+/// { ql[128], qh[64], int8 scales[16], d }: of every 128 elements 64 bytes of low halves and 32 of pairs of high bits.
+static void open_q6_k(const uint8_t *p, open_block *b) {
+    b->factor = read_half(p + 208);
+    memcpy(b->scales, p + 192, 16);
+    for (int k = 0; k < 256; k++) {
+        int half = k / 128, i = k % 128;
+        int low = p[half * 64 + i % 64] >> (i / 64 * 4) & 15;
+        int high = p[128 + half * 32 + i % 32] >> (i / 32 * 2) & 3;
+        b->stored[k] = (uint8_t)(low | high << 4);
+    }
+}
+
+static const struct {
+    void (*open)(const uint8_t *, open_block *);
+    nephele_index bytes, elements, group;
+    nephele_grouped_format format;
+} block_types[] = {
+    [NEPHELE_BLOCK_Q8_0] = {open_q8_0, 34, 32, 32, NEPHELE_GROUPED_8},
+    [NEPHELE_BLOCK_Q4_0] = {open_q4_0, 18, 32, 32, NEPHELE_GROUPED_4},
+    [NEPHELE_BLOCK_Q4_K] = {open_q4_k, 144, 256, 32, NEPHELE_GROUPED_Q4_K},
+    [NEPHELE_BLOCK_Q5_K] = {open_q5_k, 176, 256, 32, NEPHELE_GROUPED_Q5_K},
+    [NEPHELE_BLOCK_Q6_K] = {open_q6_k, 210, 256, 16, NEPHELE_GROUPED_Q6_K},
+};
+
+/// Puts a block's numbers into its panel, at `lane`.
+static void place_block(const open_block *b, const grouped_format f, nephele_index group, nephele_index lane,
+                        uint8_t *block) {
+    if (f.shared == 1) {
+        float scale = widen_f16(b->factor);
+        memcpy(block + lane * sizeof scale, &scale, sizeof scale);
+    } else {
+        memcpy(block + 2 * lane, &b->factor, 2);
+        if (f.minimums)
+            memcpy(block + FACTORS / 2 + 2 * lane, &b->minimum_factor, 2);
+        for (nephele_index j = 0; j < f.shared; j++) {
+            block[FACTORS + j * NEPHELE_PANEL + lane] = (uint8_t)b->scales[j];
+            if (f.minimums)
+                block[FACTORS + (f.shared + j) * NEPHELE_PANEL + lane] = b->minimums[j];
+        }
+    }
+    for (nephele_index j = 0; j < f.shared; j++) {
+        uint8_t *weights = block + header_bytes(f) + j * weight_bytes(f, group);
+        for (nephele_index k = 0; k < group; k++)
+            store_weight(f, weights, group, lane, k, b->stored[j * group + k]);
+    }
+}
+
+void nephele_pack_blocks(const void *args, nephele_index begin, nephele_index end) {
+    const nephele_pack_blocks_args *a = args;
+    nephele_index group = block_types[a->type].group, elements = block_types[a->type].elements;
+    const grouped_format f = format_of(block_types[a->type].format);
+    nephele_index blocks = a->depth / elements, bytes = blocks * block_bytes(f, group);
+    for (nephele_index panel = begin; panel < end; panel++) {
+        uint8_t *out = (uint8_t *)a->panels + panel * bytes;
+        memset(out, 0, (size_t)bytes);
+        for (nephele_index lane = 0; lane < NEPHELE_PANEL; lane++) {
+            nephele_index n = panel * NEPHELE_PANEL + lane;
+            if (n >= a->columns)
+                break;
+            const uint8_t *source = a->source + n * blocks * block_types[a->type].bytes;
+            for (nephele_index i = 0; i < blocks; i++) {
+                open_block b;
+                block_types[a->type].open(source + i * block_types[a->type].bytes, &b);
+                place_block(&b, f, group, lane, out + i * block_bytes(f, group));
+            }
+        }
+    }
+}

@@ -1,0 +1,76 @@
+package import GGUF
+
+/// A GGUF file opened for reading: its header, and tensors as floats or as blocks of whole numbers.
+package final class GGUFFile: Sendable {
+    package let header: GGUFHeader
+    private let file: ReadableFile
+
+    /// - Throws: `TensorError` that names the file, and the key or tensor at fault.
+    package init(path: String) throws(TensorError) {
+        file = try ReadableFile(path: path)
+        do { header = try GGUFHeader(path: path) } catch {
+            throw TensorError(error.code == .unreadable ? .unreadable : .malformed, error.message)
+        }
+        guard file.size == header.fileSize else {
+            throw TensorError(.unreadable, "\(path) changed while it was read")
+        }
+    }
+
+    package var path: String { header.path }
+
+    /// A tensor of floats, as it is stored.
+    ///
+    /// - Parameter rows: those of the outermost dimension that are read; all by default.
+    /// - Throws: `TensorError.missing` when there is none of that name, `.mismatch` when it is of another shape than
+    ///   `shape` or not of floats, `.unreadable` when the file has shrunk.
+    package func tensor(
+        _ name: String, shape: [Int]? = nil, rows: Range<Int>? = nil
+    ) throws(TensorError) -> Tensor {
+        let info = try info(name, shape: shape)
+        let dtype: DType
+        switch info.type {
+        case .f32: dtype = .f32
+        case .f16: dtype = .f16
+        case .bf16: dtype = .bf16
+        case .q8_0, .q4_0, .q4_K, .q5_K, .q6_K:
+            throw TensorError(
+                .mismatch, "tensor \"\(name)\" in \(path) is \(info.type.name); floats (F32, F16, BF16) are needed")
+        case .other: throw unsupported(name, info.type)
+        }
+        return try file.tensor(name, at: info.offset, shape: info.shape, dtype: dtype, rows: rows)
+    }
+
+    /// A matrix that is stored in blocks; nil for one of floats.
+    ///
+    /// - Throws: `TensorError` as `tensor`, and `.mismatch` for a type that is not supported.
+    package func blocks(
+        _ name: String, shape: [Int], rows: Range<Int>? = nil
+    ) throws(TensorError) -> BlockMatrix? {
+        let info = try info(name, shape: shape)
+        if case .other = info.type { throw unsupported(name, info.type) }
+        guard let type = BlockMatrix.Format(info.type) else { return nil }
+        guard shape.count == 2 else {
+            throw TensorError(.mismatch, "tensor \"\(name)\" in \(path) has shape \(shape); blocks make a matrix")
+        }
+        let width = shape[0] == 0 ? 0 : info.byteCount / shape[0]
+        let bytes = try file.tensor(name, at: info.offset, shape: [shape[0], width], dtype: .u8, rows: rows)
+        return BlockMatrix(format: type, depth: shape[1], rows: bytes)
+    }
+
+    private func info(_ name: String, shape: [Int]?) throws(TensorError) -> GGUFHeader.TensorInfo {
+        guard let info = header.tensors[name] else {
+            throw TensorError(.missing, "\(path) has no tensor \"\(name)\"")
+        }
+        if let shape, shape != info.shape {
+            throw TensorError(
+                .mismatch, "tensor \"\(name)\" in \(path) has shape \(info.shape), its metadata need \(shape)")
+        }
+        return info
+    }
+
+    private func unsupported(_ name: String, _ type: GGUFTensorType) -> TensorError {
+        let known = GGUFTensorType.supported.map(\.name).joined(separator: ", ")
+        return TensorError(
+            .mismatch, "tensor \"\(name)\" in \(path) is \(type.name), which is not supported; known: \(known)")
+    }
+}

@@ -1,0 +1,110 @@
+import Tensors
+
+/// A matrix on its way from a checkpoint to panels, whole or cut into parts: from the packed cache where it is there,
+/// else read when its first part is asked for.
+final class MatrixSource {
+    private enum Values {
+        case plain(Tensor)
+        case grouped(GroupedWeights)
+        case blocks(BlockMatrix)
+    }
+
+    private let loader: WeightLoader
+    private let name: String
+    private let outputs: Int
+    private let inputs: Int
+    /// Whether the file holds `[inputs, outputs]`.
+    private let isTransposed: Bool
+    private let isVocabulary: Bool
+    private var values: Values?
+
+    /// Outputs of a vocabulary are read and packed in portions of about this size, so that loading takes little more
+    /// memory than the panels.
+    private static let portionBytes = 8 << 20
+
+    /// - Parameter transposed: whether a file of Hugging Face's layout holds `[inputs, outputs]`.
+    init(
+        _ loader: WeightLoader, _ name: String, outputs: Int, inputs: Int, transposed: Bool = false,
+        isVocabulary: Bool = false
+    ) {
+        self.loader = loader
+        self.name = loader.prefix + name
+        (self.outputs, self.inputs, self.isVocabulary) = (outputs, inputs, isVocabulary)
+        isTransposed = transposed && loader.checkpoint.layout == .huggingFace
+    }
+
+    /// All outputs.
+    func packed() throws(TensorError) -> PackedMatrix { try packed(0..<outputs) }
+
+    /// Some of the outputs.
+    ///
+    /// - Throws: `TensorError` that names the file and the tensor.
+    func packed(_ part: Range<Int>) throws(TensorError) -> PackedMatrix {
+        guard let cache = loader.cache else { return try pack(part) }
+        let key = part == 0..<outputs ? name : "\(name)[\(part.lowerBound)..<\(part.upperBound)]"
+        return try cache.matrix(key, columns: part.count, depth: inputs) { () throws(TensorError) in try pack(part) }
+    }
+
+    private func pack(_ part: Range<Int>) throws(TensorError) -> PackedMatrix {
+        // What is recorded, to be written as a checkpoint, is wanted whole.
+        if isVocabulary, loader.recorder == nil { return try packPortions() }
+        let values: Values
+        if let read = self.values { values = read } else { values = try read(nil) }
+        self.values = values
+        return try Self.pack(values, part, transposed: isTransposed, on: loader.device)
+    }
+
+    private func packPortions() throws(TensorError) -> PackedMatrix {
+        let whole = max(16, Self.portionBytes / max(1, inputs * 4) / 16 * 16)
+        var first = min(whole, outputs)
+        let start = try Self.pack(try read(0..<first), 0..<first, transposed: false, on: loader.device)
+        guard first < outputs else { return start }
+        let all = try PackedMatrix(zerosLike: start, columns: outputs)
+        all.copy(start, at: 0)
+        while first < outputs {
+            let rows = first..<min(first + whole, outputs)
+            all.copy(try Self.pack(try read(rows), 0..<rows.count, transposed: false, on: loader.device), at: first)
+            first = rows.upperBound
+        }
+        return all
+    }
+
+    private static func pack(
+        _ values: Values, _ outputs: Range<Int>, transposed: Bool, on device: Device
+    ) throws(TensorError) -> PackedMatrix {
+        switch values {
+        case .plain(let tensor): try PackedMatrix(tensor, transposed: transposed, outputs: outputs, on: device)
+        case .grouped(let weights): try PackedMatrix(weights, outputs: outputs, on: device)
+        case .blocks(let matrix): try PackedMatrix(matrix, outputs: outputs, on: device)
+        }
+    }
+
+    /// - Parameter rows: those outputs that are read; nil for all.
+    private func read(_ rows: Range<Int>?) throws(TensorError) -> Values {
+        let checkpoint = loader.checkpoint, scales = name + GroupedWeights.scalesSuffix
+        if checkpoint.contains(scales) {
+            // Quantized when it was written: outputs first, and no precision changes it.
+            return .grouped(
+                try GroupedWeights(
+                    stored: try checkpoint.tensor(name, shape: nil, rows: rows),
+                    scales: try checkpoint.tensor(scales, shape: nil, rows: rows), columns: rows?.count ?? outputs,
+                    depth: inputs, name: name))
+        }
+        let shape = isTransposed ? [inputs, outputs] : [outputs, inputs]
+        // Blocks too are what they were written as.
+        if let blocks = try checkpoint.blocks(name, shape: shape, rows: rows) { return .blocks(blocks) }
+        let tensor = try checkpoint.tensor(name, shape: shape, rows: rows)
+        if let format = loader.precision.grouped(isVocabulary: isVocabulary) {
+            let weights = try GroupedWeights(
+                quantizing: tensor, transposed: isTransposed, to: format, on: loader.device)
+            loader.recorder?.record(name, weights)
+            return .grouped(weights)
+        }
+        switch loader.precision {
+        case .f32: return .plain(try tensor.widened())
+        case .bf16: return .plain(tensor.dtype == .bf16 ? tensor : try tensor.widened().narrowedToBF16())
+        case .f16: return .plain(tensor.dtype == .f16 ? tensor : try tensor.widened().narrowedToF16())
+        case .auto, .int8, .int4: return .plain(tensor)
+        }
+    }
+}

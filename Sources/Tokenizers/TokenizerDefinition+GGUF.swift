@@ -1,0 +1,166 @@
+import Crypto
+import Foundation
+import GGUF
+
+extension Tokenizer {
+    /// The tokenizer inside a GGUF file, as `tokenizer.*` of its metadata defines it: ids as those of the tokenizer that
+    /// the file was made from.
+    ///
+    /// - Throws: `TokenizerError` that names the file and the key.
+    package init(gguf path: String) throws(TokenizerError) {
+        let metadata: GGUFTokenizer
+        do { metadata = try GGUFTokenizer(GGUFHeader(path: path)) } catch let error as TokenizerError {
+            throw error
+        } catch let error as GGUFError {
+            throw TokenizerError(error.code == .unsupported ? .unsupported : .malformed, error.message)
+        } catch {
+            throw TokenizerError(.unreadable, "cannot read \(path)")
+        }
+        try self.init(
+            metadata.definition(), configuration: metadata.configuration, template: metadata.template,
+            hash: metadata.hash)
+    }
+}
+
+/// What a GGUF file says of its tokenizer.
+private struct GGUFTokenizer {
+    private static let prefix = "tokenizer.ggml."
+    private let path: String
+    private let values: [String: GGUFValue]
+    private let tokens: [[UInt8]]
+    private let kinds: [SentencePieceModel.Kind]
+    private let isSentencePiece: Bool
+    /// How text is cut, of a byte-level model.
+    private let cut: GGUFPreTokenizer?
+
+    init(_ header: GGUFHeader) throws(TokenizerError) {
+        path = header.path
+        values = header.metadata
+        func value(_ key: String) -> GGUFValue? { header.metadata[Self.prefix + key] }
+        func malformed(_ key: String, _ what: String) -> TokenizerError {
+            TokenizerError(.malformed, "\(header.path): \"\(Self.prefix)\(key)\" \(what)")
+        }
+        guard let model = value("model")?.text else { throw malformed("model", "is missing") }
+        guard model == "llama" || model == "gpt2" else {
+            throw TokenizerError(
+                .unsupported, "\(header.path): tokenizer model \"\(model)\" is not supported; known: gpt2, llama")
+        }
+        guard let list = value("tokens")?.array, !list.isEmpty else { throw malformed("tokens", "is missing or empty") }
+        tokens = list.compactMap { $0.bytes }
+        guard tokens.count == list.count else { throw malformed("tokens", "holds something that is no string") }
+        let kinds = value("token_type")?.array?.map { value in
+            value.integer.flatMap { SentencePieceModel.Kind(rawValue: UInt64(clamping: $0)) } ?? .normal
+        }
+        self.kinds = kinds ?? Array(repeating: .normal, count: tokens.count)
+        guard self.kinds.count == tokens.count else {
+            throw malformed("token_type", "has \(self.kinds.count) entries for \(tokens.count) tokens")
+        }
+        isSentencePiece = model == "llama"
+        let pre = value("pre")?.text ?? "default"
+        cut = isSentencePiece ? nil : try GGUFPreTokenizer(pre, path: header.path)
+    }
+
+    private func value(_ key: String) -> GGUFValue? { values[Self.prefix + key] }
+
+    private func token(_ key: String) -> Int32? {
+        value(key)?.integer.flatMap { $0 >= 0 && $0 < tokens.count ? Int32($0) : nil }
+    }
+
+    func definition() throws(TokenizerError) -> TokenizerDefinition {
+        var definition = isSentencePiece ? try sentencePiece() : try byteLevel()
+        definition.beginOfText = token("bos_token_id") ?? (isSentencePiece ? definition.beginOfText : nil)
+        definition.endOfText = token("eos_token_id") ?? (isSentencePiece ? definition.endOfText : nil)
+        definition.unknownID = token("unknown_token_id") ?? definition.unknownID
+        definition.addsBegin = cut?.addsBegin ?? true
+        // A chat model's turn ends otherwise than a text; where no key says how, by the names that are in use.
+        let names = ["<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|eom_id|>"]
+        let named = names.compactMap { definition.vocabulary.idOfPiece[Array($0.utf8)] }
+        definition.endOfTurn = Set(
+            [token("eot_token_id"), token("eom_token_id")].compactMap { $0 }
+                + named.filter { kinds[Int($0)] == .control })
+        return definition
+    }
+
+    private func sentencePiece() throws(TokenizerError) -> TokenizerDefinition {
+        let scores = value("scores")?.array?.map { Float($0.number ?? .nan) }
+        guard let scores, scores.count == tokens.count, scores.allSatisfy({ !$0.isNaN }) else {
+            throw TokenizerError(
+                .malformed,
+                "\(path): \"\(Self.prefix)scores\" does not have a number for each of \(tokens.count) tokens")
+        }
+        let pieces = tokens.indices.map {
+            SentencePieceModel.Piece(bytes: tokens[$0], score: scores[$0], kind: kinds[$0])
+        }
+        return try SentencePieceModel(pieces, addsDummyPrefix: value("add_space_prefix")?.bool ?? true).definition()
+    }
+
+    private func byteLevel() throws(TokenizerError) -> TokenizerDefinition {
+        var pairs: [([UInt8], [UInt8])] = []
+        for merge in value("merges")?.array ?? [] {
+            guard let line = merge.bytes, let space = line.dropFirst().firstIndex(of: 0x20) else {
+                throw TokenizerError(.malformed, "\(path): \"\(Self.prefix)merges\" holds something that is not a pair")
+            }
+            pairs.append((Array(line[..<space]), Array(line[(space + 1)...])))
+        }
+        var definition = TokenizerDefinition()
+        for (id, token) in tokens.enumerated() {
+            switch kinds[id] {
+            case .unused: continue  // fills a gap of the vocabulary
+            case .control, .userDefined, .unknown:
+                let special = kinds[id] != .userDefined
+                try definition.vocabulary.insert(id: id, piece: token, bytes: token, isSpecial: special)
+                definition.addedTokens.append(.init(id: Int32(id), content: token, isSpecial: special))
+            case .normal, .byte: try definition.addByteLevel(token, id: id)
+            }
+        }
+        definition.indexWords()
+        try definition.addMerges(pairs, in: path)
+        guard let cut else { return definition }
+        definition.preTokenizer = cut.preTokenizer
+        definition.normalizer = cut.normalizesToNFC ? .nfc : .identity
+        definition.ignoresMerges = cut.ignoresMerges
+        return definition
+    }
+
+    /// The keys that `tokenizer_config.json` would have.
+    var configuration: JSONValue {
+        var members: [(key: [UInt8], value: JSONValue)] = []
+        for name in ["add_bos_token", "add_eos_token"] {
+            if let flag = value(name)?.bool { members.append((Array(name.utf8), .bool(flag))) }
+        }
+        for (name, key) in [
+            ("bos_token", "bos_token_id"), ("eos_token", "eos_token_id"), ("pad_token", "padding_token_id"),
+            ("unk_token", "unknown_token_id"),
+        ] {
+            if let id = token(key) { members.append((Array(name.utf8), .string(tokens[Int(id)]))) }
+        }
+        return .object(members)
+    }
+
+    var template: String? { values["tokenizer.chat_template"]?.text }
+
+    /// Over everything under `tokenizer.`.
+    var hash: String {
+        var digest = SHA256()
+        func add(_ bytes: some Collection<UInt8>) {
+            digest.update(data: Data("\(bytes.count):".utf8))
+            digest.update(data: Data(bytes))
+        }
+        func add(_ value: GGUFValue) {
+            switch value {
+            case .string(let bytes): add(bytes)
+            case .array(let values):
+                add("array \(values.count)".utf8)
+                for value in values { add(value) }
+            case .integer(let number): add("\(number)".utf8)
+            case .float(let number): add("\(number)".utf8)
+            case .bool(let flag): add("\(flag)".utf8)
+            }
+        }
+        for (key, value) in values.sorted(by: { $0.key < $1.key }) where key.hasPrefix("tokenizer.") {
+            add(key.utf8)
+            add(value)
+        }
+        return digest.finalize().map { ($0 < 0x10 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+}

@@ -1,0 +1,128 @@
+import Testing
+
+@testable import Tensors
+
+private func random(_ count: Int, seed: UInt64) -> [UInt32] {
+    let philox = Philox(seed: seed)
+    return (0..<count).map { philox.block((UInt32($0), 0, 0, 0)).0 }
+}
+
+private func values(_ count: Int, seed: UInt64) -> [Float] {
+    // Some groups much larger than others.
+    random(count, seed: seed).enumerated().map { (Philox.unit($1) - 0.5) * ($0 / 32 % 3 == 0 ? 40 : 2) }
+}
+
+private func bits(_ tensor: Tensor) -> [UInt32] { tensor.floats.map { $0.isNaN ? 0x7FC0_0000 : $0.bitPattern } }
+
+extension BlockMatrix.Format {
+    /// Elements and bytes of a block, and where its factors in f16 are.
+    fileprivate var layout: (elements: Int, bytes: Int, factors: [Int]) {
+        switch self {
+        case .q8_0: (32, 34, [0])
+        case .q4_0: (32, 18, [0])
+        case .q4_K: (256, 144, [0, 2])
+        case .q5_K: (256, 176, [0, 2])
+        case .q6_K: (256, 210, [208])
+        }
+    }
+
+    /// Blocks of any bytes, with factors of either sign and ordinary size.
+    fileprivate func matrix(columns: Int, depth: Int, seed: UInt64) throws -> BlockMatrix {
+        let (elements, bytes, factors) = layout
+        let rows = try Tensor(zeros: [columns, depth / elements * bytes], dtype: .u8)
+        let words = random(rows.count, seed: seed)
+        for i in 0..<rows.count {
+            var byte = UInt8(truncatingIfNeeded: words[i])
+            if factors.contains(i % bytes - 1) { byte = byte & 0x80 | 0x18 | byte & 7 }
+            rows.raw.storeBytes(of: byte, toByteOffset: i, as: UInt8.self)
+        }
+        return BlockMatrix(format: self, depth: depth, rows: rows)
+    }
+}
+
+private var devices: [Device] {
+    Device.InstructionSet.available.map { Device(threadCount: 2, instructionSet: $0) } + [Device(threadCount: 1)]
+}
+
+@Suite struct BlockMatrixTests {
+    let scalar = Device(threadCount: 1, instructionSet: .scalar)
+
+    @Test(arguments: BlockMatrix.Format.allCases, [0, 1, 2, 3, 5, 6, 7, 13, 64])
+    func `products with blocks equal their scalar reference in every bit`(format: BlockMatrix.Format, rows: Int) throws
+    {
+        for (columns, depth) in [(1, 256), (17, 512), (70, 256)] {
+            let matrix = try format.matrix(columns: columns, depth: depth, seed: 1)
+            var x = values(rows * depth, seed: 2)
+            if rows == 5 { (x[0], x[1], x[2]) = (.infinity, .nan, Float(bitPattern: 700)) }
+            let input = try Tensor(x, shape: [rows, depth])
+            let bias = try Tensor(values(columns, seed: 3), shape: [columns])
+            let residual = try Tensor(values(rows * columns, seed: 4), shape: [rows, columns])
+            let expected = try Tensor(zeros: [rows, columns])
+            let packed = try PackedMatrix(matrix, on: scalar)
+            try scalar.matmul(input, packed, bias: bias, residual: residual, into: expected)
+            for device in devices {
+                let y = try Tensor(zeros: [rows, columns])
+                try device.matmul(
+                    input, try PackedMatrix(matrix, on: device), bias: bias, residual: residual, into: y)
+                #expect(bits(y) == bits(expected), "\(device.instructionSet) \(columns)×\(depth)")
+                for row in 0..<min(rows, 3) {
+                    let alone = try Tensor(zeros: [1, columns])
+                    try device.matmul(
+                        input.rows(row..<row + 1), packed, bias: bias, residual: residual.rows(row..<row + 1),
+                        into: alone)
+                    #expect(bits(alone) == bits(expected.rows(row..<row + 1)))
+                }
+            }
+        }
+    }
+
+    @Test(arguments: BlockMatrix.Format.allCases)
+    func `a product is that of the dequantized weights, but for the activations' eight bits`(
+        format: BlockMatrix.Format
+    ) throws {
+        let (columns, depth, rows) = (40, 512, 9)
+        let packed = try PackedMatrix(try format.matrix(columns: columns, depth: depth, seed: 5), on: scalar)
+        let wide = try Tensor(zeros: [columns, depth])
+        scalar.gather(packed, ids: (0..<Int32(columns)).map { $0 }, into: wide)
+        #expect(wide.floats.contains { $0 > 0 } && wide.floats.contains { $0 < 0 })
+        let x = try Tensor(values(rows * depth, seed: 6), shape: [rows, depth])
+        let y = try Tensor(zeros: [rows, columns]), exact = try Tensor(zeros: [rows, columns])
+        try scalar.matmul(x, packed, into: y)
+        try scalar.matmul(x, try PackedMatrix(wide, on: scalar), into: exact)
+        let group = format.grouped.group, input = x.floats, w = wide.floats
+        for i in 0..<rows * columns {
+            let (row, column) = (i / columns * depth, i % columns * depth)
+            // An activation is at most half a step away, a step being a 127th of its group's largest.
+            let bound = (0..<depth).reduce(Float(0)) { sum, k in
+                let first = row + k / group * group
+                let step = (input[first..<first + group].map { abs($0) }.max() ?? 0) / 127
+                return sum + abs(w[column + k]) * step / 2
+            }
+            #expect(abs(y[i] - exact[i]) <= bound * 1.001)
+        }
+    }
+
+    @Test(arguments: BlockMatrix.Format.allCases)
+    func `any outputs can be packed, in any order`(format: BlockMatrix.Format) throws {
+        let matrix = try format.matrix(columns: 96, depth: 256, seed: 9)
+        let x = try Tensor(values(3 * 256, seed: 10), shape: [3, 256])
+        let all = try Tensor(zeros: [3, 96]), part = try Tensor(zeros: [3, 20]), turned = try Tensor(zeros: [3, 96])
+        try scalar.matmul(x, try PackedMatrix(matrix, on: scalar), into: all)
+        try scalar.matmul(x, try PackedMatrix(matrix, outputs: 50..<70, on: scalar), into: part)
+        let order = (0..<96).map { ($0 * 5 + 7) % 96 }
+        try scalar.matmul(x, try PackedMatrix(try matrix.reordered(order), on: scalar), into: turned)
+        for row in 0..<3 {
+            let own = Array(all.floats[row * 96..<row * 96 + 96])
+            #expect(Array(part.floats[row * 20..<row * 20 + 20]) == Array(own[50..<70]))
+            #expect(Array(turned.floats[row * 96..<row * 96 + 96]) == order.map { own[$0] })
+        }
+    }
+
+    @Test func `panels take hardly more than the file`() throws {
+        let sizes: [BlockMatrix.Format: Double] = [.q8_0: 9, .q4_0: 5, .q4_K: 4.625, .q5_K: 5.625, .q6_K: 6.625]
+        for format in BlockMatrix.Format.allCases {
+            let packed = try PackedMatrix(try format.matrix(columns: 64, depth: 512, seed: 11), on: scalar)
+            #expect(Double(packed.byteCount * 8) / Double(packed.count) == sizes[format], "\(format)")
+        }
+    }
+}

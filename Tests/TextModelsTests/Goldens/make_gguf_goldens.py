@@ -1,0 +1,234 @@
+#!/usr/bin/env python3
+"""Tiny seeded GGUF files and what transformers makes of their weights.
+
+    pip install torch transformers safetensors gguf
+    python3 make_gguf_goldens.py
+
+In gguf/:
+  ARCHITECTURE.gguf  one of every architecture, its matrices in F32, F16 and BF16 by turns, with names from gguf's own
+                     table of tensors, and ARCHITECTURE.json: a prompt, the logits after its fourth token and its last.
+  ARCHITECTURE/      of some the same values as a checkpoint of safetensors.
+  blocks.gguf        a Llama 256 wide whose matrices are of every type of blocks, and blocks.json: the logits of the
+                     weights that gguf's own dequantiser finds, exact, and with activations rounded as the engine's
+                     kernels round them; and for each type some rows dequantised.
+"""
+import json, os
+import numpy as np
+import torch
+import gguf
+from gguf import GGMLQuantizationType as Q
+from transformers import (Gemma2Config, Gemma2ForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM,
+                          MistralConfig, MistralForCausalLM, Phi3Config, Phi3ForCausalLM, Qwen2Config, Qwen2ForCausalLM,
+                          Qwen3Config, Qwen3ForCausalLM)
+
+here = os.path.dirname(os.path.abspath(__file__)) + "/gguf"
+os.makedirs(here, exist_ok=True)
+PROMPT = [5, 17, 3, 39, 42, 42, 7, 20, 44, 31, 1, 0, 8, 47, 30, 12, 2, 2, 19, 33]
+ALPHABET = [chr(c) for c in range(33, 127)]
+ARCH = {"llama": gguf.MODEL_ARCH.LLAMA, "qwen2": gguf.MODEL_ARCH.QWEN2, "qwen3": gguf.MODEL_ARCH.QWEN3,
+        "gemma2": gguf.MODEL_ARCH.GEMMA2, "phi3": gguf.MODEL_ARCH.PHI3, "gpt2": gguf.MODEL_ARCH.GPT2}
+
+def permute(weights, heads):
+    """As convert_hf_to_gguf.py stores Llama's queries and keys."""
+    return (weights.reshape(heads, 2, weights.shape[0] // heads // 2, *weights.shape[1:]).swapaxes(1, 2).reshape(weights.shape))
+
+def both(t):
+    """The nearest values that bf16 and f16 both have."""
+    t = t.to(torch.bfloat16).float()
+    return torch.where(t.abs() < 2 ** -14, torch.zeros_like(t), t)
+
+def metadata(writer, arch, config):
+    c = config
+    writer.add_context_length(getattr(c, "max_position_embeddings", None) or c.n_positions)
+    writer.add_embedding_length(c.hidden_size)
+    writer.add_block_count(c.num_hidden_layers)
+    writer.add_head_count(c.num_attention_heads)
+    if arch == "gpt2":
+        writer.add_feed_forward_length(4 * c.n_embd)
+        writer.add_layer_norm_eps(c.layer_norm_epsilon)
+        return
+    writer.add_feed_forward_length(c.intermediate_size)
+    writer.add_head_count_kv(c.num_key_value_heads)
+    writer.add_layer_norm_rms_eps(c.rms_norm_eps)
+    head = getattr(c, "head_dim", None) or c.hidden_size // c.num_attention_heads
+    writer.add_key_length(head)
+    writer.add_value_length(head)
+    rope = c.rope_parameters
+    writer.add_rope_freq_base(rope["rope_theta"])
+    rotary = int(head * rope.get("partial_rotary_factor", 1))
+    writer.add_rope_dimension_count(rotary)
+    if rope["rope_type"] == "linear":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.LINEAR)
+        writer.add_rope_scaling_factor(rope["factor"])
+    if rope["rope_type"] == "llama3":  # convert_hf_to_gguf.py, LlamaModel.generate_extra_tensors
+        freqs = 1.0 / (rope["rope_theta"] ** (torch.arange(0, head, 2, dtype=torch.float32) / head))
+        low, high = (rope["original_max_position_embeddings"] / rope[k] for k in ("low_freq_factor", "high_freq_factor"))
+        factors = []
+        for wavelength in (2 * np.pi / freqs).tolist():
+            if wavelength < high: factors.append(1)
+            elif wavelength > low: factors.append(rope["factor"])
+            else:
+                smooth = (rope["original_max_position_embeddings"] / wavelength - rope["low_freq_factor"]) / (
+                    rope["high_freq_factor"] - rope["low_freq_factor"])
+                factors.append(1 / ((1 - smooth) / rope["factor"] + smooth))
+        writer.add_tensor("rope_freqs.weight", np.array(factors, dtype=np.float32))
+    if rope["rope_type"] == "longrope":  # Phi3MiniModel.generate_extra_tensors
+        original = c.original_max_position_embeddings
+        writer.add_rope_scaling_orig_ctx_len(original)
+        scale = c.max_position_embeddings / original
+        writer.add_rope_scaling_attn_factors(float(np.sqrt(1 + np.log(scale) / np.log(original))))
+        writer.add_tensor("rope_factors_long.weight", np.array(rope["long_factor"], dtype=np.float32))
+        writer.add_tensor("rope_factors_short.weight", np.array(rope["short_factor"], dtype=np.float32))
+    if getattr(c, "sliding_window", None) and arch in ("gemma2", "phi3", "llama"): writer.add_sliding_window(c.sliding_window)
+    if arch == "gemma2":
+        writer.add_attn_logit_softcapping(c.attn_logit_softcapping)
+        writer.add_final_logit_softcapping(c.final_logit_softcapping)
+
+def vocabulary(writer, count):
+    tokens = [f"{a}{b}" for a in [""] + ALPHABET for b in ALPHABET][:count]
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(tokens)
+    writer.add_token_types([gguf.TokenType.NORMAL] * count)
+    writer.add_token_merges([f"{t[0]} {t[1]}" for t in tokens if len(t) == 2])
+
+def tensors(model, arch, config):
+    """Names and values as the file has them."""
+    names = gguf.get_tensor_name_map(ARCH[arch], config.num_hidden_layers)
+    for key, value in model.state_dict().items():
+        if key == "lm_head.weight" and config.tie_word_embeddings: continue
+        value = value.float().numpy()
+        if arch == "gpt2" and key.endswith(("c_attn.weight", "c_proj.weight", "c_fc.weight")): value = value.T.copy()
+        if arch == "llama" and ".q_proj." in key: value = permute(value, config.num_attention_heads)
+        if arch == "llama" and ".k_proj." in key: value = permute(value, config.num_key_value_heads)
+        if arch == "gemma2" and key.endswith("norm.weight"): value = value + np.float32(1)
+        yield names.get_name(key, try_suffixes=(".weight", ".bias")), np.ascontiguousarray(value)
+
+def narrow(value, kind):
+    if kind == Q.F32: return value
+    if kind == Q.F16: return value.astype(np.float16)
+    return (value.view(np.uint32) >> 16).astype(np.uint16)
+
+@torch.no_grad()
+def logits(model, prompt=PROMPT):
+    out = model(torch.tensor([prompt])).logits[0]
+    return {"prompt": prompt, "third": out[3].tolist(), "last": out[-1].tolist()}
+
+def make(name, arch, seed, factory, twin=False):
+    torch.manual_seed(seed)
+    model = factory().eval()
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(both(p * 6 if p.dim() > 1 else p + torch.randn_like(p) * 0.2))
+    writer = gguf.GGUFWriter(f"{here}/{name}.gguf", arch)
+    metadata(writer, arch, model.config)
+    vocabulary(writer, model.config.vocab_size)
+    turn = 0
+    for key, value in tensors(model, arch, model.config):
+        kind = Q.F32
+        if value.ndim == 2 and "position_embd" not in key:
+            kind = [Q.BF16, Q.F16, Q.F32][turn % 3]
+            turn += 1
+        writer.add_tensor(key, narrow(value, kind), raw_dtype=kind)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    json.dump(logits(model), open(f"{here}/{name}.json", "w"))
+    if twin:
+        model.to(torch.bfloat16).save_pretrained(f"{here}/{name}")
+        if os.path.exists(f"{here}/{name}/generation_config.json"): os.remove(f"{here}/{name}/generation_config.json")
+
+small = dict(vocab_size=48, hidden_size=16, intermediate_size=24, num_hidden_layers=1, num_attention_heads=2,
+             num_key_value_heads=1, head_dim=8, max_position_embeddings=64, bos_token_id=0, eos_token_id=None, pad_token_id=None)
+make("llama", "llama", 1, lambda: LlamaForCausalLM(LlamaConfig(**small, attention_bias=True)), twin=True)
+make("llama3-scaled", "llama", 2, lambda: LlamaForCausalLM(LlamaConfig(**{**small, "num_key_value_heads": 2}, tie_word_embeddings=True,
+     rope_parameters={"rope_type": "llama3", "rope_theta": 10000.0, "factor": 8.0, "low_freq_factor": 1.0,
+                      "high_freq_factor": 4.0, "original_max_position_embeddings": 32})))
+make("mistral", "llama", 3, lambda: MistralForCausalLM(MistralConfig(**small, sliding_window=8)))
+make("qwen2", "qwen2", 4, lambda: Qwen2ForCausalLM(Qwen2Config(**{k: v for k, v in small.items() if k != "head_dim"}, tie_word_embeddings=True)))
+make("qwen3", "qwen3", 5, lambda: Qwen3ForCausalLM(Qwen3Config(**{**small, "head_dim": 16},
+     rope_parameters={"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0})))
+make("gemma2", "gemma2", 6, lambda: Gemma2ForCausalLM(Gemma2Config(**{**small, "num_hidden_layers": 2}, query_pre_attn_scalar=8,
+     sliding_window=8, attn_logit_softcapping=5.0, final_logit_softcapping=10.0, attn_implementation="eager")), twin=True)
+make("phi3", "phi3", 7, lambda: Phi3ForCausalLM(Phi3Config(**{k: v for k, v in small.items() if k != "head_dim"}, sliding_window=8, original_max_position_embeddings=16,
+     rope_parameters={"rope_type": "longrope", "rope_theta": 10000.0, "partial_rotary_factor": 0.75,
+                      "short_factor": [1.0] * 3, "long_factor": [1.0, 2.1, 17.0]})))
+make("gpt2", "gpt2", 8, lambda: GPT2LMHeadModel(GPT2Config(vocab_size=48, n_positions=64, n_embd=16, n_layer=1, n_head=2,
+     bos_token_id=0, eos_token_id=None, attn_pdrop=0, embd_pdrop=0, resid_pdrop=0)), twin=True)
+
+# ---------------------------------------------------------------------------------------------------------- blocks
+
+random = np.random.default_rng(9)
+
+def half(low, high, count):
+    return random.uniform(low, high, count).astype(np.float16).view(np.uint8).reshape(count, 2)
+
+def blocks(kind, rows, width):
+    """Random blocks whose weights lie around zero, as raw bytes."""
+    elements, size = gguf.GGML_QUANT_SIZES[kind]
+    count = rows * width // elements
+    raw = random.integers(0, 256, (count, size), dtype=np.uint8)
+    if kind == Q.Q8_0: raw[:, 0:2] = half(0.0004, 0.0012, count)
+    if kind == Q.Q4_0: raw[:, 0:2] = half(-0.012, 0.012, count)
+    if kind == Q.Q4_K: raw[:, 0:2], raw[:, 2:4] = half(0.0001, 0.0003, count), half(0.0008, 0.0022, count)
+    if kind == Q.Q5_K: raw[:, 0:2], raw[:, 2:4] = half(0.00005, 0.00015, count), half(0.0008, 0.0022, count)
+    if kind == Q.Q6_K: raw[:, 208:210] = half(-0.00006, 0.00006, count)
+    return raw.reshape(rows, -1), gguf.quants.dequantize(raw.reshape(rows, -1), kind).astype(np.float32)
+
+TYPES = {"model.embed_tokens": Q.Q6_K, "model.norm": None, "lm_head": Q.Q4_K}
+LAYERS = [
+    {"self_attn.q_proj": Q.Q4_K, "self_attn.k_proj": Q.Q5_K, "self_attn.v_proj": Q.Q6_K, "self_attn.o_proj": Q.Q4_0,
+     "mlp.gate_proj": Q.Q5_K, "mlp.up_proj": Q.Q4_K, "mlp.down_proj": Q.Q8_0},
+    {"self_attn.q_proj": Q.Q6_K, "self_attn.k_proj": Q.Q4_0, "self_attn.v_proj": Q.Q8_0, "self_attn.o_proj": Q.Q8_0,
+     "mlp.gate_proj": Q.Q8_0, "mlp.up_proj": Q.Q6_K, "mlp.down_proj": Q.Q4_0}]
+
+def round_rows(x, group):
+    """What the kernels make of activations: whole numbers with a scale for every `group`."""
+    groups = x.reshape(*x.shape[:-1], -1, group)
+    largest = groups.abs().amax(-1, keepdim=True)
+    factor = torch.where(largest > 0, 127 / largest, torch.zeros_like(largest))
+    return (torch.round(groups * factor) * (largest / 127)).reshape(x.shape)
+
+def make_blocks():
+    torch.manual_seed(10)
+    config = LlamaConfig(vocab_size=48, hidden_size=256, intermediate_size=32, num_hidden_layers=2, num_attention_heads=4,
+                         num_key_value_heads=2, head_dim=8, max_position_embeddings=64, bos_token_id=0, eos_token_id=None)
+    model = LlamaForCausalLM(config).eval()
+    writer = gguf.GGUFWriter(f"{here}/blocks.gguf", "llama")
+    metadata(writer, "llama", config)
+    vocabulary(writer, config.vocab_size)
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, 2)
+    golden, kinds = {"rows": {}}, {}
+    for key, p in model.named_parameters():
+        own = names.get_name(key, try_suffixes=(".weight",))
+        layer = key.split(".")[2] if key.startswith("model.layers.") else None
+        kind = LAYERS[int(layer)].get(".".join(key.split(".")[3:-1])) if layer else TYPES[key.removesuffix(".weight")]
+        if kind is None:
+            with torch.no_grad(): p.add_(torch.randn_like(p) * 0.2)
+            writer.add_tensor(own, p.detach().numpy())
+            continue
+        raw, values = blocks(kind, *p.shape)
+        with torch.no_grad(): p.copy_(torch.from_numpy(values))
+        for part, heads in (("q_proj", 4), ("k_proj", 2)):
+            if part in key: raw = permute(raw, heads)
+        writer.add_tensor(own, raw, raw_dtype=kind)
+        kinds[key.removesuffix(".weight")] = kind
+        golden["rows"].setdefault(kind.name, {"tensor": key, "row": 3, "values": values[3].tolist()})
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    golden.update(logits(model))
+    golden["exact"] = golden.pop("last")
+    del golden["third"]
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Linear):
+            group = 16 if kinds[name] == Q.Q6_K else 32
+            module.register_forward_pre_hook(lambda m, args, group=group: (round_rows(args[0], group),))
+    golden["rounded"] = logits(model)["last"]
+    json.dump(golden, open(f"{here}/blocks.json", "w"))
+    difference = np.abs(np.array(golden["exact"]) - np.array(golden["rounded"])).max()
+    print("blocks: logits of spread", np.std(golden["exact"]), "which rounded activations move by", difference)
+
+make_blocks()
