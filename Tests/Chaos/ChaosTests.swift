@@ -61,7 +61,9 @@ private struct Killer {
         while true {
             try? await Task.sleep(for: .milliseconds(Int.random(in: 300...700, using: &random)))
             guard .now < end else { return }
-            let workers = await system.workers.sorted { $0.key < $1.key }
+            // Those that hold work for long more often than those that answer at once.
+            let kind = ["text-model", "text-model", "diffusion", "diffusion", "tokenizer"].randomElement(using: &random)
+            let workers = await system.workers.filter { $0.key.hasPrefix(kind ?? "") }.sorted { $0.key < $1.key }
             guard let victim = workers.randomElement(using: &random) else { continue }
             kills += 1
             if kills % 5 == 0 {

@@ -169,6 +169,29 @@ import TokenizerService
         }
     }
 
+    @Test func `a call that kills takes none of those beside it along`() async throws {
+        try await withFleet([], ["a"]) { fleet in
+            let mate = request(maxTokens: 150, n: 2)
+            let expected = try await collect(generation(mate, by: fleet))
+            fleet.poison(666)
+            var killer = request()
+            killer.seed = 666
+            let poisoned = generation(killer, by: fleet)
+            let mates = (0..<6).map { _ in generation(mate, by: fleet) }
+            let outcome = await withTaskGroup(of: Bool.self) { group in
+                for mate in mates { group.addTask { (try? await collect(mate)) == expected } }
+                let error = await error { _ = try await collect(poisoned) }
+                for await isWhole in group { #expect(isWhole) }
+                return error
+            }
+            #expect(outcome == .lostTooOften)
+            #expect(fleet.calls.filter { $0.seed == 666 }.map(\.crashesWithoutProgress) == [0, 1, 2])
+            #expect(fleet.calls.filter { $0.seed != 666 }.allSatisfy { $0.crashesWithoutProgress < 2 })
+            // They were there when it died.
+            #expect(fleet.calls.count > 10)
+        }
+    }
+
     @Test(arguments: [
         [GenerateDelta(choice: 0, index: 1, token: 5, text: "a")],
         [GenerateDelta(choice: 7, index: 0, token: 5, text: "")],

@@ -33,6 +33,8 @@ final class ScriptedFleet: Sendable {
         var turns: [Turn] = []
         var calls: [GenerateRequest] = []
         var instances: [String] = []
+        /// A call with this seed kills the instance that computes it.
+        var poison: UInt64?
     }
 
     let loaded: LoadedModel
@@ -110,6 +112,10 @@ final class ScriptedFleet: Sendable {
         }
     }
 
+    /// From now on a call with this seed kills the instance that computes it, and all calls there with it; another
+    /// instance follows each that dies.
+    func poison(_ seed: UInt64) { state.withLock { $0.poison = seed } }
+
     /// Calls so far, and which instances they came to.
     var calls: [GenerateRequest] { state.withLock { $0.calls } }
     var instances: [String] { state.withLock { $0.instances } }
@@ -123,6 +129,11 @@ final class ScriptedFleet: Sendable {
             return state.turns.isEmpty ? Turn.serve : state.turns.removeFirst()
         }
         switch turn {
+        case .serve where call.seed == state.withLock({ $0.poison }):
+            // A suspect waits for its turn in the engine, which says so; it dies before its first token.
+            if call.crashesWithoutProgress > 0 { try await pass(call, to: writer, limit: 0) }
+            kill(address)
+            try await start(String(address.dropFirst(9)) + "'")
         case .serve: try await pass(call, to: writer, limit: .max)
         case .die(let count):
             try await pass(call, to: writer, limit: count)
