@@ -35,25 +35,12 @@ private let seconds = ProcessInfo.processInfo.environment["NEPHELE_CHAOS_SECONDS
     }
 }
 
-/// Ends workers without warning: most by `kill -9`, every fifth is frozen first, as a machine that swaps is.
+/// Ends workers: most by `kill -9`; some are asked to stop, as in a rolling restart; every fifth is frozen first, as on
+/// a machine that swaps.
 private struct Killer {
-    private var random: Philox
+    private let random: SplitMix
 
-    /// A generator with a seed, so that a run can be had again as far as timing allows.
-    private struct Philox: RandomNumberGenerator {
-        var state: UInt64
-
-        /// SplitMix64.
-        mutating func next() -> UInt64 {
-            state &+= 0x9E37_79B9_7F4A_7C15
-            var z = state
-            z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-            z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-            return z ^ (z >> 31)
-        }
-    }
-
-    init(seed: UInt64) { random = Philox(state: seed) }
+    init(seed: UInt64) { random = SplitMix(state: seed) }
 
     func run(_ system: LocalFleet, until end: ContinuousClock.Instant, _ tally: Tally) async {
         var random = random
@@ -66,11 +53,11 @@ private struct Killer {
             let workers = await system.workers.filter { $0.key.hasPrefix(kind ?? "") }.sorted { $0.key < $1.key }
             guard let victim = workers.randomElement(using: &random) else { continue }
             kills += 1
-            if kills % 5 == 0 {
+            if kills % 5 == 0, kills % 4 != 0 {
                 kill(victim.value, SIGSTOP)
                 try? await Task.sleep(for: .seconds(4))
             }
-            kill(victim.value, SIGKILL)
+            kill(victim.value, kills % 4 == 0 ? SIGTERM : SIGKILL)
             tally.killed(victim.key)
         }
     }

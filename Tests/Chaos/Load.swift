@@ -51,6 +51,10 @@ struct Load: Sendable {
                 stop: ["never to be seen", "\n\n\n"],
                 stream: true)),
         Load(
+            name: "LoRA adapter", path: "v1/completions",
+            body: Body(
+                model: "nephele-verse-lora", prompt: "Enter", max_tokens: 100, seed: 7, logprobs: 0, stream: true)),
+        Load(
             name: "whole, echo", path: "v1/completions",
             body: Body(prompt: "春眠不觉晓", max_tokens: 100, seed: 4, logprobs: 1, echo: true)),
         Load(

@@ -12,10 +12,14 @@ struct LocalFleet: Sendable {
     init() throws {
         directory = try RunDirectory()
         let path = directory.path
+        try RandomAdapter.write(to: path + "/lora")
         var services: [SupervisedService] = []
         for (name, arguments) in [
             ("tokenizer", ["--model", "nephele-verse"]),
-            ("text-model", ["--model", "nephele-verse", "--threads", "1"]),
+            (
+                "text-model",
+                ["--model", "nephele-verse", "--threads", "1", "--adapter", "nephele-verse-lora=\(path)/lora"]
+            ),
             ("diffusion", ["--model", "nephele-pixel", "--threads", "1"]),
         ] {
             for replica in 1...2 {
