@@ -167,6 +167,12 @@ import TokenizerService
             try await expectWhole(by: fleet)
             #expect(fleet.calls.map(\.crashesWithoutProgress) == [0, 1, 1, 1, 1])
         }
+        // Unless that is always so: then it kills before anything is computed.
+        let names = (0..<14).map { "\($0)" }
+        try await withFleet(names.map { _ in .vanish }, names) { fleet in
+            let error = await error { _ = try await collect(generation(request(), by: fleet)) }
+            #expect(error == .lostTooOften && fleet.calls.count == 13)
+        }
     }
 
     @Test func `a call that kills takes none of those beside it along`() async throws {
