@@ -75,6 +75,14 @@ import TokenizerService
         }
     }
 
+    @Test func `what an instance has not finished when it has to stop moves`() async throws {
+        try await withFleet([.leave(after: 5), .leave(after: 4)]) { fleet in
+            try await expectWhole(by: fleet)
+            #expect(Set(fleet.instances) == ["a", "b", "c"])
+            #expect(fleet.calls.map { $0.resume.first?.ids.count ?? 0 } == [0, 5, 9])
+        }
+    }
+
     @Test func `what would not begin is asked elsewhere, and a call under way is not turned away`() async throws {
         let draining = RPCError(.unavailable, "leaving", reason: "draining", notStarted: true)
         let other = RPCError(.failedPrecondition, "another", reason: "instance_mismatch", notStarted: true)

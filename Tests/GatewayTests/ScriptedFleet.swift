@@ -18,6 +18,8 @@ final class ScriptedFleet: Sendable {
         case serve
         /// Says that it starts, where the call is a suspect; passes so many deltas on; is gone.
         case die(after: Int)
+        /// Passes so many deltas on, is asked to stop, and has no time left for the rest.
+        case leave(after: Int)
         /// Is gone without a word.
         case vanish
         /// Refuses.
@@ -138,6 +140,11 @@ final class ScriptedFleet: Sendable {
         case .die(let count):
             try await pass(call, to: writer, limit: count)
             kill(address)
+        case .leave(let count):
+            try await pass(call, to: writer, limit: count)
+            addresses.remove(address)
+            let server = state.withLock { $0.servers.removeValue(forKey: address) }
+            await server?.drain(grace: .milliseconds(50))
         case .vanish: kill(address)
         case .refuse(let error): throw error
         case .say(let deltas): for delta in deltas { try await writer.write(delta) }
