@@ -14,10 +14,10 @@ extension Gateway {
         var response = ImageGenerationResponse(created: created, data: [], size: "")
         do {
             while let update = try await drawing.next() {
-                guard let (picture, file) = update.picture else { continue }
-                response.size = "\(picture.width)x\(picture.height)"
+                guard let picture = update.picture else { continue }
+                response.size = "\(picture.drawn.width)x\(picture.drawn.height)"
                 response.data.append(
-                    .init(b64_json: Data(file.array).base64EncodedString(), seed: picture.seed))
+                    .init(b64_json: Data(picture.file.array).base64EncodedString(), seed: picture.drawn.seed))
             }
         } catch let error as RPCError {
             throw APIError(error)
@@ -44,14 +44,14 @@ extension Gateway {
     }
 
     private static func event(_ update: ResumableDrawing.Update, created: Int) -> ImageGenerationEvent {
-        guard let (picture, file) = update.picture else {
+        guard let picture = update.picture else {
             return ImageGenerationEvent(
-                type: "image_generation.progress", created_at: created, step: update.step,
-                steps: update.steps)
+                type: "image_generation.progress", created_at: created, step: update.step, steps: update.steps)
         }
         return ImageGenerationEvent(
-            type: "image_generation.completed", created_at: created, b64_json: Data(file.array).base64EncodedString(),
-            index: picture.index, seed: picture.seed, output_format: "png",
-            size: "\(picture.width)x\(picture.height)")
+            type: "image_generation.completed", created_at: created,
+            b64_json: Data(picture.file.array).base64EncodedString(),
+            index: picture.drawn.index, seed: picture.drawn.seed, output_format: "png",
+            size: "\(picture.drawn.width)x\(picture.drawn.height)")
     }
 }

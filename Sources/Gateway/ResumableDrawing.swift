@@ -6,11 +6,16 @@ import RPC
 /// Every now and then the instance sends a checkpoint, of which the latest is kept. When the instance is lost, the call
 /// is made again on another one with the same numerics id and goes on from there, to the same picture, bit by bit.
 struct ResumableDrawing: Sendable {
+    /// A finished picture and its PNG file.
+    struct Picture: Sendable {
+        var drawn: DrawnPicture
+        var file: Attachment
+    }
+
     struct Update: Sendable {
         var step: UInt32
         var steps: UInt32
-        /// A finished picture and its PNG file.
-        var picture: (drawn: DrawnPicture, file: Attachment)?
+        var picture: Picture?
     }
 
     let request: DrawRequest
@@ -72,7 +77,7 @@ struct ResumableDrawing: Sendable {
         var update = Update(step: message.step, steps: message.steps)
         if let picture = message.picture, let file = reply.attachments.first {
             guard pictures.insert(picture.index).inserted else { return nil }
-            update.picture = (picture, file)
+            update.picture = Picture(drawn: picture, file: file)
             losses.progressed()
             return update
         }

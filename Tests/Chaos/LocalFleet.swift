@@ -77,8 +77,11 @@ struct LocalFleet: Sendable {
         throw SupervisionError("the services were not ready within a minute")
     }
 
-    /// An executable that stands beside the tests'.
+    /// An executable that stands beside the tests', or in `NEPHELE_CHAOS_PROGRAMS`.
     private static func executable(_ name: String) throws -> URL {
+        if let folder = ProcessInfo.processInfo.environment["NEPHELE_CHAOS_PROGRAMS"] {
+            return URL(fileURLWithPath: folder).appendingPathComponent(name)
+        }
         let bundle = try #require(CommandLine.arguments.first { $0.contains(".xctest") }, "no test bundle in arguments")
         var folder = URL(fileURLWithPath: bundle)
         while folder.pathComponents.count > 1 {
