@@ -148,6 +148,13 @@ let package = Package(
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
             exclude: ["openai_client.py"], swiftSettings: safe),
+        .testTarget(
+            name: "Chaos",
+            dependencies: [
+                "Console", "GatewayClient", "Supervision", "nephele-diffusion", "nephele-gateway",
+                "nephele-text-model", "nephele-tokenizer", .product(name: "Logging", package: "swift-log"),
+            ],
+            exclude: ["run"], swiftSettings: safe),
         .target(
             name: "Benchmarks",
             dependencies: [

@@ -25,6 +25,8 @@ package struct DiffusionJob: Sendable {
     private let channels: Int, h: Int, w: Int
     /// [C, h, w] of each picture.
     private var samples: [[Float]]
+    /// Numbers in a checkpoint.
+    package var checkpointSize: Int { samples.count * size }
 
     package var isFinished: Bool { completedSteps == steps }
     private var size: Int { channels * h * w }
@@ -161,6 +163,28 @@ package struct DiffusionJob: Sendable {
         do { return try Tensor(samples.flatMap { $0 }, shape: [samples.count, channels, h, w]) } catch {
             throw DiffusionError(error)
         }
+    }
+
+    /// All that the rest of the drawing depends on and its request does not say.
+    ///
+    /// The noise schedulers that there are look at one step alone, so they have no history to keep.
+    package var checkpoint: DiffusionCheckpoint {
+        DiffusionCheckpoint(
+            step: completedSteps, steps: steps, shape: [samples.count, channels, h, w], samples: samples)
+    }
+
+    /// Goes on from a checkpoint of the same drawing.
+    ///
+    /// - Throws: `DiffusionError.invalidRequest` for one of another drawing.
+    package mutating func resume(_ checkpoint: DiffusionCheckpoint) throws(DiffusionError) {
+        let shape = [samples.count, channels, h, w]
+        guard checkpoint.steps == steps, checkpoint.shape == shape else {
+            throw DiffusionError(
+                .invalidRequest,
+                "a checkpoint of \(checkpoint.shape) in \(checkpoint.steps) steps; this drawing is \(shape) in \(steps)"
+            )
+        }
+        (completedSteps, samples) = (checkpoint.step, checkpoint.samples)
     }
 
     /// Standard normal numbers, a pure function of (seed, step, position): Box–Muller on Philox4x32-10.

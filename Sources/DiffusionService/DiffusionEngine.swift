@@ -14,10 +14,22 @@ package final class DiffusionEngine: Sendable {
         package init() {}
     }
 
+    /// What is to be drawn.
+    struct Assignment: Sendable {
+        var job: DiffusionJob
+        var seeds: [UInt64]
+        /// An instance was lost under it: its caller is told before it is computed, and gets a checkpoint each step.
+        var isSuspect: Bool
+    }
+
     /// A drawing with its caller.
     struct Drawing: Sendable {
         var job: DiffusionJob
         var seeds: [UInt64]
+        var isSuspect: Bool
+        var isAnnounced = false
+        /// When the last checkpoint was sent, or the work began.
+        var savedAt = ContinuousClock.now
         var writer: ReplyWriter<DrawUpdate>
         var context: ServerContext
         var done: CheckedContinuation<Void, any Error>
@@ -45,10 +57,13 @@ package final class DiffusionEngine: Sendable {
     ///
     /// - Throws: `RPCError`: RESOURCE_EXHAUSTED when the queue is full, CANCELLED when the caller is gone.
     func draw(
-        _ job: DiffusionJob, seeds: [UInt64], to writer: ReplyWriter<DrawUpdate>, _ context: ServerContext
+        _ assignment: Assignment, to writer: ReplyWriter<DrawUpdate>, _ context: ServerContext
     ) async throws {
         try await withCheckedThrowingContinuation { done in
-            switch queue.offer(Drawing(job: job, seeds: seeds, writer: writer, context: context, done: done)) {
+            let drawing = Drawing(
+                job: assignment.job, seeds: assignment.seeds, isSuspect: assignment.isSuspect, writer: writer,
+                context: context, done: done)
+            switch queue.offer(drawing) {
             case .accepted: break
             case .full:
                 done.resume(

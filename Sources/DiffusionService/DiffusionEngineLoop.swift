@@ -9,6 +9,12 @@ struct DiffusionEngineLoop {
     private let gauge: LoadGauge
     /// The first is next in turn; beyond `runningLimit` they wait.
     private var tasks: [DiffusionEngine.Drawing] = []
+    /// What may be lost of a drawing with its instance.
+    private static let checkpointInterval: Duration = .milliseconds(250)
+    /// The numbers of one checkpoint, at most: an attachment of 64 MiB.
+    private static let checkpointLimit = 16 << 20 - 64
+    /// What the transport needs to have an update on its way.
+    private static let farewell: Duration = .milliseconds(20)
 
     init(runningLimit: Int, gauge: LoadGauge) {
         (self.runningLimit, self.gauge) = (runningLimit, gauge)
@@ -39,23 +45,25 @@ struct DiffusionEngineLoop {
     private mutating func add(_ task: DiffusionEngine.Drawing) {
         gauge.addOutstanding(task.outstanding)
         tasks.append(task)
+        tasks[tasks.count - 1].savedAt = .now
     }
 
     /// One step; after the last one the pictures.
     /// - Returns: whether the drawing is done.
     private func advance(_ task: inout DiffusionEngine.Drawing) throws -> Bool {
+        let steps = UInt32(task.job.steps)
+        // Every update fits: one a step, one a picture, and one that says that it starts.
+        let bound = task.job.steps + task.seeds.count + 1
+        if task.isSuspect, !task.isAnnounced {
+            task.isAnnounced = true
+            var start = DrawUpdate(step: UInt32(task.job.completedSteps), steps: steps)
+            start.isStart = true
+            try task.writer.offer(start, bound: bound)
+            _ = ThreadSignal().wait(until: .now + Self.farewell)
+        }
         gauge.beginStep()
         defer { gauge.endStep() }
-        do throws(DiffusionError) {
-            _ = try task.job.step()
-        } catch {
-            throw RPCError(diffusion: error)
-        }
-        gauge.addOutstanding(-task.seeds.count)
-        let steps = UInt32(task.job.steps)
-        // Every update fits: one a step and one a picture.
-        let bound = task.job.steps + task.seeds.count
-        try task.writer.offer(DrawUpdate(step: UInt32(task.job.completedSteps), steps: steps), bound: bound)
+        if !task.job.isFinished { try step(&task, bound: bound) }
         guard task.job.isFinished else { return false }
         for (index, picture) in try task.job.pictures().enumerated() {
             let drawn = DrawnPicture(
@@ -66,6 +74,22 @@ struct DiffusionEngineLoop {
                 DrawUpdate(step: steps, steps: steps, picture: drawn), attachments: [png], bound: bound)
         }
         return true
+    }
+
+    private func step(_ task: inout DiffusionEngine.Drawing, bound: Int) throws {
+        do throws(DiffusionError) {
+            _ = try task.job.step()
+        } catch {
+            throw RPCError(diffusion: error)
+        }
+        gauge.addOutstanding(-task.seeds.count)
+        var update = DrawUpdate(step: UInt32(task.job.completedSteps), steps: UInt32(task.job.steps))
+        try task.writer.offer(update, bound: bound)
+        let isDue = task.isSuspect || .now - task.savedAt >= Self.checkpointInterval
+        guard isDue, task.job.checkpointSize <= Self.checkpointLimit else { return }
+        task.savedAt = .now
+        update.isCheckpoint = true
+        try task.writer.offerLatest(update, attachments: [Attachment(task.job.checkpoint.bytes)])
     }
 
     private func end(_ task: DiffusionEngine.Drawing, _ error: (any Error)?) {

@@ -29,11 +29,14 @@ package struct DiffusionService: RPCService {
 
     package func register(with router: inout RPCRouter) {
         router.serverStreaming(DiffusionMethods.draw) { request, writer, context in
-            try await engine.draw(try job(request.message), seeds: request.message.seeds, to: writer, context)
+            let drawing = DiffusionEngine.Assignment(
+                job: try job(request.message, request.attachments), seeds: request.message.seeds,
+                isSuspect: request.message.crashesWithoutProgress > 0)
+            try await engine.draw(drawing, to: writer, context)
         }
     }
 
-    private func job(_ message: DrawRequest) throws -> DiffusionJob {
+    private func job(_ message: DrawRequest, _ attachments: [Attachment]) throws -> DiffusionJob {
         guard message.model == name else {
             throw RPCError(.notFound, "this instance serves \"\(name)\"", reason: "model_not_found", field: "model")
         }
@@ -45,7 +48,14 @@ package struct DiffusionService: RPCService {
         request.width = message.width.map { Int($0) }
         request.height = message.height.map { Int($0) }
         do throws(DiffusionError) {
-            return try pipeline.makeJob(request)
+            var job = try pipeline.makeJob(request)
+            if message.resumes {
+                guard let checkpoint = attachments.first else {
+                    throw DiffusionError(.invalidRequest, "a drawing that resumes needs its checkpoint as attachment")
+                }
+                try job.resume(DiffusionCheckpoint(bytes: checkpoint.array))
+            }
+            return job
         } catch {
             throw RPCError(diffusion: error)
         }

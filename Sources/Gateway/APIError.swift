@@ -21,6 +21,8 @@ struct APIError: Error, HTTPResponseError {
     var code: String?
     /// Seconds after which another try makes sense.
     var retryAfter: Int?
+    /// Whether the client's own library is asked not to try again.
+    var isFinal = false
 
     static func invalidRequest(_ message: String, parameter: String? = nil, code: String? = nil) -> APIError {
         APIError(
@@ -54,6 +56,9 @@ struct APIError: Error, HTTPResponseError {
             self.init(
                 status: .serviceUnavailable, message: error.message, type: "server_error",
                 code: "server_is_overloaded", retryAfter: seconds ?? 1)
+        case .internalError where error.reason == RPCError.lostTooOften.reason:
+            self.init(status: .badGateway, message: error.message, type: "server_error", code: error.reason)
+            isFinal = true
         case .deadlineExceeded:
             self.init(status: .gatewayTimeout, message: error.message, type: "server_error", code: "timeout")
         default:
@@ -78,6 +83,7 @@ struct APIError: Error, HTTPResponseError {
     func response() throws -> Response {
         var response = try JSONResponse.make(body, status: status)
         if let retryAfter { response.headers[.retryAfter] = "\(retryAfter)" }
+        if isFinal, let name = HTTPFields.Element.Name("x-should-retry") { response.headers[name] = "false" }
         return response
     }
 }

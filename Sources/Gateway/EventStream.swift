@@ -14,18 +14,13 @@ protocol ChunkForm: Sendable {
 
 /// Server-sent events as OpenAI's clients read them: `data: {…}` lines, an error as an event, `[DONE]` at the end.
 enum EventStream {
-    /// The response to a streamed request. Its first delta is awaited, so that a refusal has its own status.
-    ///
-    /// - Throws: `APIError` when the text-model refuses.
-    static func response(
-        _ generation: Generation, includesUsage: Bool, form: some ChunkForm
-    ) async throws -> Response {
-        let begun = try await generation.deltas()
-        return response { writer in
+    /// The response to a streamed request.
+    static func response(_ generation: Generation, includesUsage: Bool, form: some ChunkForm) -> Response {
+        response { writer in
             for choice in 0..<generation.choices {
                 if let opening = form.opening(generation, choice: choice) { try await writer.write(event(opening)) }
             }
-            var deltas = begun
+            var deltas = generation.deltas()
             var form = form
             var tokens = 0
             while let delta = try await deltas.next() {

@@ -36,16 +36,6 @@ package struct Fleet: Sendable {
     /// Every model that has ever been seen: a model whose last instance has gone is waited for, not denied.
     private let remembered = Remembered()
 
-    /// What a request may take when its client names no deadline.
-    static let timeout: Duration = .seconds(600)
-
-    /// How a call for one model is made: without an instance it waits for one.
-    private func options(for model: String, timeout: Duration = Fleet.timeout) -> CallOptions {
-        var options = CallOptions(timeout: timeout) { $0.models.contains { $0.name == model } }
-        options.readyTimeout = .seconds(60)
-        return options
-    }
-
     package init(tokenizer: RPCClient? = nil, textModel: RPCClient? = nil, diffusion: RPCClient? = nil) {
         (self.tokenizer, self.textModel, self.diffusion) = (tokenizer, textModel, diffusion)
     }
@@ -83,51 +73,75 @@ package struct Fleet: Sendable {
         return model
     }
 
+    /// Calls a tokenizer, another one when it is lost: its methods may be called twice.
+    ///
+    /// - Throws: `APIError`.
     func call<Request, Reply>(
-        _ method: Method<Request, Reply>, _ request: Request, model: String
+        _ method: Method<Request, Reply>, _ request: Request, model: String, until deadline: ContinuousClock.Instant
     ) async throws -> Reply {
         guard let tokenizer else { throw APIError.modelNotFound(model, known: models.keys.sorted()) }
+        var attempts = CallAttempts(tokenizer, model: model, until: deadline)
         do {
-            return try await tokenizer.call(method, request, options(for: model, timeout: .seconds(60))).message
-        } catch let error as RPCError {
-            throw APIError(error)
-        }
-    }
-
-    /// Starts the generations of one request, a call for each prompt.
-    ///
-    /// - Throws: `APIError` when no instance takes a call; what the text-model refuses comes with the first delta.
-    func generate(_ calls: [GenerateRequest], model: ModelDescription, idPrefix: String) async throws -> Generation {
-        guard let textModel else { throw APIError.modelNotFound(model.name, known: models.keys.sorted()) }
-        do {
-            var options = options(for: model.name)
-            var streams: [ReplyStream<GenerateDelta>] = []
-            for call in calls {
-                options.cost = max(1, Int(call.maxTokens))
-                streams.append(try await textModel.stream(TextModelMethods.generate, call, options))
+            while true {
+                do {
+                    return try await tokenizer.call(method, request, attempts.options()).message
+                } catch let error as RPCError {
+                    switch try attempts.outcome(of: error) {
+                    case .failed: throw error
+                    case .refused: try await attempts.refused(error, by: nil, isUnderWay: false)
+                    case .lost: continue
+                    }
+                }
             }
-            return Generation(
-                id: idPrefix + ServiceDescription.newInstanceID(), created: Int(Date().timeIntervalSince1970),
-                model: model.name, fingerprint: "fp_" + model.numericsID.prefix(12),
-                prompts: calls.map { $0.prompt }, choicesOfEach: Int(calls.first?.n ?? 1), streams: streams)
         } catch let error as RPCError {
             throw APIError(error)
         }
     }
 
-    /// Starts a drawing.
+    /// Starts the generations of one request, a call for each prompt, and waits for the first delta of each, so that a
+    /// refusal comes before any answer has begun.
     ///
-    /// - Throws: `APIError` when no instance takes the call; what the service refuses comes with the first update.
-    func draw(_ request: DrawRequest) async throws -> ReplyStream<DrawUpdate> {
-        guard let diffusion else {
-            throw APIError.modelNotFound(request.model, known: models.keys.sorted())
-        }
+    /// - Throws: `APIError` when the text-model refuses, or the deadline passes.
+    func generate(
+        _ calls: [GenerateRequest], model: ModelDescription, idPrefix: String, until deadline: ContinuousClock.Instant
+    ) async throws -> Generation {
+        guard let textModel else { throw APIError.modelNotFound(model.name, known: models.keys.sorted()) }
+        // The same for all prompts, as far as it has instances.
+        let numericsID = numericsID(of: model, among: textModel)
+        var parts: [Generation.Part] = []
         do {
-            var options = options(for: request.model)
-            options.cost = max(1, Int(request.steps ?? 50) * request.seeds.count)
-            return try await diffusion.stream(DiffusionMethods.draw, request, options)
+            for call in calls {
+                let attempts = CallAttempts(textModel, model: model.name, until: deadline)
+                var generation = ResumableGeneration(call, numericsID: numericsID, attempts)
+                try await generation.begin()
+                parts.append(Generation.Part(call: generation))
+            }
+            for index in parts.indices { parts[index].first = try await parts[index].call.next() }
         } catch let error as RPCError {
             throw APIError(error)
         }
+        return Generation(
+            id: idPrefix + ServiceDescription.newInstanceID(), created: Int(Date().timeIntervalSince1970),
+            model: model.name, fingerprint: "fp_" + (parts.first?.call.numericsID ?? numericsID).prefix(12),
+            choicesOfEach: Int(calls.first?.n ?? 1), parts: parts)
+    }
+
+    /// A drawing; what the service refuses comes with its first update.
+    ///
+    /// - Throws: `APIError` where no pictures are drawn.
+    func draw(
+        _ request: DrawRequest, model: ModelDescription, until deadline: ContinuousClock.Instant
+    ) throws -> ResumableDrawing {
+        guard let diffusion else { throw APIError.modelNotFound(request.model, known: models.keys.sorted()) }
+        return ResumableDrawing(
+            request, numericsID: numericsID(of: model, among: diffusion),
+            CallAttempts(diffusion, model: request.model, until: deadline))
+    }
+
+    /// Where models of one name differ, each gets its share.
+    private func numericsID(of model: ModelDescription, among client: RPCClient) -> String {
+        let ids = client.instances.filter { $0.state == .ready }.flatMap(\.description.models)
+            .filter { $0.name == model.name }.map(\.numericsID)
+        return ids.randomElement() ?? model.numericsID
     }
 }

@@ -4,7 +4,7 @@ import Messages
 
 /// Chat completions.
 extension Gateway {
-    func chat(_ data: Data) async throws -> Response {
+    func chat(_ data: Data, until deadline: ContinuousClock.Instant) async throws -> Response {
         let request = try JSONRequest.decode(ChatCompletionRequest.self, from: data)
         let model = try fleet.model(request.parameters.model, modality: "text")
         guard !request.messages.isEmpty else {
@@ -13,13 +13,14 @@ extension Gateway {
         let alternatives = try request.alternatives()
         let turns = request.messages.map { ChatTurn(role: $0.role, content: $0.content) }
         let prompt = try await fleet.call(
-            TokenizerMethods.renderChat, RenderChatRequest(model: model.base, messages: turns), model: model.base)
+            TokenizerMethods.renderChat, RenderChatRequest(model: model.base, messages: turns), model: model.base,
+            until: deadline)
         var call = try request.parameters.request(prompt: prompt, from: "messages", for: model, defaultMaxTokens: nil)
         call.logprobs = alternatives
-        let generation = try await fleet.generate([call], model: model, idPrefix: "chatcmpl-")
+        let generation = try await fleet.generate([call], model: model, idPrefix: "chatcmpl-", until: deadline)
         if request.parameters.stream == true {
             let usage = request.parameters.stream_options?.include_usage ?? false
-            return try await EventStream.response(generation, includesUsage: usage, form: ChatChunks())
+            return EventStream.response(generation, includesUsage: usage, form: ChatChunks())
         }
         let (choices, tokens) = try await generation.collect()
         return try JSONResponse.make(

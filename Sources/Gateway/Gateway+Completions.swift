@@ -4,7 +4,7 @@ import Messages
 
 /// Plain completions.
 extension Gateway {
-    func complete(_ data: Data) async throws -> Response {
+    func complete(_ data: Data, until deadline: ContinuousClock.Instant) async throws -> Response {
         let request = try JSONRequest.decode(CompletionRequest.self, from: data)
         let model = try fleet.model(request.parameters.model, modality: "text")
         let total = request.prompts.count.multipliedReportingOverflow(by: max(1, request.parameters.n ?? 1))
@@ -19,27 +19,28 @@ extension Gateway {
         }
         var calls: [GenerateRequest] = []
         for prompt in request.prompts {
-            let tokens = try await encode(prompt, model: model)
+            let tokens = try await encode(prompt, model: model, until: deadline)
             var call = try request.parameters.request(
                 prompt: tokens, from: "prompt", for: model, defaultMaxTokens: 16)
             call.logprobs = try request.logprobs.map { try GenerationParameters.count($0, "logprobs", atLeast: 0) }
             call.promptLogprobs = echo && request.logprobs != nil
             calls.append(call)
         }
-        let generation = try await fleet.generate(calls, model: model, idPrefix: "cmpl-")
+        let generation = try await fleet.generate(calls, model: model, idPrefix: "cmpl-", until: deadline)
         if request.parameters.stream == true {
             let usage = request.parameters.stream_options?.include_usage ?? false
-            return try await EventStream.response(generation, includesUsage: usage, form: TextChunks())
+            return EventStream.response(generation, includesUsage: usage, form: TextChunks())
         }
         let (choices, tokens) = try await generation.collect()
         var texts: [TextCompletion.Choice] = []
         for (number, prompt) in request.prompts.enumerated() {
             let first = number * generation.choicesOfEach
-            let opening = echo ? try await text(prompt, model: model) : ""
+            let opening = echo ? try await text(prompt, model: model, until: deadline) : ""
             var openingLogprobs = CompletionLogprobs()
             if echo, request.logprobs != nil {
                 let token = Array(generation.prompts[number].prefix(1))
-                openingLogprobs.append(Array(try await text(.tokens(token), model: model).utf8), nil, nil)
+                let text = try await text(.tokens(token), model: model, until: deadline)
+                openingLogprobs.append(Array(text.utf8), nil, nil)
                 // Only the first choice of a prompt carries its log-probabilities; they are the same for all.
                 for token in choices[first].promptLogprobs { openingLogprobs.append(token) }
             }
@@ -62,23 +63,27 @@ extension Gateway {
                 usage: Usage(prompt: generation.promptTokens, completion: tokens)))
     }
 
-    private func encode(_ prompt: CompletionPrompt, model: ModelDescription) async throws -> TokensReply {
+    private func encode(
+        _ prompt: CompletionPrompt, model: ModelDescription, until deadline: ContinuousClock.Instant
+    ) async throws -> TokensReply {
         switch prompt {
         case .tokens(let ids): return TokensReply(ids: ids, tokenizerHash: "")
         case .text(let text):
             return try await fleet.call(
                 TokenizerMethods.encode, EncodeRequest(model: model.base, text: text, addSpecialTokens: true),
-                model: model.base)
+                model: model.base, until: deadline)
         }
     }
 
-    private func text(_ prompt: CompletionPrompt, model: ModelDescription) async throws -> String {
+    private func text(
+        _ prompt: CompletionPrompt, model: ModelDescription, until deadline: ContinuousClock.Instant
+    ) async throws -> String {
         switch prompt {
         case .text(let text): return text
         case .tokens(let ids):
             return try await fleet.call(
                 TokenizerMethods.decode, DecodeRequest(model: model.base, ids: ids, skipSpecialTokens: false),
-                model: model.base
+                model: model.base, until: deadline
             ).text
         }
     }

@@ -5,19 +5,19 @@ import RPC
 
 /// Drawing.
 extension Gateway {
-    func draw(_ data: Data) async throws -> Response {
+    func draw(_ data: Data, until deadline: ContinuousClock.Instant) async throws -> Response {
         let request = try JSONRequest.decode(ImageGenerationRequest.self, from: data)
-        _ = try fleet.model(request.model, modality: "image")
-        let updates = try await fleet.draw(request.request())
+        let model = try fleet.model(request.model, modality: "image")
+        var drawing = try fleet.draw(request.request(), model: model, until: deadline)
         let created = Int(Date().timeIntervalSince1970)
-        if request.stream == true { return try await stream(updates, created: created) }
+        if request.stream == true { return try await stream(drawing, created: created) }
         var response = ImageGenerationResponse(created: created, data: [], size: "")
         do {
-            while let update = try await updates.next() {
-                guard let picture = update.message.picture, let file = update.attachments.first else { continue }
-                response.size = "\(picture.width)x\(picture.height)"
+            while let update = try await drawing.next() {
+                guard let picture = update.picture else { continue }
+                response.size = "\(picture.drawn.width)x\(picture.drawn.height)"
                 response.data.append(
-                    .init(b64_json: Data(file.array).base64EncodedString(), seed: picture.seed))
+                    .init(b64_json: Data(picture.file.array).base64EncodedString(), seed: picture.drawn.seed))
             }
         } catch let error as RPCError {
             throw APIError(error)
@@ -26,31 +26,32 @@ extension Gateway {
     }
 
     /// The first update is awaited, so that a refusal has its own status.
-    private func stream(_ updates: ReplyStream<DrawUpdate>, created: Int) async throws -> Response {
-        let first: ClientReply<DrawUpdate>?
+    private func stream(_ drawing: ResumableDrawing, created: Int) async throws -> Response {
+        var begun = drawing
+        let first: ResumableDrawing.Update?
         do {
-            first = try await updates.next()
+            first = try await begun.next()
         } catch let error as RPCError {
             throw APIError(error)
         }
-        return EventStream.response { writer in
-            var update = first
+        return EventStream.response { [begun] writer in
+            var (drawing, update) = (begun, first)
             while let current = update {
                 try await writer.write(EventStream.event(Self.event(current, created: created)))
-                update = try await updates.next()
+                update = try await drawing.next()
             }
         }
     }
 
-    private static func event(_ update: ClientReply<DrawUpdate>, created: Int) -> ImageGenerationEvent {
-        guard let picture = update.message.picture, let file = update.attachments.first else {
+    private static func event(_ update: ResumableDrawing.Update, created: Int) -> ImageGenerationEvent {
+        guard let picture = update.picture else {
             return ImageGenerationEvent(
-                type: "image_generation.progress", created_at: created, step: update.message.step,
-                steps: update.message.steps)
+                type: "image_generation.progress", created_at: created, step: update.step, steps: update.steps)
         }
         return ImageGenerationEvent(
-            type: "image_generation.completed", created_at: created, b64_json: Data(file.array).base64EncodedString(),
-            index: picture.index, seed: picture.seed, output_format: "png",
-            size: "\(picture.width)x\(picture.height)")
+            type: "image_generation.completed", created_at: created,
+            b64_json: Data(picture.file.array).base64EncodedString(),
+            index: picture.drawn.index, seed: picture.drawn.seed, output_format: "png",
+            size: "\(picture.drawn.width)x\(picture.drawn.height)")
     }
 }

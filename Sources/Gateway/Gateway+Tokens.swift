@@ -28,7 +28,7 @@ extension Gateway {
         var prompt: String
     }
 
-    func tokenize(_ data: Data) async throws -> Response {
+    func tokenize(_ data: Data, until deadline: ContinuousClock.Instant) async throws -> Response {
         let request = try JSONRequest.decode(TokenizeRequest.self, from: data)
         let model = try fleet.model(request.model, modality: "text")
         let reply: TokensReply
@@ -36,12 +36,12 @@ extension Gateway {
         case (let prompt?, nil):
             let encode = EncodeRequest(
                 model: model.base, text: prompt, addSpecialTokens: request.add_special_tokens ?? true)
-            reply = try await fleet.call(TokenizerMethods.encode, encode, model: model.base)
+            reply = try await fleet.call(TokenizerMethods.encode, encode, model: model.base, until: deadline)
         case (nil, let messages?):
             let render = RenderChatRequest(
                 model: model.base, messages: messages.map { ChatTurn(role: $0.role, content: $0.content) },
                 addGenerationPrompt: request.add_generation_prompt ?? true)
-            reply = try await fleet.call(TokenizerMethods.renderChat, render, model: model.base)
+            reply = try await fleet.call(TokenizerMethods.renderChat, render, model: model.base, until: deadline)
         default:
             throw APIError.invalidRequest("Give either 'prompt' or 'messages'.", parameter: "prompt")
         }
@@ -49,12 +49,13 @@ extension Gateway {
             TokenizeResponse(count: reply.ids.count, max_model_len: model.contextLength, tokens: reply.ids))
     }
 
-    func detokenize(_ data: Data) async throws -> Response {
+    func detokenize(_ data: Data, until deadline: ContinuousClock.Instant) async throws -> Response {
         let request = try JSONRequest.decode(DetokenizeRequest.self, from: data)
         let model = try fleet.model(request.model, modality: "text")
         let reply = try await fleet.call(
             TokenizerMethods.decode,
-            DecodeRequest(model: model.base, ids: request.tokens, skipSpecialTokens: false), model: model.base)
+            DecodeRequest(model: model.base, ids: request.tokens, skipSpecialTokens: false), model: model.base,
+            until: deadline)
         return try JSONResponse.make(DetokenizeResponse(prompt: reply.text))
     }
 }

@@ -32,8 +32,12 @@ package struct Gateway: Sendable {
         router.post("/v1/chat/completions") { request, _ in try await answer(request, chat) }
         router.post("/v1/completions") { request, _ in try await answer(request, complete) }
         router.post("/v1/images/generations") { request, _ in try await answer(request, draw) }
-        router.post("/tokenize") { request, _ in try await tokenize(Self.body(request.body, limit: bodyLimit)) }
-        router.post("/detokenize") { request, _ in try await detokenize(Self.body(request.body, limit: bodyLimit)) }
+        router.post("/tokenize") { request, _ in
+            try await tokenize(Self.body(request.body, limit: bodyLimit), until: Self.deadline(of: request))
+        }
+        router.post("/detokenize") { request, _ in
+            try await detokenize(Self.body(request.body, limit: bodyLimit), until: Self.deadline(of: request))
+        }
         // These are not given up half way when the client goes.
         router.post("/v1/load_lora_adapter") { request, _ in
             try await loadAdapter(Self.body(request.body, limit: bodyLimit))
@@ -48,12 +52,13 @@ package struct Gateway: Sendable {
     /// Reads the body and hands it on. When the client goes away meanwhile, the work is cancelled; to see that,
     /// Hummingbird reads on from the connection, which can then carry no further request.
     private func answer(
-        _ request: Request, _ handler: @escaping @Sendable (Data) async throws -> Response
+        _ request: Request, _ handler: @escaping @Sendable (Data, ContinuousClock.Instant) async throws -> Response
     ) async throws -> Response {
         let limit = bodyLimit
+        let deadline = try Self.deadline(of: request)
         var response = try await request.body.consumeWithCancellationOnInboundClose { body in
             do {
-                return try await handler(Self.body(body, limit: limit))
+                return try await handler(Self.body(body, limit: limit), deadline)
             } catch let error as APIError {
                 return try error.response()
             }

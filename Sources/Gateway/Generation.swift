@@ -18,52 +18,43 @@ struct Generation: Sendable {
     let model: String
     /// Changes when the arithmetic behind the model does.
     let fingerprint: String
-    let prompts: [[Int32]]
     let choicesOfEach: Int
-    let streams: [ReplyStream<GenerateDelta>]
+    /// One for each prompt.
+    let parts: [Part]
 
-    var choices: Int { prompts.count * choicesOfEach }
-    var promptTokens: Int { prompts.reduce(0) { $0 + $1.count } }
-
-    /// The deltas of all streams, choices counted through: those of the second prompt follow those of the first.
-    ///
-    /// The first delta of every stream is awaited here, so that a refusal comes before any answer has begun.
-    ///
-    /// - Throws: `APIError` when the text-model refuses.
-    func deltas() async throws -> Deltas {
-        do {
-            var firsts: [GenerateDelta?] = []
-            for stream in streams { firsts.append(try await stream.next()?.message) }
-            return Deltas(generation: self, firsts: firsts)
-        } catch let error as RPCError {
-            throw APIError(error)
-        }
+    /// One prompt's call, and the first delta that came of it.
+    struct Part: Sendable {
+        var call: ResumableGeneration
+        var first: GenerateDelta?
     }
 
+    var prompts: [[Int32]] { parts.map { $0.call.request.prompt } }
+    var choices: Int { parts.count * choicesOfEach }
+    var promptTokens: Int { parts.reduce(0) { $0 + $1.call.request.prompt.count } }
+
+    /// The deltas of all prompts, choices counted through: those of the second prompt follow those of the first.
+    func deltas() -> Deltas { Deltas(choicesOfEach: choicesOfEach, parts: parts) }
+
     struct Deltas: Sendable {
-        let generation: Generation
-        fileprivate var firsts: [GenerateDelta?]
+        let choicesOfEach: Int
+        fileprivate var parts: [Part]
         private var current = 0
 
-        fileprivate init(generation: Generation, firsts: [GenerateDelta?]) {
-            (self.generation, self.firsts) = (generation, firsts)
+        fileprivate init(choicesOfEach: Int, parts: [Part]) {
+            (self.choicesOfEach, self.parts) = (choicesOfEach, parts)
         }
 
         /// - Throws: `RPCError`.
         mutating func next() async throws -> GenerateDelta? {
-            while current < generation.streams.count {
-                var delta: GenerateDelta?
-                if let first = firsts[current] {
-                    delta = first
-                    firsts[current] = nil
-                } else {
-                    delta = try await generation.streams[current].next()?.message
-                }
-                if var delta, delta.choice < generation.choicesOfEach {
-                    delta.choice += UInt32(current * generation.choicesOfEach)
+            while current < parts.count {
+                var delta = parts[current].first
+                parts[current].first = nil
+                if delta == nil { delta = try await parts[current].call.next() }
+                if var delta {
+                    delta.choice += UInt32(current * choicesOfEach)
                     return delta
                 }
-                if delta == nil { current += 1 }
+                current += 1
             }
             return nil
         }
@@ -75,7 +66,7 @@ struct Generation: Sendable {
     func collect() async throws -> (choices: [Choice], tokens: Int) {
         var joined = [Choice](repeating: Choice(), count: choices)
         var tokens = 0
-        var deltas = try await deltas()
+        var deltas = deltas()
         do {
             while let delta = try await deltas.next() {
                 let choice = Int(delta.choice)

@@ -20,6 +20,10 @@ package struct DrawRequest: BusMessage {
     /// In pixels.
     package var width: UInt32?
     package var height: UInt32?
+    /// Whether the attachment is a checkpoint of this drawing, which goes on from there.
+    package var resumes = false
+    /// Instances lost under this call since its last step.
+    package var crashesWithoutProgress: UInt32 = 0
 
     package init(model: String, prompt: String, seeds: [UInt64]) {
         (self.model, self.prompt, self.seeds) = (model, prompt, seeds)
@@ -41,6 +45,8 @@ extension DrawRequest: CCodable {
         eta = c.has_eta != 0 ? c.eta : nil
         width = c.has_width != 0 ? c.width : nil
         height = c.has_height != 0 ? c.height : nil
+        resumes = c.resumes != 0
+        crashesWithoutProgress = c.crashes_without_progress
     }
 
     func write(to c: inout Nephele__V1__DrawRequest, in arena: inout Arena) {
@@ -57,14 +63,22 @@ extension DrawRequest: CCodable {
         if let eta { (c.has_eta, c.eta) = (1, eta) }
         if let width { (c.has_width, c.width) = (1, width) }
         if let height { (c.has_height, c.height) = (1, height) }
+        if resumes { (c.has_resumes, c.resumes) = (1, 1) }
+        if crashesWithoutProgress > 0 {
+            (c.has_crashes_without_progress, c.crashes_without_progress) = (1, crashesWithoutProgress)
+        }
     }
 }
 
-/// How far a drawing is, or one of its finished pictures, whose PNG file is the attachment.
+/// How far a drawing is; or one of its finished pictures, whose PNG file is the attachment; or a checkpoint.
 package struct DrawUpdate: BusMessage {
     package var step: UInt32
     package var steps: UInt32
     package var picture: DrawnPicture?
+    /// Whether the attachment is a checkpoint after this step: opaque, for another instance with the same numerics id.
+    package var isCheckpoint = false
+    /// A call with losses is about to be computed: another one from now on may be its fault.
+    package var isStart = false
 
     package init(step: UInt32, steps: UInt32, picture: DrawnPicture? = nil) {
         (self.step, self.steps, self.picture) = (step, steps, picture)
@@ -79,12 +93,15 @@ extension DrawUpdate: CCodable {
     init(reading c: Nephele__V1__DrawUpdate) throws {
         (step, steps) = (c.step, c.steps)
         picture = try c.picture.map { try DrawnPicture(reading: $0.pointee) }
+        (isCheckpoint, isStart) = (c.checkpoint != 0, c.started != 0)
     }
 
     func write(to c: inout Nephele__V1__DrawUpdate, in arena: inout Arena) {
         (c.has_step, c.step) = (1, step)
         (c.has_steps, c.steps) = (1, steps)
         if let picture { c.picture = arena.message(picture) }
+        if isCheckpoint { (c.has_checkpoint, c.checkpoint) = (1, 1) }
+        if isStart { (c.has_started, c.started) = (1, 1) }
     }
 }
 

@@ -32,6 +32,10 @@ package struct GenerateRequest: BusMessage {
     package var ignoresEndOfText = false
     /// Empty for the model alone.
     package var adapter = ""
+    /// Where choices stand that a lost instance has begun; one that is not named begins anew.
+    package var resume: [ChoiceResume] = []
+    /// Instances lost under this call since its last token. From one on it runs alone until a token comes.
+    package var crashesWithoutProgress: UInt32 = 0
 
     package init(model: String, prompt: [Int32], maxTokens: UInt32, seed: UInt64) {
         (self.model, self.prompt, self.maxTokens, self.seed) = (model, prompt, maxTokens, seed)
@@ -65,6 +69,8 @@ extension GenerateRequest: CCodable {
         promptLogprobs = c.prompt_logprobs != 0
         ignoresEndOfText = c.ignore_end_of_text != 0
         adapter = try c.adapter.text("adapter")
+        resume = try readAll(ChoiceResume.self, c.resume, c.n_resume)
+        crashesWithoutProgress = c.crashes_without_progress
     }
 
     func write(to c: inout Nephele__V1__GenerateRequest, in arena: inout Arena) {
@@ -92,6 +98,49 @@ extension GenerateRequest: CCodable {
         (c.has_prompt_logprobs, c.prompt_logprobs) = (1, promptLogprobs ? 1 : 0)
         (c.has_ignore_end_of_text, c.ignore_end_of_text) = (1, ignoresEndOfText ? 1 : 0)
         if !adapter.isEmpty { (c.has_adapter, c.adapter) = (1, arena.text(adapter)) }
+        c.n_resume = resume.count
+        c.resume = arena.messages(resume)
+        if crashesWithoutProgress > 0 {
+            (c.has_crashes_without_progress, c.crashes_without_progress) = (1, crashesWithoutProgress)
+        }
+    }
+}
+
+/// What the caller has of a choice: the rest of it is asked for.
+package struct ChoiceResume: Sendable, Equatable {
+    package var choice: UInt32
+    /// The answer so far; left out once it has ended.
+    package var ids: [Int32]
+    /// Bytes of its text.
+    package var textBytes: Int
+    /// How many log-probabilities.
+    package var logprobs: UInt32
+    /// Its end too: nothing more is to come.
+    package var isFinished: Bool
+
+    package init(choice: UInt32, ids: [Int32] = [], textBytes: Int = 0, logprobs: UInt32 = 0, isFinished: Bool = false)
+    {
+        (self.choice, self.ids, self.textBytes) = (choice, ids, textBytes)
+        (self.logprobs, self.isFinished) = (logprobs, isFinished)
+    }
+}
+
+extension ChoiceResume: CCodable {
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__ChoiceResume>) { nephele__v1__choice_resume__init(c) }
+
+    init(reading c: Nephele__V1__ChoiceResume) throws {
+        (choice, logprobs, isFinished) = (c.choice, c.logprobs, c.finished != 0)
+        ids = readAll(c.ids, c.n_ids)
+        textBytes = try size(c.text_bytes, "text_bytes")
+    }
+
+    func write(to c: inout Nephele__V1__ChoiceResume, in arena: inout Arena) {
+        (c.has_choice, c.choice) = (1, choice)
+        c.n_ids = ids.count
+        c.ids = arena.numbers(ids)
+        (c.has_text_bytes, c.text_bytes) = (1, textBytes.wire)
+        (c.has_logprobs, c.logprobs) = (1, logprobs)
+        (c.has_finished, c.finished) = (1, isFinished ? 1 : 0)
     }
 }
 
@@ -211,13 +260,18 @@ package struct GenerateDelta: BusMessage {
     package var promptLogprobs: [TokenLogprob]
     /// `stop` or `length`; empty while the choice goes on.
     package var finishReason: String
+    /// Bytes of the choice's text before this delta's.
+    package var textOffset: Int
+    /// A call that runs alone is about to be computed: a loss from now on may be its fault.
+    package var isStart = false
 
     package init(
-        choice: UInt32, index: UInt32?, token: Int32?, text: String, logprob: TokenLogprob? = nil,
-        promptLogprobs: [TokenLogprob] = [], finishReason: String = ""
+        choice: UInt32, index: UInt32?, token: Int32?, text: String, textOffset: Int = 0,
+        logprob: TokenLogprob? = nil, promptLogprobs: [TokenLogprob] = [], finishReason: String = ""
     ) {
         (self.choice, self.index, self.token, self.text) = (choice, index, token, text)
-        (self.logprob, self.promptLogprobs, self.finishReason) = (logprob, promptLogprobs, finishReason)
+        (self.textOffset, self.logprob) = (textOffset, logprob)
+        (self.promptLogprobs, self.finishReason) = (promptLogprobs, finishReason)
     }
 
     package static let codec = MessageCodec(Self.self)
@@ -236,6 +290,8 @@ extension GenerateDelta: CCodable {
         logprob = try c.logprob.map { try TokenLogprob(reading: $0.pointee) }
         promptLogprobs = try readAll(TokenLogprob.self, c.prompt_logprobs, c.n_prompt_logprobs)
         finishReason = try c.finish_reason.text("finish_reason")
+        textOffset = try size(c.text_offset, "text_offset")
+        isStart = c.started != 0
     }
 
     func write(to c: inout Nephele__V1__GenerateDelta, in arena: inout Arena) {
@@ -249,5 +305,7 @@ extension GenerateDelta: CCodable {
         c.prompt_logprobs = arena.messages(promptLogprobs)
         c.has_finish_reason = 1
         c.finish_reason = arena.text(finishReason)
+        (c.has_text_offset, c.text_offset) = (1, textOffset.wire)
+        if isStart { (c.has_started, c.started) = (1, 1) }
     }
 }

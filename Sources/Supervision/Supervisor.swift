@@ -46,6 +46,15 @@ package actor Supervisor {
         (events, continuation) = AsyncStream.makeStream()
     }
 
+    /// The processes that run now, by the name of their service.
+    package var processIdentifiers: [String: Int32] {
+        Dictionary(
+            children.compactMap { child in
+                child.process.flatMap { $0.isRunning ? (child.service.name, $0.processIdentifier) : nil }
+            }
+        ) { $1 }
+    }
+
     /// From now on a service that dies is started again; before, its death ends the run.
     package func becameReady() { isReady = true }
 

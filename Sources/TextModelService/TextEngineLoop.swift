@@ -17,6 +17,8 @@ struct TextEngineLoop {
     private let gauge: LoadGauge
     private var pacer: StepPacer
     private var running: [UInt64: Running] = [:]
+    /// What the transport needs to have a delta on its way.
+    private static let farewell: Duration = .milliseconds(20)
 
     init(core: EngineCore, gauge: LoadGauge) {
         self.core = core
@@ -40,9 +42,11 @@ struct TextEngineLoop {
     private mutating func add(_ job: TextEngine.Job) {
         do {
             let number = try core.add(job.request)
-            let tokens = (job.request.prompt.count + job.request.maxTokens) * job.request.n
-            running[number] = Running(job: job, openChoices: job.request.n, outstanding: tokens)
+            let choices = job.request.n - job.request.resume.count { $0.isFinished }
+            let tokens = (job.request.prompt.count + job.request.maxTokens) * choices
+            running[number] = Running(job: job, openChoices: choices, outstanding: tokens)
             gauge.addOutstanding(tokens)
+            if choices == 0 { finish(number, throwing: nil) }
         } catch {
             job.done.resume(throwing: RPCError(textModel: error))
         }
@@ -82,8 +86,8 @@ struct TextEngineLoop {
         if delta.finishReason != nil { entry.openChoices -= 1 }
         running[delta.request] = entry
         do {
-            // Every delta fits: one a token and one at the end of each choice.
-            let bound = (entry.job.request.maxTokens + 1) * entry.job.request.n
+            // Every delta fits: one a token and one at the end of each choice, and one that says that it starts.
+            let bound = (entry.job.request.maxTokens + 1) * entry.job.request.n + 1
             try entry.job.writer.offer(GenerateDelta(delta, core.loaded.tokenizer), bound: bound)
         } catch {
             core.cancel(delta.request)
@@ -91,6 +95,8 @@ struct TextEngineLoop {
             return
         }
         if entry.openChoices == 0 { finish(delta.request, throwing: nil) }
+        // The next pass may be this process's last: the caller is to know whose it was.
+        if delta.isStart { _ = ThreadSignal().wait(until: .now + Self.farewell) }
     }
 
     private mutating func finish(_ number: UInt64, throwing error: (any Error)?) {
@@ -104,9 +110,11 @@ extension GenerateDelta {
     init(_ delta: GenerationDelta, _ tokenizer: Tokenizer) {
         self.init(
             choice: UInt32(delta.choice), index: delta.index >= 0 ? UInt32(delta.index) : nil, token: delta.token,
-            text: delta.text, logprob: delta.logProbability.map { TokenLogprob($0, tokenizer) },
+            text: delta.text, textOffset: delta.textOffset,
+            logprob: delta.logProbability.map { TokenLogprob($0, tokenizer) },
             promptLogprobs: delta.promptLogProbabilities.map { TokenLogprob($0, tokenizer) },
             finishReason: delta.finishReason?.rawValue ?? "")
+        isStart = delta.isStart
     }
 }
 

@@ -92,11 +92,16 @@ package struct TextModelService: RPCService {
                 repetitionPenalty: message.repetitionPenalty, presencePenalty: message.presencePenalty,
                 frequencyPenalty: message.frequencyPenalty,
                 logitBias: Dictionary(message.logitBias.map { ($0.id, $0.bias) }) { $1 }, seed: message.seed)
+            let resume = message.resume.map {
+                ResumedChoice(
+                    choice: Int($0.choice), ids: $0.ids, textBytes: $0.textBytes, logProbabilityCount: Int($0.logprobs),
+                    isFinished: $0.isFinished)
+            }
             return try GenerationRequest(
                 prompt: message.prompt, maxTokens: Int(message.maxTokens), n: Int(message.n), sampling: sampling,
                 stop: message.stop, logProbabilities: message.logprobs.map { Int($0) },
                 promptLogProbabilities: message.promptLogprobs, ignoresEndOfText: message.ignoresEndOfText,
-                adapter: adapter, shape: engine.shape)
+                adapter: adapter, resume: resume, runsAlone: message.crashesWithoutProgress > 0, shape: engine.shape)
         } catch {
             throw RPCError(textModel: error)
         }
@@ -128,6 +133,7 @@ extension RPCError {
         let field = error.field ?? ""
         switch error.code {
         case .invalidRequest: self.init(.invalidArgument, error.message, reason: "invalid_request", field: field)
+        case .resumeMismatch: self.init(.failedPrecondition, error.message, reason: "resume_mismatch", field: field)
         case .contextLengthExceeded:
             self.init(.outOfRange, error.message, reason: "context_length_exceeded", field: field)
         case .resourceExhausted:

@@ -96,9 +96,9 @@ package struct EngineCore {
     /// Queues a request; its deltas carry the number returned.
     ///
     /// - Throws: `TextModelError.resourceExhausted` when the queue is full, or when the cache could not hold the
-    ///   request even alone.
+    ///   request even alone; `.invalidRequest` and `.resumeMismatch` for a resume that cannot have been.
     package mutating func add(_ request: GenerationRequest) throws(TextModelError) -> UInt64 {
-        try scheduler.add(request, number: nextRequest, tokenizer: loaded.tokenizer)
+        try scheduler.add(request, number: nextRequest, of: loaded)
         defer { nextRequest += 1 }
         return nextRequest
     }
@@ -110,7 +110,12 @@ package struct EngineCore {
     ///
     /// - Throws: `TensorError.tooLarge` when memory for the pass cannot be had; no sequence has more tokens then.
     package mutating func step() throws(TensorError) -> [GenerationDelta] {
-        scheduler.prepare()
+        let early = scheduler.prepare()
+        // What is known without a pass goes out before one that might not come back.
+        guard early.isEmpty else {
+            lastRows = 0
+            return early
+        }
         let drafts = try draft()
         let plan = scheduler.plan(drafts: drafts, promptBudget: max(1, promptBudget))
         lastRows = plan.batch.ids.count
@@ -127,6 +132,7 @@ package struct EngineCore {
             scheduler.countDrafts(chunk.drafts.count, accepted: max(0, result.count - 1))
         }
         let deltas = results.flatMap { $0 }
+        scheduler.noteProgress(deltas)
         let ended = Set(deltas.filter { $0.finishReason != nil }.map { [$0.request, UInt64($0.choice)] })
         if !ended.isEmpty { scheduler.retire { ended.contains([$0.request, UInt64($0.choice)]) } }
         return deltas
@@ -137,7 +143,9 @@ package struct EngineCore {
     /// Proposals for the decoding sequences, by index.
     private mutating func draft() throws(TensorError) -> [Int: [Int32]] {
         guard draftModel != nil || options.looksUpDrafts else { return [:] }
-        let decoding = scheduler.running.indices.filter { scheduler.running[$0].isDecoding }
+        let decoding = scheduler.running.indices.filter {
+            scheduler.running[$0].isDecoding && scheduler.takesPart($0)
+        }
         guard !decoding.isEmpty else { return [:] }
         let share = min(options.draftLimit, options.draftRows / decoding.count)
         if let draftModel {

@@ -25,6 +25,10 @@ struct GeneratingSequence: Sendable {
     private var decoder: StreamingDecoder
     private var stops: StopMatcher
     private var generatedCount = 0
+    /// Bytes of the text that deltas have brought.
+    private var textBytes = 0
+    /// Text that a resume's caller lacks: the next delta brings it.
+    private var unsent = ""
 
     init(request: UInt64, choice: Int, parameters: GenerationRequest, turn: UInt64, tokenizer: Tokenizer) {
         (self.request, self.choice, self.parameters, self.turn) = (request, choice, parameters, turn)
@@ -54,31 +58,70 @@ struct GeneratingSequence: Sendable {
 
     func choose(_ logits: Tensor, allowed: Int) -> Int32 { sampler.sample(logits, allowed: allowed) }
 
+    /// Takes over from a lost instance: the ids are replayed, so that all goes on as if they had been generated here.
+    ///
+    /// - Returns: the end of the choice, when the ids are all of it and the caller lacks no more than that.
+    /// - Throws: `TextModelError`: `.invalidRequest` when ids follow the end, `.resumeMismatch` when their text has no
+    ///   character that begins where the caller's ends.
+    mutating func resume(_ resumed: ResumedChoice, endTokens: Set<Int32>) throws(TextModelError) -> GenerationDelta? {
+        var text = ""
+        var end: FinishReason?
+        for (index, id) in resumed.ids.enumerated() {
+            guard end == nil else {
+                throw TextModelError(
+                    .invalidRequest, "resumed choice \(choice) ends with id \(index) of \(resumed.ids.count)",
+                    field: "resume")
+            }
+            let (shown, reason) = extend(by: id, endTokens: endTokens)
+            text += shown
+            end = reason
+        }
+        guard resumed.textBytes <= text.utf8.count,
+            let rest = String(validating: text.utf8.dropFirst(resumed.textBytes), as: UTF8.self)
+        else {
+            throw TextModelError(
+                .resumeMismatch,
+                "resumed choice \(choice): \(resumed.textBytes) bytes of text do not fit its ids, which give \(text.utf8.count)",
+                field: "resume")
+        }
+        (textBytes, unsent) = (resumed.textBytes, rest)
+        guard let end else { return nil }
+        var delta = GenerationDelta(request: request, choice: choice, index: -1, text: "")
+        send("", in: &delta)
+        delta.finishReason = end
+        return delta
+    }
+
     /// Takes a chosen token; the delta says whether the choice ends with it.
     mutating func accept(
         _ id: Int32, logProbability: TokenLogProbability?, endTokens: Set<Int32>
     ) -> GenerationDelta {
-        tokens.append(id)
-        sampler.advance(id)
-        generatedCount += 1
+        let (text, finishReason) = extend(by: id, endTokens: endTokens)
         var delta = GenerationDelta(
             request: request, choice: choice, index: generatedCount - 1, token: id, text: "",
             logProbability: logProbability)
         if generatedCount == 1 { delta.promptLogProbabilities = promptLogProbabilities }
-        if !parameters.ignoresEndOfText && endTokens.contains(id) {
-            delta.text = flush()
-            delta.finishReason = .stop
-            return delta
-        }
-        let (text, stopped) = stops.append(decoder.append(id))
-        delta.text = text
-        if stopped {
-            delta.finishReason = .stop
-        } else if generatedCount >= parameters.maxTokens {
-            delta.text += flush()
-            delta.finishReason = .length
-        }
+        send(text, in: &delta)
+        delta.finishReason = finishReason
         return delta
+    }
+
+    private mutating func send(_ text: String, in delta: inout GenerationDelta) {
+        delta.text = unsent + text
+        delta.textOffset = textBytes
+        textBytes += delta.text.utf8.count
+        unsent = ""
+    }
+
+    /// Adds a token to the answer; returns the text that can be shown now, and why the choice ends with it, if it does.
+    private mutating func extend(by id: Int32, endTokens: Set<Int32>) -> (text: String, finishReason: FinishReason?) {
+        tokens.append(id)
+        sampler.advance(id)
+        generatedCount += 1
+        if !parameters.ignoresEndOfText && endTokens.contains(id) { return (flush(), .stop) }
+        let (text, stopped) = stops.append(decoder.append(id))
+        if stopped { return (text, .stop) }
+        return generatedCount >= parameters.maxTokens ? (text + flush(), .length) : (text, nil)
     }
 
     /// What decoder and stop strings still hold. A stop string that the last bytes complete cuts there too.

@@ -15,6 +15,10 @@ package struct GenerationRequest: Sendable {
     /// Changes the model for this request; what is computed with another one, or none, is not the same. Held as long as
     /// the request runs, whatever becomes of the name it was found by.
     package let adapter: Adapter?
+    /// Where choices stand that an instance has begun and was lost with; one that is not named begins anew.
+    package let resume: [ResumedChoice]
+    /// Whether it is computed in passes of its own until a token comes: an instance was lost under it.
+    package let runsAlone: Bool
     /// Sets a tenant's prompts apart: requests with different salts share no pages.
     package var cacheSalt = ""
     /// What the prompt's pages depend on besides its tokens: requests with different roots never share any.
@@ -25,11 +29,12 @@ package struct GenerationRequest: Sendable {
     package static let alternativesLimit = 20
 
     /// - Throws: `TextModelError` that names the field: `.contextLengthExceeded` when prompt and `maxTokens` do not
-    ///   fit, `.invalidRequest` for anything else out of range.
+    ///   fit, `.invalidRequest` for anything else out of range. What a resume says of the text is checked when the
+    ///   engine replays it.
     package init(
         prompt: [Int32], maxTokens: Int, n: Int = 1, sampling: SamplingParameters, stop: [String] = [],
         logProbabilities: Int? = nil, promptLogProbabilities: Bool = false, ignoresEndOfText: Bool = false,
-        adapter: Adapter? = nil, shape: DecoderShape
+        adapter: Adapter? = nil, resume: [ResumedChoice] = [], runsAlone: Bool = false, shape: DecoderShape
     ) throws(TextModelError) {
         guard !prompt.isEmpty else {
             throw TextModelError(.invalidRequest, "the prompt holds no token", field: "prompt")
@@ -61,11 +66,15 @@ package struct GenerationRequest: Sendable {
                 .invalidRequest, "\(logProbabilities) alternatives asked for; at most \(Self.alternativesLimit)",
                 field: "logprobs")
         }
+        try Self.check(
+            resume, n: n, maxTokens: maxTokens, wantsLogProbabilities: logProbabilities != nil,
+            vocabulary: shape.vocabulary)
         (self.prompt, self.maxTokens, self.n, self.sampling, self.stop) = (prompt, maxTokens, n, sampling, stop)
         self.logProbabilities = logProbabilities
         self.promptLogProbabilities = promptLogProbabilities
         self.ignoresEndOfText = ignoresEndOfText
         self.adapter = adapter
+        (self.resume, self.runsAlone) = (resume, runsAlone)
     }
 }
 
@@ -95,8 +104,12 @@ package struct GenerationDelta: Sendable {
     package var token: Int32?
     /// Text that can be shown; it may lag behind the tokens.
     package var text: String
+    /// Bytes of the choice's text before it.
+    package var textOffset = 0
     package var logProbability: TokenLogProbability?
     /// Of the prompt's tokens from the second on, in the first delta of choice 0, where asked for.
     package var promptLogProbabilities: [TokenLogProbability] = []
     package var finishReason: FinishReason?
+    /// Says, and no more, that a request that runs alone comes next.
+    package var isStart = false
 }

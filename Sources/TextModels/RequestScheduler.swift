@@ -11,6 +11,7 @@ import Tokenizers
 ///   sequence with the last turn gives its own back, waits, and is computed again later, to the same bits. The first in
 ///   turn never gives way, so all of them end.
 /// - *Rows.* Decoding sequences first, one row each and their drafts; then prompts, in chunks.
+/// - *Suspects.* A request under which an instance was lost shares no pass with others until it has a token.
 struct RequestScheduler: Sendable {
     /// The rows of one sequence in a pass.
     struct Chunk: Sendable {
@@ -38,6 +39,12 @@ struct RequestScheduler: Sendable {
     private var waiting: [GeneratingSequence] = []
     private var admissions: UInt64 = 0
     private(set) var statistics = EngineCore.Statistics()
+    /// Requests that run alone, and whether they were told that it is their turn.
+    private var suspects: [UInt64: Bool] = [:]
+    /// The one that runs now.
+    private var alone: UInt64?
+    /// What is known without a pass.
+    private var early: [GenerationDelta] = []
     /// Turns between the choices of one request.
     private static let choiceSpacing: UInt64 = 4
 
@@ -46,7 +53,7 @@ struct RequestScheduler: Sendable {
         pages = PageCache(pageCount: PageCache.pages(for: max(options.cachePositions, 1)))
     }
 
-    var isIdle: Bool { running.isEmpty && waiting.isEmpty }
+    var isIdle: Bool { running.isEmpty && waiting.isEmpty && early.isEmpty }
 
     var load: EngineCore.Load {
         func tokens(_ sequences: [GeneratingSequence]) -> Int {
@@ -60,8 +67,8 @@ struct RequestScheduler: Sendable {
     // MARK: Requests
 
     /// - Throws: `TextModelError.resourceExhausted` when the queue is full, or when the cache could not hold the
-    ///   request even alone.
-    mutating func add(_ request: GenerationRequest, number: UInt64, tokenizer: Tokenizer) throws(TextModelError) {
+    ///   request even alone; `.invalidRequest` and `.resumeMismatch` for a resume that cannot have been.
+    mutating func add(_ request: GenerationRequest, number: UInt64, of loaded: LoadedModel) throws(TextModelError) {
         guard waiting.count + request.n <= options.queueLimit else {
             throw TextModelError(
                 .resourceExhausted, "\(waiting.count) requests wait; the queue holds \(options.queueLimit)")
@@ -72,12 +79,21 @@ struct RequestScheduler: Sendable {
                 .resourceExhausted,
                 "the request needs \(positions) positions; the cache holds \(pages.capacity * KVStorage.pagePositions)")
         }
-        for choice in 0..<request.n {
-            enqueue(
-                GeneratingSequence(
-                    request: number, choice: choice, parameters: request,
-                    turn: admissions + UInt64(choice) * Self.choiceSpacing, tokenizer: tokenizer))
+        let resumed = Dictionary(request.resume.map { ($0.choice, $0) }) { $1 }
+        var sequences: [GeneratingSequence] = []
+        var ended: [GenerationDelta] = []
+        for choice in 0..<request.n where resumed[choice]?.isFinished != true {
+            var sequence = GeneratingSequence(
+                request: number, choice: choice, parameters: request,
+                turn: admissions + UInt64(choice) * Self.choiceSpacing, tokenizer: loaded.tokenizer)
+            let end = try resumed[choice].flatMap { resumed throws(TextModelError) in
+                try sequence.resume(resumed, endTokens: loaded.endTokens)
+            }
+            if let end { ended.append(end) } else { sequences.append(sequence) }
         }
+        early += ended
+        for sequence in sequences { enqueue(sequence) }
+        if request.runsAlone, !sequences.isEmpty { suspects[number] = false }
     }
 
     private mutating func enqueue(_ sequence: GeneratingSequence) {
@@ -88,6 +104,8 @@ struct RequestScheduler: Sendable {
     /// Forgets a request; what it held is free at once.
     mutating func cancel(_ request: UInt64) {
         waiting.removeAll { $0.request == request }
+        early.removeAll { $0.request == request }
+        suspects[request] = nil
         retire { $0.request == request }
     }
 
@@ -106,13 +124,31 @@ struct RequestScheduler: Sendable {
     // MARK: Who runs
 
     /// Starts what can start, and gives every decoding sequence the page for its next token.
-    mutating func prepare() {
+    ///
+    /// - Returns: what is known without a pass.
+    mutating func prepare() -> [GenerationDelta] {
         admit()
         var index = 0
         while index < running.count {
             if running[index].isDecoding { secure(index, positions: running[index].computed + 1) }
             index += 1
         }
+        alone = suspects.isEmpty ? nil : running.first { suspects[$0.request] != nil }?.request
+        if let alone, suspects[alone] == false {
+            suspects[alone] = true
+            early.append(GenerationDelta(request: alone, choice: 0, index: -1, text: "", isStart: true))
+        }
+        defer { early = [] }
+        return early
+    }
+
+    /// Whether a running sequence may bring rows to the next pass.
+    func takesPart(_ index: Int) -> Bool { alone == nil || running[index].request == alone }
+
+    /// A suspect that the pass brought something for is none any more.
+    mutating func noteProgress(_ deltas: [GenerationDelta]) {
+        guard !suspects.isEmpty else { return }
+        for delta in deltas { suspects[delta.request] = nil }
     }
 
     private mutating func admit() {
@@ -192,7 +228,7 @@ struct RequestScheduler: Sendable {
     ///   - promptBudget: rows for prompts, at most.
     func plan(drafts: [Int: [Int32]], promptBudget: Int) -> Plan {
         var plan = Plan()
-        for index in running.indices where running[index].isDecoding {
+        for index in running.indices where running[index].isDecoding && takesPart(index) {
             if plan.batch.ids.count >= options.tokenBudget { break }
             add(index, count: 1, drafts: drafts[index] ?? [], to: &plan)
         }
@@ -204,7 +240,7 @@ struct RequestScheduler: Sendable {
     /// The first in turn is sure of half, so that it comes forward whatever else arrives; the rest goes to the prompts
     /// with the least left, which are answered soonest.
     private func promptShares(_ budget: Int) -> [(sequence: Int, count: Int)] {
-        let prompts = running.indices.filter { !running[$0].isDecoding }
+        let prompts = running.indices.filter { !running[$0].isDecoding && takesPart($0) }
         guard let first = prompts.first, budget > 0 else { return [] }
         var own = min(running[first].pending, prompts.count == 1 ? budget : (budget + 1) / 2)
         var left = budget - own

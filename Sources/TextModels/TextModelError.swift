@@ -9,6 +9,8 @@ package struct TextModelError: Error, Sendable, CustomStringConvertible {
         case unsupported
         /// A parameter of the request lies outside its range; `field` names it.
         case invalidRequest
+        /// What a resume says of the text is not what its ids give.
+        case resumeMismatch
         /// Prompt and answer do not fit the model's context.
         case contextLengthExceeded
         /// The queue is full.

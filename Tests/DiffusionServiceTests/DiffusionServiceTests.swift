@@ -41,18 +41,23 @@ private final class Studio: Sendable {
         try? FileManager.default.removeItem(atPath: directory)
     }
 
-    func stream(_ request: DrawRequest) async throws -> ReplyStream<DrawUpdate> {
-        try await client.stream(DiffusionMethods.draw, request, CallOptions(timeout: .seconds(120)))
+    func stream(_ request: DrawRequest, _ attachments: [Messages.Attachment] = []) async throws -> ReplyStream<
+        DrawUpdate
+    > {
+        try await client.stream(
+            DiffusionMethods.draw, request, CallOptions(timeout: .seconds(120), attachments: attachments))
     }
 
     /// Progress and files of a whole drawing.
-    func draw(_ request: DrawRequest) async throws -> (steps: [UInt32], pictures: [(DrawnPicture, [UInt8])]) {
+    func draw(
+        _ request: DrawRequest, _ attachments: [Messages.Attachment] = []
+    ) async throws -> (steps: [UInt32], pictures: [(DrawnPicture, [UInt8])]) {
         var steps: [UInt32] = [], pictures: [(DrawnPicture, [UInt8])] = []
-        let updates = try await stream(request)
+        let updates = try await stream(request, attachments)
         while let update = try await updates.next() {
             if let picture = update.message.picture {
                 pictures.append((picture, try #require(update.attachments.first).array))
-            } else {
+            } else if !update.message.isCheckpoint {
                 steps.append(update.message.step)
             }
         }
@@ -91,6 +96,42 @@ private func request(seeds: [UInt64] = [1], steps: UInt32? = 4) -> DrawRequest {
             var equal = 0
             for try await file in group where file == alone { equal += 1 }
             #expect(equal == 3)
+        }
+    }
+
+    @Test func `a suspect says that it starts, and its checkpoints lead to the same picture`() async throws {
+        let studio = try Studio()
+        let whole = try await studio.draw(request(seeds: [5, 6])).pictures.map(\.1)
+        var suspect = request(seeds: [5, 6])
+        suspect.crashesWithoutProgress = 1
+        var checkpoints: [UInt32: Messages.Attachment] = [:]
+        let updates = try await studio.stream(suspect)
+        #expect(try await updates.next()?.message.isStart == true)
+        while let update = try await updates.next() {
+            #expect(!update.message.isStart)
+            if update.message.isCheckpoint { checkpoints[update.message.step] = update.attachments.first }
+        }
+        // Where its reader is slow, the latest is enough.
+        #expect(checkpoints[4] != nil)
+        for (step, checkpoint) in checkpoints {
+            var rest = request(seeds: [5, 6])
+            rest.resumes = true
+            let (steps, pictures) = try await studio.draw(rest, [checkpoint])
+            #expect(steps == Array((1...4).dropFirst(Int(step))) && pictures.map(\.1) == whole)
+        }
+    }
+
+    @Test func `a checkpoint that is none, or another drawing's, is refused`() async throws {
+        let studio = try Studio()
+        var pipeline = DiffusionRequest(prompt: "", seeds: [1])
+        pipeline.steps = 5
+        let other = try studio.pipeline.makeJob(pipeline).checkpoint.bytes
+        for attachments in [[], [Messages.Attachment([1, 2, 3])], [Messages.Attachment(other)]] {
+            var rest = request()
+            rest.resumes = true
+            let refused = rest
+            let error = await #expect(throws: RPCError.self) { _ = try await studio.draw(refused, attachments) }
+            #expect(error?.code == .invalidArgument)
         }
     }
 

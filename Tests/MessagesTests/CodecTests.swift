@@ -82,6 +82,26 @@ import Testing
         #expect(try UnloadAdapterRequest(decoding: unload.encoded()) == unload)
     }
 
+    @Test("what a call that is made again says survives its encoding")
+    func resume() throws {
+        var request = GenerateRequest(model: "m", prompt: [1, 2], maxTokens: 3, seed: 4)
+        request.resume = [
+            ChoiceResume(choice: 1, ids: [5, -1, .max], textBytes: 1 << 40, logprobs: 3),
+            ChoiceResume(choice: 0, isFinished: true),
+        ]
+        request.crashesWithoutProgress = 2
+        #expect(try GenerateRequest(decoding: request.encoded()) == request)
+        var delta = GenerateDelta(choice: 0, index: nil, token: nil, text: "", textOffset: 1 << 40)
+        delta.isStart = true
+        #expect(try GenerateDelta(decoding: delta.encoded()) == delta)
+        var drawing = DrawRequest(model: "m", prompt: "p", seeds: [1])
+        (drawing.resumes, drawing.crashesWithoutProgress) = (true, 1)
+        #expect(try DrawRequest(decoding: drawing.encoded()) == drawing)
+        var update = DrawUpdate(step: 3, steps: 9)
+        (update.isCheckpoint, update.isStart) = (true, true)
+        #expect(try DrawUpdate(decoding: update.encoded()) == update)
+    }
+
     @Test("text that is not UTF-8 is refused")
     func notUTF8() {
         // DescribeReply.service = 0xff

@@ -109,7 +109,34 @@ private final class Fleet: Sendable {
         #expect(await code { $0.maxTokens = 100_000 } ?? (.unknown, "") == (.outOfRange, "prompt"))
         #expect(await code { $0.prompt = [-5] } ?? (.unknown, "") == (.invalidArgument, "prompt"))
         #expect(await code { $0.tokenizerHash = "ff" }?.0 == .failedPrecondition)
+        #expect(await code { $0.resume = [.init(choice: 3)] } ?? (.unknown, "") == (.invalidArgument, "resume"))
+        #expect(
+            await code { $0.resume = [.init(choice: .max, ids: [999])] } ?? (.unknown, "")
+                == (.invalidArgument, "resume"))
+        #expect(
+            await code { $0.resume = [.init(choice: 0, ids: [72], textBytes: .max)] } ?? (.unknown, "")
+                == (.failedPrecondition, "resume"))
         #expect(await code { _ in } == nil)
+    }
+
+    @Test func `a call that is made again brings the rest, and one that was done ends at once`() async throws {
+        let fleet = try Fleet()
+        var request = GenerateRequest(model: "llama", prompt: [1, 2, 3], maxTokens: 20, seed: 1)
+        (request.n, request.ignoresEndOfText, request.logprobs) = (2, true, 1)
+        let whole = try await fleet.generate(request)
+        let mine = whole.filter { $0.choice == 1 }
+        request.resume = [
+            .init(choice: 0, isFinished: true),
+            .init(
+                choice: 1, ids: mine.prefix(7).compactMap(\.token),
+                textBytes: mine.prefix(7).reduce(0) { $0 + $1.text.utf8.count }, logprobs: 7),
+        ]
+        request.crashesWithoutProgress = 1
+        let rest = try await fleet.generate(request)
+        #expect(rest.first?.isStart == true && Array(rest.dropFirst()) == Array(mine.dropFirst(7)))
+        request.resume = [.init(choice: 0, isFinished: true), .init(choice: 1, isFinished: true)]
+        #expect(try await fleet.generate(request).isEmpty)
+        #expect(fleet.textServer.load.outstanding == 0)
     }
 
     @Test func `a caller that leaves frees its place`() async throws {

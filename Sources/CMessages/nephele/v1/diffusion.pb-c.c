@@ -142,7 +142,7 @@ void   nephele__v1__drawn_picture__free_unpacked
   assert(message->base.descriptor == &nephele__v1__drawn_picture__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor nephele__v1__draw_request__field_descriptors[9] =
+static const ProtobufCFieldDescriptor nephele__v1__draw_request__field_descriptors[11] =
 {
   {
     "model",
@@ -252,14 +252,40 @@ static const ProtobufCFieldDescriptor nephele__v1__draw_request__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "resumes",
+    10,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__DrawRequest, has_resumes),
+    offsetof(Nephele__V1__DrawRequest, resumes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "crashes_without_progress",
+    11,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__DrawRequest, has_crashes_without_progress),
+    offsetof(Nephele__V1__DrawRequest, crashes_without_progress),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__draw_request__field_indices_by_name[] = {
+  10,   /* field[10] = crashes_without_progress */
   6,   /* field[6] = eta */
   5,   /* field[5] = guidance_scale */
   8,   /* field[8] = height */
   0,   /* field[0] = model */
   2,   /* field[2] = negative_prompt */
   1,   /* field[1] = prompt */
+  9,   /* field[9] = resumes */
   3,   /* field[3] = seeds */
   4,   /* field[4] = steps */
   7,   /* field[7] = width */
@@ -267,7 +293,7 @@ static const unsigned nephele__v1__draw_request__field_indices_by_name[] = {
 static const ProtobufCIntRange nephele__v1__draw_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor nephele__v1__draw_request__descriptor =
 {
@@ -277,14 +303,14 @@ const ProtobufCMessageDescriptor nephele__v1__draw_request__descriptor =
   "Nephele__V1__DrawRequest",
   "nephele.v1",
   sizeof(Nephele__V1__DrawRequest),
-  9,
+  11,
   nephele__v1__draw_request__field_descriptors,
   nephele__v1__draw_request__field_indices_by_name,
   1,  nephele__v1__draw_request__number_ranges,
   (ProtobufCMessageInit) nephele__v1__draw_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__draw_update__field_descriptors[3] =
+static const ProtobufCFieldDescriptor nephele__v1__draw_update__field_descriptors[5] =
 {
   {
     "step",
@@ -322,16 +348,42 @@ static const ProtobufCFieldDescriptor nephele__v1__draw_update__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "checkpoint",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__DrawUpdate, has_checkpoint),
+    offsetof(Nephele__V1__DrawUpdate, checkpoint),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "started",
+    5,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__DrawUpdate, has_started),
+    offsetof(Nephele__V1__DrawUpdate, started),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__draw_update__field_indices_by_name[] = {
+  3,   /* field[3] = checkpoint */
   2,   /* field[2] = picture */
+  4,   /* field[4] = started */
   0,   /* field[0] = step */
   1,   /* field[1] = steps */
 };
 static const ProtobufCIntRange nephele__v1__draw_update__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 5 }
 };
 const ProtobufCMessageDescriptor nephele__v1__draw_update__descriptor =
 {
@@ -341,7 +393,7 @@ const ProtobufCMessageDescriptor nephele__v1__draw_update__descriptor =
   "Nephele__V1__DrawUpdate",
   "nephele.v1",
   sizeof(Nephele__V1__DrawUpdate),
-  3,
+  5,
   nephele__v1__draw_update__field_descriptors,
   nephele__v1__draw_update__field_indices_by_name,
   1,  nephele__v1__draw_update__number_ranges,

@@ -52,6 +52,51 @@ void   nephele__v1__generate_request__free_unpacked
   assert(message->base.descriptor == &nephele__v1__generate_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   nephele__v1__choice_resume__init
+                     (Nephele__V1__ChoiceResume         *message)
+{
+  static const Nephele__V1__ChoiceResume init_value = NEPHELE__V1__CHOICE_RESUME__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__choice_resume__get_packed_size
+                     (const Nephele__V1__ChoiceResume *message)
+{
+  assert(message->base.descriptor == &nephele__v1__choice_resume__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__choice_resume__pack
+                     (const Nephele__V1__ChoiceResume *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__choice_resume__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__choice_resume__pack_to_buffer
+                     (const Nephele__V1__ChoiceResume *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__choice_resume__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__ChoiceResume *
+       nephele__v1__choice_resume__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__ChoiceResume *)
+     protobuf_c_message_unpack (&nephele__v1__choice_resume__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__choice_resume__free_unpacked
+                     (Nephele__V1__ChoiceResume *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__choice_resume__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   nephele__v1__logit_bias__init
                      (Nephele__V1__LogitBias         *message)
 {
@@ -412,7 +457,7 @@ void   nephele__v1__unload_adapter_reply__free_unpacked
   assert(message->base.descriptor == &nephele__v1__unload_adapter_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descriptors[19] =
+static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descriptors[21] =
 {
   {
     "model",
@@ -642,9 +687,34 @@ static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descr
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "resume",
+    20,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Nephele__V1__GenerateRequest, n_resume),
+    offsetof(Nephele__V1__GenerateRequest, resume),
+    &nephele__v1__choice_resume__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "crashes_without_progress",
+    21,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__GenerateRequest, has_crashes_without_progress),
+    offsetof(Nephele__V1__GenerateRequest, crashes_without_progress),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__generate_request__field_indices_by_name[] = {
   18,   /* field[18] = adapter */
+  20,   /* field[20] = crashes_without_progress */
   12,   /* field[12] = frequency_penalty */
   17,   /* field[17] = ignore_end_of_text */
   13,   /* field[13] = logit_bias */
@@ -657,6 +727,7 @@ static const unsigned nephele__v1__generate_request__field_indices_by_name[] = {
   1,   /* field[1] = prompt */
   16,   /* field[16] = prompt_logprobs */
   10,   /* field[10] = repetition_penalty */
+  19,   /* field[19] = resume */
   5,   /* field[5] = seed */
   14,   /* field[14] = stop */
   6,   /* field[6] = temperature */
@@ -667,7 +738,7 @@ static const unsigned nephele__v1__generate_request__field_indices_by_name[] = {
 static const ProtobufCIntRange nephele__v1__generate_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 19 }
+  { 0, 21 }
 };
 const ProtobufCMessageDescriptor nephele__v1__generate_request__descriptor =
 {
@@ -677,11 +748,101 @@ const ProtobufCMessageDescriptor nephele__v1__generate_request__descriptor =
   "Nephele__V1__GenerateRequest",
   "nephele.v1",
   sizeof(Nephele__V1__GenerateRequest),
-  19,
+  21,
   nephele__v1__generate_request__field_descriptors,
   nephele__v1__generate_request__field_indices_by_name,
   1,  nephele__v1__generate_request__number_ranges,
   (ProtobufCMessageInit) nephele__v1__generate_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor nephele__v1__choice_resume__field_descriptors[5] =
+{
+  {
+    "choice",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__ChoiceResume, has_choice),
+    offsetof(Nephele__V1__ChoiceResume, choice),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ids",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_INT32,
+    offsetof(Nephele__V1__ChoiceResume, n_ids),
+    offsetof(Nephele__V1__ChoiceResume, ids),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "text_bytes",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Nephele__V1__ChoiceResume, has_text_bytes),
+    offsetof(Nephele__V1__ChoiceResume, text_bytes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "logprobs",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__ChoiceResume, has_logprobs),
+    offsetof(Nephele__V1__ChoiceResume, logprobs),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "finished",
+    5,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__ChoiceResume, has_finished),
+    offsetof(Nephele__V1__ChoiceResume, finished),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__choice_resume__field_indices_by_name[] = {
+  0,   /* field[0] = choice */
+  4,   /* field[4] = finished */
+  1,   /* field[1] = ids */
+  3,   /* field[3] = logprobs */
+  2,   /* field[2] = text_bytes */
+};
+static const ProtobufCIntRange nephele__v1__choice_resume__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor nephele__v1__choice_resume__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.ChoiceResume",
+  "ChoiceResume",
+  "Nephele__V1__ChoiceResume",
+  "nephele.v1",
+  sizeof(Nephele__V1__ChoiceResume),
+  5,
+  nephele__v1__choice_resume__field_descriptors,
+  nephele__v1__choice_resume__field_indices_by_name,
+  1,  nephele__v1__choice_resume__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__choice_resume__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor nephele__v1__logit_bias__field_descriptors[2] =
@@ -928,7 +1089,7 @@ const ProtobufCMessageDescriptor nephele__v1__sampling_defaults__descriptor =
   (ProtobufCMessageInit) nephele__v1__sampling_defaults__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__generate_delta__field_descriptors[7] =
+static const ProtobufCFieldDescriptor nephele__v1__generate_delta__field_descriptors[9] =
 {
   {
     "choice",
@@ -1014,6 +1175,30 @@ static const ProtobufCFieldDescriptor nephele__v1__generate_delta__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "text_offset",
+    8,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Nephele__V1__GenerateDelta, has_text_offset),
+    offsetof(Nephele__V1__GenerateDelta, text_offset),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "started",
+    9,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__GenerateDelta, has_started),
+    offsetof(Nephele__V1__GenerateDelta, started),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__generate_delta__field_indices_by_name[] = {
   0,   /* field[0] = choice */
@@ -1021,13 +1206,15 @@ static const unsigned nephele__v1__generate_delta__field_indices_by_name[] = {
   1,   /* field[1] = index */
   4,   /* field[4] = logprob */
   5,   /* field[5] = prompt_logprobs */
+  8,   /* field[8] = started */
   3,   /* field[3] = text */
+  7,   /* field[7] = text_offset */
   2,   /* field[2] = token */
 };
 static const ProtobufCIntRange nephele__v1__generate_delta__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor nephele__v1__generate_delta__descriptor =
 {
@@ -1037,7 +1224,7 @@ const ProtobufCMessageDescriptor nephele__v1__generate_delta__descriptor =
   "Nephele__V1__GenerateDelta",
   "nephele.v1",
   sizeof(Nephele__V1__GenerateDelta),
-  7,
+  9,
   nephele__v1__generate_delta__field_descriptors,
   nephele__v1__generate_delta__field_indices_by_name,
   1,  nephele__v1__generate_delta__number_ranges,

@@ -52,10 +52,20 @@ struct  Nephele__V1__DrawRequest
   uint32_t width;
   protobuf_c_boolean has_height;
   uint32_t height;
+  /*
+   * The attachment is a checkpoint of this drawing, which goes on from there.
+   */
+  protobuf_c_boolean has_resumes;
+  protobuf_c_boolean resumes;
+  /*
+   * Instances lost under this call since its last step.
+   */
+  protobuf_c_boolean has_crashes_without_progress;
+  uint32_t crashes_without_progress;
 };
 #define NEPHELE__V1__DRAW_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__draw_request__descriptor) \
-    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0,NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0,NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Nephele__V1__DrawUpdate
@@ -72,10 +82,20 @@ struct  Nephele__V1__DrawUpdate
    * One update a picture at the end; the PNG file is its attachment.
    */
   Nephele__V1__DrawnPicture *picture;
+  /*
+   * The attachment is a checkpoint after this step: opaque, for another instance with the same numerics id.
+   */
+  protobuf_c_boolean has_checkpoint;
+  protobuf_c_boolean checkpoint;
+  /*
+   * A call with crashes_without_progress is about to be computed: a loss from now on may be its fault.
+   */
+  protobuf_c_boolean has_started;
+  protobuf_c_boolean started;
 };
 #define NEPHELE__V1__DRAW_UPDATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__draw_update__descriptor) \
-    , 0, 0, 0, 0, NULL }
+    , 0, 0, 0, 0, NULL, 0, 0, 0, 0 }
 
 
 struct  Nephele__V1__DrawnPicture

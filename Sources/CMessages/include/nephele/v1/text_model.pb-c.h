@@ -16,6 +16,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 
 typedef struct Nephele__V1__GenerateRequest Nephele__V1__GenerateRequest;
+typedef struct Nephele__V1__ChoiceResume Nephele__V1__ChoiceResume;
 typedef struct Nephele__V1__LogitBias Nephele__V1__LogitBias;
 typedef struct Nephele__V1__TokenLogprob Nephele__V1__TokenLogprob;
 typedef struct Nephele__V1__SamplingDefaults Nephele__V1__SamplingDefaults;
@@ -78,10 +79,54 @@ struct  Nephele__V1__GenerateRequest
    */
   protobuf_c_boolean has_adapter;
   ProtobufCBinaryData adapter;
+  /*
+   * Where choices stand that a lost instance has begun; one that is not named begins anew.
+   */
+  size_t n_resume;
+  Nephele__V1__ChoiceResume **resume;
+  /*
+   * Instances lost under this call since its last token. From one on it runs alone until a token comes.
+   */
+  protobuf_c_boolean has_crashes_without_progress;
+  uint32_t crashes_without_progress;
 };
 #define NEPHELE__V1__GENERATE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__generate_request__descriptor) \
-    , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0, {0,NULL} }
+    , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0, {0,NULL}, 0,NULL, 0, 0 }
+
+
+/*
+ * What the caller has of a choice: the rest of it is asked for.
+ */
+struct  Nephele__V1__ChoiceResume
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean has_choice;
+  uint32_t choice;
+  /*
+   * The answer so far; left out once it has ended.
+   */
+  size_t n_ids;
+  int32_t *ids;
+  /*
+   * Bytes of its text.
+   */
+  protobuf_c_boolean has_text_bytes;
+  uint64_t text_bytes;
+  /*
+   * How many log-probabilities.
+   */
+  protobuf_c_boolean has_logprobs;
+  uint32_t logprobs;
+  /*
+   * Its end too: nothing more is to come.
+   */
+  protobuf_c_boolean has_finished;
+  protobuf_c_boolean finished;
+};
+#define NEPHELE__V1__CHOICE_RESUME__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__choice_resume__descriptor) \
+    , 0, 0, 0,NULL, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Nephele__V1__LogitBias
@@ -171,10 +216,20 @@ struct  Nephele__V1__GenerateDelta
    */
   protobuf_c_boolean has_finish_reason;
   ProtobufCBinaryData finish_reason;
+  /*
+   * Bytes of the choice's text before this delta's.
+   */
+  protobuf_c_boolean has_text_offset;
+  uint64_t text_offset;
+  /*
+   * A call that runs alone is about to be computed: a loss from now on may be its fault.
+   */
+  protobuf_c_boolean has_started;
+  protobuf_c_boolean started;
 };
 #define NEPHELE__V1__GENERATE_DELTA__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__generate_delta__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, {0,NULL}, NULL, 0,NULL, 0, {0,NULL} }
+    , 0, 0, 0, 0, 0, 0, 0, {0,NULL}, NULL, 0,NULL, 0, {0,NULL}, 0, 0, 0, 0 }
 
 
 struct  Nephele__V1__LoadAdapterRequest
@@ -270,6 +325,25 @@ Nephele__V1__GenerateRequest *
                       const uint8_t       *data);
 void   nephele__v1__generate_request__free_unpacked
                      (Nephele__V1__GenerateRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Nephele__V1__ChoiceResume methods */
+void   nephele__v1__choice_resume__init
+                     (Nephele__V1__ChoiceResume         *message);
+size_t nephele__v1__choice_resume__get_packed_size
+                     (const Nephele__V1__ChoiceResume   *message);
+size_t nephele__v1__choice_resume__pack
+                     (const Nephele__V1__ChoiceResume   *message,
+                      uint8_t             *out);
+size_t nephele__v1__choice_resume__pack_to_buffer
+                     (const Nephele__V1__ChoiceResume   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__ChoiceResume *
+       nephele__v1__choice_resume__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__choice_resume__free_unpacked
+                     (Nephele__V1__ChoiceResume *message,
                       ProtobufCAllocator *allocator);
 /* Nephele__V1__LogitBias methods */
 void   nephele__v1__logit_bias__init
@@ -428,6 +502,9 @@ void   nephele__v1__unload_adapter_reply__free_unpacked
 typedef void (*Nephele__V1__GenerateRequest_Closure)
                  (const Nephele__V1__GenerateRequest *message,
                   void *closure_data);
+typedef void (*Nephele__V1__ChoiceResume_Closure)
+                 (const Nephele__V1__ChoiceResume *message,
+                  void *closure_data);
 typedef void (*Nephele__V1__LogitBias_Closure)
                  (const Nephele__V1__LogitBias *message,
                   void *closure_data);
@@ -498,6 +575,7 @@ void nephele__v1__text_model__unload_adapter(ProtobufCService *service,
 /* --- descriptors --- */
 
 extern const ProtobufCMessageDescriptor nephele__v1__generate_request__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__choice_resume__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__logit_bias__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__token_logprob__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__sampling_defaults__descriptor;

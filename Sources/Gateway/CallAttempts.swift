@@ -1,0 +1,104 @@
+import Messages
+import RPC
+
+/// How one call is made, again and again if need be, until it succeeds or its deadline passes: which instances have
+/// refused it, and how long to wait before all are asked once more.
+struct CallAttempts: Sendable {
+    /// What became of an attempt.
+    enum Outcome: Sendable {
+        /// The instance is gone, with what it may have done.
+        case lost
+        /// The instance would not begin; another may.
+        case refused
+        /// Trying again brings nothing else.
+        case failed
+    }
+
+    private static let longestWait: Duration = .seconds(1)
+
+    let client: RPCClient
+    /// As requests name it.
+    let model: String
+    let deadline: ContinuousClock.Instant
+    private var refusing: Set<String> = []
+    private var wait: Duration = .milliseconds(10)
+
+    init(_ client: RPCClient, model: String, until deadline: ContinuousClock.Instant) {
+        (self.client, self.model, self.deadline) = (client, model, deadline)
+    }
+
+    /// For the next attempt; it waits for an instance as long as there is time.
+    ///
+    /// - Throws: `RPCError` when there is none left.
+    func options(numericsID: String? = nil) throws -> CallOptions {
+        let left = deadline - .now
+        guard left > .zero else { throw RPCError.requestDeadline }
+        var options = CallOptions(timeout: left) { [model, refusing] description in
+            description.models.contains { $0.name == model } && !refusing.contains(description.instanceID)
+        }
+        options.numericsID = numericsID
+        options.readyTimeout = left
+        return options
+    }
+
+    /// The id of an instance that is ready, the one that was meant if it has any.
+    func numericsIDAtHand(_ meant: String) async throws -> String {
+        let model = model
+        func ids(_ instances: [Instance]) -> Set<String> {
+            Set(
+                instances.filter { $0.state == .ready }.flatMap(\.description.models).filter { $0.name == model }
+                    .map(\.numericsID))
+        }
+        let left = deadline - .now
+        let found = ids(try await client.waitUntil(timeout: left) { !ids($0).isEmpty })
+        return found.contains(meant) ? meant : found.first ?? meant
+    }
+
+    /// Tells what to do about an attempt's error.
+    ///
+    /// - Throws: `RPCError` when the client has gone or the deadline has passed.
+    func outcome(of error: RPCError) throws -> Outcome {
+        if Task.isCancelled { throw error }
+        if .now >= deadline { throw RPCError.requestDeadline }
+        switch error.code {
+        case .unavailable where error.reason == "client_closed": return .failed
+        case .unavailable: return error.notStarted ? .refused : .lost
+        // Nobody here has cancelled it: the instance gives up what it runs.
+        case .cancelled: return .lost
+        case .failedPrecondition: return error.notStarted ? .refused : .failed
+        case .resourceExhausted: return error.notStarted || error.retryAfter != nil ? .refused : .failed
+        default: return .failed
+        }
+    }
+
+    /// After a refusal: another instance is next, or all of them after a wait.
+    ///
+    /// - Parameters:
+    ///   - instance: who refused, if it is known.
+    ///   - isUnderWay: whether the client has something of the answer: then it is not turned away any more.
+    /// - Throws: the error, when all are too busy for a call that could still be turned away, or none has the tokenizer
+    ///   that its prompt was encoded by.
+    mutating func refused(_ error: RPCError, by instance: String?, isUnderWay: Bool) async throws {
+        if let instance { refusing.insert(instance) }
+        let others = client.instances.contains { candidate in
+            candidate.state == .ready && !refusing.contains(candidate.id)
+                && candidate.description.models.contains { $0.name == model }
+        }
+        if others, instance != nil { return }
+        let isBusy = error.code == .resourceExhausted && !isUnderWay
+        if isBusy || error.reason == "tokenizer_mismatch" { throw error }
+        let now = ContinuousClock.now
+        do { try await Task.sleep(for: min(wait, max(.zero, deadline - now))) } catch {
+            throw RPCError(.cancelled, "the client is gone")
+        }
+        wait = min(wait * 2, Self.longestWait)
+        refusing = []
+    }
+}
+
+extension RPCError {
+    static let requestDeadline = RPCError(
+        .deadlineExceeded,
+        "The request's deadline passed before its answer was complete; X-Request-Timeout-Ms sets another.",
+        reason: "deadline")
+}

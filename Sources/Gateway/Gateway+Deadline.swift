@@ -1,0 +1,22 @@
+import Hummingbird
+
+/// How long a request may take, from its client to the loop that computes.
+extension Gateway {
+    /// Where the client names no time.
+    private static let defaultMilliseconds = 600_000
+    private static let longestMilliseconds = 86_400_000
+
+    /// - Throws: `APIError` for an `X-Request-Timeout-Ms` that is no such number.
+    static func deadline(of request: Request) throws -> ContinuousClock.Instant {
+        var milliseconds = defaultMilliseconds
+        if let name = HTTPFields.Element.Name("X-Request-Timeout-Ms"), let given = request.headers[name] {
+            guard let number = Int(given), (1...longestMilliseconds).contains(number) else {
+                throw APIError.invalidRequest(
+                    "X-Request-Timeout-Ms is '\(given.prefix(40))'; it takes 1 to \(longestMilliseconds).",
+                    parameter: "X-Request-Timeout-Ms")
+            }
+            milliseconds = number
+        }
+        return .now + .milliseconds(milliseconds)
+    }
+}

@@ -1,0 +1,99 @@
+import Messages
+import RPC
+
+/// One call to the diffusion services that outlives the instances it runs on.
+///
+/// Every now and then the instance sends a checkpoint, of which the latest is kept. When the instance is lost, the call
+/// is made again on another one with the same numerics id and goes on from there, to the same picture, bit by bit.
+struct ResumableDrawing: Sendable {
+    /// A finished picture and its PNG file.
+    struct Picture: Sendable {
+        var drawn: DrawnPicture
+        var file: Attachment
+    }
+
+    struct Update: Sendable {
+        var step: UInt32
+        var steps: UInt32
+        var picture: Picture?
+    }
+
+    let request: DrawRequest
+    private var numericsID: String
+    private var attempts: CallAttempts
+    private var stream: ReplyStream<DrawUpdate>?
+    private var checkpoint: Attachment?
+    /// Steps that the reader knows of.
+    private var step: UInt32 = 0
+    private var pictures: Set<UInt32> = []
+    private var losses = CallLosses()
+
+    init(_ request: DrawRequest, numericsID: String, _ attempts: CallAttempts) {
+        (self.request, self.numericsID, self.attempts) = (request, numericsID, attempts)
+    }
+
+    /// The next update, `nil` after the last one; each step and each picture once, whatever happens to instances.
+    ///
+    /// - Throws: `RPCError`: what the service refuses, DEADLINE_EXCEEDED, CANCELLED, or that the call was lost too often.
+    mutating func next() async throws -> Update? {
+        while true {
+            do {
+                if stream == nil { try await dispatch() }
+                guard let reply = try await stream?.next() else { return nil }
+                if let update = accept(reply) { return update }
+            } catch {
+                if pictures.count == request.seeds.count { return nil }
+                try await recover(from: RPCError(converting: error))
+            }
+        }
+    }
+
+    private mutating func dispatch() async throws {
+        if step == 0 { numericsID = try await attempts.numericsIDAtHand(numericsID) }
+        var call = request
+        call.resumes = checkpoint != nil
+        call.crashesWithoutProgress = losses.count
+        var options = try attempts.options(numericsID: numericsID)
+        // Where nothing binds the call to the id, others are looked at soon.
+        if step == 0 { options.readyTimeout = min(options.readyTimeout, .seconds(1)) }
+        options.attachments = checkpoint.map { [$0] } ?? []
+        options.cost = max(1, Int(request.steps ?? 50) * request.seeds.count)
+        stream = try await attempts.client.stream(DiffusionMethods.draw, call, options)
+        losses.dispatched()
+    }
+
+    /// - Returns: nil for what was told before, or is not for the client.
+    private mutating func accept(_ reply: ClientReply<DrawUpdate>) -> Update? {
+        let message = reply.message
+        if message.isStart {
+            losses.started()
+            return nil
+        }
+        if message.isCheckpoint {
+            if let bytes = reply.attachments.first { checkpoint = bytes }
+            losses.progressed()
+            return nil
+        }
+        var update = Update(step: message.step, steps: message.steps)
+        if let picture = message.picture, let file = reply.attachments.first {
+            guard pictures.insert(picture.index).inserted else { return nil }
+            update.picture = Picture(drawn: picture, file: file)
+            losses.progressed()
+            return update
+        }
+        guard message.step > step else { return nil }
+        step = message.step
+        losses.progressed()
+        return update
+    }
+
+    private mutating func recover(from error: RPCError) async throws {
+        let instance = stream?.instanceID
+        stream = nil
+        switch try attempts.outcome(of: error) {
+        case .failed: throw error
+        case .refused: try await attempts.refused(error, by: instance, isUnderWay: step > 0)
+        case .lost: try losses.lost()
+        }
+    }
+}

@@ -1,0 +1,94 @@
+import Foundation
+import GatewayClient
+import Logging
+import Supervision
+import Testing
+
+/// Two of each worker and a gateway, as processes that start again when they die.
+struct LocalFleet: Sendable {
+    private let directory: RunDirectory
+    private let supervisor: Supervisor
+
+    init() throws {
+        directory = try RunDirectory()
+        let path = directory.path
+        try RandomAdapter.write(to: path + "/lora")
+        var services: [SupervisedService] = []
+        for (name, arguments) in [
+            ("tokenizer", ["--model", "nephele-verse"]),
+            (
+                "text-model",
+                ["--model", "nephele-verse", "--threads", "1", "--adapter", "nephele-verse-lora=\(path)/lora"]
+            ),
+            ("diffusion", ["--model", "nephele-pixel", "--threads", "1"]),
+        ] {
+            for replica in 1...2 {
+                services.append(
+                    SupervisedService(
+                        name: "\(name) \(replica)", executable: try Self.executable("nephele-" + name),
+                        arguments: arguments, socketStem: "\(path)/\(name)-\(replica)"))
+            }
+        }
+        services.append(
+            SupervisedService(
+                name: "gateway", executable: try Self.executable("nephele-gateway"),
+                arguments: [
+                    "--port", "0", "--port-file", path + "/port", "--tokenizer", "ipc://\(path)/tokenizer-*.sock",
+                    "--text-model", "ipc://\(path)/text-model-*.sock", "--diffusion",
+                    "ipc://\(path)/diffusion-*.sock",
+                ]))
+        var logger = Logger(label: "chaos")
+        logger.logLevel = .error
+        supervisor = Supervisor(services, output: .file(FileHandle.nullDevice), logger: logger)
+    }
+
+    /// The workers that run now.
+    var workers: [String: Int32] {
+        get async { await supervisor.processIdentifiers.filter { $0.key != "gateway" } }
+    }
+
+    /// Starts everything, calls `body` once all answer, and stops everything.
+    func run(_ body: @escaping @Sendable (GatewayClient) async throws -> Void) async throws {
+        defer { directory.remove() }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await supervisor.run() }
+            group.addTask {
+                let client = try await ready()
+                await supervisor.becameReady()
+                try await body(client)
+            }
+            let first = await group.nextResult()
+            await supervisor.stop(grace: .seconds(10))
+            group.cancelAll()
+            try first?.get()
+        }
+    }
+
+    private func ready() async throws -> GatewayClient {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while .now < deadline {
+            let written = try? String(contentsOfFile: directory.path + "/port", encoding: .utf8)
+            if let port = written.flatMap({ Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }) {
+                let client = try GatewayClient(address: "http://127.0.0.1:\(port)")
+                if try await client.get(FleetStatus.self, "admin/status").instances.count == 6 { return client }
+            }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        throw SupervisionError("the services were not ready within a minute")
+    }
+
+    /// An executable that stands beside the tests', or in `NEPHELE_CHAOS_PROGRAMS`.
+    private static func executable(_ name: String) throws -> URL {
+        if let folder = ProcessInfo.processInfo.environment["NEPHELE_CHAOS_PROGRAMS"] {
+            return URL(fileURLWithPath: folder).appendingPathComponent(name)
+        }
+        let bundle = try #require(CommandLine.arguments.first { $0.contains(".xctest") }, "no test bundle in arguments")
+        var folder = URL(fileURLWithPath: bundle)
+        while folder.pathComponents.count > 1 {
+            folder.deleteLastPathComponent()
+            let candidate = folder.appendingPathComponent(name)
+            if FileManager.default.isExecutableFile(atPath: candidate.path) { return candidate }
+        }
+        throw CocoaError(.fileNoSuchFile)
+    }
+}

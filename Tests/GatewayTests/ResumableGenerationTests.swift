@@ -1,0 +1,316 @@
+import Foundation
+import FoundationNetworking
+import Hummingbird
+import Messages
+import RPC
+import Testing
+import TokenizerService
+
+@testable import Gateway
+
+/// A generation whose instances come and go, without processes.
+@Suite(.timeLimit(.minutes(2))) struct ResumableGenerationTests {
+    private func request(maxTokens: UInt32 = 12, n: UInt32 = 1) -> GenerateRequest {
+        var request = GenerateRequest(
+            model: "llama", prompt: (0..<40).map { ($0 * 31 + 5) % 256 }, maxTokens: maxTokens, seed: 9)
+        request.n = n
+        request.ignoresEndOfText = true
+        return request
+    }
+
+    private func generation(
+        _ request: GenerateRequest, by fleet: ScriptedFleet, within limit: Duration = .seconds(60)
+    ) -> ResumableGeneration {
+        ResumableGeneration(
+            request, numericsID: "same", CallAttempts(fleet.client, model: "llama", until: .now + limit))
+    }
+
+    /// The deltas of each choice in order; how choices take turns differs when some are ahead.
+    private func collect(_ generation: ResumableGeneration) async throws -> [[GenerateDelta]] {
+        var generation = generation
+        var deltas = [[GenerateDelta]](repeating: [], count: Int(generation.request.n))
+        while let delta = try await generation.next() { deltas[Int(delta.choice)].append(delta) }
+        return deltas
+    }
+
+    private func expectWhole(by fleet: ScriptedFleet) async throws {
+        let deltas = try await collect(generation(request(), by: fleet))
+        #expect(deltas[0].count == 12 && deltas[0].last?.finishReason == "length")
+    }
+
+    private func withFleet(
+        _ turns: [ScriptedFleet.Turn] = [], _ names: [String] = ["a", "b", "c"],
+        _ body: (ScriptedFleet) async throws -> Void
+    ) async throws {
+        let fleet = try ScriptedFleet(turns)
+        defer { fleet.stop() }
+        for name in names { try await fleet.start(name) }
+        try await body(fleet)
+    }
+
+    private func error(_ body: () async throws -> Void) async -> RPCError? {
+        do {
+            try await body()
+            return nil
+        } catch { return error as? RPCError }
+    }
+
+    @Test func `an answer is the same whenever its instances are lost`() async throws {
+        var request = request(n: 2)
+        request.logprobs = 2
+        request.promptLogprobs = true
+        request.presencePenalty = 0.7
+        var expected: [[GenerateDelta]] = []
+        try await withFleet { expected = try await collect(generation(request, by: $0)) }
+        #expect(expected.allSatisfy { $0.count == 12 && $0.last?.finishReason == "length" })
+        #expect(expected[0][0].promptLogprobs.count == 39)
+        for cut in 0...24 {
+            try await withFleet([.die(after: cut), .die(after: (24 - cut) / 2)]) { fleet in
+                let deltas = try await collect(generation(request, by: fleet))
+                #expect(deltas == expected, "lost after \(cut)")
+                #expect(fleet.calls.count == (cut == 24 ? 1 : 3))
+                let brought = fleet.calls.map { $0.resume.reduce(0) { $0 + $1.ids.count } }
+                #expect(brought[0] == 0 && fleet.calls.allSatisfy { $0.seed == 9 && $0.maxTokens == 12 })
+            }
+        }
+    }
+
+    @Test func `what an instance has not finished when it has to stop moves`() async throws {
+        try await withFleet([.leave(after: 5), .leave(after: 4)]) { fleet in
+            try await expectWhole(by: fleet)
+            #expect(Set(fleet.instances) == ["a", "b", "c"])
+            #expect(fleet.calls.map { $0.resume.first?.ids.count ?? 0 } == [0, 5, 9])
+        }
+    }
+
+    @Test func `what would not begin is asked elsewhere, and a call under way is not turned away`() async throws {
+        let draining = RPCError(.unavailable, "leaving", reason: "draining", notStarted: true)
+        let other = RPCError(.failedPrecondition, "another", reason: "instance_mismatch", notStarted: true)
+        let full = RPCError(.resourceExhausted, "full", reason: "queue_full", retryAfter: .seconds(1), notStarted: true)
+        let memory = RPCError(.resourceExhausted, "no memory", retryAfter: .seconds(1))
+        try await withFleet([.refuse(draining), .refuse(other), .refuse(draining), .refuse(full)]) { fleet in
+            try await expectWhole(by: fleet)
+            // Three say no, and are not asked twice before the others.
+            #expect(Set(fleet.instances.prefix(3)) == ["a", "b", "c"] && fleet.calls.count == 5)
+        }
+        try await withFleet([.die(after: 4)] + .init(repeating: .refuse(full), count: 5) + [.refuse(memory)]) { fleet in
+            try await expectWhole(by: fleet)
+            #expect(fleet.calls.count == 8 && fleet.calls.allSatisfy { $0.crashesWithoutProgress == 0 })
+        }
+    }
+
+    @Test func `a new call is refused when all are full, and what is wrong everywhere is said once`() async throws {
+        let full = RPCError(.resourceExhausted, "full", reason: "queue_full", retryAfter: .seconds(1), notStarted: true)
+        try await withFleet([.refuse(full), .refuse(full), .refuse(full)]) { fleet in
+            let error = await error { _ = try await collect(generation(request(), by: fleet)) }
+            #expect(error == full)
+            #expect(Set(fleet.instances) == ["a", "b", "c"] && fleet.calls.count == 3)
+        }
+        let invalid = RPCError(.invalidArgument, "no", field: "top_p")
+        try await withFleet([.refuse(invalid)]) { fleet in
+            let error = await error { _ = try await collect(generation(request(), by: fleet)) }
+            #expect(error == invalid)
+            #expect(fleet.calls.count == 1)
+        }
+    }
+
+    @Test func `only the same arithmetic carries on, and is waited for`() async throws {
+        try await withFleet([.die(after: 3)], ["a"]) { fleet in
+            var call = generation(request(), by: fleet)
+            var texts = [try await call.next()?.text]
+            try await fleet.start("stranger", numericsID: "another")
+            for _ in 0..<2 { texts.append(try await call.next()?.text) }
+            let waiting = call
+            async let rest = collect(waiting)
+            try await fleet.client.waitUntil { $0.count == 1 }
+            try await fleet.start("twin")
+            let count = try await rest[0].count
+            #expect(count == 9)
+            #expect(fleet.instances == ["a", "twin"])
+        }
+        // Nothing received yet: any will do.
+        try await withFleet([.vanish], ["a"]) { fleet in
+            try await fleet.start("stranger", numericsID: "another")
+            var call = ResumableGeneration(
+                request(), numericsID: "same", CallAttempts(fleet.client, model: "llama", until: .now + .seconds(60)))
+            let first = try await call.next()
+            #expect(first != nil && fleet.instances == ["a", "stranger"])
+            #expect(call.numericsID == "another")
+        }
+    }
+
+    @Test func `with no instance left a call ends with its deadline`() async throws {
+        try await withFleet([.die(after: 3)], ["a"]) { fleet in
+            let start = ContinuousClock.now
+            let error = await error { _ = try await collect(generation(request(), by: fleet, within: .seconds(1))) }
+            #expect(error?.code == .deadlineExceeded && error?.reason == "deadline")
+            #expect(ContinuousClock.now - start >= .seconds(1))
+        }
+        // The instance is told, so that its engine stops too.
+        try await withFleet([.hang], ["a"]) { fleet in
+            let error = await error { _ = try await collect(generation(request(), by: fleet, within: .seconds(1))) }
+            #expect(error?.code == .deadlineExceeded)
+            try await expectWhole(by: fleet)
+        }
+    }
+
+    @Test func `a call that takes its instances with it fails with the third`() async throws {
+        try await withFleet([.die(after: 0), .die(after: 0), .die(after: 0)], ["a", "b", "c", "d"]) { fleet in
+            let error = await error { _ = try await collect(generation(request(), by: fleet)) }
+            #expect(error == .lostTooOften)
+            #expect(fleet.calls.map(\.crashesWithoutProgress) == [0, 1, 2])
+        }
+        // A token in between begins the count anew.
+        let turns: [ScriptedFleet.Turn] = [
+            .die(after: 0), .die(after: 0), .die(after: 2), .die(after: 0), .die(after: 0),
+        ]
+        try await withFleet(turns, ["a", "b", "c", "d", "e", "f"]) { fleet in
+            try await expectWhole(by: fleet)
+            #expect(fleet.calls.map(\.crashesWithoutProgress) == [0, 1, 2, 0, 1, 2])
+        }
+    }
+
+    @Test func `a suspect that waited for its turn is not blamed`() async throws {
+        try await withFleet([.vanish, .vanish, .vanish, .vanish], ["a", "b", "c", "d", "e"]) { fleet in
+            try await expectWhole(by: fleet)
+            #expect(fleet.calls.map(\.crashesWithoutProgress) == [0, 1, 1, 1, 1])
+        }
+        // Unless that is always so: then it kills before anything is computed.
+        let names = (0..<14).map { "\($0)" }
+        try await withFleet(names.map { _ in .vanish }, names) { fleet in
+            let error = await error { _ = try await collect(generation(request(), by: fleet)) }
+            #expect(error == .lostTooOften && fleet.calls.count == 13)
+        }
+    }
+
+    @Test func `a call that kills takes none of those beside it along`() async throws {
+        try await withFleet([], ["a"]) { fleet in
+            let mate = request(maxTokens: 150, n: 2)
+            let expected = try await collect(generation(mate, by: fleet))
+            fleet.poison(666)
+            var killer = request()
+            killer.seed = 666
+            let poisoned = generation(killer, by: fleet)
+            let mates = (0..<6).map { _ in generation(mate, by: fleet) }
+            let outcome = await withTaskGroup(of: Bool.self) { group in
+                for mate in mates { group.addTask { (try? await collect(mate)) == expected } }
+                let error = await error { _ = try await collect(poisoned) }
+                for await isWhole in group { #expect(isWhole) }
+                return error
+            }
+            #expect(outcome == .lostTooOften)
+            #expect(fleet.calls.filter { $0.seed == 666 }.map(\.crashesWithoutProgress) == [0, 1, 2])
+            #expect(fleet.calls.filter { $0.seed != 666 }.allSatisfy { $0.crashesWithoutProgress < 2 })
+            // They were there when it died.
+            #expect(fleet.calls.count > 10)
+        }
+    }
+
+    @Test(arguments: [
+        [GenerateDelta(choice: 0, index: 1, token: 5, text: "a")],
+        [GenerateDelta(choice: 7, index: 0, token: 5, text: "")],
+        [GenerateDelta(choice: 0, index: 0, token: 5, text: "a", textOffset: 3)],
+        [
+            GenerateDelta(choice: 0, index: 0, token: 5, text: "a"),
+            GenerateDelta(choice: 0, index: 0, token: 5, text: "a"),
+        ],
+    ]) func `deltas that do not follow each other are not shown`(deltas: [GenerateDelta]) async throws {
+        try await withFleet([.say(deltas)], ["a"]) { fleet in
+            let error = await error { _ = try await collect(generation(request(), by: fleet)) }
+            #expect(error?.code == .internalError && error?.reason == "out_of_order")
+        }
+    }
+
+    // MARK: Over HTTP
+
+    private func post(
+        _ fleet: ScriptedFleet, _ body: [String: Any], headers: [String: String] = [:]
+    ) async throws -> (status: Int, headers: [AnyHashable: Any], body: String) {
+        let network = try InProcessNetwork()
+        let tokenizers = TokenizerService(tokenizers: ["llama": fleet.loaded.tokenizer])
+        let server = RPCServer(
+            tokenizers.description(capacity: 4), services: [tokenizers],
+            transports: [network.server("inproc://tokenizer")])
+        try server.start()
+        defer { server.stop() }
+        let tokenizer = try RPCClient(
+            target: "tokenizer", resolver: StaticResolver(addresses: ["inproc://tokenizer"]), transport: network.client)
+        try await tokenizer.waitUntil { !$0.isEmpty }
+        let data = try JSONSerialization.data(withJSONObject: body)
+        let gateway = Gateway(fleet: Fleet(tokenizer: tokenizer, textModel: fleet.client))
+        let (ports, running) = AsyncStream<Int>.makeStream()
+        let application = Application(
+            router: gateway.router(), configuration: .init(address: .hostname("127.0.0.1", port: 0)),
+            onServerRunning: { running.yield($0.localAddress?.port ?? 0) })
+        return try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await application.run() }
+            defer { group.cancelAll() }
+            var address = ports.makeAsyncIterator()
+            let port = try #require(await address.next())
+            var request = URLRequest(url: try #require(URL(string: "http://127.0.0.1:\(port)/v1/completions")))
+            request.httpMethod = "POST"
+            request.httpBody = data
+            for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
+            let (reply, response) = try await URLSession.shared.data(for: request)
+            let http = try #require(response as? HTTPURLResponse)
+            return (http.statusCode, http.allHeaderFields, String(decoding: reply, as: UTF8.self))
+        }
+    }
+
+    private static var body: [String: Any] {
+        [
+            "model": "llama", "prompt": [72, 101, 108], "max_tokens": 10, "seed": 3, "ignore_eos": true, "n": 2,
+            "logprobs": 1,
+        ]
+    }
+
+    private func choices(_ body: String) throws -> String {
+        let json = try JSONSerialization.jsonObject(with: Data(body.utf8)) as? [String: Any]
+        let choices = try #require(json?["choices"])
+        return String(
+            decoding: try JSONSerialization.data(withJSONObject: choices, options: .sortedKeys), as: UTF8.self)
+    }
+
+    @Test func `the client sees nothing of a lost instance, whole or streamed`() async throws {
+        var expected = ""
+        try await withFleet { expected = try choices(try await post($0, Self.body).body) }
+        try await withFleet([.die(after: 7), .die(after: 0)]) { fleet in
+            let reply = try await post(fleet, Self.body)
+            #expect(reply.status == 200 && fleet.calls.count == 3)
+            #expect(try choices(reply.body) == expected)
+        }
+        let streamed = Self.body.merging(["stream": true]) { $1 }
+        func events(_ text: String) -> [String] {
+            text.components(separatedBy: "\n\n").map {
+                $0.replacing(/"(id|created)":("[^"]*"|\d+),/, with: "")
+            }
+        }
+        var undisturbed: [String] = []
+        try await withFleet { undisturbed = events(try await post($0, streamed).body) }
+        try await withFleet([.die(after: 7), .die(after: 0)]) { fleet in
+            let reply = try await post(fleet, streamed)
+            #expect(events(reply.body).sorted() == undisturbed.sorted() && fleet.calls.count == 3)
+            #expect(events(reply.body).suffix(2) == ["data: [DONE]", ""])
+        }
+    }
+
+    @Test func `a poison request is answered with 502, and its client's library does not try again`() async throws {
+        try await withFleet([.die(after: 0), .die(after: 0), .die(after: 0)]) { fleet in
+            let reply = try await post(fleet, Self.body)
+            #expect(reply.status == 502 && reply.headers["x-should-retry"] as? String == "false")
+            #expect(reply.body.contains(#""code":"crashes_without_progress""#))
+        }
+    }
+
+    @Test func `X-Request-Timeout-Ms bounds a request`() async throws {
+        try await withFleet([.hang]) { fleet in
+            let reply = try await post(fleet, Self.body, headers: ["X-Request-Timeout-Ms": "300"])
+            #expect(reply.status == 504 && reply.body.contains(#""code":"timeout""#))
+            for bad in ["0", "-5", "soon", "1e3", "99999999999"] {
+                let reply = try await post(fleet, Self.body, headers: ["X-Request-Timeout-Ms": bad])
+                #expect(reply.status == 400 && reply.body.contains(#""param":"X-Request-Timeout-Ms""#))
+            }
+            #expect(fleet.calls.count == 1)
+        }
+    }
+}
