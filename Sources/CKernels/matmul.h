@@ -149,13 +149,15 @@ NEPHELE_INLINE void wide_tile(const nephele_matmul_args *a, nephele_index m, nep
 
 NEPHELE_TARGET_AVX512 static void wide_rows(const nephele_matmul_args *a, nephele_index begin, nephele_index end) {
     nephele_index tiles = (a->rows + 7) / 8;
+    // What follows `end` is this thread's next piece.
+    nephele_index all = (a->columns + NEPHELE_PANEL - 1) / NEPHELE_PANEL;
     for (nephele_index panel = begin; panel < end; panel += 3) {
         nephele_index panels = end - panel < 3 ? end - panel : 3;
         // Memory works on the next panels while these are multiplied: each tile asks for its share of those still
         // `wanted`. (Few rows wait for their own panels as it is.)
         nephele_index next = panel + panels, wanted = 0;
         if (a->rows > 6)
-            wanted = end - next < 3 ? end - next : 3;
+            wanted = all - next < 3 ? all - next : 3;
         nephele_index m = 0;
         for (nephele_index t = 0; t < tiles; t++) {
             nephele_index rows = (a->rows - m + (tiles - t) - 1) / (tiles - t);

@@ -244,11 +244,13 @@ VNNI_INLINE void product_vnni(const arguments *a, nephele_index begin, nephele_i
     nephele_index panel = begin;
     nephele_index bytes = block_bytes(f, a->group), stride = panel_bytes(f, a->depth / a->group, a->group);
     int lines = (int)((bytes + 63) / 64);
+    // What follows `end` is this thread's next piece.
+    nephele_index all = (a->columns + NEPHELE_PANEL - 1) / NEPHELE_PANEL;
     if (a->rows == 1) {
         // Panels are short: the processor's own fetching, which starts anew with each, falls behind.
         for (; panel + 4 <= end; panel += 4) {
             const uint8_t *next = (const uint8_t *)a->panels + (panel + 4) * stride;
-            tile_vnni(a, 0, panel, 1, 4, f, (fetch_ahead){next, 0, end - panel >= 8 ? lines : 0});
+            tile_vnni(a, 0, panel, 1, 4, f, (fetch_ahead){next, 0, all - panel >= 8 ? lines : 0});
         }
     }
     nephele_index tiles = (a->rows + 5) / 6;
@@ -257,7 +259,7 @@ VNNI_INLINE void product_vnni(const arguments *a, nephele_index begin, nephele_i
         // Memory works on the next panels while these are multiplied: each tile asks for its share. (Few rows wait
         // for their own panels as it is.)
         nephele_index next = panel + panels;
-        int wanted = a->rows > 6 && end - next >= panels ? lines : 0;
+        int wanted = a->rows > 6 && all - next >= panels ? lines : 0;
         for (nephele_index t = 0; t < tiles; t++) {
             nephele_index rows = (a->rows - m + (tiles - t) - 1) / (tiles - t);
             int count = (int)((wanted + (tiles - t) - 1) / (tiles - t));

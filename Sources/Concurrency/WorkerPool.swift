@@ -3,9 +3,10 @@ import Synchronization
 
 /// A fixed set of threads that divide the range of one task at a time.
 ///
-/// A task is a C function with a context: no closures, no reference counting, no allocation. Threads claim
-/// several chunks each through an atomic counter, so that a delayed thread delays only the chunk it holds. An
-/// idle thread spins for at most 50 µs, then sleeps.
+/// A task is a C function with a context: no closures, no reference counting, no allocation. Each thread has a share of
+/// the range and claims it chunk by chunk, so that it works on what follows what it has just done; then it claims
+/// from the others' shares, so that a delayed thread delays only the chunk it holds. An idle thread spins for at most
+/// 50 µs, then sleeps.
 package final class WorkerPool: Sendable {
     /// Computes the half-open range of a task's work.
     package typealias Task = @convention(c) (_ context: UnsafeRawPointer?, _ begin: Int, _ end: Int) -> Void
@@ -16,7 +17,7 @@ package final class WorkerPool: Sendable {
     /// - Parameter threadCount: threads in all, the caller's included; at least 1.
     package init(threadCount: Int) {
         precondition(threadCount >= 1, "a worker pool needs at least one thread, not \(threadCount)")
-        team = WorkerTeam()
+        team = WorkerTeam(capacity: threadCount)
         team.start(threadCount - 1)
     }
 
@@ -46,10 +47,23 @@ private final class WorkerTeam: @unchecked Sendable {  // all state is atomic or
         var context: UnsafeRawPointer?
         var count: Int
         var chunk: Int
+        /// Chunks of one thread's share.
+        var share: Int
+    }
+
+    /// A thread that is started, and its place in the team.
+    private final class Start: Sendable {
+        let team: WorkerTeam
+        let index: Int
+
+        init(_ team: WorkerTeam, _ index: Int) { (self.team, self.index) = (team, index) }
     }
 
     private let generation = Atomic<Int>(0)
-    private let next = Atomic<Int>(0)
+    /// Chunks claimed of each thread's share; each counter in a cache line of its own.
+    private var claimed: UnsafeMutablePointer<Atomic<Int>>
+    private static let counterStride = 64 / MemoryLayout<Atomic<Int>>.stride
+    private let capacity: Int
     private let running = Atomic<Int>(0)
     private let stopping = Atomic<Bool>(false)
     private var job: Job?
@@ -57,7 +71,10 @@ private final class WorkerTeam: @unchecked Sendable {  // all state is atomic or
     private let wake: UnsafeMutablePointer<pthread_cond_t>
     private var threads: [pthread_t] = []
 
-    init() {
+    init(capacity: Int) {
+        self.capacity = capacity
+        claimed = .allocate(capacity: capacity * Self.counterStride)
+        for index in 0..<capacity * Self.counterStride { (claimed + index).initialize(to: Atomic(0)) }
         mutex = .allocate(capacity: 1)
         wake = .allocate(capacity: 1)
         pthread_mutex_init(mutex, nil)
@@ -69,6 +86,8 @@ private final class WorkerTeam: @unchecked Sendable {  // all state is atomic or
         pthread_mutex_destroy(mutex)
         wake.deallocate()
         mutex.deallocate()
+        claimed.deinitialize(count: capacity * Self.counterStride)
+        claimed.deallocate()
     }
 
     var threadCount: Int { threads.count + 1 }
@@ -77,12 +96,13 @@ private final class WorkerTeam: @unchecked Sendable {  // all state is atomic or
     func start(_ count: Int) {
         for _ in 0..<count {
             var thread = pthread_t()
-            let own = Unmanaged.passRetained(self)
+            let own = Unmanaged.passRetained(Start(self, threads.count + 1))
             let status = pthread_create(
                 &thread, nil,
                 { argument in
                     guard let argument else { return nil }
-                    Unmanaged<WorkerTeam>.fromOpaque(argument).takeRetainedValue().work()
+                    let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+                    start.team.work(as: start.index)
                     return nil
                 }, own.toOpaque())
             if status == 0 { threads.append(thread) } else { own.release() }
@@ -101,14 +121,16 @@ private final class WorkerTeam: @unchecked Sendable {  // all state is atomic or
 
     func run(_ task: @escaping WorkerPool.Task, context: UnsafeRawPointer?, count: Int, grain: Int) {
         let chunk = max(grain, (count + threadCount * 4 - 1) / (threadCount * 4))
-        job = Job(task: task, context: context, count: count, chunk: chunk)
-        next.store(0, ordering: .relaxed)
+        let chunks = (count + chunk - 1) / chunk
+        job = Job(
+            task: task, context: context, count: count, chunk: chunk, share: (chunks + threadCount - 1) / threadCount)
+        for thread in 0..<threadCount { counter(thread).pointee.store(0, ordering: .relaxed) }
         running.store(threads.count, ordering: .relaxed)
         pthread_mutex_lock(mutex)
         generation.add(1, ordering: .sequentiallyConsistent)
         pthread_cond_broadcast(wake)
         pthread_mutex_unlock(mutex)
-        claim()
+        claim(as: 0)
         var spins = 0
         while running.load(ordering: .acquiring) > 0 {
             spins += 1
@@ -116,21 +138,30 @@ private final class WorkerTeam: @unchecked Sendable {  // all state is atomic or
         }
     }
 
-    private func claim() {
+    private func counter(_ thread: Int) -> UnsafeMutablePointer<Atomic<Int>> {
+        claimed + thread * Self.counterStride
+    }
+
+    private func claim(as index: Int) {
         guard let job else { return }
-        while true {
-            let begin = next.add(job.chunk, ordering: .relaxed).oldValue
-            if begin >= job.count { return }
-            job.task(job.context, begin, min(begin + job.chunk, job.count))
+        let count = threadCount
+        for offset in 0..<count {
+            let owner = (index + offset) % count
+            while true {
+                let place = counter(owner).pointee.add(1, ordering: .relaxed).oldValue
+                let begin = (owner * job.share + place) * job.chunk
+                if place >= job.share || begin >= job.count { break }
+                job.task(job.context, begin, min(begin + job.chunk, job.count))
+            }
         }
     }
 
-    private func work() {
+    private func work(as index: Int) {
         var seen = 0
         while true {
             if !waitForWork(after: seen) { return }
             seen += 1
-            claim()
+            claim(as: index)
             running.subtract(1, ordering: .releasing)
         }
     }

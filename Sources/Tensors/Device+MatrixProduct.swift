@@ -108,13 +108,12 @@ extension Device {
         }
     }
 
-    /// A chunk below some 64k multiply-adds is not worth waking a thread for. One row reads every weight once: long
-    /// chunks, of whole tiles, keep what is fetched ahead within them.
+    /// A chunk below some 64k multiply-adds is not worth waking a thread for; chunks are of whole tiles.
     private func grain(panels: Int, rows: Int, _ depth: Int) -> Int {
         let least = max(1, 65_536 / max(1, rows * depth * Int(NEPHELE_PANEL)))
-        guard rows == 1 else { return least }
-        let tile = 4
-        return max(least, (panels / (2 * threadCount) + tile - 1) / tile * tile)
+        let tile = rows <= 2 ? 4 : 6
+        let even = panels / (4 * threadCount)
+        return max(least, (even + tile - 1) / tile * tile)
     }
 
     /// Rows in 8 bits with a scale a group: what products with weights in groups of that size multiply by.
