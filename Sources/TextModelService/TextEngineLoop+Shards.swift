@@ -11,7 +11,7 @@ extension TextEngineLoop {
     mutating func exchange(with shards: LaterShardClients) {
         // One group for each process that computes, this one too.
         core.groups = min(Self.groupLimit, 1 + max(shards.layers.count, shards.replicaCount))
-        for group in core.groupRange where !core.isUnderWay(group: group) { begin(group, shards) }
+        for group in core.groupRange where core.canBegin(group: group) { begin(group, shards) }
         let departures = core.takeDepartures()
         if !departures.isEmpty { shards.release(departures) }
         guard core.passesUnderWay > 0 else { return }

@@ -53,6 +53,7 @@ struct RequestScheduler: Sendable {
         pages = PageCache(pageCount: PageCache.pages(for: max(options.cachePositions, 1)))
     }
 
+    var hasWaiting: Bool { !waiting.isEmpty }
     var isIdle: Bool { running.isEmpty && waiting.isEmpty }
 
     var load: EngineCore.Load {

@@ -231,3 +231,29 @@ private struct CutModel {
         return missing
     }
 }
+
+@Suite struct LayerCutTests {
+    @Test(arguments: [
+        ("llama", 2, [0..<1, 1..<2]), ("qwen2-sliding", 2, [0..<1, 1..<3]), ("gguf/blocks.gguf", 2, [0..<1, 1..<2]),
+        ("gpt2", 1, [0..<2]),
+    ])
+    func `a checkpoint is cut by what its file weighs`(name: String, shards: Int, cut: [Range<Int>]) throws {
+        #expect(try LayerCut.balanced(directory: goldens + name, shards: shards) == cut)
+    }
+
+    @Test func `what has no such cut is refused`() {
+        for shards in [0, 3, 1_000] {
+            #expect { try LayerCut.balanced(directory: goldens + "llama", shards: shards) } throws: {
+                "\($0)".contains("2 layers")
+            }
+        }
+        #expect(throws: TextModelError.self) { try LayerCut.balanced(directory: "/nowhere", shards: 2) }
+    }
+
+    @Test func `the heaviest shard is as light as can be`() {
+        #expect(LayerCut.balanced(Array(repeating: 10, count: 12), ends: 20, shards: 2) == [0..<5, 5..<12])
+        #expect(LayerCut.balanced(Array(repeating: 10, count: 4), ends: 1_000, shards: 3) == [0..<1, 1..<2, 2..<4])
+        #expect(LayerCut.balanced([1, 1, 1, 9], ends: 0, shards: 2) == [0..<3, 3..<4])
+        #expect(LayerCut.balanced([5, 5, 5], ends: 0, shards: 3) == [0..<1, 1..<2, 2..<3])
+    }
+}

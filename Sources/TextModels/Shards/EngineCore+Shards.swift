@@ -24,6 +24,12 @@ extension EngineCore {
     }
 
     package func isUnderWay(group: Int) -> Bool { later?.flights[group] != nil }
+
+    /// Whether the group has no pass under way and may have something for one.
+    package func canBegin(group: Int) -> Bool {
+        !isUnderWay(group: group) && (scheduler.hasWaiting || scheduler.running.contains { $0.group == group })
+    }
+
     package var passesUnderWay: Int { later?.flights.count ?? 0 }
 
     /// Begins a group's pass: the first call of the first later shard; nil when there is nothing to compute.
