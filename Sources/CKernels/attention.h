@@ -137,12 +137,12 @@ NEPHELE_INLINE void fetch_ahead(const source *s, nephele_index j, nephele_index 
 }
 
 NEPHELE_INLINE void scores_simd(const float *q, const source *s, nephele_index from, nephele_index count,
-                                nephele_index dim, float scale, float *p) {
+                                nephele_index dim, float scale, int fetches, float *p) {
     nephele_index j = 0;
     while (j < count) {
         const cached *k = row_of(s, s->keys, s->row_stride, from + j);
         if (count - j >= 16 && (!s->pages || (from + j) % 16 == 0)) {
-            if (s->pages)
+            if (fetches)
                 fetch_ahead(s, from + j, from + count - 1, dim);
             f32x16 lanes[16];
             for (int i = 0; i < 16; i++)
@@ -240,45 +240,73 @@ NEPHELE_INLINE float exponentials_simd(float *p, nephele_index count, float shif
     return fold_lanes(lane);
 }
 
-/// Attention over positions [first, last]; spans begin at multiples of 512.
-NEPHELE_INLINE void attend(int simd, const float *q, const source *s, nephele_index first, nephele_index last,
-                           nephele_index dim, float scale, float cap, float *y) {
+/// One query head and what is known of its output so far.
+typedef struct {
+    const float *q;
+    float *y;
+    nephele_index first, last; // positions that it sees
+    float max, sum;
+    int spans;
+} query;
+
+/// A span of positions [from, to) for one query head.
+NEPHELE_INLINE void attend_span(int simd, query *u, const source *s, nephele_index from, nephele_index to,
+                                nephele_index dim, float scale, float cap, int fetches) {
     float p[NEPHELE_SPAN];
     float o[NEPHELE_MAX_HEAD_DIM];
-    float merged_max = 0, merged_sum = 0;
-    int spans = 0;
-    for (nephele_index from = first; from <= last;) {
-        nephele_index to = (from / NEPHELE_SPAN + 1) * NEPHELE_SPAN;
-        if (to > last + 1)
-            to = last + 1;
-        nephele_index count = to - from;
-        simd ? scores_simd(q, s, from, count, dim, scale, p) : scores_scalar(q, s, from, count, dim, scale, p);
-        if (cap > 0)
-            simd ? cap_simd(p, count, cap) : cap_scalar(p, count, cap);
-        float max = simd ? largest_simd(p, count) : largest_scalar(p, count);
-        float sum = simd ? exponentials_simd(p, count, max) : exponentials_scalar(p, count, max);
-        if (cached_scales) {
-            for (nephele_index j = 0; j < count; j++)
-                p[j] *= *scales_of(s, s->values, s->value_row_stride, from + j);
-        }
-        float *out = spans == 0 ? y : o;
-        simd ? weigh_simd(p, s, from, count, dim, out) : weigh_scalar(p, s, from, count, dim, out);
-        if (spans == 0) {
-            merged_max = max;
-            merged_sum = sum;
-        } else {
-            float joint = max > merged_max ? max : merged_max;
-            float old_scale = scalar_exp(merged_max - joint), new_scale = scalar_exp(max - joint);
-            for (nephele_index d = 0; d < dim; d++)
-                y[d] = fmaf(o[d], new_scale, y[d] * old_scale);
-            merged_sum = fmaf(sum, new_scale, merged_sum * old_scale);
-            merged_max = joint;
-        }
-        spans++;
-        from = to;
+    nephele_index count = to - from;
+    simd ? scores_simd(u->q, s, from, count, dim, scale, fetches, p)
+         : scores_scalar(u->q, s, from, count, dim, scale, p);
+    if (cap > 0)
+        simd ? cap_simd(p, count, cap) : cap_scalar(p, count, cap);
+    float max = simd ? largest_simd(p, count) : largest_scalar(p, count);
+    float sum = simd ? exponentials_simd(p, count, max) : exponentials_scalar(p, count, max);
+    if (cached_scales) {
+        for (nephele_index j = 0; j < count; j++)
+            p[j] *= *scales_of(s, s->values, s->value_row_stride, from + j);
     }
-    for (nephele_index d = 0; d < dim; d++)
-        y[d] = y[d] / merged_sum;
+    float *out = u->spans == 0 ? u->y : o;
+    simd ? weigh_simd(p, s, from, count, dim, out) : weigh_scalar(p, s, from, count, dim, out);
+    if (u->spans == 0) {
+        u->max = max;
+        u->sum = sum;
+    } else {
+        float joint = max > u->max ? max : u->max;
+        float old_scale = scalar_exp(u->max - joint), new_scale = scalar_exp(max - joint);
+        for (nephele_index d = 0; d < dim; d++)
+            u->y[d] = fmaf(o[d], new_scale, u->y[d] * old_scale);
+        u->sum = fmaf(sum, new_scale, u->sum * old_scale);
+        u->max = joint;
+    }
+    u->spans++;
+}
+
+/// Query heads over the same keys and values, span by span: what one has read lies near for the next. Spans begin at
+/// multiples of 512.
+NEPHELE_INLINE void attend(int simd, query *units, nephele_index count, const source *s, nephele_index dim, float scale,
+                           float cap) {
+    nephele_index first = units[0].first, last = units[0].last;
+    for (nephele_index i = 1; i < count; i++) {
+        first = units[i].first < first ? units[i].first : first;
+        last = units[i].last > last ? units[i].last : last;
+    }
+    for (nephele_index span = first / NEPHELE_SPAN; span <= last / NEPHELE_SPAN; span++) {
+        int fetches = s->pages != 0;
+        for (nephele_index i = 0; i < count; i++) {
+            query *u = units + i;
+            nephele_index from = span * NEPHELE_SPAN, to = from + NEPHELE_SPAN;
+            from = u->first > from ? u->first : from;
+            to = u->last + 1 < to ? u->last + 1 : to;
+            if (from >= to)
+                continue;
+            attend_span(simd, u, s, from, to, dim, scale, cap, fetches);
+            fetches = 0;
+        }
+    }
+    for (nephele_index i = 0; i < count; i++) {
+        for (nephele_index d = 0; d < dim; d++)
+            units[i].y[d] = units[i].y[d] / units[i].sum;
+    }
 }
 
 /// Bytes of one head's keys or values in a page.
@@ -286,17 +314,36 @@ static nephele_index head_bytes(nephele_index dim) {
     return NEPHELE_PAGE * (dim * (nephele_index)sizeof(cached) + (cached_scales ? (nephele_index)sizeof(float) : 0));
 }
 
+/// Query heads that are worked on together.
+#define TOGETHER 16
+
+/// Units are in the order: key-value head, row, query head. So those that read the same keys and values, the heads of a
+/// group and the rows of one sequence, follow one another.
 NEPHELE_INLINE void paged(int simd, const nephele_attention_args *a, nephele_index begin, nephele_index end) {
     nephele_index group = a->heads / a->kv_heads;
-    for (nephele_index unit = begin; unit < end; unit++) {
-        nephele_index m = unit / a->heads, head = unit % a->heads;
-        nephele_attention_row row = a->rows[m];
-        const uint8_t *keys = (const uint8_t *)a->cache + head / group * head_bytes(a->head_dim);
+    for (nephele_index unit = begin; unit < end;) {
+        nephele_index kv_head = unit / (a->row_count * group);
+        const int32_t *pages = a->rows[unit / group % a->row_count].pages;
+        query units[TOGETHER];
+        nephele_index count = 0;
+        for (; unit < end && count < TOGETHER; unit++, count++) {
+            nephele_index m = unit / group % a->row_count, head = kv_head * group + unit % group;
+            nephele_attention_row row = a->rows[m];
+            if (row.pages != pages || unit / (a->row_count * group) != kv_head)
+                break;
+            nephele_index first = a->window > 0 && row.position >= a->window ? row.position - a->window + 1 : 0;
+            units[count] = (query){a->queries + m * a->query_stride + head * a->head_dim,
+                                   a->y + m * a->y_stride + head * a->head_dim,
+                                   first,
+                                   row.position,
+                                   0,
+                                   0,
+                                   0};
+        }
+        const uint8_t *keys = (const uint8_t *)a->cache + kv_head * head_bytes(a->head_dim);
         const uint8_t *values = keys + a->kv_heads * head_bytes(a->head_dim);
-        source s = {keys, values, row.pages, a->page_stride, a->head_dim, a->head_dim};
-        nephele_index first = a->window > 0 && row.position >= a->window ? row.position - a->window + 1 : 0;
-        attend(simd, a->queries + m * a->query_stride + head * a->head_dim, &s, first, row.position, a->head_dim,
-               a->scale, a->soft_cap, a->y + m * a->y_stride + head * a->head_dim);
+        source s = {keys, values, pages, a->page_stride, a->head_dim, a->head_dim};
+        attend(simd, units, count, &s, a->head_dim, a->scale, a->soft_cap);
     }
 }
 

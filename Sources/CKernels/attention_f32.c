@@ -21,8 +21,14 @@ NEPHELE_INLINE void full(int simd, const nephele_full_attention_f32_args *a, nep
         const uint8_t *keys = (const uint8_t *)(a->k + head * a->head_dim);
         const uint8_t *values = (const uint8_t *)(a->v + head * a->head_dim);
         source s = {keys, values, 0, 0, a->k_stride, a->v_stride};
-        attend(simd, a->q + m * a->q_stride + head * a->head_dim, &s, 0, a->keys - 1, a->head_dim, a->scale, 0,
-               a->y + m * a->y_stride + head * a->head_dim);
+        query unit = {a->q + m * a->q_stride + head * a->head_dim,
+                      a->y + m * a->y_stride + head * a->head_dim,
+                      0,
+                      a->keys - 1,
+                      0,
+                      0,
+                      0};
+        attend(simd, &unit, 1, &s, a->head_dim, a->scale, 0);
     }
 }
 

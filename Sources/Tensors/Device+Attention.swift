@@ -99,7 +99,9 @@ extension Device {
                 value_stride: values.width)
             run(cache.precision.kernels.write, write, count: rows.count, grain: 16)
             let args = nephele_attention_args(
-                isa: instructionSet.isa, queries: queries.f32, cache: base, rows: table, y: y.f32, heads: heads,
+                isa: instructionSet.isa, queries: queries.f32, cache: base, rows: table, row_count: rows.count,
+                y: y.f32,
+                heads: heads,
                 kv_heads: cache.kvHeads, head_dim: cache.headDim, page_stride: cache.pageStride,
                 query_stride: queries.width, y_stride: y.width, window: window, scale: scale, soft_cap: softCap)
             run(cache.precision.kernels.attend, args, count: rows.count * heads)

@@ -294,12 +294,13 @@ void nephele_kv_write_int8(const void *args, nephele_index begin, nephele_index 
 
 /// Causal attention of each row over positions [first, position] of its pages; query head h reads key-value head
 /// h / (heads / kv_heads). `window` > 0 limits it to the last `window` positions. `soft_cap` > 0
-/// passes each score s through cap * tanh(s / cap). Work unit: row * heads.
+/// passes each score s through cap * tanh(s / cap). Work units: row_count * heads.
 typedef struct {
     nephele_isa isa;
     const float *queries;
     const void *cache;
     const nephele_attention_row *rows;
+    nephele_index row_count;
     float *y;
     nephele_index heads, kv_heads, head_dim;
     nephele_index page_stride; // bytes
