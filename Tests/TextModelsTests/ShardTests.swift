@@ -11,6 +11,7 @@ private struct CutModel {
     /// Called before each call, with its number; may take a shard's memory away.
     var beforeCall: (Int, inout [ShardCore]) -> Void = { _, _ in }
     private(set) var calls = 0
+    private(set) var mostUnderWay = 0
 
     init(_ name: String, cuts: [Range<Int>], groups: Int = 1, options: EngineCore.Options, on device: Device) throws {
         let first = try LoadedModel(directory: name, layers: cuts[0], on: device)
@@ -36,6 +37,7 @@ private struct CutModel {
                 if let call = try engine.begin(group: group) { waiting.append((group, 0, call)) }
             }
             release()
+            mostUnderWay = max(mostUnderWay, engine.passesUnderWay)
             guard !waiting.isEmpty else { continue }
             let (group, shard, call) = waiting.removeFirst()
             beforeCall(calls, &later)
@@ -123,6 +125,7 @@ private struct CutModel {
         let (trace, model) = try cut(goldens + name, options, groups: 3)
         #expect(trace == expected)
         #expect(model.engine.statistics.draftedTokens > 0)
+        #expect(model.mostUnderWay == 3)
         #expect(model.later.allSatisfy { $0.sequenceCount == 0 && $0.freePages == 128 })
         #expect(model.engine.load.freePages == 128 && model.engine.passesUnderWay == 0)
     }
