@@ -23,6 +23,7 @@ extension EngineCore {
         0..<max(scheduler.groups, (scheduler.running.map(\.group).max() ?? 0) + 1)
     }
 
+    /// Whether the group waits for an answer.
     package func isUnderWay(group: Int) -> Bool { later?.flights[group] != nil }
 
     /// Whether the group has no pass under way and may have something for one.
@@ -30,6 +31,7 @@ extension EngineCore {
         !isUnderWay(group: group) && (scheduler.hasWaiting || scheduler.running.contains { $0.group == group })
     }
 
+    /// Groups that wait for an answer.
     package var passesUnderWay: Int { later?.flights.count ?? 0 }
 
     /// Begins a group's pass: the first call of the first later shard; nil when there is nothing to compute.

@@ -34,6 +34,7 @@ package struct ShardCall: Sendable {
     /// Of all parts, one after the other: `[R, C]`.
     package let rows: Tensor
 
+    /// Sequences and rows of a call, at most.
     package static let partLimit = 4_096
     package static let rowLimit = 16_384
 

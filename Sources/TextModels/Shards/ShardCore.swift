@@ -22,6 +22,7 @@ package struct ShardCore {
         var lastUse: UInt64 = 0
     }
 
+    /// The layers.
     package let model: any TextModel
     private let device: Device
     private let cache: KVStorage
@@ -50,6 +51,7 @@ package struct ShardCore {
 
     /// Pages that no sequence holds.
     package var freePages: Int { pages.available }
+    /// Sequences that are kept.
     package var sequenceCount: Int { held.count }
 
     /// - Parameter owner: who numbers the sequences.
