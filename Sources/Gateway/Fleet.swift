@@ -32,12 +32,18 @@ package struct Fleet: Sendable {
     let textModel: RPCClient?
     /// nil where no pictures are drawn.
     private let diffusion: RPCClient?
+    /// The later shards of text-models that are cut, for whoever looks at them: only the first shard calls them.
+    private let textShards: [RPCClient]
 
     /// Every model that has ever been seen: a model whose last instance has gone is waited for, not denied.
     private let remembered = Remembered()
 
-    package init(tokenizer: RPCClient? = nil, textModel: RPCClient? = nil, diffusion: RPCClient? = nil) {
+    package init(
+        tokenizer: RPCClient? = nil, textModel: RPCClient? = nil, diffusion: RPCClient? = nil,
+        textShards: [RPCClient] = []
+    ) {
         (self.tokenizer, self.textModel, self.diffusion) = (tokenizer, textModel, diffusion)
+        self.textShards = textShards
     }
 
     /// Every model that some ready instance serves, by name.
@@ -50,7 +56,9 @@ package struct Fleet: Sendable {
     var isReady: Bool { [tokenizer, textModel, diffusion].allSatisfy { $0?.instances.isEmpty != true } }
 
     /// Every instance that has described itself.
-    var instances: [Instance] { [tokenizer, textModel, diffusion].flatMap { $0?.instances ?? [] } }
+    var instances: [Instance] {
+        ([tokenizer, textModel, diffusion] + textShards).flatMap { $0?.instances ?? [] }
+    }
 
     /// - Parameter modality: `text` or `image`, what the request is about.
     /// - Throws: `APIError`: no such model, or one of another kind.

@@ -1,4 +1,5 @@
 import Hummingbird
+import Messages
 import RPC
 
 /// `GET /admin/status`: every instance as the gateway sees it.
@@ -8,6 +9,8 @@ struct StatusResponse: Encodable {
         var address: String
         var instance_id: String
         var models: [String]
+        /// Of a text model, those that are here: `0-11`.
+        var layers: String?
         /// `ready`, `draining`, …
         var state: String
         /// Tokens or denoising steps accepted and not done.
@@ -27,10 +30,18 @@ extension Gateway {
             instances: fleet.instances.map { instance in
                 .init(
                     service: instance.description.service, address: instance.address, instance_id: instance.id,
-                    models: instance.description.models.map { $0.name }, state: "\(instance.state)",
+                    models: instance.description.models.map { $0.name }, layers: instance.description.layerRange,
+                    state: "\(instance.state)",
                     outstanding: instance.load.outstanding, running_calls: instance.load.runningCalls,
                     capacity: instance.load.capacity, steps: instance.load.steps)
             }
             .sorted { ($0.service, $0.address) < ($1.service, $1.address) })
+    }
+}
+
+extension ServiceDescription {
+    /// The first and the last layer.
+    fileprivate var layerRange: String? {
+        layers.isEmpty ? nil : "\(layers.lowerBound)-\(layers.upperBound - 1)"
     }
 }

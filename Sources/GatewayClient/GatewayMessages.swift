@@ -75,6 +75,8 @@ package struct FleetStatus: Decodable, Sendable {
         package var address: String
         package var instance_id: String
         package var models: [String]
+        /// Of a text model, those that the instance has.
+        package var layers: String?
         package var state: String
         package var outstanding: Int
         package var running_calls: Int

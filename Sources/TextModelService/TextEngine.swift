@@ -19,28 +19,40 @@ package final class TextEngine: Sendable {
 
     private let queue: BoundedQueue<Job>
     private let thread: DedicatedThread
+    private let shards: LaterShardClients?
     package let shape: DecoderShape
+    /// Those that are here.
+    let layers: Range<Int>
+    /// Into how many the model is cut.
+    let shardCount: Int
     let samplingDefaults: LoadedModel.SamplingDefaults
 
-    /// - Parameter drafts: a small model that proposes tokens.
+    /// - Parameters:
+    ///   - drafts: a small model that proposes tokens.
+    ///   - shards: where the layers are that are not here.
     /// - Throws: when the key-value cache does not fit in memory, the draft model is not for this one, or the system
     ///   gives no thread.
     package init(
-        _ loaded: LoadedModel, drafts: LoadedModel? = nil, options: EngineCore.Options, on device: Device,
-        gauge: LoadGauge
+        _ loaded: LoadedModel, drafts: LoadedModel? = nil, shards: LaterShardClients? = nil,
+        options: EngineCore.Options, on device: Device, gauge: LoadGauge
     ) throws {
-        shape = loaded.model.shape
+        (shape, layers) = (loaded.model.shape, loaded.model.layers)
+        (self.shards, shardCount) = (shards, 1 + (shards?.layers.count ?? 0))
         samplingDefaults = loaded.samplingDefaults
-        let core = try EngineCore(loaded, drafts: drafts, options: options, on: device)
+        let core = try EngineCore(
+            loaded, drafts: drafts, laterShards: shards?.layers.count ?? 0, options: options, on: device)
         let queue = BoundedQueue<Job>(capacity: options.queueLimit)
         self.queue = queue
         thread = try DedicatedThread(name: "text-engine") {
-            var loop = TextEngineLoop(core: core, gauge: gauge)
+            var loop = TextEngineLoop(core: core, shards: shards, gauge: gauge)
             loop.run(queue)
         }
     }
 
-    deinit { queue.close() }
+    deinit {
+        queue.close()
+        shards?.close()
+    }
 
     /// Generates until every choice has ended or the caller is gone.
     ///

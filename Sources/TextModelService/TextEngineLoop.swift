@@ -13,15 +13,20 @@ struct TextEngineLoop {
         var outstanding: Int
     }
 
-    private var core: EngineCore
-    private let gauge: LoadGauge
-    private var pacer: StepPacer
+    var core: EngineCore
+    let gauge: LoadGauge
+    var pacer: StepPacer
+    /// Where the model's later layers are; nil when all are here.
+    let shards: LaterShardClients?
+    /// When each group's pass began, and its rows.
+    var begun: [Int: (start: ContinuousClock.Instant, rows: Int)] = [:]
     private var running: [UInt64: Running] = [:]
     /// What the transport needs to have a delta on its way.
     private static let farewell: Duration = .milliseconds(20)
 
-    init(core: EngineCore, gauge: LoadGauge) {
+    init(core: EngineCore, shards: LaterShardClients?, gauge: LoadGauge) {
         self.core = core
+        self.shards = shards
         self.gauge = gauge
         pacer = StepPacer(limit: core.promptBudget)
     }
@@ -29,13 +34,13 @@ struct TextEngineLoop {
     /// Until the queue is closed and everything in it has ended.
     mutating func run(_ queue: BoundedQueue<TextEngine.Job>) {
         while true {
-            if core.isIdle {
+            if core.isIdle && core.passesUnderWay == 0 {
                 guard let job = queue.take() else { return }
                 add(job)
             }
             for job in queue.takeAll() { add(job) }
             dropCancelled()
-            step()
+            if let shards { exchange(with: shards) } else { step() }
         }
     }
 
@@ -70,14 +75,19 @@ struct TextEngineLoop {
             for delta in deltas { hand(delta) }
         } catch {
             // No memory for the pass: what runs is given up, so that what comes later can live.
-            for number in running.keys.sorted() {
-                core.cancel(number)
-                finish(number, throwing: RPCError(.resourceExhausted, error.message, retryAfter: .seconds(1)))
-            }
+            giveUp(
+                running.keys.sorted(), RPCError(.resourceExhausted, error.message, retryAfter: .seconds(1)))
         }
     }
 
-    private mutating func hand(_ delta: GenerationDelta) {
+    mutating func giveUp(_ requests: [UInt64], _ error: RPCError) {
+        for number in requests {
+            core.cancel(number)
+            finish(number, throwing: error)
+        }
+    }
+
+    mutating func hand(_ delta: GenerationDelta) {
         guard var entry = running[delta.request] else { return }
         if delta.token != nil, entry.outstanding > 0 {
             entry.outstanding -= 1

@@ -22,7 +22,7 @@ package struct TextModelService: RPCService {
     package func description(numericsID: String, capacity: Int) -> ServiceDescription {
         var description = ServiceDescription(service: "text-model")
         description.models = Self.models(model(numericsID: numericsID), adapters)
-        description.layers = 0..<engine.shape.layers
+        (description.layers, description.shardCount) = (engine.layers, engine.shardCount)
         description.capacity = capacity
         return description
     }

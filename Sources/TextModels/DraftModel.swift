@@ -27,11 +27,8 @@ struct DraftModel: Sendable {
         }
         model = loaded.model
         vocabulary = min(loaded.model.shape.vocabulary, loaded.tokenizer.vocabulary.count)
-        let shape = model.shape
         do {
-            cache = try KVStorage(
-                pageCount: pageCount, layers: shape.layers, kvHeads: shape.kvHeads, headDim: shape.headDim,
-                precision: precision)
+            cache = try model.cache(pageCount: pageCount, precision: precision)
         } catch {
             throw TextModelError(error)
         }

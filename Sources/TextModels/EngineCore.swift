@@ -52,18 +52,23 @@ package struct EngineCore {
     package let loaded: LoadedModel
     /// Rows for prompts in one pass, at most: what a caller sets to keep steps short for the streams that run.
     package var promptBudget: Int
-    private let device: Device
-    private let options: Options
+    let device: Device
+    let options: Options
     private let cache: KVStorage
     private let draftModel: DraftModel?
-    private var scheduler: RequestScheduler
+    var scheduler: RequestScheduler
+    /// What the layers that are elsewhere need; nil where all are here.
+    var later: LaterShards?
     private var nextRequest: UInt64 = 1
 
-    /// - Parameter drafts: a small model with the same tokenizer, that proposes tokens for the large one to check.
+    /// - Parameters:
+    ///   - drafts: a small model with the same tokenizer, that proposes tokens for the large one to check.
+    ///   - laterShards: into how many parts the layers that are not here are cut. Then it is ``begin(group:)`` and
+    ///     ``take(_:group:)`` that generate, not ``step()``.
     /// - Throws: `TextModelError.resourceExhausted` when the cache does not fit in memory, `.unsupported` for a draft
     ///   model that cannot serve this one.
     package init(
-        _ loaded: LoadedModel, drafts: LoadedModel? = nil, options: Options, on device: Device
+        _ loaded: LoadedModel, drafts: LoadedModel? = nil, laterShards: Int = 0, options: Options, on device: Device
     ) throws(TextModelError) {
         precondition(options.tokenBudget > 0 && options.sequenceLimit > 0, "an engine needs a token budget")
         self.loaded = loaded
@@ -71,11 +76,16 @@ package struct EngineCore {
         self.options = options
         promptBudget = options.tokenBudget
         scheduler = RequestScheduler(options)
-        let shape = loaded.model.shape, pageCount = scheduler.pages.capacity
+        let model = loaded.model, pageCount = scheduler.pages.capacity
+        precondition(
+            model.layers.lowerBound == 0 && (model.layers.count < model.shape.layers) == (laterShards > 0),
+            "layers \(model.layers) of \(model.shape.layers) and \(laterShards) later shards")
         do {
-            cache = try KVStorage(
-                pageCount: pageCount, layers: shape.layers, kvHeads: shape.kvHeads,
-                headDim: shape.headDim, precision: options.cachePrecision)
+            cache = try model.cache(pageCount: pageCount, precision: options.cachePrecision)
+            if laterShards > 0 {
+                later = try LaterShards(count: laterShards, pageCount: pageCount, shape: model.shape)
+                scheduler.departures = []
+            }
         } catch {
             throw TextModelError(error)
         }
@@ -110,19 +120,37 @@ package struct EngineCore {
     ///
     /// - Throws: `TensorError.tooLarge` when memory for the pass cannot be had; no sequence has more tokens then.
     package mutating func step() throws(TensorError) -> [GenerationDelta] {
-        let early = scheduler.prepare()
+        precondition(later == nil, "layers are elsewhere: begin passes and take the answers")
+        let computed = try pass(of: 0)
         // What is known without a pass goes out before one that might not come back.
-        guard early.isEmpty else {
-            lastRows = 0
-            return early
-        }
-        let drafts = try draft()
-        let plan = scheduler.plan(drafts: drafts, promptBudget: max(1, promptBudget))
+        let early = takeEarly()
+        guard let (plan, x) = computed else { return early }
+        return try early + finish(plan, try x.selectingRows(plan.logitRows))
+    }
+
+    /// What is known without a pass: no pass begins before it is taken.
+    package mutating func takeEarly() -> [GenerationDelta] { scheduler.takeEarly() }
+
+    /// Plans a pass of one group's sequences and takes it through the layers that are here: rows `[R, C]` of the
+    /// residual stream. Nothing, when there is nothing to compute or something to be told before.
+    mutating func pass(of group: Int) throws(TensorError) -> (plan: RequestScheduler.Plan, rows: Tensor)? {
+        lastRows = 0
+        scheduler.prepare()
+        guard !scheduler.hasEarly else { return nil }
+        let drafts = try draft(group)
+        let plan = scheduler.plan(group: group, drafts: drafts, promptBudget: max(1, promptBudget))
         lastRows = plan.batch.ids.count
-        guard !plan.chunks.isEmpty else { return [] }
-        let hidden = try loaded.model.forward(plan.batch, cache: cache, on: device)
-        let logits = try loaded.model.logits(try hidden.selectingRows(plan.logitRows), on: device)
+        guard !plan.chunks.isEmpty else { return nil }
+        let x = try loaded.model.embed(plan.batch, on: device)
+        try loaded.model.run(x, plan.batch, cache: cache, on: device)
         try draftModelFollows(plan)
+        return (plan, x)
+    }
+
+    /// Makes tokens of the rows that have gone through all layers, those that the plan wants logits of.
+    mutating func finish(_ plan: RequestScheduler.Plan, _ rows: Tensor) throws(TensorError) -> [GenerationDelta] {
+        loaded.model.normalize(rows, on: device)
+        let logits = try loaded.model.logits(rows, on: device)
         let reader = LogitsReader(logits, loaded, draftLimit: options.draftLimit, on: device)
         let results = device.update(&scheduler.running, at: plan.chunks.map(\.sequence)) { sequence, number in
             reader.advance(&sequence, plan.chunks[number])
@@ -140,11 +168,11 @@ package struct EngineCore {
 
     // MARK: Drafts
 
-    /// Proposals for the decoding sequences, by index.
-    private mutating func draft() throws(TensorError) -> [Int: [Int32]] {
+    /// Proposals for a group's decoding sequences, by index.
+    private mutating func draft(_ group: Int) throws(TensorError) -> [Int: [Int32]] {
         guard draftModel != nil || options.looksUpDrafts else { return [:] }
         let decoding = scheduler.running.indices.filter {
-            scheduler.running[$0].isDecoding && scheduler.takesPart($0)
+            scheduler.running[$0].group == group && scheduler.running[$0].isDecoding && scheduler.takesPart($0)
         }
         guard !decoding.isEmpty else { return [:] }
         let share = min(options.draftLimit, options.draftRows / decoding.count)

@@ -43,6 +43,12 @@ package struct GPT2Model: TextModel {
         }
     }
 
+    /// What else stands outside of the layers.
+    private struct Outside: Sendable {
+        var positions: Tensor  // [context, C]
+        var norm: Norm
+    }
+
     private struct Layer: Sendable {
         var attentionNorm: Norm
         var query: Linear  // [C, C]
@@ -55,32 +61,39 @@ package struct GPT2Model: TextModel {
     }
 
     package let shape: DecoderShape
+    package let layers: Range<Int>
     package let weights: WeightCount
     package let linearModules: [LinearModule]
     private let configuration: Configuration
-    private let embedding: TokenEmbedding
-    private let positions: Tensor  // [context, C]
-    private let layers: [Layer]
-    private let norm: Norm
+    private let ends: Ends<Outside>
+    private let blocks: [Layer]
 
     init(_ configuration: Configuration, _ loader: WeightLoader) throws(TensorError) {
         let shape = configuration.shape
         let (c, f) = (shape.hidden, configuration.feedForward)
         // The head stands outside of what a file of the whole language model calls the transformer.
-        let head =
-            configuration.tied
-            ? nil : try loader.vocabulary("lm_head.weight", tokens: shape.vocabulary, width: c)
+        let outer = loader
         var loader = loader
         loader.prefix = loader.checkpoint.contains("transformer.wte.weight") ? "transformer." : ""
-        embedding = TokenEmbedding(
-            try loader.vocabulary("wte.weight", tokens: shape.vocabulary, width: c), head: head)
-        positions = try loader.table("wpe.weight", shape: [shape.context, c])
-        var layers: [Layer] = []
-        for index in 0..<shape.layers {
+        let inner = loader
+        layers = try loader.layers(of: shape)
+        ends = try Ends(layers) { () throws(TensorError) in
+            let head =
+                configuration.tied
+                ? nil : try outer.vocabulary("lm_head.weight", tokens: shape.vocabulary, width: c)
+            return TokenEmbedding(
+                try inner.vocabulary("wte.weight", tokens: shape.vocabulary, width: c), head: head)
+        } norm: { () throws(TensorError) in
+            Outside(
+                positions: try inner.table("wpe.weight", shape: [shape.context, c]),
+                norm: try Norm(inner, "ln_f", count: c))
+        }
+        var blocks: [Layer] = []
+        for index in layers {
             let name = "h.\(index)."
             let attention = try loader.linears(
                 name + "attn.c_attn", parts: [c, c, c], inputs: c, bias: true, transposed: true)
-            layers.append(
+            blocks.append(
                 Layer(
                     attentionNorm: try Norm(loader, name + "ln_1", count: c), query: attention[0], key: attention[1],
                     value: attention[2],
@@ -90,17 +103,22 @@ package struct GPT2Model: TextModel {
                     up: try loader.linear(name + "mlp.c_fc", outputs: f, inputs: c, bias: true, transposed: true),
                     down: try loader.linear(name + "mlp.c_proj", outputs: c, inputs: f, bias: true, transposed: true)))
         }
-        self.layers = layers
-        norm = try Norm(loader, "ln_f", count: c)
+        self.blocks = blocks
         linearModules = loader.linearModules.modules
         self.shape = shape
         self.configuration = configuration
-        let matrices = layers.flatMap { [$0.query, $0.key, $0.value, $0.output, $0.up, $0.down] }
-        weights = WeightCount(matrices.map(\.weight) + embedding.matrices)
+        let matrices = blocks.flatMap { [$0.query, $0.key, $0.value, $0.output, $0.up, $0.down] }
+        weights = WeightCount(matrices.map(\.weight) + ends.matrices)
     }
 
-    package func forward(_ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) -> Tensor {
-        try forward(batch, cache: cache, on: device) { _, _, _ in }
+    package func embed(_ batch: TokenBatch, on device: Device) throws(TensorError) -> Tensor {
+        let x = try ends.embedding(batch.ids, on: device)  // [R, C]
+        device.addRows(of: ends.norm.positions, ids: batch.rows.positions, to: x)
+        return x
+    }
+
+    package func run(_ x: Tensor, _ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) {
+        try run(x, batch, cache: cache, on: device) { _, _, _ in }
     }
 
     /// A value on its way through a layer, in nanoGPT's terms.
@@ -112,11 +130,18 @@ package struct GPT2Model: TextModel {
     package func forward(
         _ batch: TokenBatch, cache: KVStorage, on device: Device, observe: (Value, Int, Tensor) -> Void
     ) throws(TensorError) -> Tensor {
-        let x = try embedding(batch.ids, on: device)  // [R, C]
+        let x = try embed(batch, on: device)
+        try run(x, batch, cache: cache, on: device, observe: observe)
+        normalize(x, on: device)
+        return x
+    }
+
+    private func run(
+        _ x: Tensor, _ batch: TokenBatch, cache: KVStorage, on device: Device, observe: (Value, Int, Tensor) -> Void
+    ) throws(TensorError) {
         let h = try Tensor(uninitialized: x.shape)  // [R, C]
-        device.addRows(of: positions, ids: batch.rows.positions, to: x)
         let scale = 1 / Float(shape.headDim).squareRoot()
-        for (index, layer) in layers.enumerated() {
+        for (index, layer) in blocks.enumerated() {
             observe(.input, index, x)
             normalize(x, layer.attentionNorm, into: h, on: device)
             observe(.attentionNorm, index, h)
@@ -141,8 +166,10 @@ package struct GPT2Model: TextModel {
             try layer.down(up, batch.adapters, residual: x, into: x, on: device)
             observe(.output, index, x)
         }
-        normalize(x, norm, into: x, on: device)
-        return x
+    }
+
+    package func normalize(_ x: Tensor, on device: Device) {
+        normalize(x, ends.norm.norm, into: x, on: device)
     }
 
     private func normalize(_ x: Tensor, _ norm: Norm, into y: Tensor, on device: Device) {
@@ -150,6 +177,6 @@ package struct GPT2Model: TextModel {
     }
 
     package func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
-        try embedding.logits(hidden, on: device)
+        try ends.embedding.logits(hidden, on: device)
     }
 }

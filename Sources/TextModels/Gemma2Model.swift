@@ -51,28 +51,33 @@ package struct Gemma2Model: TextModel {
     }
 
     package let shape: DecoderShape
+    package let layers: Range<Int>
     package let weights: WeightCount
     package let linearModules: [LinearModule]
     private let epsilon: Float
     private let logitCap: Float?
-    private let embedding: TokenEmbedding
-    private let layers: [Layer]
-    private let norm: Tensor  // [C]
+    private let ends: Ends<Tensor>  // norm [C]
+    private let blocks: [Layer]
 
     init(_ configuration: Configuration, _ loader: WeightLoader) throws(TensorError) {
         let shape = configuration.shape, c = shape.hidden
         let table = try RotaryTable(configuration.attention.rotary, positions: shape.context)
-        embedding = try TokenEmbedding(loader, shape, tied: configuration.tied)
         /// Hugging Face's files hold a norm's weight less one.
         func weight(_ name: String) throws(TensorError) -> Tensor {
             let vector = try loader.vector(name + ".weight", count: c)
             return loader.checkpoint.layout == .gguf
                 ? vector : try Tensor(vector.floats.map { 1 + $0 }, shape: [c])
         }
-        var layers: [Layer] = []
-        for index in 0..<shape.layers {
+        layers = try loader.layers(of: shape)
+        ends = try Ends(layers) { () throws(TensorError) in
+            try TokenEmbedding(loader, shape, tied: configuration.tied)
+        } norm: { () throws(TensorError) in
+            try weight("model.norm")
+        }
+        var blocks: [Layer] = []
+        for index in layers {
             let name = "model.layers.\(index)."
-            layers.append(
+            blocks.append(
                 Layer(
                     beforeAttention: try weight(name + "input_layernorm"),
                     attention: try RotaryAttention(loader, layer: index, configuration.attention, table: table),
@@ -81,22 +86,25 @@ package struct Gemma2Model: TextModel {
                     feedForward: try GatedFeedForward(loader, layer: index, configuration.feedForward, hidden: c),
                     afterFeedForward: try weight(name + "post_feedforward_layernorm")))
         }
-        self.layers = layers
-        norm = try weight("model.norm")
+        self.blocks = blocks
         self.shape = shape
         epsilon = configuration.epsilon
         logitCap = configuration.logitCap
         linearModules = loader.linearModules.modules
         weights = WeightCount(
-            layers.flatMap { $0.attention.matrices + $0.feedForward.matrices } + embedding.matrices)
+            blocks.flatMap { $0.attention.matrices + $0.feedForward.matrices } + ends.matrices)
     }
 
-    package func forward(_ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) -> Tensor {
-        let x = try embedding(batch.ids, on: device)  // [R, C]
-        let h = try Tensor(uninitialized: x.shape)  // [R, C]
+    package func embed(_ batch: TokenBatch, on device: Device) throws(TensorError) -> Tensor {
+        let x = try ends.embedding(batch.ids, on: device)  // [R, C]
         // √C rounded once, as transformers does where it computes in f32.
         device.scale(x, by: Float(Double(shape.hidden).squareRoot()), into: x)
-        for layer in layers {
+        return x
+    }
+
+    package func run(_ x: Tensor, _ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) {
+        let h = try Tensor(uninitialized: x.shape)  // [R, C]
+        for layer in blocks {
             device.rmsNorm(x, weight: layer.beforeAttention, epsilon: epsilon, into: h)
             try layer.attention(h, batch, cache: cache, into: h, on: device)
             device.rmsNorm(h, weight: layer.afterAttention, epsilon: epsilon, into: h)
@@ -106,12 +114,14 @@ package struct Gemma2Model: TextModel {
             device.rmsNorm(h, weight: layer.afterFeedForward, epsilon: epsilon, into: h)
             device.combine(x, h, into: x)
         }
-        device.rmsNorm(x, weight: norm, epsilon: epsilon, into: x)
-        return x
+    }
+
+    package func normalize(_ x: Tensor, on device: Device) {
+        device.rmsNorm(x, weight: ends.norm, epsilon: epsilon, into: x)
     }
 
     package func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
-        let y = try embedding.logits(hidden, on: device)  // [R, V]
+        let y = try ends.embedding.logits(hidden, on: device)  // [R, V]
         if let logitCap { device.softCap(y, cap: logitCap, into: y) }
         return y
     }

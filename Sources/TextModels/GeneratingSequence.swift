@@ -14,6 +14,10 @@ struct GeneratingSequence: Sendable {
     var nodes: [PageCache.Node] = []
     /// Prompt and answer.
     private(set) var tokens: [Int32]
+    /// The number of its stay in the cache; it has another one after it had to give way.
+    var stay: UInt64 = 0
+    /// With which others it goes through the layers.
+    var group = 0
     /// Tokens whose keys and values are in the cache.
     var computed = 0
     /// Tokens whose keys and values are in the draft model's cache.

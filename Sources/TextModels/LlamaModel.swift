@@ -48,50 +48,59 @@ package struct LlamaModel: TextModel {
     }
 
     package let shape: DecoderShape
+    package let layers: Range<Int>
     package let weights: WeightCount
     package let linearModules: [LinearModule]
     private let epsilon: Float
-    private let embedding: TokenEmbedding
-    private let layers: [Layer]
-    private let norm: Tensor  // [C]
+    private let ends: Ends<Tensor>  // norm [C]
+    private let blocks: [Layer]
 
     init(_ configuration: Configuration, _ loader: WeightLoader) throws(TensorError) {
         let shape = configuration.shape, c = shape.hidden
         let table = try RotaryTable(configuration.attention.rotary, positions: shape.context)
-        embedding = try TokenEmbedding(loader, shape, tied: configuration.tied)
-        var layers: [Layer] = []
-        for index in 0..<shape.layers {
+        layers = try loader.layers(of: shape)
+        ends = try Ends(layers) { () throws(TensorError) in
+            try TokenEmbedding(loader, shape, tied: configuration.tied)
+        } norm: { () throws(TensorError) in
+            try loader.vector("model.norm.weight", count: c)
+        }
+        var blocks: [Layer] = []
+        for index in layers {
             let name = "model.layers.\(index)."
-            layers.append(
+            blocks.append(
                 Layer(
                     attentionNorm: try loader.vector(name + "input_layernorm.weight", count: c),
                     attention: try RotaryAttention(loader, layer: index, configuration.attention, table: table),
                     feedForwardNorm: try loader.vector(name + "post_attention_layernorm.weight", count: c),
                     feedForward: try GatedFeedForward(loader, layer: index, configuration.feedForward, hidden: c)))
         }
-        self.layers = layers
-        norm = try loader.vector("model.norm.weight", count: c)
+        self.blocks = blocks
         self.shape = shape
         epsilon = configuration.epsilon
         linearModules = loader.linearModules.modules
         weights = WeightCount(
-            layers.flatMap { $0.attention.matrices + $0.feedForward.matrices } + embedding.matrices)
+            blocks.flatMap { $0.attention.matrices + $0.feedForward.matrices } + ends.matrices)
     }
 
-    package func forward(_ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) -> Tensor {
-        let x = try embedding(batch.ids, on: device)  // [R, C]
+    package func embed(_ batch: TokenBatch, on device: Device) throws(TensorError) -> Tensor {
+        try ends.embedding(batch.ids, on: device)
+    }
+
+    package func run(_ x: Tensor, _ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) {
         let h = try Tensor(uninitialized: x.shape)  // [R, C]
-        for layer in layers {
+        for layer in blocks {
             device.rmsNorm(x, weight: layer.attentionNorm, epsilon: epsilon, into: h)
             try layer.attention(h, batch, cache: cache, residual: x, into: x, on: device)
             device.rmsNorm(x, weight: layer.feedForwardNorm, epsilon: epsilon, into: h)
             try layer.feedForward(h, batch.adapters, residual: x, into: x, on: device)
         }
-        device.rmsNorm(x, weight: norm, epsilon: epsilon, into: x)
-        return x
+    }
+
+    package func normalize(_ x: Tensor, on device: Device) {
+        device.rmsNorm(x, weight: ends.norm, epsilon: epsilon, into: x)
     }
 
     package func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
-        try embedding.logits(hidden, on: device)
+        try ends.embedding.logits(hidden, on: device)
     }
 }

@@ -23,16 +23,20 @@ package struct LoadedModel: Sendable {
 
     /// - Parameters:
     ///   - directory: holds a checkpoint as Hugging Face lays it out, or one GGUF file; or is such a file.
+    ///   - layers: those that are loaded; nil for all.
     ///   - cache: where packed weights are kept for the next process; nil for nowhere.
     /// - Throws: `TextModelError` or `TokenizerError` that names the file at fault.
     package init(
-        directory: String, precision: Precision = .auto, cache: CacheDirectory? = nil, on device: Device
+        directory: String, layers: Range<Int>? = nil, precision: Precision = .auto, cache: CacheDirectory? = nil,
+        on device: Device
     ) throws {
         packedCache = try cache.map { cache in
-            let key = try NumericsID.packedKey(directory: directory, precision: precision, cache: cache)
+            let key = try NumericsID.packedKey(
+                directory: directory, layers: layers, precision: precision, cache: cache)
             return PackedCache(cache, key: key, on: device)
         }
-        model = try Self.loadModel(directory: directory, precision: precision, cache: packedCache, on: device)
+        model = try Self.loadModel(
+            directory: directory, layers: layers, precision: precision, cache: packedCache, on: device)
         tokenizer = try Tokenizer(directory: directory)
         if try GGUFLocation.file(at: directory) != nil {
             endTokens = tokenizer.endOfTurnTokens.union([tokenizer.endOfText].compactMap { $0 })
@@ -45,10 +49,12 @@ package struct LoadedModel: Sendable {
 
     /// The weights alone.
     ///
-    /// - Parameter recorder: is shown what is quantized on the way.
+    /// - Parameters:
+    ///   - layers: those that are loaded; nil for all.
+    ///   - recorder: is shown what is quantized on the way.
     /// - Throws: `TextModelError` that names the file, field or tensor at fault.
     package static func loadModel(
-        directory: String, precision: Precision = .auto, recorder: QuantizedRecorder? = nil,
+        directory: String, layers: Range<Int>? = nil, precision: Precision = .auto, recorder: QuantizedRecorder? = nil,
         cache: PackedCache? = nil, on device: Device
     ) throws(TextModelError) -> any TextModel {
         let gguf: String?
@@ -61,7 +67,8 @@ package struct LoadedModel: Sendable {
                 let checkpoint = try GGUFCheckpoint(path: gguf)
                 return try model(try checkpoint.configuration(), source) {
                     WeightLoader(
-                        checkpoint: checkpoint, device: device, precision: precision, recorder: recorder, cache: cache)
+                        checkpoint: checkpoint, device: device, precision: precision, recorder: recorder, cache: cache,
+                        layers: layers)
                 }
             }
             let json = try CheckpointConfiguration.read(source)
@@ -72,7 +79,7 @@ package struct LoadedModel: Sendable {
             return try model(json, source) { () throws(TensorError) in
                 WeightLoader(
                     checkpoint: try Checkpoint(directory: directory), device: device, precision: precision,
-                    recorder: recorder, cache: cache)
+                    recorder: recorder, cache: cache, layers: layers)
             }
         } catch let error as TensorError {
             throw TextModelError(error)

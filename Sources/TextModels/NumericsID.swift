@@ -18,13 +18,14 @@ package enum NumericsID {
             directory: directory, cache: cache)
     }
 
-    /// What packed weights are known by: configuration, weights and precision.
+    /// What packed weights are known by: configuration, weights and precision, and which layers they are of.
     ///
     /// - Throws: `TextModelError.invalidCheckpoint` when a file cannot be read.
     static func packedKey(
-        directory: String, precision: Precision, cache: CacheDirectory
+        directory: String, layers: Range<Int>?, precision: Precision, cache: CacheDirectory
     ) throws(TextModelError) -> String {
-        try compute("\(precision.rawValue) weights, packed", directory: directory, cache: cache)
+        let part = layers.map { ", layers \($0.lowerBound)-\($0.upperBound - 1)" } ?? ""
+        return try compute("\(precision.rawValue) weights, packed\(part)", directory: directory, cache: cache)
     }
 
     private static func compute(

@@ -17,6 +17,8 @@ struct RequestScheduler: Sendable {
     struct Chunk: Sendable {
         /// Index in `running`.
         var sequence: Int
+        /// What the sequence was known by when the pass began.
+        var stay: UInt64
         var count: Int
         /// Of its rows, the last so many hold drafted tokens.
         var drafts: [Int32]
@@ -38,6 +40,11 @@ struct RequestScheduler: Sendable {
     /// In order of turn.
     private var waiting: [GeneratingSequence] = []
     private var admissions: UInt64 = 0
+    private var stays: UInt64 = 0
+    /// Sequences run in so many groups, each a pass of its own.
+    var groups = 1
+    /// Stays that have ended since somebody last looked, where somebody does.
+    var departures: [UInt64]?
     private(set) var statistics = EngineCore.Statistics()
     /// Requests that run alone, and whether they were told that it is their turn.
     private var suspects: [UInt64: Bool] = [:]
@@ -53,6 +60,8 @@ struct RequestScheduler: Sendable {
         pages = PageCache(pageCount: PageCache.pages(for: max(options.cachePositions, 1)))
     }
 
+    var hasWaiting: Bool { !waiting.isEmpty }
+    var hasEarly: Bool { !early.isEmpty }
     var isIdle: Bool { running.isEmpty && waiting.isEmpty && early.isEmpty }
 
     var load: EngineCore.Load {
@@ -117,6 +126,7 @@ struct RequestScheduler: Sendable {
 
     /// Those in the tree stay there while there is room.
     private mutating func giveUpPages(of sequence: GeneratingSequence) {
+        departures?.append(sequence.stay)
         for page in sequence.pages.dropFirst(sequence.nodes.count) { pages.release(page: page) }
         pages.release(sequence.nodes)
     }
@@ -124,9 +134,7 @@ struct RequestScheduler: Sendable {
     // MARK: Who runs
 
     /// Starts what can start, and gives every decoding sequence the page for its next token.
-    ///
-    /// - Returns: what is known without a pass.
-    mutating func prepare() -> [GenerationDelta] {
+    mutating func prepare() {
         admit()
         var index = 0
         while index < running.count {
@@ -138,6 +146,10 @@ struct RequestScheduler: Sendable {
             suspects[alone] = true
             early.append(GenerationDelta(request: alone, choice: 0, index: -1, text: "", isStart: true))
         }
+    }
+
+    /// What is known without a pass.
+    mutating func takeEarly() -> [GenerationDelta] {
         defer { early = [] }
         return early
     }
@@ -189,8 +201,17 @@ struct RequestScheduler: Sendable {
         while sequence.pages.count < found.count + missing, let page = pages.allocate() { sequence.pages.append(page) }
         sequence.computed = found.count * KVStorage.pagePositions
         sequence.drafted = sequence.computed
+        stays += 1
+        (sequence.stay, sequence.group) = (stays, smallestGroup)
         running.insert(sequence, at: running.lastIndex { $0.precedes(sequence) }.map { $0 + 1 } ?? 0)
         return true
+    }
+
+    private var smallestGroup: Int {
+        guard groups > 1 else { return 0 }
+        var sizes = Array(repeating: 0, count: groups)
+        for sequence in running where sequence.group < groups { sizes[sequence.group] += 1 }
+        return sizes.indices.min { sizes[$0] < sizes[$1] } ?? 0
     }
 
     /// Gets pages for so many positions; others give way for it, from the last in turn, or in the end the sequence
@@ -224,23 +245,29 @@ struct RequestScheduler: Sendable {
     }
 
     /// - Parameters:
+    ///   - group: whose sequences it is for.
     ///   - drafts: by index in `running`.
     ///   - promptBudget: rows for prompts, at most.
-    func plan(drafts: [Int: [Int32]], promptBudget: Int) -> Plan {
+    func plan(group: Int, drafts: [Int: [Int32]], promptBudget: Int) -> Plan {
         var plan = Plan()
-        for index in running.indices where running[index].isDecoding && takesPart(index) {
+        for index in running.indices
+        where running[index].group == group && running[index].isDecoding && takesPart(index) {
             if plan.batch.ids.count >= options.tokenBudget { break }
             add(index, count: 1, drafts: drafts[index] ?? [], to: &plan)
         }
         let budget = min(promptBudget, options.tokenBudget - plan.batch.ids.count)
-        for (index, count) in promptShares(budget) where count > 0 { add(index, count: count, drafts: [], to: &plan) }
+        for (index, count) in promptShares(group, budget) where count > 0 {
+            add(index, count: count, drafts: [], to: &plan)
+        }
         return plan
     }
 
     /// The first in turn is sure of half, so that it comes forward whatever else arrives; the rest goes to the prompts
     /// with the least left, which are answered soonest.
-    private func promptShares(_ budget: Int) -> [(sequence: Int, count: Int)] {
-        let prompts = running.indices.filter { !running[$0].isDecoding && takesPart($0) }
+    private func promptShares(_ group: Int, _ budget: Int) -> [(sequence: Int, count: Int)] {
+        let prompts = running.indices.filter {
+            running[$0].group == group && !running[$0].isDecoding && takesPart($0)
+        }
         guard let first = prompts.first, budget > 0 else { return [] }
         var own = min(running[first].pending, prompts.count == 1 ? budget : (budget + 1) / 2)
         var left = budget - own
@@ -266,7 +293,9 @@ struct RequestScheduler: Sendable {
             plan.logitRows += row + count - 1..<row + tokens.count
         }
         plan.chunks.append(
-            Chunk(sequence: index, count: count, drafts: drafts, logits: logit..<plan.logitRows.count))
+            Chunk(
+                sequence: index, stay: sequence.stay, count: count, drafts: drafts,
+                logits: logit..<plan.logitRows.count))
     }
 
     /// Puts the pages that the last pass has filled into the tree.

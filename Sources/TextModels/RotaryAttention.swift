@@ -35,7 +35,9 @@ struct RotaryAttention: Sendable {
     private let output: Linear  // [C, H·D]
     private let queryNorm: Tensor?  // [D]
     private let keyNorm: Tensor?  // [D]
+    /// The cache's number of the layer, and how many of the last positions its rows see.
     private let layer: Int
+    private let window: Int
     private let configuration: Configuration
     private let table: RotaryTable
 
@@ -58,7 +60,8 @@ struct RotaryAttention: Sendable {
         let normed = configuration.headNormEpsilon != nil
         queryNorm = normed ? try loader.vector(name + "q_norm.weight", count: shape.headDim) : nil
         keyNorm = normed ? try loader.vector(name + "k_norm.weight", count: shape.headDim) : nil
-        self.layer = layer
+        self.layer = layer - (loader.layers?.lowerBound ?? 0)
+        window = configuration.windows[layer]
         self.configuration = configuration
         self.table = table
     }
@@ -79,7 +82,7 @@ struct RotaryAttention: Sendable {
         let attended = try Tensor(uninitialized: q.shape)  // [R, H·D]
         device.attention(
             queries: q, keys: k, values: v, rows: rows, cache: cache, layer: layer, scale: configuration.scale,
-            window: configuration.windows[layer], softCap: configuration.softCap, into: attended)
+            window: window, softCap: configuration.softCap, into: attended)
         try output(attended, batch.adapters, residual: residual, into: y, on: device)
     }
 

@@ -34,19 +34,76 @@ package struct TokenBatch: Sendable {
     }
 }
 
-/// A decoder-only Transformer. A row's result does not depend on the rows beside it.
+/// A decoder-only Transformer, or a part of one. A row's result does not depend on the rows beside it.
+///
+/// A model cut by layers runs in several processes. The part with the first layers has what stands outside of all
+/// layers too: embedding, final norm and head. Between the parts go the rows of the residual stream, in f32.
 package protocol TextModel: Sendable {
+    /// Of the whole model.
     var shape: DecoderShape { get }
+    /// Those that are here. The cache holds them in this order, from its layer 0.
+    var layers: Range<Int> { get }
     var weights: WeightCount { get }
     /// What adapters can change.
     var linearModules: [LinearModule] { get }
 
-    /// Runs the batch through all layers, writes its keys and values to `cache`, and returns the normed hidden rows
-    /// `[R, C]`.
-    func forward(_ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) -> Tensor
+    /// What enters the first layer: `[R, C]`.
+    ///
+    /// - Precondition: the first layer is here, as for ``normalize(_:on:)`` and ``logits(_:on:)``.
+    func embed(_ batch: TokenBatch, on device: Device) throws(TensorError) -> Tensor
 
-    /// The logits of hidden rows: `[R, C]` → `[R, V]`.
+    /// Takes rows of the residual stream `[R, C]` through the layers that are here, in place, and writes their keys and
+    /// values to `cache`.
+    func run(_ x: Tensor, _ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError)
+
+    /// The final norm, in place.
+    func normalize(_ x: Tensor, on device: Device)
+
+    /// The logits of normed rows: `[R, C]` → `[R, V]`.
     func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor
+}
+
+extension TextModel {
+    /// Runs the batch through a model that is here whole, and returns the normed hidden rows `[R, C]`.
+    package func forward(_ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) -> Tensor {
+        let x = try embed(batch, on: device)
+        try run(x, batch, cache: cache, on: device)
+        normalize(x, on: device)
+        return x
+    }
+
+    /// A cache for the layers that are here.
+    ///
+    /// - Throws: `TensorError.tooLarge` when it does not fit in memory.
+    package func cache(pageCount: Int, precision: CachePrecision) throws(TensorError) -> KVStorage {
+        try KVStorage(
+            pageCount: pageCount, layers: layers.count, kvHeads: shape.kvHeads, headDim: shape.headDim,
+            precision: precision)
+    }
+}
+
+/// What stands outside of all layers, in the part of a model that has the first one; elsewhere there is nothing.
+struct Ends<Norm: Sendable>: Sendable {
+    private let parts: (embedding: TokenEmbedding, norm: Norm)?
+
+    init(
+        _ layers: Range<Int>, embedding: () throws(TensorError) -> TokenEmbedding, norm: () throws(TensorError) -> Norm
+    ) throws(TensorError) {
+        guard layers.lowerBound == 0 else {
+            parts = nil
+            return
+        }
+        parts = (try embedding(), try norm())
+    }
+
+    var matrices: [PackedMatrix] { parts?.embedding.matrices ?? [] }
+    var embedding: TokenEmbedding { present.embedding }
+    var norm: Norm { present.norm }
+
+    private var present: (embedding: TokenEmbedding, norm: Norm) {
+        guard let parts else { preconditionFailure("embedding, final norm and head are where the first layer is") }
+        return parts
+    }
 }
 
 /// What a model's matrices amount to.

@@ -28,10 +28,26 @@ struct WeightLoader {
     var recorder: QuantizedRecorder?
     /// What another process has packed.
     var cache: PackedCache?
+    /// Those layers that are loaded; nil for all.
+    var layers: Range<Int>?
     /// Numbers the linear layers.
     let linearModules = LinearModuleList()
     /// What every name begins with in this file (GPT-2 files differ in it).
     var prefix = ""
+
+    /// The layers that are loaded.
+    ///
+    /// - Throws: `TensorError.mismatch` when the model does not have them.
+    func layers(of shape: DecoderShape) throws(TensorError) -> Range<Int> {
+        let layers = layers ?? 0..<shape.layers
+        guard !layers.isEmpty, layers.lowerBound >= 0, layers.upperBound <= shape.layers else {
+            throw TensorError(
+                .mismatch,
+                "layers \(layers.lowerBound)-\(layers.upperBound - 1) are asked for; the model has 0-\(shape.layers - 1)"
+            )
+        }
+        return layers
+    }
 
     func vector(_ name: String, count: Int) throws(TensorError) -> Tensor {
         try checkpoint.tensor(prefix + name, shape: [count], rows: nil).widened()

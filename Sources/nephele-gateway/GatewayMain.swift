@@ -18,6 +18,11 @@ struct GatewayMain: AsyncParsableCommand {
     @Option(name: .long, help: "The text-models: ipc:///path/text-model-*.sock, tcp://host:port or dns://name:port.")
     var textModel: String?
 
+    @Option(
+        name: .long,
+        help: "The later shards of text-models that are cut; only /admin/status asks them. Again for each shard.")
+    var textShard: [String] = []
+
     @Option(name: .long, help: "The diffusion services, as the others; without it no pictures are drawn.")
     var diffusion: String?
 
@@ -47,7 +52,8 @@ struct GatewayMain: AsyncParsableCommand {
         let fleet = Fleet(
             tokenizer: try tokenizer.map { try RPCClient(target: $0) },
             textModel: try textModel.map { try RPCClient(target: $0) },
-            diffusion: try diffusion.map { try RPCClient(target: $0) })
+            diffusion: try diffusion.map { try RPCClient(target: $0) },
+            textShards: try textShard.map { try RPCClient(target: $0) })
         let portFile = portFile
         let application = Application(
             router: Gateway(fleet: fleet, allowsAdapterUpdates: allowAdapterUpdates).router(),

@@ -66,7 +66,26 @@ struct TextModelMain: AsyncParsableCommand {
     @Option(help: "A small model with the same tokenizer that proposes tokens; by name, or as NAME=DIRECTORY.")
     var draftModel: ModelArgument?
 
+    @Option(
+        help: ArgumentHelp(
+            "The layers of the model that this process has, counted from 0; all of them by default.",
+            discussion: "A process with later layers serves those that have the first: they name it with --shards.",
+            valueName: "first-last"))
+    var layers: LayerArgument?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where the next layers are: ipc:///path/text-shard-1-*.sock, tcp://host:port or dns://name:port; again "
+                + "for each further shard, in the order of the layers.", valueName: "target"))
+    var shards: [String] = []
+
     func validate() throws {
+        guard layers == nil || adapter.isEmpty else {
+            throw ValidationError("--adapter and --layers do not go together: a model that is cut has no adapters")
+        }
+        guard shards.isEmpty || layers?.layers.lowerBound == 0 else {
+            throw ValidationError("--shards belongs to the process with the first layers; give it --layers 0-LAST")
+        }
         guard (1...1_024).contains(threads) else { throw ValidationError("--threads is \(threads); give 1 to 1024") }
         guard (32...16_777_216).contains(cachePositions) else {
             throw ValidationError("--cache-positions is \(cachePositions); give 32 to 16777216")
@@ -88,10 +107,13 @@ struct TextModelMain: AsyncParsableCommand {
         var environment = ProcessInfo.processInfo.environment
         if let cacheDir { environment["NEPHELE_CACHE"] = cacheDir }
         let cache = CacheDirectory.standard(environment)
-        let loaded = try LoadedModel(directory: directory, precision: precision, cache: cache, on: device)
+        let loaded = try LoadedModel(
+            directory: directory, layers: layers?.layers, precision: precision, cache: cache, on: device)
         let numericsID = try NumericsID.compute(
             directory: directory, tokenizerHash: loaded.tokenizer.hash, precision: precision,
             cachePrecision: cachePrecision, cache: cache)
+        if loaded.model.layers.lowerBound > 0 { return try await serveShard(loaded, numericsID, on: device) }
+        let shards = try await laterShards(of: loaded.model, numericsID)
         var options = EngineCore.Options(cachePositions: cachePositions)
         options.sequenceLimit = sequences
         options.cachePrecision = cachePrecision
@@ -100,16 +122,49 @@ struct TextModelMain: AsyncParsableCommand {
             try LoadedModel(directory: $0.directory(.text), precision: precision, on: device)
         }
         let gauge = LoadGauge(capacity: sequences)
-        let engine = try TextEngine(loaded, drafts: drafts, options: options, on: device, gauge: gauge)
+        let engine = try TextEngine(
+            loaded, drafts: drafts, shards: shards, options: options, on: device, gauge: gauge)
         let service = TextModelService(
-            name: model.name, tokenizerHash: loaded.tokenizer.hash, engine: engine, adapters: try adapters(for: loaded))
+            name: model.name, tokenizerHash: loaded.tokenizer.hash, engine: engine,
+            adapters: shards == nil ? try adapters(for: loaded) : nil)
         let server = RPCServer(
             service.description(numericsID: numericsID, capacity: sequences), services: [service],
             transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge)
         service.keepDescribed(by: server, numericsID: numericsID)
+        try await serve(server, loaded)
+    }
+
+    private func serve(_ server: RPCServer, _ loaded: LoadedModel) async throws {
         // Requests need not wait for the disk.
         if let packed = loaded.packedCache { _ = try DedicatedThread(name: "packed-cache") { packed.write() } }
         try await ServerLifetime.serve(server, label: "nephele-text-model")
+    }
+
+    /// Serves later layers of a model that is cut.
+    private func serveShard(_ loaded: LoadedModel, _ numericsID: String, on device: Device) async throws {
+        let gauge = LoadGauge(capacity: sequences)
+        let service = try TextShardService(
+            name: model.name, model: loaded.model, cachePositions: cachePositions, cachePrecision: cachePrecision,
+            on: device, gauge: gauge)
+        let server = RPCServer(
+            service.description(numericsID: numericsID, capacity: sequences), services: [service],
+            transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge)
+        try await serve(server, loaded)
+    }
+
+    /// - Returns: nil when all layers are here.
+    private func laterShards(of model: any TextModel, _ numericsID: String) async throws -> LaterShardClients? {
+        guard model.layers.count < model.shape.layers else {
+            guard shards.isEmpty else {
+                throw ValidationError("--layers are all that the model has; --shards has nothing to add")
+            }
+            return nil
+        }
+        guard !shards.isEmpty else {
+            throw ValidationError("layers from \(model.layers.upperBound) on are elsewhere: name them with --shards")
+        }
+        return try await LaterShardClients(
+            try shards.map { try RPCClient(target: $0) }, after: model, numericsID: numericsID)
     }
 
     private func adapters(for loaded: LoadedModel) throws -> AdapterLibrary {

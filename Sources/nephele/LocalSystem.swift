@@ -11,7 +11,9 @@ struct LocalSystem {
     struct Options {
         var textModels: [ModelCatalogue.Entry] = []
         var imageModels: [ModelCatalogue.Entry] = []
-        /// Processes of each service: `tokenizer`, `text-model`, `diffusion`.
+        /// The layers of each shard of the text models; given for all of them, or by the name of each.
+        var cuts: [String: [Range<Int>]] = [:]
+        /// Processes of each service: `tokenizer`, `text-model`, `text-shard-1`, …, `diffusion`.
         var replicas: [String: Int] = [:]
         /// LoRA adapters by the name of their text model.
         var adapters: [String: [AdapterArgument]] = [:]
@@ -99,21 +101,27 @@ struct LocalSystem {
     private static func services(_ options: Options, directory: String) throws -> [SupervisedService] {
         var services: [SupervisedService] = []
         let processors = ProcessInfo.processInfo.activeProcessorCount
-        func add(_ service: String, _ label: String, _ group: Int, _ arguments: [String], threads: Bool) throws {
-            let count = options.replicas[service] ?? 1
-            // Replicas share the processors; text and pictures seldom come at the same time, so they do not.
-            let share = threads ? ["--threads", "\(max(1, processors / count))"] : []
-            for replica in 1...count {
+        /// - Parameter processes: those among which the processors are shared; nil for a service that computes little.
+        func add(
+            _ service: String, _ label: String, _ group: Int, _ arguments: [String], program: String? = nil,
+            processes: Int? = nil
+        ) throws {
+            let share = processes.map { ["--threads", "\(max(1, processors / $0))"] } ?? []
+            for replica in 1...(options.replicas[service] ?? 1) {
                 services.append(
                     SupervisedService(
-                        name: "\(service) \(replica)\(label)", executable: try executable("nephele-" + service),
+                        name: "\(service) \(replica)\(label)",
+                        executable: try executable("nephele-" + (program ?? service)),
                         arguments: arguments + share, socketStem: "\(directory)/\(service)-\(group)-\(replica)"))
             }
         }
+        // Replicas share the processors; text and pictures seldom come at the same time, so they do not.
+        func count(_ names: [String]) -> Int { names.reduce(0) { $0 + (options.replicas[$1] ?? 1) } }
         if !options.textModels.isEmpty {
             let models = options.textModels.flatMap { ["--model", "\($0.name)=\($0.directory)"] }
-            try add("tokenizer", "", 0, models, threads: false)
+            try add("tokenizer", "", 0, models)
         }
+        var shardCount = 1
         for (group, model) in options.textModels.enumerated() {
             var arguments = [
                 "--model", "\(model.name)=\(model.directory)", "--precision", options.precision.rawValue,
@@ -124,16 +132,32 @@ struct LocalSystem {
             }
             if let folder = options.adapterFolder { arguments += ["--adapter-folder", folder] }
             if let draft = options.draftModel { arguments += ["--draft-model", "\(draft.name)=\(draft.directory)"] }
-            try add("text-model", " of \(model.name)", group, arguments, threads: true)
+            let cut = options.cuts[model.name] ?? []
+            let shards = (1..<max(1, cut.count)).map { "text-shard-\($0)" }
+            shardCount = max(shardCount, cut.count)
+            let processes = count(["text-model"] + shards)
+            for (index, shard) in shards.enumerated() {
+                let own = [
+                    "--model", "\(model.name)=\(model.directory)", "--precision", options.precision.rawValue,
+                    "--layers", "\(cut[index + 1].lowerBound)-\(cut[index + 1].upperBound - 1)",
+                ]
+                try add(shard, " of \(model.name)", group, own, program: "text-model", processes: processes)
+                arguments += ["--shards", "ipc://\(directory)/\(shard)-\(group)-*.sock"]
+            }
+            if !shards.isEmpty { arguments += ["--layers", "\(cut[0].lowerBound)-\(cut[0].upperBound - 1)"] }
+            try add("text-model", " of \(model.name)", group, arguments, processes: processes)
         }
         for (group, model) in options.imageModels.enumerated() {
             let arguments = ["--model", "\(model.name)=\(model.directory)"]
-            try add("diffusion", " of \(model.name)", group, arguments, threads: true)
+            try add("diffusion", " of \(model.name)", group, arguments, processes: count(["diffusion"]))
         }
         var gateway = ["--host", options.host, "--port", "\(options.port)", "--port-file", directory + "/port"]
         if !options.textModels.isEmpty {
             gateway += ["--tokenizer", "ipc://\(directory)/tokenizer-*.sock"]
             gateway += ["--text-model", "ipc://\(directory)/text-model-*.sock"]
+            for shard in 1..<max(1, shardCount) {
+                gateway += ["--text-shard", "ipc://\(directory)/text-shard-\(shard)-*.sock"]
+            }
         }
         if !options.imageModels.isEmpty { gateway += ["--diffusion", "ipc://\(directory)/diffusion-*.sock"] }
         if options.allowsAdapterUpdates { gateway.append("--allow-adapter-updates") }

@@ -10,11 +10,11 @@ struct StatusCommand: AsyncParsableCommand {
 
     func run() async throws {
         let status = try await gateway.client().get(FleetStatus.self, "admin/status")
-        var table = Table(["service", "models", "state", "calls", "outstanding", "steps", "address"])
+        var table = Table(["service", "models", "layers", "state", "calls", "outstanding", "steps", "address"])
         for instance in status.instances {
             table.append([
-                instance.service, instance.models.joined(separator: ","), instance.state, "\(instance.running_calls)",
-                "\(instance.outstanding)", "\(instance.steps)", instance.address,
+                instance.service, instance.models.joined(separator: ","), instance.layers ?? "", instance.state,
+                "\(instance.running_calls)", "\(instance.outstanding)", "\(instance.steps)", instance.address,
             ])
         }
         for line in table.lines { Terminal.line(Terminal.printable(line)) }

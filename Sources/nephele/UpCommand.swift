@@ -25,6 +25,14 @@ struct UpCommand: AsyncParsableCommand {
     @Option(help: "Processes of a service for each of its models, e.g. text-model=2; may be repeated.")
     var replicas: [ReplicaCount] = []
 
+    @Option(help: "Cuts each text model by layers into so many shards of about equal weight, processes of their own.")
+    var shards: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where text models are cut, e.g. 0-5,6-11; instead of --shards.", valueName: "layers,layers,…"))
+    var cut: CutArgument?
+
     @Option(help: "How text models hold their weights: auto (the checkpoint's own), f32, bf16, f16, int8 or int4.")
     var precision: Precision = .auto
 
@@ -53,6 +61,17 @@ struct UpCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard (0...65_535).contains(port) else { throw ValidationError("--port is \(port); give 0 to 65535") }
+        let parts = cut?.layers.count ?? shards ?? 1
+        guard cut == nil || shards == nil, (1...ReplicaCount.shardLimit).contains(parts) else {
+            throw ValidationError("give --shards (1 to \(ReplicaCount.shardLimit)) or --cut, not both")
+        }
+        if let other = replicas.first(where: { ($0.shard ?? 0) >= parts }) {
+            throw ValidationError(
+                "--replicas names \(other.service); there are \(parts) shards, the first of them text-model")
+        }
+        guard parts == 1 || (adapter.isEmpty && !allowAdapterUpdates) else {
+            throw ValidationError("a text model that is cut has no adapters: leave --adapter out, or --shards")
+        }
     }
 
     func run() async throws {
@@ -65,6 +84,14 @@ struct UpCommand: AsyncParsableCommand {
         }
         options.replicas = Dictionary(replicas.map { ($0.service, $0.count) }) { $1 }
         (options.host, options.port, options.precision) = (host, port, precision)
+        for model in options.textModels {
+            if let cut {
+                options.cuts[model.name] = cut.layers
+            } else if let shards, shards > 1 {
+                options.cuts[model.name] = try LayerCut.balanced(
+                    directory: model.directory, precision: precision, shards: shards)
+            }
+        }
         options.adapters = try Dictionary(
             grouping: adapter, by: { try self.model(of: $0, among: options.textModels.map(\.name)) })
         (options.adapterFolder, options.allowsAdapterUpdates) = (catalogue.directory, allowAdapterUpdates)
@@ -101,15 +128,37 @@ enum Speculation: String, CaseIterable, ExpressibleByArgument {
 /// `SERVICE=COUNT`.
 struct ReplicaCount: ExpressibleByArgument {
     static let services = ["tokenizer", "text-model", "diffusion"]
+    static let shardLimit = 64
 
     let service: String
     let count: Int
+    /// Of a later shard, `text-shard-N`; nil for any other service.
+    var shard: Int? {
+        service.hasPrefix("text-shard-") ? Int(service.dropFirst("text-shard-".count)) : nil
+    }
 
     init?(argument: String) {
         let parts = argument.split(separator: "=", maxSplits: 1)
-        guard parts.count == 2, Self.services.contains(String(parts[0])), let count = Int(parts[1]),
-            (1...64).contains(count)
-        else { return nil }
+        guard parts.count == 2, let count = Int(parts[1]), (1...64).contains(count) else { return nil }
         (service, self.count) = (String(parts[0]), count)
+        let isShard = shard.map { $0 > 0 && service == "text-shard-\($0)" } ?? false
+        guard isShard || Self.services.contains(service) else { return nil }
+    }
+}
+
+/// `FIRST-LAST,FIRST-LAST,…`: layers that follow one another from 0 on.
+struct CutArgument: ExpressibleByArgument {
+    let layers: [Range<Int>]
+
+    init?(argument: String) {
+        let parts = argument.split(separator: ",", omittingEmptySubsequences: false).map {
+            LayerArgument(argument: String($0))?.layers
+        }
+        layers = parts.compactMap { $0 }
+        var next = 0
+        for part in parts {
+            guard let part, part.lowerBound == next else { return nil }
+            next = part.upperBound
+        }
     }
 }

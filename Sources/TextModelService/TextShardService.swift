@@ -1,0 +1,170 @@
+import Concurrency
+package import Messages
+package import RPC
+package import Tensors
+package import TextModels
+
+/// Serves `nephele.v1.TextShard`: the later layers of one model, on a thread of its own.
+package struct TextShardService: RPCService {
+    private let name: String
+    private let engine: TextShardEngine
+
+    /// - Parameter name: the model's name, as requests to its first shard give it.
+    /// - Throws: when the key-value cache does not fit in memory, or the system gives no thread.
+    package init(
+        name: String, model: any TextModel, cachePositions: Int, cachePrecision: CachePrecision, on device: Device,
+        gauge: LoadGauge
+    ) throws {
+        self.name = name
+        let core = try ShardCore(
+            model, cachePositions: cachePositions, cachePrecision: cachePrecision, on: device)
+        engine = try TextShardEngine(core, gauge: gauge)
+    }
+
+    /// What the instance says of itself.
+    ///
+    /// - Parameters:
+    ///   - numericsID: the whole model's: it does not depend on the cut.
+    ///   - capacity: sequences that run together.
+    package func description(numericsID: String, capacity: Int) -> ServiceDescription {
+        var model = ModelDescription(name: name)
+        model.numericsID = numericsID
+        model.revision = String(numericsID.prefix(12))
+        model.modality = "text"
+        model.contextLength = engine.shape.context
+        var description = ServiceDescription(service: "text-shard")
+        description.models = [model]
+        description.layers = engine.layers
+        description.capacity = capacity
+        return description
+    }
+
+    package func register(with router: inout RPCRouter) {
+        router.unary(TextShardMethods.forward) { request, context in
+            guard request.attachments.count == 1 else {
+                throw RPCError(
+                    .invalidArgument, "\(request.attachments.count) attachments; the rows are one",
+                    reason: "invalid_request", field: "sequences")
+            }
+            let call = try ShardCall(request.message, rows: request.attachments[0], shape: engine.shape)
+            switch try await engine.forward(call, owner: request.message.owner, context) {
+            case .rows(let rows): return ServerReply(ForwardReply(), attachments: [Attachment(rows)])
+            case .missing(let missing):
+                return ServerReply(
+                    ForwardReply(
+                        missing: missing.sorted { $0.key < $1.key }.map {
+                            MissingRows(sequence: $0.key, have: $0.value.map { UInt32(clamping: $0) })
+                        }))
+            }
+        }
+        router.unary(TextShardMethods.release) { request, _ in
+            try await engine.release(request.message.sequences, owner: request.message.owner)
+            return ServerReply(ReleaseReply())
+        }
+    }
+}
+
+extension Attachment {
+    convenience init(_ rows: Tensor) {
+        self.init(count: rows.byteCount)
+        rows.withBytes { write($0, at: 0) }
+    }
+}
+
+extension ShardCall {
+    /// - Throws: `RPCError` INVALID_ARGUMENT that says what is wrong.
+    init(_ message: ForwardRequest, rows: Attachment, shape: DecoderShape) throws {
+        do {
+            try self.init(
+                checking: message.sequences.map {
+                    Part(
+                        sequence: $0.sequence, start: Int($0.start), count: Int($0.count), outputs: Int($0.outputs),
+                        tokens: $0.tokens, root: $0.root)
+                }, shape: shape
+            ) { shape in
+                try rows.withSpan(0..<rows.count) { try Tensor(f32: $0, shape: shape) }
+            }
+        } catch let error as TextModelError {
+            throw RPCError(textModel: error)
+        } catch let error as TensorError {
+            let code: RPCError.Code = error.code == .tooLarge ? .resourceExhausted : .invalidArgument
+            throw RPCError(code, error.message, reason: "invalid_request", field: "sequences")
+        }
+    }
+}
+
+/// Runs a `ShardCore`, one call after the other.
+final class TextShardEngine: Sendable {
+    private struct Job: Sendable {
+        enum Work: Sendable {
+            case forward(ShardCall, CheckedContinuation<ShardAnswer, any Error>)
+            case release([UInt64], CheckedContinuation<Void, Never>)
+        }
+
+        var owner: String
+        var work: Work
+        var context: ServerContext?
+    }
+
+    let shape: DecoderShape
+    let layers: Range<Int>
+    private let queue = BoundedQueue<Job>(capacity: 1_024)
+    private let gauge: LoadGauge
+    private let thread: DedicatedThread
+
+    init(_ core: ShardCore, gauge: LoadGauge) throws {
+        (shape, layers, self.gauge) = (core.model.shape, core.model.layers, gauge)
+        let queue = queue
+        thread = try DedicatedThread(name: "text-shard") {
+            var core = core
+            while let job = queue.take() { Self.run(job, &core, gauge) }
+        }
+    }
+
+    deinit { queue.close() }
+
+    private static func run(_ job: Job, _ core: inout ShardCore, _ gauge: LoadGauge) {
+        switch job.work {
+        case .release(let sequences, let done):
+            core.release(sequences, owner: job.owner)
+            done.resume()
+        case .forward(let call, let done):
+            guard job.context?.isCancelled != true else {
+                done.resume(throwing: RPCError(.cancelled, "the caller is gone", notStarted: true))
+                return
+            }
+            gauge.beginStep()
+            let answer = Result { () throws(TextModelError) in try core.forward(call, owner: job.owner) }
+            gauge.endStep()
+            done.resume(with: answer.mapError { RPCError(textModel: $0) })
+        }
+    }
+
+    /// - Throws: `RPCError`: RESOURCE_EXHAUSTED when the queue or the cache is full.
+    func forward(_ call: ShardCall, owner: String, _ context: ServerContext) async throws -> ShardAnswer {
+        gauge.addOutstanding(call.rows.rowCount)
+        defer { gauge.addOutstanding(-call.rows.rowCount) }
+        return try await withCheckedThrowingContinuation { done in
+            offer(Job(owner: owner, work: .forward(call, done), context: context)) { done.resume(throwing: $0) }
+        }
+    }
+
+    func release(_ sequences: [UInt64], owner: String) async throws {
+        await withCheckedContinuation { done in
+            // What is not released is the first to go when pages are needed.
+            offer(Job(owner: owner, work: .release(sequences, done))) { _ in done.resume() }
+        }
+    }
+
+    private func offer(_ job: Job, refused: (RPCError) -> Void) {
+        switch queue.offer(job) {
+        case .accepted: break
+        case .full:
+            refused(
+                RPCError(
+                    .resourceExhausted, "\(queue.capacity) calls wait already", reason: "queue_full",
+                    retryAfter: .seconds(1), notStarted: true))
+        case .closed: refused(RPCError(.unavailable, "the shard has stopped", notStarted: true))
+        }
+    }
+}
