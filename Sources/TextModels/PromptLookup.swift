@@ -1,3 +1,10 @@
+/// What proposes tokens where there is no draft model.
+package enum Speculation: String, Sendable, CaseIterable {
+    case none
+    /// What followed when the last tokens stood together before.
+    case lookup
+}
+
 /// Drafts by looking back (n-gram prompt lookup): what followed when the last tokens stood together before. Costs
 /// nothing but the rows that check it; it is often right where an answer repeats its prompt.
 enum PromptLookup {

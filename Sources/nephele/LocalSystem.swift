@@ -23,7 +23,7 @@ struct LocalSystem {
         /// How text models hold their weights.
         var precision = Precision.auto
         /// What proposes tokens: none or lookup; or a small model of the same tokenizer.
-        var speculation = "none"
+        var speculation = Speculation.none
         var draftModel: ModelCatalogue.Entry?
         var host = "127.0.0.1"
         /// 0 for any that is free.
@@ -125,7 +125,7 @@ struct LocalSystem {
         for (group, model) in options.textModels.enumerated() {
             var arguments = [
                 "--model", "\(model.name)=\(model.directory)", "--precision", options.precision.rawValue,
-                "--speculate", options.speculation,
+                "--speculate", options.speculation.rawValue,
             ]
             for adapter in options.adapters[model.name] ?? [] {
                 arguments += ["--adapter", "\(adapter.name)=\(adapter.directory)"]

@@ -4,3 +4,4 @@ import TextModels
 
 extension Precision: ExpressibleByArgument {}
 extension CachePrecision: ExpressibleByArgument {}
+extension Speculation: ExpressibleByArgument {}

@@ -95,7 +95,7 @@ struct UpCommand: AsyncParsableCommand {
         options.adapters = try Dictionary(
             grouping: adapter, by: { try self.model(of: $0, among: options.textModels.map(\.name)) })
         (options.adapterFolder, options.allowsAdapterUpdates) = (catalogue.directory, allowAdapterUpdates)
-        options.speculation = speculate.rawValue
+        options.speculation = speculate
         options.draftModel = try draftModel.map { try catalogue.entry($0, .text) }
         let system = try LocalSystem(options)
         let names = (options.textModels + options.imageModels).map { $0.name }.joined(separator: ", ")
@@ -118,11 +118,6 @@ struct UpCommand: AsyncParsableCommand {
         }
         return model
     }
-}
-
-/// What proposes tokens where there is no draft model.
-enum Speculation: String, CaseIterable, ExpressibleByArgument {
-    case none, lookup
 }
 
 /// `SERVICE=COUNT`.
