@@ -78,7 +78,7 @@ package final class BoundedQueue<Element: Sendable>: Sendable {
 
     /// Blocks the calling thread until an element comes. Not from async code.
     /// - Returns: `nil` when the queue is closed and empty, or `deadline` has passed.
-    package func take(until deadline: ContinuousClock.Instant? = nil) -> Element? {
+    package func take(until deadline: MonotonicInstant? = nil) -> Element? {
         while true {
             let (element, isClosed) = state.withLock { ($0.pop(), $0.isClosed) }
             if element != nil || isClosed { return element }

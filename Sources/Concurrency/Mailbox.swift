@@ -24,10 +24,33 @@ package final class Mailbox<Element: Sendable>: Sendable {
         if mustWake { wake() }
     }
 
+    /// For a sender that can do the owner's work itself, as long as the owner sleeps. Then it must call `handBack`.
+    /// - Returns: whether the owner was about to sleep; meanwhile `post` does not wake it.
+    package func claim() -> Bool {
+        state.withLock { state in
+            defer { state.isOwnerAsleep = false }
+            return state.isOwnerAsleep
+        }
+    }
+
+    /// Ends a claim.
+    /// - Parameter mustWake: the owner is needed after all, as it is when something was posted.
+    package func handBack(mustWake: Bool) {
+        let mustWake = state.withLock { state in
+            guard !mustWake, state.elements.isEmpty else { return true }
+            state.isOwnerAsleep = true
+            return false
+        }
+        if mustWake { wake() }
+    }
+
     /// Swaps the waiting elements with `batch`, which must be empty: its capacity is used again.
     package func take(into batch: inout [Element]) {
         precondition(batch.isEmpty, "the batch still holds \(batch.count) elements; empty it first")
-        state.withLock { swap(&$0.elements, &batch) }
+        state.withLock { state in
+            swap(&state.elements, &batch)
+            state.isOwnerAsleep = false
+        }
     }
 
     /// Says that the owner is going to wait: from now on the next `post` signals.

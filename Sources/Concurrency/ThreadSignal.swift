@@ -34,19 +34,8 @@ package final class ThreadSignal: @unchecked Sendable {  // every field is used 
     /// Blocks until signalled or until `deadline` has passed; takes the signal. Not from async code.
     /// - Returns: whether it was signalled.
     @discardableResult
-    package func wait(until deadline: ContinuousClock.Instant?) -> Bool {
-        var limit = timespec()
-        if let deadline {
-            let left = max(.zero, deadline - .now)
-            let (seconds, attoseconds) = left.components
-            clock_gettime(CLOCK_MONOTONIC, &limit)
-            limit.tv_sec += Int(min(seconds, 1_000_000_000))
-            limit.tv_nsec += Int(attoseconds / 1_000_000_000)
-            if limit.tv_nsec >= 1_000_000_000 {
-                limit.tv_sec += 1
-                limit.tv_nsec -= 1_000_000_000
-            }
-        }
+    package func wait(until deadline: MonotonicInstant?) -> Bool {
+        var limit = deadline?.timeSpecification ?? timespec()
         pthread_mutex_lock(mutex)
         defer { pthread_mutex_unlock(mutex) }
         while !isSignalled {

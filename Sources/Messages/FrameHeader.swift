@@ -14,22 +14,23 @@ package struct FrameHeader: BusMessage {
         self.content = content
     }
 
+    /// What is large lies elsewhere (`indirect`): a content is handed on many times.
     package enum Content: Sendable, Equatable {
         /// Client to server; the body is the request.
-        case call(CallStart)
+        indirect case call(CallStart)
         /// Server to client; the body is one message of the reply.
         case message(attachmentSizes: [Int])
         /// The body is the next piece of the message's attachments.
         case chunk(attachment: Int, offset: Int)
         /// The last frame of a call; the body may be the last message.
-        case end(CallEnd)
-        case cancel(reason: String)
+        indirect case end(CallEnd)
+        indirect case cancel(reason: String)
         /// What the peer may send more: of `call`, or of chunks if `call` is 0.
         case credit(messages: Int, bytes: Int)
         case ping(UInt64)
-        case pong(UInt64, LoadReport)
+        indirect case pong(UInt64, LoadReport)
         /// No new calls please; running ones will be finished.
-        case goAway(reason: String)
+        indirect case goAway(reason: String)
     }
 
     package static let codec = MessageCodec(Self.self)
@@ -72,6 +73,12 @@ package struct CallEnd: Sendable, Equatable {
     /// The frame's body is the last message of the reply.
     package var hasMessage = false
     package var attachmentSizes: [Int] = []
+
+    /// Whether the call went well and what there is to say stands in the body.
+    package var isPlain: Bool {
+        code == 0 && message.isEmpty && reason.isEmpty && field.isEmpty && retryAfter == nil && !notStarted
+            && attachmentSizes.isEmpty
+    }
 
     package init(code: UInt32) {
         self.code = code

@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Messages
 
 /// The calls of one connection, either side: their streams, the chunks that take turns, deadlines.
@@ -6,7 +7,7 @@ struct CallTable<Owner> {
         var owner: Owner
         var outbound: OutboundStream
         var inbound: InboundStream
-        var deadline: ContinuousClock.Instant?
+        var deadline: MonotonicInstant?
     }
 
     private var entries: [UInt64: Entry] = [:]
@@ -14,7 +15,7 @@ struct CallTable<Owner> {
     private var chunkWindow: Int
     private var chunkBytesUnacknowledged = 0
     /// No deadline passes before this.
-    private(set) var nextDeadline: ContinuousClock.Instant?
+    private(set) var nextDeadline: MonotonicInstant?
     private let limits: BusLimits
 
     init(limits: BusLimits) {
@@ -23,6 +24,8 @@ struct CallTable<Owner> {
     }
 
     var count: Int { entries.count }
+    /// With so many calls under way, rate counts more than the time of one: frames had better travel together.
+    var isBusy: Bool { entries.count > 2 }
     var ids: [UInt64] { Array(entries.keys) }
 
     func owner(_ call: UInt64) -> Owner? { entries[call]?.owner }
@@ -43,10 +46,10 @@ struct CallTable<Owner> {
     }
 
     /// Removes the calls whose deadline has passed.
-    mutating func expire(_ now: ContinuousClock.Instant) -> [(call: UInt64, owner: Owner)] {
+    mutating func expire(_ now: MonotonicInstant) -> [(call: UInt64, owner: Owner)] {
         guard let nextDeadline, nextDeadline <= now else { return [] }
         var expired: [(call: UInt64, owner: Owner)] = []
-        var next: ContinuousClock.Instant?
+        var next: MonotonicInstant?
         for (call, entry) in entries {
             guard let deadline = entry.deadline else { continue }
             if deadline <= now {
@@ -73,7 +76,8 @@ struct CallTable<Owner> {
     }
 
     mutating func pump(_ call: UInt64, _ link: any FrameLink) -> OutboundStream.State? {
-        guard let state = entries[call]?.outbound.pump(call, link) else { return nil }
+        let isBusy = isBusy
+        guard let state = entries[call]?.outbound.pump(call, link, canWait: isBusy) else { return nil }
         if case .chunks = state { queueChunks(call) }
         return state
     }
@@ -104,7 +108,7 @@ struct CallTable<Owner> {
             chunkWindow -= sent.size
             if sent.ended {
                 finished.append((call, .ended))
-            } else if let state = entries[call]?.outbound.pump(call, link) {
+            } else if let state = entries[call]?.outbound.pump(call, link, canWait: true) {
                 if case .chunks = state {
                     queueChunks(call)
                 } else {

@@ -7,7 +7,7 @@ final class ClientChannel: Sendable {
     /// One address and the connection epoch to it.
     struct Slot {
         enum Phase {
-            case waiting(until: ContinuousClock.Instant)
+            case waiting(until: MonotonicInstant)
             case connecting(ClientConnection?)
             case ready(ClientConnection)
         }
@@ -41,7 +41,7 @@ final class ClientChannel: Sendable {
         /// The slots that take calls.
         var ready: [Ready] = []
         var generation: UInt64 = 0
-        var waiters: [(deadline: ContinuousClock.Instant, continuation: CheckedContinuation<Void, Never>)] = []
+        var waiters: [(deadline: MonotonicInstant, continuation: CheckedContinuation<Void, Never>)] = []
         var lastProblem = ""
         var hasResolved = false
         var isClosed = false
@@ -85,9 +85,9 @@ final class ClientChannel: Sendable {
     // MARK: The channel's thread
 
     private func manage() {
-        var nextResolve = ContinuousClock.now
+        var nextResolve = MonotonicInstant.now
         while !state.withLock({ $0.isClosed }) {
-            var now = ContinuousClock.now
+            var now = MonotonicInstant.now
             if now >= nextResolve {
                 resolve()
                 now = .now
@@ -146,7 +146,7 @@ final class ClientChannel: Sendable {
         for connection in idle { connection.close("the address is gone") }
     }
 
-    private func dialsDue(_ now: ContinuousClock.Instant) -> [(address: String, epoch: UInt64)] {
+    private func dialsDue(_ now: MonotonicInstant) -> [(address: String, epoch: UInt64)] {
         state.withLock { state in
             var due: [(address: String, epoch: UInt64)] = []
             for (address, slot) in state.slots {
@@ -326,7 +326,7 @@ extension ClientChannel {
     }
 
     /// Waits until the set has changed since `generation`, the deadline has passed, or the task is cancelled.
-    func changed(since generation: UInt64, until deadline: ContinuousClock.Instant) async {
+    func changed(since generation: UInt64, until deadline: MonotonicInstant) async {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 let isOver = state.withLock { state in

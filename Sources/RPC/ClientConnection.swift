@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Messages
 internal import Synchronization
 
@@ -14,17 +15,25 @@ final class ClientConnection: FrameReceiver {
         let inbox: ReplyInbox
     }
 
+    private struct Template {
+        let method: String
+        let instanceID: String?
+        let header: HeaderTemplate
+    }
+
     private struct State {
         var table: CallTable<Call>
         var ended: RPCError?
         /// The server takes no new calls; when it says so again, it has answered all that it has started.
         var hasGoneAway = false
         var isDraining = false
-        var lastHeard: ContinuousClock.Instant
-        var nextPing: ContinuousClock.Instant
+        var lastHeard: MonotonicInstant
+        var nextPing: MonotonicInstant
+        /// What the last tick returned.
+        var nextTick: MonotonicInstant
         var pings: UInt64 = 0
-        /// By method, of the calls that differ in nothing but their number and time.
-        var templates: [String: (instanceID: String?, header: HeaderTemplate)] = [:]
+        /// Of the calls that differ in nothing but their number and time.
+        var templates: [Template] = []
     }
 
     /// Methods that are called with a template, at most.
@@ -34,6 +43,8 @@ final class ClientConnection: FrameReceiver {
     let limits: BusLimits
     private let timing: BusTiming
     private let state: Mutex<State>
+    /// Of the transport's thread alone.
+    private let headers = Mutex(HeaderDecoder())
     private let nextID = Atomic<UInt64>(0)
     private let onEvent: @Sendable (Event) -> Void
 
@@ -44,8 +55,8 @@ final class ClientConnection: FrameReceiver {
         self.limits = limits
         self.timing = timing
         self.onEvent = onEvent
-        let now = ContinuousClock.now
-        state = Mutex(State(table: CallTable(limits: limits), lastHeard: now, nextPing: now))
+        let now = MonotonicInstant.now
+        state = Mutex(State(table: CallTable(limits: limits), lastHeard: now, nextPing: now, nextTick: now))
     }
 
     /// Sends a call.
@@ -53,14 +64,14 @@ final class ClientConnection: FrameReceiver {
     /// - Throws: `RPCError` with `notStarted`, when the epoch is over.
     func start(
         _ start: CallStart, body: [UInt8], attachments: [Attachment], inbox: ReplyInbox,
-        deadline: ContinuousClock.Instant?
+        deadline: MonotonicInstant?
     ) throws -> UInt64 {
         var start = start
         start.creditMessages = limits.windowMessages
         start.creditBytes = limits.windowBytes
         start.attachmentSizes = attachments.map(\.count)
         let call = nextID.add(1, ordering: .relaxed).newValue
-        try state.withLock { state in
+        let (header, canWait, isUrgent) = try state.withLock { state -> ([UInt8]?, Bool, Bool) in
             if let ended = state.ended {
                 throw RPCError(.unavailable, ended.message, reason: ended.reason, notStarted: true)
             }
@@ -71,28 +82,33 @@ final class ClientConnection: FrameReceiver {
                     outbound: OutboundStream(
                         sequence: attachments.isEmpty ? 1 : 0, creditMessages: 0, creditBytes: 0),
                     inbound: InboundStream(), deadline: deadline))
-            if attachments.isEmpty {
-                link.send(encoded: Self.header(call, start, &state.templates), .bytes(body))
-            } else {
-                let item = OutboundItem(content: .call(start), body: body, attachments: attachments)
-                if case .chunks = state.table.send(call, item, link) { _ = state.table.pumpChunks(link) }
+            let isUrgent = deadline.map { $0 < state.nextTick } ?? false
+            guard !attachments.isEmpty else {
+                return (Self.header(call, start, &state.templates), state.table.isBusy, isUrgent)
             }
+            let item = OutboundItem(content: .call(start), body: body, attachments: attachments)
+            if case .chunks = state.table.send(call, item, link) { _ = state.table.pumpChunks(link) }
+            return (nil, true, isUrgent)
         }
+        // Outside the lock: sending may take a while, and replies to other calls come in.
+        if let header { link.send(encoded: header, .bytes(body), canWait: canWait) }
+        if isUrgent { link.tickSoon() }
         return call
     }
 
-    private static func header(
-        _ call: UInt64, _ start: CallStart, _ templates: inout [String: (instanceID: String?, header: HeaderTemplate)]
-    ) -> [UInt8] {
+    private static func header(_ call: UInt64, _ start: CallStart, _ templates: inout [Template]) -> [UInt8] {
         guard start.isPlain else { return FrameHeader(call: call, .call(start)).encoded() }
-        if let template = templates[start.method], template.instanceID == start.instanceID {
+        // So few that looking through them is faster than hashing.
+        for template in templates where template.method == start.method && template.instanceID == start.instanceID {
             return template.header.header(call: call, timeout: start.timeout)
         }
         var untimed = start
         untimed.timeout = nil
-        let template = HeaderTemplate(.call(untimed))
-        if templates.count < templateLimit { templates[start.method] = (start.instanceID, template) }
-        return template.header(call: call, timeout: start.timeout)
+        let header = HeaderTemplate(.call(untimed))
+        if templates.count < templateLimit {
+            templates.append(Template(method: start.method, instanceID: start.instanceID, header: header))
+        }
+        return header.header(call: call, timeout: start.timeout)
     }
 
     var runningCalls: Int { state.withLock { $0.table.count } }
@@ -139,7 +155,7 @@ final class ClientConnection: FrameReceiver {
         end(RPCError(.unavailable, "the connection to the instance was lost: \(reason)", reason: "connection_lost"))
     }
 
-    func tick(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant {
+    func tick(_ now: MonotonicInstant) -> MonotonicInstant {
         let (due, expired, isSilent) = state.withLock { state in
             let silentAt = state.lastHeard + timing.silence
             if state.ended == nil, now >= state.nextPing {
@@ -150,6 +166,7 @@ final class ClientConnection: FrameReceiver {
             let expired = state.table.expire(now)
             for (call, _) in expired { sendCancel(call, "deadline exceeded") }
             let due = min(state.nextPing, silentAt, state.table.nextDeadline ?? silentAt)
+            state.nextTick = due
             return (due, expired, now >= silentAt)
         }
         for (_, call) in expired { call.inbox.finish(.deadlinePassed) }
@@ -164,7 +181,7 @@ final class ClientConnection: FrameReceiver {
     }
 
     func receive(_ header: RawSpan, _ body: RawSpan) {
-        guard header.byteCount <= limits.headerBytes, let frame = try? FrameHeader(decoding: header) else {
+        guard header.byteCount <= limits.headerBytes, let frame = try? decode(header) else {
             end(RPCError(.unavailable, "the instance sent a malformed frame", reason: "protocol_violation"))
             return
         }
@@ -173,6 +190,10 @@ final class ClientConnection: FrameReceiver {
         } catch {
             cancel(frame.call, error)
         }
+    }
+
+    private func decode(_ header: RawSpan) throws -> FrameHeader {
+        try headers.withLock { try $0.decode(header) }
     }
 
     private func handle(_ frame: FrameHeader, _ body: RawSpan) throws(RPCError) {

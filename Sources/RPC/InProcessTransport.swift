@@ -40,7 +40,7 @@ package final class InProcessNetwork: Sendable {
                 mailbox.take(into: &batch)
                 for delivery in batch { delivery.target.handle(delivery.content, &endpoints) }
                 batch.removeAll(keepingCapacity: true)
-                let now = ContinuousClock.now
+                let now = MonotonicInstant.now
                 var due = now + .milliseconds(200)
                 endpoints.removeAll { $0.isClosed }
                 for endpoint in endpoints { due = min(due, endpoint.tick(now)) }
@@ -163,7 +163,7 @@ private final class Endpoint: Sendable {
         }
     }
 
-    func tick(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant {
+    func tick(_ now: MonotonicInstant) -> MonotonicInstant {
         state.withLock { $0.receiver }?.tick(now) ?? now + .seconds(1)
     }
 }
@@ -171,9 +171,12 @@ private final class Endpoint: Sendable {
 private struct InProcessLink: FrameLink {
     let endpoint: Endpoint
 
-    func send(encoded header: [UInt8], _ body: FrameBody) {
+    func send(encoded header: [UInt8], _ body: FrameBody, canWait: Bool) {
         endpoint.send(encoded: header, body)
     }
+
+    /// All are ticked after every delivery.
+    func tickSoon() {}
 
     func close() {
         endpoint.close()

@@ -75,7 +75,7 @@ struct OutboundStream {
     }
 
     /// Sends what credit allows.
-    mutating func pump(_ call: UInt64, _ link: any FrameLink) -> State {
+    mutating func pump(_ call: UInt64, _ link: any FrameLink, canWait: Bool) -> State {
         while chunks == nil, let item = waiting.first {
             if item.needsCredit {
                 guard creditMessages > 0, creditBytes > 0 else { return .blocked }
@@ -83,7 +83,7 @@ struct OutboundStream {
                 creditBytes -= item.cost
             }
             _ = waiting.popFirst()
-            link.send(FrameHeader(call: call, sequence: sequence, item.content), .bytes(item.body))
+            link.send(FrameHeader(call: call, sequence: sequence, item.content), .bytes(item.body), canWait: canWait)
             sequence &+= 1
             var pieces = Chunks(attachments: item.attachments, isLast: item.isEnd)
             pieces.skipEmpty()

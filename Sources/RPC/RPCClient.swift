@@ -1,3 +1,4 @@
+internal import Concurrency
 package import Messages
 internal import Synchronization
 
@@ -41,13 +42,13 @@ package final class RPCClient: Sendable {
     package func waitUntil(
         timeout: Duration = .seconds(30), _ condition: ([Instance]) -> Bool
     ) async throws -> [Instance] {
-        let deadline = ContinuousClock.now + timeout
+        let deadline = MonotonicInstant.now + timeout
         while true {
             let generation = channel.state.withLock { $0.generation }
             let instances = channel.instances
             if condition(instances) { return instances }
             if Task.isCancelled { throw RPCError(.cancelled, "the wait was cancelled", notStarted: true) }
-            if ContinuousClock.now >= deadline || channel.state.withLock({ $0.isClosed }) {
+            if MonotonicInstant.now >= deadline || channel.state.withLock({ $0.isClosed }) {
                 throw channel.noInstance(CallOptions())
             }
             await channel.changed(since: generation, until: deadline)
@@ -67,7 +68,15 @@ package final class RPCClient: Sendable {
     private nonisolated(nonsending) func reply(
         _ path: String, _ body: [UInt8], _ options: CallOptions
     ) async throws -> (message: InboundMessage, instanceID: String) {
-        let started = try await start(path, body, options)
+        // As `start` does, without the frame of another asynchronous function where there is nothing to wait for.
+        var options = options
+        let deadline = try prepare(path, body, &options)
+        let started: StartedCall
+        if let atOnce = try startNow(path, body, options, deadline).started {
+            started = atOnce
+        } else {
+            started = try await startWhenReady(path, body, options, deadline)
+        }
         return try await withTaskCancellationHandler {
             guard let message = try await started.inbox.next() else {
                 throw RPCError(.internalError, "\(path) ended without a reply", reason: "no_message")
@@ -91,11 +100,22 @@ package final class RPCClient: Sendable {
         _ path: String, _ body: [UInt8], _ options: CallOptions
     ) async throws -> StartedCall {
         var options = options
+        let deadline = try prepare(path, body, &options)
+        if let started = try startNow(path, body, options, deadline).started { return started }
+        return try await startWhenReady(path, body, options, deadline)
+    }
+
+    /// - Returns: the deadline.
+    private func prepare(_ path: String, _ body: [UInt8], _ options: inout CallOptions) throws -> MonotonicInstant? {
         for interceptor in interceptors { try interceptor.prepare(path, &options) }
         try channel.limits.check(body, options.attachments)
-        let deadline = options.timeout.map { ContinuousClock.now + $0 }
-        if let started = try startNow(path, body, options, deadline).started { return started }
-        let limit = ContinuousClock.now + options.readyTimeout
+        return options.timeout.map { MonotonicInstant.now + $0 }
+    }
+
+    private nonisolated(nonsending) func startWhenReady(
+        _ path: String, _ body: [UInt8], _ options: CallOptions, _ deadline: MonotonicInstant?
+    ) async throws -> StartedCall {
+        let limit = MonotonicInstant.now + options.readyTimeout
         let until = min(limit, deadline ?? limit)
         while true {
             let (started, generation) = try startNow(path, body, options, deadline)
@@ -109,7 +129,7 @@ package final class RPCClient: Sendable {
 
     /// - Returns: no call when no instance is ready, and the number of the channel's state in which that was so.
     private func startNow(
-        _ path: String, _ body: [UInt8], _ options: CallOptions, _ deadline: ContinuousClock.Instant?
+        _ path: String, _ body: [UInt8], _ options: CallOptions, _ deadline: MonotonicInstant?
     ) throws -> (started: StartedCall?, generation: UInt64) {
         if Task.isCancelled { throw RPCError(.cancelled, "the call was cancelled", notStarted: true) }
         let (chosen, generation) = channel.choose(options)
@@ -120,7 +140,7 @@ package final class RPCClient: Sendable {
 
     /// - Returns: `nil` when the connection is over, so that nothing was sent.
     private func send(
-        _ path: String, _ body: [UInt8], _ options: CallOptions, _ deadline: ContinuousClock.Instant?,
+        _ path: String, _ body: [UInt8], _ options: CallOptions, _ deadline: MonotonicInstant?,
         _ connection: ClientConnection, _ instanceID: String
     ) throws -> StartedCall? {
         var start = CallStart(method: path, creditMessages: 0, creditBytes: 0)

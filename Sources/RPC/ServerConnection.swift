@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Messages
 internal import Synchronization
 
@@ -6,7 +7,7 @@ final class ServerConnection: FrameReceiver {
     struct State {
         var table: CallTable<ServerCall>
         var isEnded = false
-        var lastHeard = ContinuousClock.now
+        var lastHeard = MonotonicInstant.now
         /// Writers that wait until everything they wrote is sent.
         var writers: [UInt64: [CheckedContinuation<Void, any Error>]] = [:]
     }
@@ -15,6 +16,8 @@ final class ServerConnection: FrameReceiver {
     let core: ServerCore
     var limits: BusLimits { core.limits }
     let state: Mutex<State>
+    /// Of the transport's thread alone.
+    private let headers = Mutex(HeaderDecoder())
 
     init(link: any FrameLink, core: ServerCore) {
         self.link = link
@@ -29,7 +32,7 @@ final class ServerConnection: FrameReceiver {
     }
 
     func receive(_ header: RawSpan, _ body: RawSpan) {
-        guard header.byteCount <= limits.headerBytes, let frame = try? FrameHeader(decoding: header) else {
+        guard header.byteCount <= limits.headerBytes, let frame = try? decode(header) else {
             refuse("a malformed header of \(header.byteCount) bytes")
             return
         }
@@ -38,6 +41,10 @@ final class ServerConnection: FrameReceiver {
         } catch {
             fail(frame.call, error)
         }
+    }
+
+    private func decode(_ header: RawSpan) throws -> FrameHeader {
+        try headers.withLock { try $0.decode(header) }
     }
 
     private func handle(_ frame: FrameHeader, _ body: RawSpan) throws(RPCError) {
@@ -71,7 +78,7 @@ final class ServerConnection: FrameReceiver {
         }
     }
 
-    func tick(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant {
+    func tick(_ now: MonotonicInstant) -> MonotonicInstant {
         let (due, expired, isSilent) = locked { state in
             let expired = state.table.expire(now).map { (Self.takeWriters($0.call, &state), $0.owner) }
             for (_, call) in expired { sendEnd(call.id, .deadlinePassed) }
@@ -120,7 +127,7 @@ final class ServerConnection: FrameReceiver {
     // MARK: Starting calls
 
     private func receiveCall(_ frame: FrameHeader, _ start: CallStart, _ body: RawSpan) {
-        let deadline = start.timeout.map { ContinuousClock.now + $0 }
+        let deadline = start.timeout.map { MonotonicInstant.now + $0 }
         do {
             let handler = try core.admit(frame, start, body)
             if case .immediate(let handle) = handler, start.attachmentSizes.isEmpty {
@@ -156,7 +163,7 @@ final class ServerConnection: FrameReceiver {
             complete(server, .success(reply))
             return
         }
-        link.send(encoded: Self.replyHeader.header(call: call), .bytes(reply.body))
+        link.send(encoded: Self.replyHeader.header(call: call), .bytes(reply.body), canWait: true)
     }
 
     func sendEnd(_ call: UInt64, _ error: RPCError) {
@@ -165,7 +172,7 @@ final class ServerConnection: FrameReceiver {
 
     /// Puts the call into the table; runs it unless its attachments are still to come.
     private func begin(
-        _ frame: FrameHeader, _ start: CallStart, _ body: RawSpan, _ deadline: ContinuousClock.Instant?
+        _ frame: FrameHeader, _ start: CallStart, _ body: RawSpan, _ deadline: MonotonicInstant?
     ) throws {
         let call = core.newCall(frame.call, deadline: deadline)
         do {

@@ -1,3 +1,4 @@
+package import Concurrency
 package import Messages
 internal import Synchronization
 
@@ -7,12 +8,12 @@ package struct ServerContext: Sendable {
     package let method: String
     package let metadata: Metadata
     /// When the caller stops waiting; the handler's task is cancelled then.
-    package let deadline: ContinuousClock.Instant?
+    package let deadline: MonotonicInstant?
     /// The numerics id that the caller asked for.
     package let numericsID: String?
     let call: ServerCall?
 
-    init(_ start: CallStart, deadline: ContinuousClock.Instant?, call: ServerCall?) {
+    init(_ start: CallStart, deadline: MonotonicInstant?, call: ServerCall?) {
         method = start.method
         metadata = start.metadata
         numericsID = start.numericsID
@@ -61,12 +62,12 @@ final class ServerCall: Sendable {
     }
 
     let id: UInt64
-    let deadline: ContinuousClock.Instant?
+    let deadline: MonotonicInstant?
     private let state = Mutex(State())
     private let onRelease: @Sendable () -> Void
 
     /// `onRelease` runs once: the handler has returned (or never ran) and the connection has forgotten the call.
-    init(id: UInt64, deadline: ContinuousClock.Instant?, onRelease: @escaping @Sendable () -> Void) {
+    init(id: UInt64, deadline: MonotonicInstant?, onRelease: @escaping @Sendable () -> Void) {
         self.id = id
         self.deadline = deadline
         self.onRelease = onRelease

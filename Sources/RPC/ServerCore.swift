@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Messages
 internal import Synchronization
 
@@ -137,7 +138,7 @@ final class ServerCore: Sendable {
         }
     }
 
-    func newCall(_ id: UInt64, deadline: ContinuousClock.Instant?) -> ServerCall {
+    func newCall(_ id: UInt64, deadline: MonotonicInstant?) -> ServerCall {
         state.withLock { $0.runningCalls += 1 }
         return ServerCall(id: id, deadline: deadline) { [weak self] in self?.callReleased() }
     }

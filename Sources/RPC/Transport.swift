@@ -1,3 +1,4 @@
+package import Concurrency
 package import Messages
 
 /// The body of a frame on its way out.
@@ -20,14 +21,18 @@ package enum FrameBody: Sendable {
 package protocol FrameLink: Sendable {
     /// Queues a frame, its header encoded, in order and returns at once, from any thread; dropped when the link is
     /// down.
-    func send(encoded header: [UInt8], _ body: FrameBody)
+    /// - Parameter canWait: more frames are likely to follow soon, and it had better travel with them; otherwise it is
+    ///   sent the shortest way.
+    func send(encoded header: [UInt8], _ body: FrameBody, canWait: Bool)
+    /// The receiver wants to be ticked earlier than it last said.
+    func tickSoon()
     /// Ends the connection; nothing more is sent or received. Frames sent before may still pass.
     func close()
 }
 
 extension FrameLink {
-    func send(_ header: FrameHeader, _ body: FrameBody) {
-        send(encoded: header.encoded(), body)
+    func send(_ header: FrameHeader, _ body: FrameBody, canWait: Bool = true) {
+        send(encoded: header.encodedFromTemplate(), body, canWait: canWait)
     }
 }
 
@@ -38,7 +43,7 @@ package protocol FrameReceiver: AnyObject, Sendable {
     func heard()
     /// Heartbeats, silence and deadlines.
     /// - Returns: when it wants to be called next, at the latest.
-    func tick(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant
+    func tick(_ now: MonotonicInstant) -> MonotonicInstant
     /// The transport lost the peer. Called at most once, and nothing after it.
     func linkDown(_ reason: String)
 }

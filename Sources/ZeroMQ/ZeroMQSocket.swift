@@ -120,6 +120,14 @@ package final class ZeroMQSocket: @unchecked Sendable {  // one thread at a time
         return descriptor
     }
 
+    /// Whether `receive` may find something. Sending takes the descriptor's signals; this tells what they said.
+    package var mayReceive: Bool {
+        var events: Int32 = 0
+        var size = MemoryLayout<Int32>.size
+        guard zmq_getsockopt(handle, ZMQ_EVENTS, &events, &size) == 0 else { return true }
+        return events & ZMQ_POLLIN != 0
+    }
+
     // MARK: Messages
 
     /// Copies the bytes into libzmq without waiting.

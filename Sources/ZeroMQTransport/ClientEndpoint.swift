@@ -1,3 +1,4 @@
+internal import Concurrency
 internal import Messages
 internal import RPC
 internal import ZeroMQ
@@ -27,6 +28,14 @@ final class ClientEndpoint: LoopEndpoint {
         isBlocked = try !outbox.flush { try $0.withSpan { try socket.send($0, more: false) } }
     }
 
+    func sendAhead(_ route: Route) -> Bool {
+        guard !isBlocked, !isClosed else { return false }
+        let isSent = outbox.flush { packet in
+            (try? packet.withSpan { try socket.send($0, more: false) }) ?? false
+        }
+        return isSent && !socket.mayReceive
+    }
+
     func flush() throws -> Bool {
         if isBlocked { try send(.none) }
         return isBlocked
@@ -53,7 +62,7 @@ final class ClientEndpoint: LoopEndpoint {
         }
     }
 
-    func tick(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant { receiver.tick(now) }
+    func tick(_ now: MonotonicInstant) -> MonotonicInstant { receiver.tick(now) }
 
     func closePeer(_ route: Route) {}
 

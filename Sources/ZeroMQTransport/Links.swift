@@ -1,4 +1,3 @@
-internal import Concurrency
 internal import Messages
 internal import RPC
 
@@ -7,14 +6,18 @@ struct ServerLink: FrameLink {
     let endpoint: UInt64
     let route: Route
     let outbox: Outbox
-    let mailbox: Mailbox<LoopCommand>
+    let loop: SocketLoop
 
-    func send(encoded header: [UInt8], _ body: FrameBody) {
-        if outbox.append(header, body) { mailbox.post(.send(endpoint: endpoint, route: route)) }
+    func send(encoded header: [UInt8], _ body: FrameBody, canWait: Bool) {
+        if outbox.append(header, body) { loop.transmit(endpoint, route, canWait: canWait) }
+    }
+
+    func tickSoon() {
+        loop.post(.send(endpoint: endpoint, route: route))
     }
 
     func close() {
-        mailbox.post(.closePeer(endpoint: endpoint, route: route))
+        loop.post(.closePeer(endpoint: endpoint, route: route))
     }
 }
 
@@ -22,13 +25,17 @@ struct ServerLink: FrameLink {
 struct ClientLink: FrameLink {
     let endpoint: UInt64
     let outbox: Outbox
-    let mailbox: Mailbox<LoopCommand>
+    let loop: SocketLoop
 
-    func send(encoded header: [UInt8], _ body: FrameBody) {
-        if outbox.append(header, body) { mailbox.post(.send(endpoint: endpoint, route: .none)) }
+    func send(encoded header: [UInt8], _ body: FrameBody, canWait: Bool) {
+        if outbox.append(header, body) { loop.transmit(endpoint, .none, canWait: canWait) }
+    }
+
+    func tickSoon() {
+        loop.post(.send(endpoint: endpoint, route: .none))
     }
 
     func close() {
-        mailbox.post(.close(endpoint: endpoint))
+        loop.post(.close(endpoint: endpoint))
     }
 }

@@ -14,19 +14,19 @@ final class ServerEndpoint: LoopEndpoint {
         let outbox: Outbox
         let descriptor: Int32
         let inode: UInt64?
-        var lastHeard: ContinuousClock.Instant
+        var lastHeard: MonotonicInstant
     }
 
     private struct Stranger {
         let inode: UInt64
-        let since: ContinuousClock.Instant
+        let since: MonotonicInstant
     }
 
     private let number: UInt64
     private let socket: ZeroMQSocket
     private let monitor: SocketMonitor
     private let acceptor: ServerAcceptor
-    private let mailbox: Mailbox<LoopCommand>
+    private let loop: SocketLoop
     private var peers: [Route: Peer] = [:]
     /// Those whose connection was reported lost while its descriptor was still open: libzmq tells before it closes.
     private var doubtful: Set<Route> = []
@@ -38,7 +38,7 @@ final class ServerEndpoint: LoopEndpoint {
     private var banOrder: [Route] = []
     /// The heap in the last seconds, every 50 ms.
     private var recentHeap: [Int] = []
-    private var nextMeasure = ContinuousClock.now
+    private var nextMeasure = MonotonicInstant.now
     private var isClosed = false
     let descriptor: Int32
     let eventDescriptor: Int32
@@ -51,13 +51,13 @@ final class ServerEndpoint: LoopEndpoint {
 
     init(
         _ number: UInt64, _ socket: ZeroMQSocket, _ monitor: SocketMonitor, _ acceptor: ServerAcceptor,
-        _ mailbox: Mailbox<LoopCommand>
+        _ loop: SocketLoop
     ) throws {
         self.number = number
         self.socket = socket
         self.monitor = monitor
         self.acceptor = acceptor
-        self.mailbox = mailbox
+        self.loop = loop
         descriptor = try socket.descriptor()
         eventDescriptor = try monitor.descriptor()
     }
@@ -69,15 +69,24 @@ final class ServerEndpoint: LoopEndpoint {
     func send(_ route: Route) throws {
         guard let outbox = peers[route]?.outbox else { return }
         do {
-            let isSent = try outbox.flush { packet in
-                guard try route.bytes.withSpan({ try socket.send($0, more: true) }) else { return false }
-                // libzmq takes a message's later parts whenever it took its first.
-                return try packet.withSpan { try socket.send($0, more: false) }
-            }
+            let isSent = try outbox.flush { try send($0, to: route) }
             if isSent { blocked.remove(route) } else { blocked.insert(route) }
         } catch let error as ZeroMQError where error.isHostUnreachable {
             lose(route, "its connection is gone")
         }
+    }
+
+    private func send(_ packet: [UInt8], to route: Route) throws -> Bool {
+        guard try route.bytes.withSpan({ try socket.send($0, more: true) }) else { return false }
+        // libzmq takes a message's later parts whenever it took its first.
+        return try packet.withSpan { try socket.send($0, more: false) }
+    }
+
+    func sendAhead(_ route: Route) -> Bool {
+        guard let outbox = peers[route]?.outbox, !blocked.contains(route) else { return false }
+        // An error comes again when the loop sends, which can say so to the receiver.
+        let isSent = outbox.flush { (try? send($0, to: route)) ?? false }
+        return isSent && !socket.mayReceive
     }
 
     func flush() throws -> Bool {
@@ -109,7 +118,7 @@ final class ServerEndpoint: LoopEndpoint {
                 guard isThere else { return }
                 peer.receiver.receive(header, body)
                 frames += 1
-                guard frames % SocketLoop.burst == 0 else { return }
+                guard frames % SocketLoop.replyBurst == 0 else { return }
                 try send(route)
                 // Sending may have shown that it is gone.
                 isThere = peers[route] != nil
@@ -126,7 +135,7 @@ final class ServerEndpoint: LoopEndpoint {
         }
         let outbox = Outbox()
         let receiver = acceptor.accept(
-            ServerLink(endpoint: number, route: route, outbox: outbox, mailbox: mailbox))
+            ServerLink(endpoint: number, route: route, outbox: outbox, loop: loop))
         peers[route] = Peer(
             receiver: receiver, outbox: outbox, descriptor: source, inode: inode, lastHeard: .now)
         Packet.forEachFrame(in: packet, receiver.receive)
@@ -191,7 +200,7 @@ final class ServerEndpoint: LoopEndpoint {
         if banOrder.count > Self.maximumBans { banned.remove(banOrder.removeFirst()) }
     }
 
-    func tick(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant {
+    func tick(_ now: MonotonicInstant) -> MonotonicInstant {
         var due = guardMemory(now)
         if !doubtful.isEmpty {
             loseDoubtful()
@@ -202,7 +211,7 @@ final class ServerEndpoint: LoopEndpoint {
     }
 
     /// - Returns: when to look again.
-    private func guardMemory(_ now: ContinuousClock.Instant) -> ContinuousClock.Instant {
+    private func guardMemory(_ now: MonotonicInstant) -> MonotonicInstant {
         for (descriptor, stranger) in strangers where now - stranger.since > acceptor.silence {
             Connection.shutDown(descriptor, inode: stranger.inode)
             strangers[descriptor] = nil
@@ -219,7 +228,7 @@ final class ServerEndpoint: LoopEndpoint {
     }
 
     /// Shuts down whoever sends without finishing a message.
-    private func dropSuspects(_ now: ContinuousClock.Instant) {
+    private func dropSuspects(_ now: MonotonicInstant) {
         for (descriptor, stranger) in strangers where Connection.isReceiving(descriptor, tries: 50) {
             Connection.shutDown(descriptor, inode: stranger.inode)
         }

@@ -9,8 +9,7 @@ internal import ZeroMQ
 /// servers and clients of the process.
 package final class ZeroMQTransport: ClientTransport {
     private let context: ZeroMQContext
-    private let mailbox: Mailbox<LoopCommand>
-    private let thread: DedicatedThread
+    private let loop: SocketLoop
     /// Runs tasks on the socket thread: for light code (relays, fan-out) that does nothing but make calls and handle
     /// their replies. It saves two changes of thread a call; whatever blocks or computes there holds up the bus.
     package let executor: any TaskExecutor
@@ -22,14 +21,10 @@ package final class ZeroMQTransport: ClientTransport {
     package init(limits: BusLimits = BusLimits(), timing: BusTiming = BusTiming()) throws {
         do {
             context = try ZeroMQContext()
-            let wakeup = try Wakeup()
-            let mailbox = Mailbox<LoopCommand>(wake: { wakeup.signal() })
-            let poller = try SocketPoller()
-            let executor = LoopExecutor { mailbox.post(.run($0)) }
-            thread = try DedicatedThread(name: "bus-sockets") {
-                SocketLoop(mailbox: mailbox, wakeup: wakeup, poller: poller, executor: executor).run()
-            }
-            self.mailbox = mailbox
+            let loop = try SocketLoop()
+            let executor = LoopExecutor { loop.post(.run($0)) }
+            _ = try DedicatedThread(name: "bus-sockets") { loop.run(executor) }
+            self.loop = loop
             self.executor = executor
         } catch {
             throw RPCError(.resourceExhausted, "the bus could not start: \(error)", notStarted: true)
@@ -39,7 +34,7 @@ package final class ZeroMQTransport: ClientTransport {
     }
 
     deinit {
-        mailbox.post(.stop)
+        loop.post(.stop)
     }
 
     private static let sharedTransport = Mutex<ZeroMQTransport?>(nil)
@@ -75,10 +70,10 @@ package final class ZeroMQTransport: ClientTransport {
             let (socket, monitor) = try socket(.dealer)
             try socket.connect(address)
             let outbox = Outbox()
-            let receiver = receiver(ClientLink(endpoint: number, outbox: outbox, mailbox: mailbox))
-            mailbox.post(.addClient(endpoint: number, socket, monitor, outbox, receiver))
+            let receiver = receiver(ClientLink(endpoint: number, outbox: outbox, loop: loop))
+            loop.post(.addClient(endpoint: number, socket, monitor, outbox, receiver))
             // What was put in before the loop knew the endpoint.
-            mailbox.post(.send(endpoint: number, route: .none))
+            loop.post(.send(endpoint: number, route: .none))
         } catch let error as ZeroMQError {
             throw RPCError(.unavailable, "\(error): check the target", reason: "dial_failed", notStarted: true)
         }
@@ -105,7 +100,7 @@ package final class ZeroMQTransport: ClientTransport {
             let address = try socket.bind(endpoint)
             let number = numbers.add(1, ordering: .relaxed).newValue
             let acceptor = ServerAcceptor(accept: accept, silence: timing.silence)
-            mailbox.post(.addServer(endpoint: number, socket, monitor, acceptor))
+            loop.post(.addServer(endpoint: number, socket, monitor, acceptor))
             return (address, number)
         } catch let error as ZeroMQError {
             throw RPCError(
@@ -115,7 +110,7 @@ package final class ZeroMQTransport: ClientTransport {
     }
 
     fileprivate func unbind(_ number: UInt64) {
-        mailbox.post(.close(endpoint: number))
+        loop.post(.close(endpoint: number))
     }
 }
 

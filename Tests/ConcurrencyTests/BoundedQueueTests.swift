@@ -78,6 +78,30 @@ struct MailboxTests {
         #expect(wakes.withLock { $0 } == 1)
     }
 
+    @Test("who claims a sleeping owner's work lets it sleep on, or wakes it when something came")
+    func claim() {
+        let wakes = Mutex(0)
+        let mailbox = Mailbox<Int>(wake: { wakes.withLock { $0 += 1 } })
+        #expect(!mailbox.claim(), "the owner is awake")
+        #expect(mailbox.prepareToSleep())
+        #expect(mailbox.claim())
+        #expect(!mailbox.claim(), "somebody has it")
+        mailbox.handBack(mustWake: false)
+        #expect(wakes.withLock { $0 } == 0)
+        #expect(mailbox.claim())
+        mailbox.post(1)
+        #expect(wakes.withLock { $0 } == 0)
+        mailbox.handBack(mustWake: false)
+        #expect(wakes.withLock { $0 } == 1)
+        var batch: [Int] = []
+        mailbox.take(into: &batch)
+        #expect(batch == [1])
+        #expect(mailbox.prepareToSleep())
+        #expect(mailbox.claim())
+        mailbox.handBack(mustWake: true)
+        #expect(wakes.withLock { $0 } == 2)
+    }
+
     @Test("joining waits for the thread's end")
     func join() throws {
         let done = Mutex(false)

@@ -1,3 +1,4 @@
+import Concurrency
 import Foundation
 import Messages
 import Synchronization
@@ -66,9 +67,11 @@ import Testing
 
 /// Keeps what is sent.
 private final class Recorder: FrameLink {
+    func tickSoon() {}
+
     private let frames = Mutex<[(FrameHeader, Int)]>([])
 
-    func send(encoded header: [UInt8], _ body: FrameBody) {
+    func send(encoded header: [UInt8], _ body: FrameBody, canWait: Bool) {
         let size = body.withSpan { $0.byteCount }
         guard let header = try? FrameHeader(decoding: header) else { return }
         frames.withLock { $0.append((header, size)) }
@@ -145,7 +148,7 @@ private final class Recorder: FrameLink {
     @Test("deadlines expire in order and only once")
     func deadlines() {
         var table = CallTable<UInt64>(limits: BusLimits())
-        let now = ContinuousClock.now
+        let now = MonotonicInstant.now
         for call in UInt64(1)...3 {
             table.insert(
                 call,
@@ -214,10 +217,12 @@ private final class Recorder: FrameLink {
 
 /// Takes what is sent and leads nowhere.
 private final class RecordingLink: FrameLink {
+    func tickSoon() {}
+
     private let closed = Mutex(false)
     var isClosed: Bool { closed.withLock { $0 } }
 
-    func send(encoded header: [UInt8], _ body: FrameBody) {}
+    func send(encoded header: [UInt8], _ body: FrameBody, canWait: Bool) {}
     func close() { closed.withLock { $0 = true } }
 }
 

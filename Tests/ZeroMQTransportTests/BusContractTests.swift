@@ -181,6 +181,29 @@ struct BusContractTests {
         try await cancelled.wait()
     }
 
+    @Test("a short deadline passes in time where nothing else happens for long", arguments: Wire.allCases)
+    func quietDeadline(_ wire: Wire) async throws {
+        var timing = BusTiming()
+        timing.heartbeat = .seconds(300)
+        timing.silence = .seconds(900)
+        let fixture = try Fixture(wire, timing: timing)
+        let (server, address) = try fixture.serve([
+            Scripted(unary: { _, _ in
+                try await Gate().wait()
+                return ServerReply(EchoReply())
+            })
+        ])
+        defer { server.stop() }
+        let client = try fixture.client(address)
+        try await client.waitUntil { !$0.isEmpty }
+        for timeout in [Duration.milliseconds(300), .milliseconds(50)] {
+            let error = await rpcError {
+                try await client.call(Echo.echoLater, EchoRequest(), CallOptions(timeout: timeout))
+            }
+            #expect(error?.code == .deadlineExceeded)
+        }
+    }
+
     @Test("a server closed in mid-stream makes its calls UNAVAILABLE", arguments: Wire.allCases)
     func serverGone(_ wire: Wire) async throws {
         let fixture = try Fixture(wire)
