@@ -1,3 +1,4 @@
+import Foundation
 import Tensors
 
 /// The identity of a drawing's arithmetic: instances with equal ids draw the same pictures from the same seeds.
@@ -13,5 +14,15 @@ package enum PictureNumericsID {
             throw DiffusionError(error)
         }
         return digest.finish()
+    }
+
+    /// What the weights of a diffusers directory take, in bytes, as its files hold them.
+    package static func weightsSize(directory: String) -> Int {
+        let files = FileManager.default
+        let paths = (try? files.subpathsOfDirectory(atPath: directory)) ?? []
+        return paths.filter { $0.hasSuffix(".safetensors") }.reduce(0) { total, path in
+            let attributes = try? files.attributesOfItem(atPath: directory + "/" + path)
+            return total + (attributes?[.size] as? Int ?? 0)
+        }
     }
 }

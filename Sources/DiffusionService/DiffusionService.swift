@@ -2,41 +2,82 @@ package import DiffusionModels
 package import Messages
 package import RPC
 
-/// Serves `nephele.v1.Diffusion` for one model.
-package struct DiffusionService: RPCService {
-    private let name: String
-    private let pipeline: DiffusionPipeline
-    private let engine: DiffusionEngine
+/// One revision of a diffusion model.
+package struct DiffusionRevision: ModelRevision {
+    package let name: String
+    package let numericsID: String
+    let pipeline: DiffusionPipeline
 
     /// - Parameter name: the model's name, as requests give it.
-    package init(name: String, pipeline: DiffusionPipeline, engine: DiffusionEngine) {
-        (self.name, self.pipeline, self.engine) = (name, pipeline, engine)
+    package init(name: String, numericsID: String, pipeline: DiffusionPipeline) {
+        (self.name, self.numericsID, self.pipeline) = (name, numericsID, pipeline)
+    }
+
+    package var models: [ModelDescription] {
+        var model = ModelDescription(name: name)
+        model.numericsID = numericsID
+        model.revision = String(numericsID.prefix(12))
+        model.modality = "image"
+        return [model]
+    }
+}
+
+/// Serves `nephele.v1.Diffusion` for one model, in one revision after the other. Drawings of all of them take turns.
+package struct DiffusionService: RPCService {
+    private let name: String
+    private let keeper: RevisionKeeper<DiffusionRevision>
+    private let engine: DiffusionEngine
+
+    /// - Parameters:
+    ///   - linger: for which a replaced revision takes calls of clients that have not heard of it.
+    ///   - load: brings the next revision; nil where the model is not reloaded.
+    package init(
+        _ revision: DiffusionRevision, engine: DiffusionEngine, linger: Duration = .seconds(5),
+        load: RevisionKeeper<DiffusionRevision>.Loader? = nil
+    ) {
+        (name, self.engine) = (revision.name, engine)
+        keeper = RevisionKeeper(revision.name, revision, linger: linger, load: load)
     }
 
     /// What the instance says of itself.
     ///
     /// - Parameter capacity: drawings that run together.
-    package func description(numericsID: String, capacity: Int) -> ServiceDescription {
-        var model = ModelDescription(name: name)
-        model.numericsID = numericsID
-        model.revision = String(numericsID.prefix(12))
-        model.modality = "image"
+    package func description(capacity: Int) -> ServiceDescription {
         var description = ServiceDescription(service: "diffusion")
-        description.models = [model]
+        description.models = keeper.models
         description.capacity = capacity
         return description
     }
 
-    package func register(with router: inout RPCRouter) {
-        router.serverStreaming(DiffusionMethods.draw) { request, writer, context in
-            let drawing = DiffusionEngine.Assignment(
-                job: try job(request.message, request.attachments), seeds: request.message.seeds,
-                isSuspect: request.message.crashesWithoutProgress > 0)
-            try await engine.draw(drawing, to: writer, context)
+    /// Lets the server say which revisions there are, as they come and go.
+    package func keepDescribed(by server: RPCServer) {
+        keeper.onChange { [weak server, weak keeper] in
+            guard let keeper else { return }
+            server?.update { $0.models = keeper.models }
         }
     }
 
-    private func job(_ message: DrawRequest, _ attachments: [Attachment]) throws -> DiffusionJob {
+    package func register(with router: inout RPCRouter) {
+        router.serverStreaming(DiffusionMethods.draw) { request, writer, context in
+            try await keeper.use(context) { revision in
+                let drawing = DiffusionEngine.Assignment(
+                    job: try revision.job(request.message, request.attachments), seeds: request.message.seeds,
+                    isSuspect: request.message.crashesWithoutProgress > 0)
+                try await engine.draw(drawing, to: writer, context)
+            }
+        }
+        router.unary(RevisionMethods.reload) { request, _ in
+            guard request.message.model == name else {
+                throw RPCError(
+                    .notFound, "this instance serves \"\(name)\"", reason: "model_not_found", field: "model")
+            }
+            return ServerReply(try await keeper.reload())
+        }
+    }
+}
+
+extension DiffusionRevision {
+    fileprivate func job(_ message: DrawRequest, _ attachments: [Attachment]) throws -> DiffusionJob {
         guard message.model == name else {
             throw RPCError(.notFound, "this instance serves \"\(name)\"", reason: "model_not_found", field: "model")
         }

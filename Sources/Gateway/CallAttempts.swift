@@ -20,11 +20,15 @@ struct CallAttempts: Sendable {
     /// As requests name it.
     let model: String
     let deadline: ContinuousClock.Instant
+    let counters: CallCounters
     private var refusing: Set<String> = []
     private var wait: Duration = .milliseconds(10)
 
-    init(_ client: RPCClient, model: String, until deadline: ContinuousClock.Instant) {
-        (self.client, self.model, self.deadline) = (client, model, deadline)
+    init(
+        _ client: RPCClient, model: String, until deadline: ContinuousClock.Instant,
+        _ counters: CallCounters = CallCounters()
+    ) {
+        (self.client, self.model, self.deadline, self.counters) = (client, model, deadline, counters)
     }
 
     /// For the next attempt; it waits for an instance as long as there is time.
@@ -42,16 +46,21 @@ struct CallAttempts: Sendable {
     }
 
     /// The id of an instance that is ready, the one that was meant if it has any.
-    func numericsIDAtHand(_ meant: String) async throws -> String {
+    ///
+    /// - Parameter tokenizerHash: of the tokenizer that encoded the prompt; empty for none.
+    func numericsIDAtHand(_ meant: String, tokenizerHash: String = "") async throws -> String {
         let model = model
-        func ids(_ instances: [Instance]) -> Set<String> {
-            Set(
-                instances.filter { $0.state == .ready }.flatMap(\.description.models).filter { $0.name == model }
-                    .map(\.numericsID))
+        func revisions(_ instances: [Instance]) -> [ModelDescription] {
+            instances.filter { $0.state == .ready }.flatMap(\.description.models).filter { $0.name == model }
         }
         let left = deadline - .now
-        let found = ids(try await client.waitUntil(timeout: left) { !ids($0).isEmpty })
-        return found.contains(meant) ? meant : found.first ?? meant
+        let found = revisions(try await client.waitUntil(timeout: left) { !revisions($0).isEmpty })
+        if found.contains(where: { $0.numericsID == meant }) { return meant }
+        let fitting = found.filter {
+            [tokenizerHash, $0.tokenizerHash].contains("") || $0.tokenizerHash == tokenizerHash
+        }
+        let revision = fitting.first { !$0.isRetiring } ?? fitting.first ?? found.first
+        return revision?.numericsID ?? meant
     }
 
     /// Tells what to do about an attempt's error.
@@ -69,6 +78,17 @@ struct CallAttempts: Sendable {
         case .resourceExhausted: return error.notStarted || error.retryAfter != nil ? .refused : .failed
         default: return .failed
         }
+    }
+
+    /// After a loss: the call moves.
+    ///
+    /// - Throws: `RPCError.lostTooOften`.
+    func lost(_ losses: inout CallLosses) throws {
+        do { try losses.lost() } catch {
+            counters.countGivenUp()
+            throw error
+        }
+        counters.countMigrated()
     }
 
     /// After a refusal: another instance is next, or all of them after a wait.

@@ -20,6 +20,13 @@ private final class Remembered: Sendable {
     }
 }
 
+/// Names that are each taken by one at a time.
+final class ReloadSet: Sendable {
+    private let names = Mutex<Set<String>>([])
+
+    func withLock<Result: Sendable>(_ body: (inout Set<String>) -> Result) -> Result { names.withLock { body(&$0) } }
+}
+
 extension ModelDescription {
     /// The name of the model that the tokenizers know: an adapter's is its parent's.
     var base: String { parent ?? name }
@@ -28,12 +35,15 @@ extension ModelDescription {
 /// The services behind the gateway.
 package struct Fleet: Sendable {
     /// nil where no text is made.
-    private let tokenizer: RPCClient?
+    let tokenizer: RPCClient?
     let textModel: RPCClient?
     /// nil where no pictures are drawn.
-    private let diffusion: RPCClient?
+    let diffusion: RPCClient?
     /// The later shards of text-models that are cut, for whoever looks at them: only the first shard calls them.
     private let textShards: [RPCClient]
+    let counters = CallCounters()
+    /// The names of models that are being reloaded.
+    let reloading = ReloadSet()
 
     /// Every model that has ever been seen: a model whose last instance has gone is waited for, not denied.
     private let remembered = Remembered()
@@ -46,10 +56,10 @@ package struct Fleet: Sendable {
         self.textShards = textShards
     }
 
-    /// Every model that some ready instance serves, by name.
+    /// Every model that some instance serves, by name.
     var models: [String: ModelDescription] {
         let described = [textModel, diffusion].flatMap { $0?.instances ?? [] }.flatMap { $0.description.models }
-        return Dictionary(described.map { ($0.name, $0) }) { first, _ in first }
+        return Dictionary(described.map { ($0.name, $0) }) { $0.isRetiring ? $1 : $0 }
     }
 
     /// Whether every service that the gateway was given has an instance.
@@ -60,6 +70,9 @@ package struct Fleet: Sendable {
         ([tokenizer, textModel, diffusion] + textShards).flatMap { $0?.instances ?? [] }
     }
 
+    /// The revision of a model that a request is for. Where instances have different ones, each gets its share, if there
+    /// is a tokenizer for it.
+    ///
     /// - Parameter modality: `text` or `image`, what the request is about.
     /// - Throws: `APIError`: no such model, or one of another kind.
     func model(_ name: String, modality: String) throws -> ModelDescription {
@@ -78,26 +91,43 @@ package struct Fleet: Sendable {
                 "The model '\(name)' makes \(model.modality), not \(modality); send it to \(place).",
                 parameter: "model")
         }
-        return model
+        let client = modality == "text" ? textModel : diffusion
+        let revisions = (client?.instances ?? []).filter { $0.state == .ready }.flatMap(\.description.models)
+            .filter { $0.name == name && !$0.isRetiring }
+        let usable = revisions.filter { hasTokenizer($0.tokenizerHash, for: $0.base) }
+        return usable.randomElement() ?? revisions.randomElement() ?? model
+    }
+
+    /// Whether some tokenizer has the vocabulary with this hash.
+    private func hasTokenizer(_ hash: String, for model: String) -> Bool {
+        hash.isEmpty
+            || tokenizer?.readyInstances.contains { instance in
+                instance.description.models.contains { $0.name == model && $0.numericsID == hash }
+            } ?? false
     }
 
     /// Calls a tokenizer, another one when it is lost: its methods may be called twice.
     ///
+    /// - Parameter model: the revision whose vocabulary is meant.
     /// - Throws: `APIError`.
     func call<Request, Reply>(
-        _ method: Method<Request, Reply>, _ request: Request, model: String, until deadline: ContinuousClock.Instant
+        _ method: Method<Request, Reply>, _ request: Request, model: ModelDescription,
+        until deadline: ContinuousClock.Instant
     ) async throws -> Reply {
-        guard let tokenizer else { throw APIError.modelNotFound(model, known: models.keys.sorted()) }
-        var attempts = CallAttempts(tokenizer, model: model, until: deadline)
+        guard let tokenizer else { throw APIError.modelNotFound(model.name, known: models.keys.sorted()) }
+        var attempts = CallAttempts(tokenizer, model: model.base, until: deadline, counters)
         do {
             while true {
                 do {
-                    return try await tokenizer.call(method, request, attempts.options()).message
+                    // Where none has that vocabulary, the text-model tells.
+                    let isThere = hasTokenizer(model.tokenizerHash, for: model.base) && !model.tokenizerHash.isEmpty
+                    let options = try attempts.options(numericsID: isThere ? model.tokenizerHash : nil)
+                    return try await tokenizer.call(method, request, options).message
                 } catch let error as RPCError {
                     switch try attempts.outcome(of: error) {
                     case .failed: throw error
                     case .refused: try await attempts.refused(error, by: nil, isUnderWay: false)
-                    case .lost: continue
+                    case .lost: counters.countMigrated()
                     }
                 }
             }
@@ -114,13 +144,12 @@ package struct Fleet: Sendable {
         _ calls: [GenerateRequest], model: ModelDescription, idPrefix: String, until deadline: ContinuousClock.Instant
     ) async throws -> Generation {
         guard let textModel else { throw APIError.modelNotFound(model.name, known: models.keys.sorted()) }
-        // The same for all prompts, as far as it has instances.
-        let numericsID = numericsID(of: model, among: textModel)
         var parts: [Generation.Part] = []
         do {
             for call in calls {
-                let attempts = CallAttempts(textModel, model: model.name, until: deadline)
-                var generation = ResumableGeneration(call, numericsID: numericsID, attempts)
+                let attempts = CallAttempts(textModel, model: model.name, until: deadline, counters)
+                // The same for all prompts, as far as it has instances.
+                var generation = ResumableGeneration(call, numericsID: model.numericsID, attempts)
                 try await generation.begin()
                 parts.append(Generation.Part(call: generation))
             }
@@ -130,8 +159,8 @@ package struct Fleet: Sendable {
         }
         return Generation(
             id: idPrefix + ServiceDescription.newInstanceID(), created: Int(Date().timeIntervalSince1970),
-            model: model.name, fingerprint: "fp_" + (parts.first?.call.numericsID ?? numericsID).prefix(12),
-            choicesOfEach: Int(calls.first?.n ?? 1), parts: parts)
+            model: model.name, fingerprint: "fp_" + (parts.first?.call.numericsID ?? model.numericsID).prefix(12),
+            choicesOfEach: Int(calls.first?.n ?? 1), parts: parts, counters: counters)
     }
 
     /// A drawing; what the service refuses comes with its first update.
@@ -142,14 +171,7 @@ package struct Fleet: Sendable {
     ) throws -> ResumableDrawing {
         guard let diffusion else { throw APIError.modelNotFound(request.model, known: models.keys.sorted()) }
         return ResumableDrawing(
-            request, numericsID: numericsID(of: model, among: diffusion),
-            CallAttempts(diffusion, model: request.model, until: deadline))
-    }
-
-    /// Where models of one name differ, each gets its share.
-    private func numericsID(of model: ModelDescription, among client: RPCClient) -> String {
-        let ids = client.instances.filter { $0.state == .ready }.flatMap(\.description.models)
-            .filter { $0.name == model.name }.map(\.numericsID)
-        return ids.randomElement() ?? model.numericsID
+            request, numericsID: model.numericsID,
+            CallAttempts(diffusion, model: request.model, until: deadline, counters))
     }
 }

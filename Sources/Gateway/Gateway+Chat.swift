@@ -11,9 +11,10 @@ extension Gateway {
             throw APIError.invalidRequest("'messages' holds no message.", parameter: "messages")
         }
         let alternatives = try request.alternatives()
+        try fleet.checkCapacity(of: model, cost: request.parameters.tokensAskedFor(default: 0), until: deadline)
         let turns = request.messages.map { ChatTurn(role: $0.role, content: $0.content) }
         let prompt = try await fleet.call(
-            TokenizerMethods.renderChat, RenderChatRequest(model: model.base, messages: turns), model: model.base,
+            TokenizerMethods.renderChat, RenderChatRequest(model: model.base, messages: turns), model: model,
             until: deadline)
         var call = try request.parameters.request(prompt: prompt, from: "messages", for: model, defaultMaxTokens: nil)
         call.logprobs = alternatives

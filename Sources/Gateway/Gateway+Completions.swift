@@ -17,6 +17,8 @@ extension Gateway {
         guard !(echo && request.parameters.stream == true) else {
             throw APIError.invalidRequest("'echo' is not supported with 'stream'.", parameter: "echo")
         }
+        let asked = request.parameters.tokensAskedFor(default: 16) * request.prompts.count
+        try fleet.checkCapacity(of: model, cost: asked, until: deadline)
         var calls: [GenerateRequest] = []
         for prompt in request.prompts {
             let tokens = try await encode(prompt, model: model, until: deadline)
@@ -71,7 +73,7 @@ extension Gateway {
         case .text(let text):
             return try await fleet.call(
                 TokenizerMethods.encode, EncodeRequest(model: model.base, text: text, addSpecialTokens: true),
-                model: model.base, until: deadline)
+                model: model, until: deadline)
         }
     }
 
@@ -83,7 +85,7 @@ extension Gateway {
         case .tokens(let ids):
             return try await fleet.call(
                 TokenizerMethods.decode, DecodeRequest(model: model.base, ids: ids, skipSpecialTokens: false),
-                model: model.base, until: deadline
+                model: model, until: deadline
             ).text
         }
     }

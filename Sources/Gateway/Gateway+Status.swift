@@ -9,6 +9,10 @@ struct StatusResponse: Encodable {
         var address: String
         var instance_id: String
         var models: [String]
+        /// Of the first model; `retiring` ones come after it.
+        var revision: String
+        /// Revisions that other ones have replaced, and that still finish their calls.
+        var retiring_revisions: [String]
         /// Of a text model, those that are here: `0-11`.
         var layers: String?
         /// `ready`, `draining`, …
@@ -19,21 +23,46 @@ struct StatusResponse: Encodable {
         var capacity: Int
         /// Steps that the engine has finished since it started.
         var steps: UInt64
+        /// Calls that were given up while they ran: their callers went, or their deadlines passed.
+        var cancelled_calls: Int
     }
 
+    /// Of the gateway, since it started.
+    struct Requests: Encodable {
+        /// Under way now.
+        var running: Int
+        /// Their client went before the answer was complete.
+        var cancelled: Int
+        /// Turned away at once: they would not have met their deadline, or the gateway was full.
+        var refused: Int
+        /// Calls that went on on another instance after they had lost theirs.
+        var migrated_calls: Int
+        /// Calls that failed because they lost their instances again and again.
+        var given_up_calls: Int
+    }
+
+    var requests: Requests
     var instances: [Instance]
 }
 
 extension Gateway {
     func status() -> StatusResponse {
         StatusResponse(
+            requests: .init(
+                running: admission.requests, cancelled: fleet.counters.cancelled,
+                refused: fleet.counters.refused + admission.refused, migrated_calls: fleet.counters.migrated,
+                given_up_calls: fleet.counters.givenUp),
             instances: fleet.instances.map { instance in
                 .init(
                     service: instance.description.service, address: instance.address, instance_id: instance.id,
-                    models: instance.description.models.map { $0.name }, layers: instance.description.layerRange,
+                    models: instance.description.models.filter { !$0.isRetiring }.map { $0.name },
+                    revision: instance.description.models.first?.revision ?? "",
+                    retiring_revisions: instance.description.models.filter { $0.isRetiring && $0.parent == nil }
+                        .map { $0.revision }, layers: instance.description.layerRange,
                     state: "\(instance.state)",
                     outstanding: instance.load.outstanding, running_calls: instance.load.runningCalls,
-                    capacity: instance.load.capacity, steps: instance.load.steps)
+                    capacity: instance.load.capacity, steps: instance.load.steps,
+                    cancelled_calls: instance.load.cancelledCalls)
             }
             .sorted { ($0.service, $0.address) < ($1.service, $1.address) })
     }

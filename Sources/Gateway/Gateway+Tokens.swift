@@ -36,12 +36,12 @@ extension Gateway {
         case (let prompt?, nil):
             let encode = EncodeRequest(
                 model: model.base, text: prompt, addSpecialTokens: request.add_special_tokens ?? true)
-            reply = try await fleet.call(TokenizerMethods.encode, encode, model: model.base, until: deadline)
+            reply = try await fleet.call(TokenizerMethods.encode, encode, model: model, until: deadline)
         case (nil, let messages?):
             let render = RenderChatRequest(
                 model: model.base, messages: messages.map { ChatTurn(role: $0.role, content: $0.content) },
                 addGenerationPrompt: request.add_generation_prompt ?? true)
-            reply = try await fleet.call(TokenizerMethods.renderChat, render, model: model.base, until: deadline)
+            reply = try await fleet.call(TokenizerMethods.renderChat, render, model: model, until: deadline)
         default:
             throw APIError.invalidRequest("Give either 'prompt' or 'messages'.", parameter: "prompt")
         }
@@ -54,7 +54,7 @@ extension Gateway {
         let model = try fleet.model(request.model, modality: "text")
         let reply = try await fleet.call(
             TokenizerMethods.decode,
-            DecodeRequest(model: model.base, ids: request.tokens, skipSpecialTokens: false), model: model.base,
+            DecodeRequest(model: model.base, ids: request.tokens, skipSpecialTokens: false), model: model,
             until: deadline)
         return try JSONResponse.make(DetokenizeResponse(prompt: reply.text))
     }

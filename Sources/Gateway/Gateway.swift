@@ -11,11 +11,18 @@ package struct Gateway: Sendable {
     private let bodyLimit: Int
     /// Whether clients may load and unload adapters.
     let allowsAdapterUpdates: Bool
+    /// Whether clients may have models reloaded.
+    let allowsReload: Bool
+    let admission: Admission
 
-    package init(fleet: Fleet, bodyLimit: Int = 4 << 20, allowsAdapterUpdates: Bool = false) {
+    package init(
+        fleet: Fleet, bodyLimit: Int = 4 << 20, allowsAdapterUpdates: Bool = false, allowsReload: Bool = false,
+        admission: Admission = Admission()
+    ) {
         self.fleet = fleet
         self.bodyLimit = bodyLimit
-        self.allowsAdapterUpdates = allowsAdapterUpdates
+        (self.allowsAdapterUpdates, self.allowsReload) = (allowsAdapterUpdates, allowsReload)
+        self.admission = admission
     }
 
     package func router() -> Router<BasicRequestContext> {
@@ -33,17 +40,18 @@ package struct Gateway: Sendable {
         router.post("/v1/completions") { request, _ in try await answer(request, complete) }
         router.post("/v1/images/generations") { request, _ in try await answer(request, draw) }
         router.post("/tokenize") { request, _ in
-            try await tokenize(Self.body(request.body, limit: bodyLimit), until: Self.deadline(of: request))
+            try await inPlace(request) { try await tokenize($0, until: Self.deadline(of: request)) }
         }
         router.post("/detokenize") { request, _ in
-            try await detokenize(Self.body(request.body, limit: bodyLimit), until: Self.deadline(of: request))
+            try await inPlace(request) { try await detokenize($0, until: Self.deadline(of: request)) }
         }
         // These are not given up half way when the client goes.
-        router.post("/v1/load_lora_adapter") { request, _ in
-            try await loadAdapter(Self.body(request.body, limit: bodyLimit))
-        }
+        router.post("/v1/load_lora_adapter") { request, _ in try await inPlace(request) { try await loadAdapter($0) } }
         router.post("/v1/unload_lora_adapter") { request, _ in
-            try await unloadAdapter(Self.body(request.body, limit: bodyLimit))
+            try await inPlace(request) { try await unloadAdapter($0) }
+        }
+        router.post("/admin/models/:name/reload") { _, context in
+            try await reload(context.parameters.require("name"))
         }
         router.get("/admin/status") { _, _ in try JSONResponse.make(status()) }
         return router
@@ -56,24 +64,52 @@ package struct Gateway: Sendable {
     ) async throws -> Response {
         let limit = bodyLimit
         let deadline = try Self.deadline(of: request)
+        let place = try place(for: request)
+        let counters = fleet.counters
         var response = try await request.body.consumeWithCancellationOnInboundClose { body in
             do {
                 return try await handler(Self.body(body, limit: limit), deadline)
-            } catch let error as APIError {
+            } catch {
+                if Task.isCancelled { counters.countCancelled() }
+                guard let error = error as? APIError else { throw error }
                 return try error.response()
             }
         }
         response.headers[.connection] = "close"
+        // A stream takes its place up until it ends.
+        let body = response.body
+        response.body = ResponseBody(contentLength: body.contentLength) { writer in
+            try await body.write(writer)
+            withExtendedLifetime(place) {}
+        }
         return response
+    }
+
+    /// Reads the body and hands it on, as far as there is a place for the request.
+    private func inPlace(_ request: Request, _ handler: (Data) async throws -> Response) async throws -> Response {
+        let place = try place(for: request)
+        defer { withExtendedLifetime(place) {} }
+        return try await handler(Self.body(request.body, limit: bodyLimit))
+    }
+
+    /// - Throws: `APIError` when there is none, or the body is too large.
+    private func place(for request: Request) throws -> Admission.Place {
+        let announced = request.headers[.contentLength].flatMap { Int($0) }
+        if let announced, announced > bodyLimit { throw Self.tooLarge(limit: bodyLimit) }
+        return try admission.enter(bytes: max(0, announced ?? bodyLimit))
+    }
+
+    private static func tooLarge(limit: Int) -> APIError {
+        APIError(
+            status: .contentTooLarge, message: "The body is larger than \(limit) bytes.",
+            type: "invalid_request_error", code: "request_too_large")
     }
 
     private static func body(_ body: RequestBody, limit: Int) async throws -> Data {
         do {
             return Data(try await body.collect(upTo: limit).readableBytesView)
         } catch is NIOTooManyBytesError {
-            throw APIError(
-                status: .contentTooLarge, message: "The body is larger than \(limit) bytes.",
-                type: "invalid_request_error", code: "request_too_large")
+            throw tooLarge(limit: limit)
         }
     }
 

@@ -50,7 +50,9 @@ struct ResumableGeneration: Sendable {
 
     /// Sends the call to an instance, waiting for one if need be.
     private mutating func dispatch() async throws {
-        if !isUnderWay { numericsID = try await attempts.numericsIDAtHand(numericsID) }
+        if !isUnderWay {
+            numericsID = try await attempts.numericsIDAtHand(numericsID, tokenizerHash: request.tokenizerHash)
+        }
         var call = request
         call.resume = progress.enumerated().compactMap { $1.resume($0) }
         call.crashesWithoutProgress = losses.count
@@ -85,7 +87,7 @@ struct ResumableGeneration: Sendable {
         switch try attempts.outcome(of: error) {
         case .failed: throw error
         case .refused: try await attempts.refused(error, by: instance, isUnderWay: isUnderWay)
-        case .lost: try losses.lost()
+        case .lost: try attempts.lost(&losses)
         }
     }
 }

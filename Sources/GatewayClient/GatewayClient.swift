@@ -32,6 +32,29 @@ package struct GatewayClient: Sendable {
         }
     }
 
+    /// Asks a gateway to put the revision of a model that is at its place now in the place of the one that is served.
+    ///
+    /// - Throws: `GatewayClientError` when the gateway refuses to begin; what became of each replica stands in the answer.
+    package func reload(_ model: String) async throws -> ReloadOutcome {
+        // `appendingPathComponent` would split a name with a slash.
+        guard let name = model.addingPercentEncoding(withAllowedCharacters: .alphanumerics),
+            let url = URL(string: address.absoluteString + "/admin/models/\(name)/reload")
+        else { throw GatewayClientError(code: .malformed, message: "'\(model)' is no name of a model") }
+        // Loading takes its time, and nothing comes back meanwhile.
+        var request = URLRequest(url: url, timeoutInterval: 7_200)
+        request.httpMethod = "POST"
+        do {
+            let (data, response) = try await URLSession.shared.data(for: request)
+            let status = (response as? HTTPURLResponse)?.statusCode ?? 0
+            guard let outcome = try? JSONDecoder().decode(ReloadOutcome.self, from: data) else {
+                throw GatewayClientError.refusal(status: status, body: data)
+            }
+            return outcome
+        } catch let error as URLError {
+            throw unreachable(error)
+        }
+    }
+
     /// The model that is meant: the one that is named, or the first that makes `modality` and is no adapter.
     ///
     /// - Throws: `GatewayClientError` when there is none.

@@ -68,6 +68,25 @@ package struct ModelEntries: Decodable, Sendable {
     package var data: [Model]
 }
 
+/// `POST /admin/models/{name}/reload`.
+package struct ReloadOutcome: Decodable, Sendable {
+    package struct Replica: Decodable, Sendable {
+        package var service: String
+        package var address: String
+        /// `reloaded`, `unchanged`, `failed` or `not_tried`.
+        package var outcome: String
+        package var revision: String?
+        package var previous_revision: String?
+        package var seconds: Double?
+        package var message: String?
+    }
+
+    package var model: String
+    /// `reloaded`, `unchanged` or `failed`.
+    package var outcome: String
+    package var replicas: [Replica]
+}
+
 /// `GET /admin/status`.
 package struct FleetStatus: Decodable, Sendable {
     package struct Instance: Decodable, Sendable {
@@ -82,7 +101,19 @@ package struct FleetStatus: Decodable, Sendable {
         package var running_calls: Int
         package var capacity: Int
         package var steps: UInt64
+        package var revision: String
+        package var retiring_revisions: [String]
+        package var cancelled_calls: Int
     }
 
+    package struct Requests: Decodable, Sendable {
+        package var running: Int
+        package var cancelled: Int
+        package var refused: Int
+        package var migrated_calls: Int
+        package var given_up_calls: Int
+    }
+
+    package var requests: Requests
     package var instances: [Instance]
 }

@@ -15,13 +15,19 @@ package struct LoadReport: Sendable, Equatable {
     /// How long the running step has taken so far; `nil` when none runs.
     package var stepAge: Duration?
     package var slowestStep: Duration = .zero
+    /// Units of work done in a second, of late, while there was work; `nil` when it is not known yet.
+    package var unitsPerSecond: Double?
+    /// Calls that shared in it, on average.
+    package var width = 1.0
+    /// Calls that were given up while they ran: their callers went, or their deadlines passed.
+    package var cancelledCalls = 0
 
     package init() {}
 
-    /// No step for max(30 s, 20 × the slowest seen): the instance takes no new calls.
-    package var isStuck: Bool {
+    /// No step for max(`patience`, 20 × the slowest seen): the instance takes no new calls and loses those that run.
+    package func isStuck(after patience: Duration) -> Bool {
         guard let stepAge else { return false }
-        return stepAge >= max(.seconds(30), slowestStep * 20)
+        return stepAge >= max(patience, slowestStep * 20)
     }
 }
 
@@ -37,6 +43,10 @@ extension LoadReport: CCodable {
         steps = c.steps
         stepAge = c.has_step_age_us != 0 ? Duration(wireMicroseconds: c.step_age_us) : nil
         slowestStep = Duration(wireMicroseconds: c.slowest_step_us)
+        // What is no rate is not known.
+        unitsPerSecond = c.units_per_second > 0 && c.units_per_second.isFinite ? c.units_per_second : nil
+        width = c.width >= 1 && c.width.isFinite ? c.width : 1
+        cancelledCalls = try size(c.cancelled_calls, "cancelled_calls")
     }
 
     func write(to c: inout Nephele__V1__LoadReport, in arena: inout Arena) {
@@ -58,5 +68,8 @@ extension LoadReport: CCodable {
         }
         c.has_slowest_step_us = 1
         c.slowest_step_us = slowestStep.microseconds
+        if let unitsPerSecond { (c.has_units_per_second, c.units_per_second) = (1, unitsPerSecond) }
+        (c.has_width, c.width) = (1, width)
+        (c.has_cancelled_calls, c.cancelled_calls) = (1, cancelledCalls.wire)
     }
 }

@@ -53,6 +53,10 @@ package struct ModelDescription: Sendable, Equatable {
     package var metadata: [UInt8] = []
     /// The model of the same instance that this one is an adapter of; nil: it stands by itself.
     package var parent: String?
+    /// Of the tokenizer that its prompts have to be encoded by; empty: none is needed, or it is not known.
+    package var tokenizerHash = ""
+    /// Another revision has taken its place: calls that run on it go on, new ones go elsewhere.
+    package var isRetiring = false
 
     package init(name: String) {
         self.name = name
@@ -113,6 +117,8 @@ extension ModelDescription: CCodable {
         contextLength = try size(c.context_length, "context_length")
         metadata = c.metadata.array
         parent = c.has_parent != 0 ? try c.parent.text("parent") : nil
+        tokenizerHash = try c.tokenizer_hash.text("tokenizer_hash")
+        isRetiring = c.retiring != 0
     }
 
     func write(to c: inout Nephele__V1__ModelDescription, in arena: inout Arena) {
@@ -129,5 +135,7 @@ extension ModelDescription: CCodable {
         c.has_metadata = 1
         c.metadata = arena.bytes(metadata)
         if let parent { (c.has_parent, c.parent) = (1, arena.text(parent)) }
+        if !tokenizerHash.isEmpty { (c.has_tokenizer_hash, c.tokenizer_hash) = (1, arena.text(tokenizerHash)) }
+        if isRetiring { (c.has_retiring, c.retiring) = (1, 1) }
     }
 }

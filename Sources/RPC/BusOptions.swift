@@ -28,6 +28,8 @@ package struct BusTiming: Sendable, Equatable {
     /// Wait before an address that failed is dialled again; doubles up to `redialLimit`.
     package var redial: Duration = .milliseconds(100)
     package var redialLimit: Duration = .seconds(2)
+    /// How long an engine's step may take at least before the instance counts as stuck.
+    package var stuck: Duration = .seconds(30)
 
     package init() {}
 }

@@ -202,12 +202,14 @@ final class ClientChannel: Sendable {
                 state.slots[address]?.instance = instance
                 if let index = state.ready.firstIndex(where: { $0.connection === connection }) {
                     state.ready[index].instance.startedSinceReport = 0
+                    state.ready[index].instance.callsSinceReport = 0
                 }
                 guard load.describeEpoch != instance.description.epoch, !slot.isDescribing else { return nil }
                 state.slots[address]?.isDescribing = true
                 return connection
             }
             if let mustDescribe { describe(mustDescribe, address, epoch) }
+            if load.isStuck(after: timing.stuck) { giveUpCalls(address, epoch) }
         case .goAway:
             change { state in
                 guard state.slots[address]?.epoch == epoch else { return }
@@ -226,6 +228,15 @@ final class ClientChannel: Sendable {
             }
             signal.signal()
         }
+    }
+
+    /// The calls of a stuck instance move: its connection stays, to hear when it goes on.
+    private func giveUpCalls(_ address: String, _ epoch: UInt64) {
+        let connection = state.withLock { state in
+            state.slots[address]?.epoch == epoch ? state.slots[address]?.connection : nil
+        }
+        connection?.giveUpCalls(
+            RPCError(.unavailable, "the instance does not come out of a step", reason: "stuck"))
     }
 
     private func describe(_ connection: ClientConnection, _ address: String, _ epoch: UInt64) {
@@ -277,11 +288,12 @@ final class ClientChannel: Sendable {
             var ready: [Ready] = []
             for (address, slot) in state.slots {
                 guard var instance = slot.instance, case .ready(let connection) = slot.phase else { continue }
-                instance.state = instance.load.isStuck ? .stuck : .ready
+                instance.state = instance.load.isStuck(after: timing.stuck) ? .stuck : .ready
                 if instance.load.isDraining || !slot.isWanted { instance.state = .draining }
                 // What was started since the report stands in the ready list.
-                instance.startedSinceReport =
-                    state.ready.first { $0.connection === connection }?.instance.startedSinceReport ?? 0
+                let known = state.ready.first { $0.connection === connection }?.instance
+                instance.startedSinceReport = known?.startedSinceReport ?? 0
+                instance.callsSinceReport = known?.callsSinceReport ?? 0
                 state.slots[address]?.instance = instance
                 if instance.state == .ready {
                     ready.append(Ready(address: address, connection: connection, instance: instance))
@@ -305,11 +317,15 @@ extension ClientChannel {
         }
     }
 
+    /// Those that take calls, with what was started since they reported.
+    var ready: [Instance] { state.withLock { $0.ready.map(\.instance) } }
+
     /// A ready instance for a call, and the number of the set's state it was chosen from.
     func choose(_ options: CallOptions) -> (chosen: (connection: ClientConnection, id: String)?, generation: UInt64) {
         state.withLock { state in
             guard let index = Self.index(for: options, in: state.ready) else { return (nil, state.generation) }
             state.ready[index].instance.startedSinceReport += options.cost
+            state.ready[index].instance.callsSinceReport += 1
             return ((state.ready[index].connection, state.ready[index].instance.id), state.generation)
         }
     }

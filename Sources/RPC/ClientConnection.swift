@@ -13,6 +13,8 @@ final class ClientConnection: FrameReceiver {
 
     private struct Call: Sendable {
         let inbox: ReplyInbox
+        /// Answered by the server itself, whatever its services do.
+        let isBuiltIn: Bool
     }
 
     private struct Template {
@@ -78,7 +80,8 @@ final class ClientConnection: FrameReceiver {
             state.table.insert(
                 call,
                 .init(
-                    owner: Call(inbox: inbox),
+                    owner: Call(inbox: inbox, isBuiltIn: start.method == Bus.describe.path),
+
                     outbound: OutboundStream(
                         sequence: attachments.isEmpty ? 1 : 0, creditMessages: 0, creditBytes: 0),
                     inbound: InboundStream(), deadline: deadline))
@@ -122,6 +125,18 @@ final class ClientConnection: FrameReceiver {
             return removed
         }
         removed?.inbox.finish(error)
+    }
+
+    /// Ends every call to the instance's services.
+    func giveUpCalls(_ error: RPCError) {
+        let calls = state.withLock { state in
+            let ids = state.table.ids.filter { state.table.owner($0)?.isBuiltIn == false }
+            return ids.compactMap { call in
+                sendCancel(call, error.message)
+                return state.table.remove(call)
+            }
+        }
+        for call in calls { call.inbox.finish(error) }
     }
 
     private func sendCancel(_ call: UInt64, _ reason: String) {

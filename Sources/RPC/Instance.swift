@@ -17,8 +17,20 @@ package struct Instance: Sendable, Equatable {
     package var state: State
     /// Cost of the calls that this client has started since `load` was reported.
     package var startedSinceReport = 0
+    package var callsSinceReport = 0
 
     package var id: String { description.instanceID }
+
+    /// When a call that brings so many units of work would be done, if it were sent now; nil when nothing is known.
+    ///
+    /// The instance shares its time among calls, up to its capacity; how much more it does with more calls than it had
+    /// of late is not known, and taken to be in proportion.
+    package func timeToFinish(_ cost: Int) -> Duration? {
+        guard let rate = load.unitsPerSecond, rate > 0 else { return nil }
+        let calls = Double(min(load.runningCalls + callsSinceReport + 1, load.capacity))
+        let units = Double(load.outstanding + startedSinceReport + cost)
+        return .seconds(min(units / (rate * max(1, calls / load.width)), 1e9))
+    }
 
     /// Work for each unit of capacity: what balancing compares.
     package var pressure: Double {

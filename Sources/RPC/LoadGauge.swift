@@ -3,6 +3,21 @@ internal import Synchronization
 
 /// What a service tells about its load: a few atomic counters, to be updated from any thread at any rate.
 package final class LoadGauge: Sendable {
+    /// Work and the time it took, of late: both are halved whenever the time exceeds `memory`.
+    private struct Pace {
+        var units = 0.0
+        var seconds = 0.0
+        /// Calls × seconds.
+        var width = 0.0
+        static let memory = 4.0
+        /// Below it nothing is known.
+        static let least = 0.2
+    }
+
+    private struct Part {
+        weak var gauge: LoadGauge?
+    }
+
     private let outstanding = Atomic<Int>(0)
     private let capacityUnits: Atomic<Int>
     private let steps = Atomic<UInt64>(0)
@@ -11,14 +26,34 @@ package final class LoadGauge: Sendable {
     private let slowest = Atomic<UInt64>(0)
     private let ready = Atomic<Bool>(true)
     private let origin = ContinuousClock.now
+    /// Units done since the last step ended.
+    private let done = Atomic<Int>(0)
+    private let pace = Mutex(Pace())
+    private let parts = Mutex<[Part]>([])
 
     package init(capacity: Int = 1) {
         capacityUnits = Atomic(max(1, capacity))
     }
 
-    /// Accepts (positive) or finishes (negative) units of work: tokens or denoising steps.
+    /// A gauge for a further engine behind the same server, which counts in this one's reports as long as it lives.
+    package func part() -> LoadGauge {
+        let gauge = LoadGauge(capacity: capacityUnits.load(ordering: .relaxed))
+        parts.withLock { parts in
+            parts.removeAll { $0.gauge == nil }
+            parts.append(Part(gauge: gauge))
+        }
+        return gauge
+    }
+
+    /// Accepts (positive) or gives up (negative) units of work: tokens or denoising steps.
     package func addOutstanding(_ units: Int) {
         outstanding.add(units, ordering: .relaxed)
+    }
+
+    /// So many units that were accepted are done.
+    package func finish(_ units: Int) {
+        outstanding.subtract(units, ordering: .relaxed)
+        done.add(units, ordering: .relaxed)
     }
 
     package func setCapacity(_ units: Int) {
@@ -36,11 +71,23 @@ package final class LoadGauge: Sendable {
         stepStart.store(max(1, sinceOrigin), ordering: .relaxed)
     }
 
-    package func endStep() {
+    ///
+    /// - Parameter width: calls that shared in the step.
+    package func endStep(width: Int = 1) {
         let start = stepStart.exchange(0, ordering: .relaxed)
         guard start != 0 else { return }
-        slowest.max(sinceOrigin - start, ordering: .relaxed)
+        let now = sinceOrigin
+        let time = now > start ? now - start : 0
+        slowest.max(time, ordering: .relaxed)
         steps.add(1, ordering: .relaxed)
+        let units = done.exchange(0, ordering: .relaxed)
+        pace.withLock { pace in
+            pace.units += Double(units)
+            pace.seconds += Double(time) / 1e9
+            pace.width += Double(max(1, width)) * Double(time) / 1e9
+            guard pace.seconds > Pace.memory else { return }
+            pace = Pace(units: pace.units / 2, seconds: pace.seconds / 2, width: pace.width / 2)
+        }
     }
 
     private var sinceOrigin: UInt64 {
@@ -49,14 +96,39 @@ package final class LoadGauge: Sendable {
     }
 
     package var report: LoadReport {
+        let parts = parts.withLock { $0.compactMap(\.gauge) }
+        return parts.reduce(ownReport) { $0.merged(with: $1.report) }
+    }
+
+    private var ownReport: LoadReport {
         var report = LoadReport()
         report.outstanding = max(0, outstanding.load(ordering: .relaxed))
         report.capacity = capacityUnits.load(ordering: .relaxed)
         report.steps = steps.load(ordering: .relaxed)
         report.slowestStep = .nanoseconds(Int64(clamping: slowest.load(ordering: .relaxed)))
+        let pace = pace.withLock { $0 }
+        if pace.seconds >= Pace.least, pace.units > 0 {
+            report.unitsPerSecond = pace.units / pace.seconds
+            report.width = max(1, pace.width / pace.seconds)
+        }
         let start = stepStart.load(ordering: .relaxed)
         let now = sinceOrigin
         if start != 0 { report.stepAge = .nanoseconds(Int64(clamping: now > start ? now - start : 0)) }
+        return report
+    }
+}
+
+extension LoadReport {
+    /// Of two engines behind one server, of which most of the time one is busy.
+    fileprivate func merged(with other: LoadReport) -> LoadReport {
+        var report = self
+        report.outstanding += other.outstanding
+        report.steps += other.steps
+        report.slowestStep = max(slowestStep, other.slowestStep)
+        report.stepAge = [stepAge, other.stepAge].compactMap { $0 }.max()
+        if other.unitsPerSecond ?? 0 > unitsPerSecond ?? 0 {
+            (report.unitsPerSecond, report.width) = (other.unitsPerSecond, other.width)
+        }
         return report
     }
 }

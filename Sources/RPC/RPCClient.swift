@@ -35,6 +35,9 @@ package final class RPCClient: Sendable {
     /// Every instance that has described itself, by address.
     package var instances: [Instance] { channel.instances }
 
+    /// Those that take calls now, with what this client has started there since they reported.
+    package var readyInstances: [Instance] { channel.ready }
+
     /// Waits until the instances satisfy `condition`.
     /// - Returns: them.
     /// - Throws: `RPCError` UNAVAILABLE when `timeout` passes before; CANCELLED.

@@ -64,10 +64,10 @@ final class ServerCall: Sendable {
     let id: UInt64
     let deadline: MonotonicInstant?
     private let state = Mutex(State())
-    private let onRelease: @Sendable () -> Void
+    private let onRelease: @Sendable (_ wasCancelled: Bool) -> Void
 
     /// `onRelease` runs once: the handler has returned (or never ran) and the connection has forgotten the call.
-    init(id: UInt64, deadline: MonotonicInstant?, onRelease: @escaping @Sendable () -> Void) {
+    init(id: UInt64, deadline: MonotonicInstant?, onRelease: @escaping @Sendable (_ wasCancelled: Bool) -> Void) {
         self.id = id
         self.deadline = deadline
         self.onRelease = onRelease
@@ -125,11 +125,11 @@ final class ServerCall: Sendable {
     }
 
     private func release(_ change: (inout State) -> Void) {
-        let isOver = state.withLock { state in
+        let (isOver, wasCancelled) = state.withLock { state in
             let wasOver = state.isOver
             change(&state)
-            return !wasOver && state.isOver
+            return (!wasOver && state.isOver, state.isCancelled)
         }
-        if isOver { onRelease() }
+        if isOver { onRelease(wasCancelled) }
     }
 }

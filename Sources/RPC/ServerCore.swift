@@ -12,6 +12,7 @@ final class ServerCore: Sendable {
         /// Look again after every change that may end a drain.
         var waiters: [CheckedContinuation<Bool, Never>] = []
         var refusedPeers = 0
+        var cancelledCalls = 0
     }
 
     let limits: BusLimits
@@ -53,6 +54,7 @@ final class ServerCore: Sendable {
         var report = gauge.report
         state.withLock { state in
             report.runningCalls = state.runningCalls
+            report.cancelledCalls = state.cancelledCalls
             report.isDraining = state.isDraining
             report.describeEpoch = state.description.epoch
         }
@@ -62,7 +64,7 @@ final class ServerCore: Sendable {
     var health: HealthReply {
         let load = loadReport
         if load.isDraining { return HealthReply(state: .draining, load: load) }
-        if load.isStuck { return HealthReply(state: .stuck, load: load) }
+        if load.isStuck(after: timing.stuck) { return HealthReply(state: .stuck, load: load) }
         return HealthReply(state: gauge.isReady ? .serving : .starting, load: load)
     }
 
@@ -140,12 +142,13 @@ final class ServerCore: Sendable {
 
     func newCall(_ id: UInt64, deadline: MonotonicInstant?) -> ServerCall {
         state.withLock { $0.runningCalls += 1 }
-        return ServerCall(id: id, deadline: deadline) { [weak self] in self?.callReleased() }
+        return ServerCall(id: id, deadline: deadline) { [weak self] in self?.callReleased(wasCancelled: $0) }
     }
 
-    private func callReleased() {
+    private func callReleased(wasCancelled: Bool) {
         let isIdle = state.withLock { state in
             state.runningCalls -= 1
+            if wasCancelled { state.cancelledCalls += 1 }
             return state.runningCalls == 0
         }
         if isIdle { wakeWaiters() }

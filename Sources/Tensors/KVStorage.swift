@@ -45,6 +45,13 @@ package struct KVStorage: Sendable {
         cache = try Tensor(zeros: [pageCount, layers, 2 * kvHeads, blockBytes], dtype: .u8)
     }
 
+    /// Bytes of so many pages.
+    package static func size(
+        pageCount: Int, layers: Int, kvHeads: Int, headDim: Int, precision: CachePrecision
+    ) -> Int {
+        pageCount * layers * 2 * kvHeads * pagePositions * precision.rowBytes(headDim: headDim)
+    }
+
     /// Bytes from a layer to the next, and from a page to the next.
     var layerStride: Int { 2 * kvHeads * Int(NEPHELE_PAGE) * precision.rowBytes(headDim: headDim) }
     var pageStride: Int { layers * layerStride }

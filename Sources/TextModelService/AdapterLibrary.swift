@@ -78,6 +78,9 @@ package final class AdapterLibrary: Sendable {
     /// - Throws: `RPCError` NOT_FOUND.
     func adapter(_ name: String) throws -> Adapter { try shelf.adapter(name) }
 
+    /// Where the adapters were loaded from, by name.
+    var directories: [String: String] { shelf.directories }
+
     /// Content ids by name.
     var contents: [String: String] { shelf.contents }
 
@@ -89,6 +92,7 @@ package final class AdapterLibrary: Sendable {
 final class AdapterShelf: Sendable {
     private struct State {
         var adapters: [String: Adapter] = [:]
+        var directories: [String: String] = [:]
         var changed: (@Sendable () -> Void)?
     }
 
@@ -102,6 +106,8 @@ final class AdapterShelf: Sendable {
     init(model: any TextModel, modelName: String, options: AdapterLibrary.Options) {
         (self.model, self.modelName, self.options) = (model, modelName, options)
     }
+
+    var directories: [String: String] { state.withLock { $0.directories } }
 
     var contents: [String: String] { state.withLock { $0.adapters.mapValues(\.contentID) } }
 
@@ -166,6 +172,7 @@ final class AdapterShelf: Sendable {
                 return (true, state.changed)
             }
             state.adapters[name] = adapter
+            state.directories[name] = directory
             return (false, state.changed)
         }
         if !wasLoaded { changed?() }
@@ -175,7 +182,10 @@ final class AdapterShelf: Sendable {
 
     func unload(_ request: UnloadAdapterRequest) throws {
         guard request.model == modelName else { throw otherModel(request.model) }
-        let (removed, changed) = state.withLock { ($0.adapters.removeValue(forKey: request.name), $0.changed) }
+        let (removed, changed) = state.withLock { state in
+            state.directories[request.name] = nil
+            return (state.adapters.removeValue(forKey: request.name), state.changed)
+        }
         guard removed != nil else { throw notFound(request.name, field: "name") }
         changed?()
     }

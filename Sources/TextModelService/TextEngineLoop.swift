@@ -66,7 +66,7 @@ struct TextEngineLoop {
 
     private mutating func step() {
         gauge.beginStep()
-        defer { gauge.endStep() }
+        defer { gauge.endStep(width: running.count) }
         do {
             core.promptBudget = pacer.promptBudget(decodingRows: core.decodingCount)
             let start = ContinuousClock.now
@@ -91,7 +91,7 @@ struct TextEngineLoop {
         guard var entry = running[delta.request] else { return }
         if delta.token != nil, entry.outstanding > 0 {
             entry.outstanding -= 1
-            gauge.addOutstanding(-1)
+            gauge.finish(1)
         }
         if delta.finishReason != nil { entry.openChoices -= 1 }
         running[delta.request] = entry
@@ -111,7 +111,8 @@ struct TextEngineLoop {
 
     private mutating func finish(_ number: UInt64, throwing error: (any Error)?) {
         guard let entry = running.removeValue(forKey: number) else { return }
-        gauge.addOutstanding(-entry.outstanding)
+        // What an answer did not need was granted to it, and counts as done.
+        if error == nil { gauge.finish(entry.outstanding) } else { gauge.addOutstanding(-entry.outstanding) }
         if let error { entry.job.done.resume(throwing: error) } else { entry.job.done.resume() }
     }
 }

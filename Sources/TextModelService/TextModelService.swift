@@ -2,80 +2,84 @@ package import Messages
 package import RPC
 import TextModels
 
-/// Serves `nephele.v1.TextModel` for one model.
+/// Serves `nephele.v1.TextModel` for one model, in one revision after the other.
 package struct TextModelService: RPCService {
     private let name: String
-    private let tokenizerHash: String
-    private let engine: TextEngine
-    private let adapters: AdapterLibrary?
+    private let keeper: RevisionKeeper<TextRevision>
 
     /// - Parameters:
-    ///   - name: the model's name, as requests give it.
-    ///   - adapters: nil where the model is served without any.
-    package init(name: String, tokenizerHash: String, engine: TextEngine, adapters: AdapterLibrary? = nil) {
-        (self.name, self.tokenizerHash, self.engine, self.adapters) = (name, tokenizerHash, engine, adapters)
+    ///   - linger: for which a replaced revision takes calls of clients that have not heard of it.
+    ///   - load: brings the next revision; nil where the model is not reloaded.
+    package init(
+        _ revision: TextRevision, linger: Duration = .seconds(5), load: RevisionKeeper<TextRevision>.Loader? = nil
+    ) {
+        name = revision.name
+        keeper = RevisionKeeper(revision.name, revision, linger: linger, load: load)
     }
 
     /// What the instance says of itself.
     ///
     /// - Parameter capacity: sequences that run together.
-    package func description(numericsID: String, capacity: Int) -> ServiceDescription {
+    package func description(capacity: Int) -> ServiceDescription {
+        let engine = keeper.current.engine
         var description = ServiceDescription(service: "text-model")
-        description.models = Self.models(model(numericsID: numericsID), adapters)
+        description.models = keeper.models
         (description.layers, description.shardCount) = (engine.layers, engine.shardCount)
         description.capacity = capacity
         return description
     }
 
-    /// Lets the server say which adapters there are, as they come and go.
-    package func keepDescribed(by server: RPCServer, numericsID: String) {
-        let model = model(numericsID: numericsID)
-        adapters?.onChange { [weak server, weak adapters] in
-            // The adapters are looked up when it is the change's turn, so that the last one tells the latest.
-            server?.update { $0.models = Self.models(model, adapters) }
-        }
-    }
-
-    private func model(numericsID: String) -> ModelDescription {
-        var model = ModelDescription(name: name)
-        model.numericsID = numericsID
-        model.revision = String(numericsID.prefix(12))
-        model.modality = "text"
-        model.contextLength = engine.shape.context
-        model.metadata = SamplingDefaults(engine.samplingDefaults).encoded()
-        return model
-    }
-
-    /// The model, and each adapter as a model that has it for its parent.
-    private static func models(_ model: ModelDescription, _ adapters: AdapterLibrary?) -> [ModelDescription] {
-        let contents = adapters?.contents ?? [:]
-        return [model]
-            + contents.sorted { $0.key < $1.key }.map { name, contentID in
-                var adapted = model
-                adapted.name = name
-                adapted.parent = model.name
-                adapted.numericsID = NumericsID.adapted(model.numericsID, by: contentID)
-                adapted.revision = String(contentID.prefix(12))
-                return adapted
+    /// Lets the server say which revisions and adapters there are, as they come and go.
+    package func keepDescribed(by server: RPCServer) {
+        let tell: @Sendable () -> Void = { [weak server, weak keeper] in
+            guard let server, let keeper else { return }
+            // The models are looked up when it is the change's turn, so that the last one tells the latest.
+            server.update { description in
+                let engine = keeper.current.engine
+                description.models = keeper.models
+                (description.layers, description.shardCount) = (engine.layers, engine.shardCount)
             }
+        }
+        keeper.current.adapters?.onChange(tell)
+        keeper.onChange { [weak keeper] in
+            keeper?.current.adapters?.onChange(tell)
+            tell()
+        }
     }
 
     package func register(with router: inout RPCRouter) {
         router.serverStreaming(TextModelMethods.generate) { request, writer, context in
-            let request = try validated(request.message)
-            try await engine.generate(request, to: writer, context)
+            try await keeper.use(context) { revision in
+                let request = try revision.validated(request.message)
+                try await revision.engine.generate(request, to: writer, context)
+            }
         }
-        guard let adapters else { return }
+        router.unary(RevisionMethods.reload) { request, _ in
+            guard request.message.model == name else {
+                throw RPCError(
+                    .notFound, "this instance serves \"\(name)\"", reason: "model_not_found", field: "model")
+            }
+            return ServerReply(try await keeper.reload())
+        }
+        guard keeper.current.adapters != nil else { return }
         router.unary(TextModelMethods.loadAdapter) { request, context in
-            ServerReply(try await adapters.load(request.message, context))
+            ServerReply(try await adapters().load(request.message, context))
         }
         router.unary(TextModelMethods.unloadAdapter) { request, _ in
-            try adapters.unload(request.message)
+            try adapters().unload(request.message)
             return ServerReply(UnloadAdapterReply())
         }
     }
 
-    private func validated(_ message: GenerateRequest) throws -> GenerationRequest {
+    private func adapters() throws -> AdapterLibrary {
+        guard let adapters = keeper.current.adapters else { throw RPCError.noAdapters(field: "name") }
+        return adapters
+    }
+}
+
+extension TextRevision {
+    /// - Throws: `RPCError` that names the field at fault.
+    fileprivate func validated(_ message: GenerateRequest) throws -> GenerationRequest {
         guard message.model == name else {
             throw RPCError(
                 .notFound, "this instance serves \"\(name)\"", reason: "model_not_found", field: "model")
@@ -110,24 +114,16 @@ package struct TextModelService: RPCService {
     /// - Parameter name: empty for the model alone.
     private func adapter(_ name: String) throws -> Adapter? {
         guard !name.isEmpty else { return nil }
-        guard let adapters else {
-            throw RPCError(
-                .notFound, "this instance has no adapters", reason: "adapter_not_found", field: "adapter")
-        }
+        guard let adapters else { throw RPCError.noAdapters(field: "adapter") }
         return try adapters.adapter(name)
     }
 }
 
-extension SamplingDefaults {
-    init(_ defaults: LoadedModel.SamplingDefaults) {
-        self.init()
-        (temperature, topP, minP) = (defaults.temperature, defaults.topP, defaults.minP)
-        topK = defaults.topK.flatMap { UInt32(exactly: $0) }
-        repetitionPenalty = defaults.repetitionPenalty
-    }
-}
-
 extension RPCError {
+    fileprivate static func noAdapters(field: String) -> RPCError {
+        RPCError(.notFound, "this instance has no adapters", reason: "adapter_not_found", field: field)
+    }
+
     /// A text model's error as it crosses the wire.
     init(textModel error: TextModelError) {
         let field = error.field ?? ""

@@ -13,9 +13,10 @@ package enum NumericsID {
         directory: String, tokenizerHash: String, precision: Precision = .auto,
         cachePrecision: CachePrecision = .f32, cache: CacheDirectory? = nil
     ) throws(TextModelError) -> String {
+        // Which tokens end a text stands in generation_config.json.
         try compute(
             "\(precision.rawValue) weights, \(cachePrecision.rawValue) cache, tokenizer \(tokenizerHash)",
-            directory: directory, cache: cache)
+            files: ["config.json", "generation_config.json"], directory: directory, cache: cache)
     }
 
     /// What packed weights are known by: configuration, weights and precision, and which layers they are of.
@@ -25,11 +26,13 @@ package enum NumericsID {
         directory: String, layers: Range<Int>?, precision: Precision, cache: CacheDirectory
     ) throws(TextModelError) -> String {
         let part = layers.map { ", layers \($0.lowerBound)-\($0.upperBound - 1)" } ?? ""
-        return try compute("\(precision.rawValue) weights, packed\(part)", directory: directory, cache: cache)
+        return try compute(
+            "\(precision.rawValue) weights, packed\(part)", files: ["config.json"], directory: directory, cache: cache)
     }
 
+    /// - Parameter files: those that count besides the weights'.
     private static func compute(
-        _ kind: String, directory: String, cache: CacheDirectory?
+        _ kind: String, files: Set<String>, directory: String, cache: CacheDirectory?
     ) throws(TextModelError) -> String {
         var digest = NumericsDigest(kind, cache: cache)
         do {
@@ -37,7 +40,7 @@ package enum NumericsID {
                 try digest.add(file: file)
             } else {
                 try digest.add(directory: directory) {
-                    !$0.contains("/") && ($0.hasSuffix(".safetensors") || $0 == "config.json")
+                    !$0.contains("/") && ($0.hasSuffix(".safetensors") || files.contains($0))
                 }
             }
         } catch let error as TensorError {

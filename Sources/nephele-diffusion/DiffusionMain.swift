@@ -1,5 +1,4 @@
 import ArgumentParser
-import DiffusionModels
 import DiffusionService
 import Foundation
 import RPC
@@ -30,17 +29,19 @@ struct DiffusionMain: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let directory = try model.directory(.image)
-        let pipeline = try DiffusionPipeline(directory: directory, device: Device(threadCount: threads))
+        let loader = DiffusionRevisionLoader(
+            name: model.name, on: Device(threadCount: threads), room: MemoryRoom { AvailableMemory.bytes() }
+        ) { [model] in try model.directory(.image) }
         let gauge = LoadGauge(capacity: drawings)
         var options = DiffusionEngine.Options()
         options.runningLimit = drawings
         let service = DiffusionService(
-            name: model.name, pipeline: pipeline, engine: try DiffusionEngine(options: options, gauge: gauge))
-        let numericsID = try PictureNumericsID.compute(directory: directory)
+            try loader.first(), engine: try DiffusionEngine(options: options, gauge: gauge)
+        ) { try loader.next(after: $0) }
         let server = RPCServer(
-            service.description(numericsID: numericsID, capacity: drawings), services: [service],
+            service.description(capacity: drawings), services: [service],
             transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge)
+        service.keepDescribed(by: server)
         try await ServerLifetime.serve(server, label: "nephele-diffusion")
     }
 }

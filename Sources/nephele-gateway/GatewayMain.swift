@@ -2,6 +2,7 @@ import ArgumentParser
 import Foundation
 import Gateway
 import Hummingbird
+import HummingbirdCore
 import Logging
 import RPC
 import ServiceRuntime
@@ -35,6 +36,15 @@ struct GatewayMain: AsyncParsableCommand {
     @Flag(help: "Lets clients load and unload LoRA adapters: /v1/load_lora_adapter, /v1/unload_lora_adapter.")
     var allowAdapterUpdates = false
 
+    @Flag(help: "Lets clients have models reloaded: POST /admin/models/NAME/reload.")
+    var allowReload = false
+
+    @Option(help: "Requests under way, at most; the next one is answered with 503.")
+    var requests: Int = 2_048
+
+    @Option(help: "Connections, at most; further ones wait to be accepted.")
+    var connections: Int = 8_192
+
     @Option(name: .long, help: "A file to which the port is written once the gateway listens.")
     var portFile: String?
 
@@ -44,6 +54,9 @@ struct GatewayMain: AsyncParsableCommand {
         }
         guard tokenizer != nil || diffusion != nil else {
             throw ValidationError("give --tokenizer and --text-model, or --diffusion, or all three")
+        }
+        guard (1...1_000_000).contains(requests), (1...1_000_000).contains(connections) else {
+            throw ValidationError("--requests and --connections take 1 to 1000000")
         }
         guard (0...65_535).contains(port) else { throw ValidationError("--port is \(port); give 0 to 65535") }
     }
@@ -55,9 +68,14 @@ struct GatewayMain: AsyncParsableCommand {
             diffusion: try diffusion.map { try RPCClient(target: $0) },
             textShards: try textShard.map { try RPCClient(target: $0) })
         let portFile = portFile
+        let gateway = Gateway(
+            fleet: fleet, allowsAdapterUpdates: allowAdapterUpdates, allowsReload: allowReload,
+            admission: Admission(requestLimit: requests))
         let application = Application(
-            router: Gateway(fleet: fleet, allowsAdapterUpdates: allowAdapterUpdates).router(),
-            configuration: .init(address: .hostname(host, port: port), serverName: "nephele"),
+            router: gateway.router(),
+            configuration: .init(
+                address: .hostname(host, port: port), serverName: "nephele",
+                availableConnectionsDelegate: MaximumAvailableConnections(connections)),
             onServerRunning: { channel in
                 guard let portFile, let port = channel.localAddress?.port else { return }
                 do {

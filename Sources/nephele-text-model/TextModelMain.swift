@@ -102,58 +102,63 @@ struct TextModelMain: AsyncParsableCommand {
     }
 
     func run() async throws {
-        let directory = try model.directory(.text)
         let device = Device(threadCount: threads)
-        var environment = ProcessInfo.processInfo.environment
-        if let cacheDir { environment["NEPHELE_CACHE"] = cacheDir }
-        let cache = CacheDirectory.standard(environment)
-        let loaded = try LoadedModel(
-            directory: directory, layers: layers?.layers, precision: precision, cache: cache, on: device)
-        let numericsID = try NumericsID.compute(
-            directory: directory, tokenizerHash: loaded.tokenizer.hash, precision: precision,
-            cachePrecision: cachePrecision, cache: cache)
-        if loaded.model.layers.lowerBound > 0 { return try await serveShard(loaded, numericsID, on: device) }
-        let shards = try await laterShards(of: loaded.model, numericsID)
-        var options = EngineCore.Options(cachePositions: cachePositions)
-        options.sequenceLimit = sequences
-        options.cachePrecision = cachePrecision
-        options.looksUpDrafts = speculate == .lookup
-        let drafts = try draftModel.map {
-            try LoadedModel(directory: $0.directory(.text), precision: precision, on: device)
-        }
         let gauge = LoadGauge(capacity: sequences)
-        let engine = try TextEngine(
-            loaded, drafts: drafts, shards: shards, options: options, on: device, gauge: gauge)
+        let loader = try revisionLoader(on: device, gauge: gauge)
+        let first = try loader.checkpoint(packing: device)
+        if first.loaded.model.layers.lowerBound > 0 { return try await serveShard(first, on: device, gauge: gauge) }
+        let shards = try await laterShards(of: first)
+        let given = Dictionary(adapter.map { ($0.name, $0.directory) }) { $1 }
+        let next: RevisionKeeper<TextRevision>.Loader = { try loader.next(after: $0) }
         let service = TextModelService(
-            name: model.name, tokenizerHash: loaded.tokenizer.hash, engine: engine,
-            adapters: shards == nil ? try adapters(for: loaded) : nil)
+            try loader.revision(first, shards: shards, adapters: given), load: shards == nil ? next : nil)
         let server = RPCServer(
-            service.description(numericsID: numericsID, capacity: sequences), services: [service],
+            service.description(capacity: sequences), services: [service],
             transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge)
-        service.keepDescribed(by: server, numericsID: numericsID)
-        try await serve(server, loaded)
-    }
-
-    private func serve(_ server: RPCServer, _ loaded: LoadedModel) async throws {
-        // Requests need not wait for the disk.
-        if let packed = loaded.packedCache { _ = try DedicatedThread(name: "packed-cache") { packed.write() } }
+        service.keepDescribed(by: server)
         try await ServerLifetime.serve(server, label: "nephele-text-model")
     }
 
+    private func revisionLoader(on device: Device, gauge: LoadGauge) throws -> TextRevisionLoader {
+        var engine = EngineCore.Options(cachePositions: cachePositions)
+        engine.sequenceLimit = sequences
+        engine.cachePrecision = cachePrecision
+        engine.looksUpDrafts = speculate == .lookup
+        var environment = ProcessInfo.processInfo.environment
+        if let cacheDir { environment["NEPHELE_CACHE"] = cacheDir }
+        var options = TextRevisionLoader.Options(engine: engine)
+        (options.precision, options.layers) = (precision, layers?.layers)
+        options.cache = CacheDirectory.standard(environment)
+        options.room = MemoryRoom { AvailableMemory.bytes() }
+        options.adapters = layers == nil ? try adapterOptions() : nil
+        let (model, draft) = (model, draftModel)
+        var draftDirectory: (@Sendable () throws -> String)?
+        if let draft { draftDirectory = { try draft.directory(.text) } }
+        return TextRevisionLoader(
+            name: model.name, options: options, on: device, gauge: gauge,
+            directory: { try model.directory(.text) }, draftDirectory: draftDirectory)
+    }
+
     /// Serves later layers of a model that is cut.
-    private func serveShard(_ loaded: LoadedModel, _ numericsID: String, on device: Device) async throws {
-        let gauge = LoadGauge(capacity: sequences)
+    private func serveShard(
+        _ checkpoint: TextRevisionLoader.Checkpoint, on device: Device, gauge: LoadGauge
+    ) async throws {
         let service = try TextShardService(
-            name: model.name, model: loaded.model, cachePositions: cachePositions, cachePrecision: cachePrecision,
-            on: device, gauge: gauge)
+            name: model.name, model: checkpoint.loaded.model, cachePositions: cachePositions,
+            cachePrecision: cachePrecision, on: device, gauge: gauge)
+        // Requests need not wait for the disk.
+        if let packed = checkpoint.loaded.packedCache {
+            _ = try DedicatedThread(name: "packed-cache") { packed.write() }
+        }
         let server = RPCServer(
-            service.description(numericsID: numericsID, capacity: sequences), services: [service],
+            service.description(numericsID: checkpoint.numericsID, capacity: sequences), services: [service],
             transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge)
-        try await serve(server, loaded)
+        try await ServerLifetime.serve(server, label: "nephele-text-model")
     }
 
     /// - Returns: nil when all layers are here.
-    private func laterShards(of model: any TextModel, _ numericsID: String) async throws -> LaterShardClients? {
+    private func laterShards(of checkpoint: TextRevisionLoader.Checkpoint) async throws -> LaterShardClients? {
+        let model = checkpoint.loaded.model
         guard model.layers.count < model.shape.layers else {
             guard shards.isEmpty else {
                 throw ValidationError("--layers are all that the model has; --shards has nothing to add")
@@ -164,16 +169,14 @@ struct TextModelMain: AsyncParsableCommand {
             throw ValidationError("layers from \(model.layers.upperBound) on are elsewhere: name them with --shards")
         }
         return try await LaterShardClients(
-            try shards.map { try RPCClient(target: $0) }, after: model, numericsID: numericsID)
+            try shards.map { try RPCClient(target: $0) }, after: model, numericsID: checkpoint.numericsID)
     }
 
-    private func adapters(for loaded: LoadedModel) throws -> AdapterLibrary {
+    private func adapterOptions() throws -> AdapterLibrary.Options {
         var options = AdapterLibrary.Options()
         options.folder = try adapterFolder ?? ModelCatalogue(models: nil).directory
         options.countLimit = adapterLimit
         options.byteLimit = adapterMemory << 20
-        let library = try AdapterLibrary(for: loaded.model, modelName: model.name, options: options)
-        for adapter in adapter { try library.load(adapter.name, directory: adapter.directory) }
-        return library
+        return options
     }
 }

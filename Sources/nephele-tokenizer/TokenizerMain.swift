@@ -19,10 +19,15 @@ struct TokenizerMain: AsyncParsableCommand {
     func run() async throws {
         var tokenizers: [String: Tokenizer] = [:]
         for model in model { tokenizers[model.name] = try Tokenizer(directory: model.directory(.text)) }
-        let service = TokenizerService(tokenizers: tokenizers)
+        let places = Dictionary(model.map { ($0.name, $0) }) { $1 }
+        let service = TokenizerService(tokenizers: tokenizers) { name in
+            guard let place = places[name] else { throw ValidationError("there is no model '\(name)' here") }
+            return try Tokenizer(directory: place.directory(.text))
+        }
         let server = RPCServer(
             service.description(capacity: 64), services: [service],
             transports: [try ZeroMQTransport.shared().server(bind)])
+        service.keepDescribed(by: server)
         try await ServerLifetime.serve(server, label: "nephele-tokenizer")
     }
 }

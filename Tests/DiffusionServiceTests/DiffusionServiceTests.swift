@@ -28,9 +28,10 @@ private final class Studio: Sendable {
         pipeline = try tiny.get()
         gauge = LoadGauge(capacity: options.runningLimit)
         let service = DiffusionService(
-            name: "tiny", pipeline: pipeline, engine: try DiffusionEngine(options: options, gauge: gauge))
+            DiffusionRevision(name: "tiny", numericsID: "0123456789abcdef", pipeline: pipeline),
+            engine: try DiffusionEngine(options: options, gauge: gauge))
         server = RPCServer(
-            service.description(numericsID: "0123456789abcdef", capacity: 4), services: [service],
+            service.description(capacity: 4), services: [service],
             transports: [try ZeroMQTransport.shared().server("ipc://\(directory)/diffusion-1.sock")], gauge: gauge)
         try server.start()
         client = try RPCClient(target: "ipc://\(directory)/diffusion-*.sock")

@@ -32,11 +32,13 @@ private func withGateway(_ body: @Sendable @escaping (Client) async throws -> Vo
     let loaded = try textModel.get()
     let gauge = LoadGauge(capacity: 64)
     let engine = try TextEngine(loaded, options: .init(cachePositions: 4_096), on: device, gauge: gauge)
-    let service = TextModelService(name: "llama", tokenizerHash: loaded.tokenizer.hash, engine: engine)
+    let service = TextModelService(
+        TextRevision(
+            name: "llama", numericsID: "0123456789abcdef", tokenizerHash: loaded.tokenizer.hash, engine: engine))
     let tokenizers = TokenizerService(tokenizers: ["llama": loaded.tokenizer])
     let transport = try ZeroMQTransport.shared()
     let textServer = RPCServer(
-        service.description(numericsID: "0123456789abcdef", capacity: 64), services: [service],
+        service.description(capacity: 64), services: [service],
         transports: [transport.server("ipc://\(directory)/text-model-1.sock")], gauge: gauge)
     let tokenizerServer = RPCServer(
         tokenizers.description(capacity: 64), services: [tokenizers],
@@ -46,10 +48,10 @@ private func withGateway(_ body: @Sendable @escaping (Client) async throws -> Vo
     oneAtATime.runningLimit = 1
     let (drawings, arrival) = AsyncStream<Void>.makeStream()
     let studio = DiffusionService(
-        name: "tiny", pipeline: try imageModel.get(),
+        DiffusionRevision(name: "tiny", numericsID: "fedcba9876543210", pipeline: try imageModel.get()),
         engine: try DiffusionEngine(options: oneAtATime, gauge: imageGauge))
     let imageServer = RPCServer(
-        studio.description(numericsID: "fedcba9876543210", capacity: 4), services: [studio],
+        studio.description(capacity: 4), services: [studio],
         transports: [transport.server("ipc://\(directory)/diffusion-1.sock")], gauge: imageGauge,
         interceptors: [Arrival { arrival.yield() }])
     try textServer.start()

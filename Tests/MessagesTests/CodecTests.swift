@@ -23,6 +23,9 @@ import Testing
         load.stepAge = .zero
         load.slowestStep = .seconds(3)
         load.isDraining = true
+        load.unitsPerSecond = 12.5
+        load.width = 3.5
+        load.cancelledCalls = 9
         return [
             FrameHeader(call: 1, .call(start)), FrameHeader(call: .max, sequence: .max, .message(attachmentSizes: [7])),
             FrameHeader(call: 2, sequence: 3, .chunk(attachment: 1, offset: 1 << 33)), FrameHeader(call: 2, .end(end)),

@@ -921,7 +921,7 @@ const ProtobufCMessageDescriptor nephele__v1__call_end__descriptor =
   (ProtobufCMessageInit) nephele__v1__call_end__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__load_report__field_descriptors[8] =
+static const ProtobufCFieldDescriptor nephele__v1__load_report__field_descriptors[11] =
 {
   {
     "outstanding",
@@ -1019,8 +1019,45 @@ static const ProtobufCFieldDescriptor nephele__v1__load_report__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "units_per_second",
+    9,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Nephele__V1__LoadReport, has_units_per_second),
+    offsetof(Nephele__V1__LoadReport, units_per_second),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "width",
+    10,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_DOUBLE,
+    offsetof(Nephele__V1__LoadReport, has_width),
+    offsetof(Nephele__V1__LoadReport, width),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cancelled_calls",
+    11,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Nephele__V1__LoadReport, has_cancelled_calls),
+    offsetof(Nephele__V1__LoadReport, cancelled_calls),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__load_report__field_indices_by_name[] = {
+  10,   /* field[10] = cancelled_calls */
   1,   /* field[1] = capacity */
   4,   /* field[4] = describe_epoch */
   3,   /* field[3] = draining */
@@ -1029,11 +1066,13 @@ static const unsigned nephele__v1__load_report__field_indices_by_name[] = {
   7,   /* field[7] = slowest_step_us */
   6,   /* field[6] = step_age_us */
   5,   /* field[5] = steps */
+  8,   /* field[8] = units_per_second */
+  9,   /* field[9] = width */
 };
 static const ProtobufCIntRange nephele__v1__load_report__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor nephele__v1__load_report__descriptor =
 {
@@ -1043,14 +1082,14 @@ const ProtobufCMessageDescriptor nephele__v1__load_report__descriptor =
   "Nephele__V1__LoadReport",
   "nephele.v1",
   sizeof(Nephele__V1__LoadReport),
-  8,
+  11,
   nephele__v1__load_report__field_descriptors,
   nephele__v1__load_report__field_indices_by_name,
   1,  nephele__v1__load_report__number_ranges,
   (ProtobufCMessageInit) nephele__v1__load_report__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__model_description__field_descriptors[7] =
+static const ProtobufCFieldDescriptor nephele__v1__model_description__field_descriptors[9] =
 {
   {
     "name",
@@ -1136,6 +1175,30 @@ static const ProtobufCFieldDescriptor nephele__v1__model_description__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "tokenizer_hash",
+    8,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__ModelDescription, has_tokenizer_hash),
+    offsetof(Nephele__V1__ModelDescription, tokenizer_hash),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "retiring",
+    9,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__ModelDescription, has_retiring),
+    offsetof(Nephele__V1__ModelDescription, retiring),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__model_description__field_indices_by_name[] = {
   4,   /* field[4] = context_length */
@@ -1144,12 +1207,14 @@ static const unsigned nephele__v1__model_description__field_indices_by_name[] = 
   0,   /* field[0] = name */
   2,   /* field[2] = numerics_id */
   6,   /* field[6] = parent */
+  8,   /* field[8] = retiring */
   1,   /* field[1] = revision */
+  7,   /* field[7] = tokenizer_hash */
 };
 static const ProtobufCIntRange nephele__v1__model_description__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor nephele__v1__model_description__descriptor =
 {
@@ -1159,7 +1224,7 @@ const ProtobufCMessageDescriptor nephele__v1__model_description__descriptor =
   "Nephele__V1__ModelDescription",
   "nephele.v1",
   sizeof(Nephele__V1__ModelDescription),
-  7,
+  9,
   nephele__v1__model_description__field_descriptors,
   nephele__v1__model_description__field_indices_by_name,
   1,  nephele__v1__model_description__number_ranges,

@@ -200,10 +200,25 @@ struct  Nephele__V1__LoadReport
   uint64_t step_age_us;
   protobuf_c_boolean has_slowest_step_us;
   uint64_t slowest_step_us;
+  /*
+   * Units of work done in a second, of late, while there was work; absent: not known yet.
+   */
+  protobuf_c_boolean has_units_per_second;
+  double units_per_second;
+  /*
+   * Calls that shared in it, on average.
+   */
+  protobuf_c_boolean has_width;
+  double width;
+  /*
+   * Calls that were given up while they ran: their callers went, or their deadlines passed.
+   */
+  protobuf_c_boolean has_cancelled_calls;
+  uint64_t cancelled_calls;
 };
 #define NEPHELE__V1__LOAD_REPORT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__load_report__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Nephele__V1__ModelDescription
@@ -232,10 +247,20 @@ struct  Nephele__V1__ModelDescription
    */
   protobuf_c_boolean has_parent;
   ProtobufCBinaryData parent;
+  /*
+   * Of the tokenizer that its prompts have to be encoded by; absent: none is needed.
+   */
+  protobuf_c_boolean has_tokenizer_hash;
+  ProtobufCBinaryData tokenizer_hash;
+  /*
+   * Another revision has taken its place: calls that run on it go on, new ones go elsewhere.
+   */
+  protobuf_c_boolean has_retiring;
+  protobuf_c_boolean retiring;
 };
 #define NEPHELE__V1__MODEL_DESCRIPTION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__model_description__descriptor) \
-    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, {0,NULL}, 0, {0,NULL} }
+    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, 0 }
 
 
 struct  Nephele__V1__DescribeRequest

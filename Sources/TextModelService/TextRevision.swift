@@ -1,0 +1,53 @@
+package import Messages
+import RPC
+import TextModels
+
+/// One revision of a text model as it is served: its engine and what it says of itself.
+package struct TextRevision: ModelRevision {
+    package let name: String
+    package let numericsID: String
+    let tokenizerHash: String
+    let engine: TextEngine
+    /// nil where the model is served without any.
+    let adapters: AdapterLibrary?
+
+    /// - Parameters:
+    ///   - name: the model's name, as requests give it.
+    ///   - tokenizerHash: of the tokenizer that prompts have to be encoded by; empty for any.
+    package init(
+        name: String, numericsID: String, tokenizerHash: String, engine: TextEngine, adapters: AdapterLibrary? = nil
+    ) {
+        (self.name, self.numericsID, self.tokenizerHash) = (name, numericsID, tokenizerHash)
+        (self.engine, self.adapters) = (engine, adapters)
+    }
+
+    /// The model, and each adapter as a model that has it for its parent.
+    package var models: [ModelDescription] {
+        var model = ModelDescription(name: name)
+        model.numericsID = numericsID
+        model.revision = String(numericsID.prefix(12))
+        model.modality = "text"
+        model.contextLength = engine.shape.context
+        model.metadata = SamplingDefaults(engine.samplingDefaults).encoded()
+        model.tokenizerHash = tokenizerHash
+        let contents = adapters?.contents ?? [:]
+        return [model]
+            + contents.sorted { $0.key < $1.key }.map { name, contentID in
+                var adapted = model
+                adapted.name = name
+                adapted.parent = model.name
+                adapted.numericsID = NumericsID.adapted(model.numericsID, by: contentID)
+                adapted.revision = String(contentID.prefix(12))
+                return adapted
+            }
+    }
+}
+
+extension SamplingDefaults {
+    init(_ defaults: LoadedModel.SamplingDefaults) {
+        self.init()
+        (temperature, topP, minP) = (defaults.temperature, defaults.topP, defaults.minP)
+        topK = defaults.topK.flatMap { UInt32(exactly: $0) }
+        repetitionPenalty = defaults.repetitionPenalty
+    }
+}

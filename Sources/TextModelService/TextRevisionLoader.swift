@@ -1,0 +1,151 @@
+import Concurrency
+import Messages
+package import RPC
+package import Tensors
+package import TextModels
+import Tokenizers
+
+/// Makes revisions of a text model from what is at its place: the first one, and those that replace it.
+package struct TextRevisionLoader: Sendable {
+    package struct Options: Sendable {
+        package var precision = Precision.auto
+        /// The layers that are here; nil for all.
+        package var layers: Range<Int>?
+        package var engine: EngineCore.Options
+        /// nil where the model is served without adapters.
+        package var adapters: AdapterLibrary.Options? = AdapterLibrary.Options()
+        /// Where packed weights are kept.
+        package var cache: CacheDirectory?
+        package var room = MemoryRoom.unknown
+
+        package init(engine: EngineCore.Options) { self.engine = engine }
+    }
+
+    /// A checkpoint, and its identity.
+    package struct Checkpoint: Sendable {
+        package let loaded: LoadedModel
+        package let numericsID: String
+    }
+
+    private let name: String
+    private let options: Options
+    private let directory: @Sendable () throws -> String
+    private let draftDirectory: (@Sendable () throws -> String)?
+    private let device: Device
+    private let gauge: LoadGauge
+
+    /// - Parameters:
+    ///   - name: the model's, as requests give it.
+    ///   - directory: where its checkpoint is; asked each time.
+    ///   - draftDirectory: where the model is that proposes tokens; asked each time.
+    package init(
+        name: String, options: Options, on device: Device, gauge: LoadGauge,
+        directory: @escaping @Sendable () throws -> String, draftDirectory: (@Sendable () throws -> String)? = nil
+    ) {
+        (self.name, self.options, self.device, self.gauge) = (name, options, device, gauge)
+        (self.directory, self.draftDirectory) = (directory, draftDirectory)
+    }
+
+    /// Loads weights and tokenizer.
+    ///
+    /// - Parameter packing: packs the weights.
+    /// - Throws: what is wrong with the files.
+    package func checkpoint(packing: Device) throws -> Checkpoint {
+        let directory = try directory()
+        let loaded = try LoadedModel(
+            directory: directory, layers: options.layers, precision: options.precision, cache: options.cache,
+            on: packing)
+        let id = try numericsID(directory, tokenizerHash: loaded.tokenizer.hash)
+        return Checkpoint(loaded: loaded, numericsID: id)
+    }
+
+    private func numericsID(_ directory: String, tokenizerHash: String) throws -> String {
+        try NumericsID.compute(
+            directory: directory, tokenizerHash: tokenizerHash, precision: options.precision,
+            cachePrecision: options.engine.cachePrecision, cache: options.cache)
+    }
+
+    /// What is served first.
+    ///
+    /// - Parameters:
+    ///   - shards: where the layers are that are not here.
+    ///   - adapters: directories by name.
+    /// - Throws: `RPCError` for an adapter, and what keeps an engine from being made.
+    package func revision(
+        _ checkpoint: Checkpoint, shards: LaterShardClients? = nil, adapters: [String: String] = [:]
+    ) throws -> TextRevision { try revision(checkpoint, shards: shards, adapters: adapters, gauge: gauge) }
+
+    private func revision(
+        _ checkpoint: Checkpoint, shards: LaterShardClients?, adapters: [String: String], gauge: LoadGauge
+    ) throws -> TextRevision {
+        let drafts = try draftDirectory.map {
+            try LoadedModel(directory: $0(), precision: options.precision, on: device)
+        }
+        let library = try options.adapters.map {
+            try AdapterLibrary(for: checkpoint.loaded.model, modelName: name, options: $0)
+        }
+        for (name, directory) in adapters.sorted(by: { $0.key < $1.key }) {
+            try library?.load(name, directory: directory)
+        }
+        let engine = try TextEngine(
+            checkpoint.loaded, drafts: drafts, shards: shards, options: options.engine, on: device, gauge: gauge)
+        // Requests need not wait for the disk.
+        if let packed = checkpoint.loaded.packedCache {
+            _ = try DedicatedThread(name: "packed-cache") { packed.write() }
+        }
+        return TextRevision(
+            name: name, numericsID: checkpoint.numericsID, tokenizerHash: checkpoint.loaded.tokenizer.hash,
+            engine: engine, adapters: library)
+    }
+
+    /// Loads what is at the model's place now, with the adapters that the current revision has.
+    ///
+    /// - Returns: nil when that is what is served.
+    /// - Throws: `RPCError`: RESOURCE_EXHAUSTED when it does not fit beside what is served, FAILED_PRECONDITION that says
+    ///   what is wrong with the files.
+    package func next(after current: TextRevision) throws -> TextRevision? {
+        do {
+            let directory = try directory()
+            let hash = try Tokenizer(directory: directory).hash
+            guard try numericsID(directory, tokenizerHash: hash) != current.numericsID else { return nil }
+            let cache = { (shape: DecoderShape) in
+                shape.cacheSize(
+                    positions: options.engine.cachePositions, precision: options.engine.cachePrecision)
+            }
+            let weights = try CheckpointSize.weights(directory: directory, precision: options.precision)
+            try options.room.require(weights + cache(current.engine.shape), for: "a new revision of \"\(name)\"")
+            // The running engine's threads are left alone.
+            let checkpoint = try checkpoint(packing: Device(threadCount: 1))
+            try options.room.require(
+                cache(checkpoint.loaded.model.shape), for: "the key-value cache of a new revision of \"\(name)\"")
+            return try revision(
+                checkpoint, shards: nil, adapters: current.adapters?.directories ?? [:], gauge: gauge.part())
+        } catch {
+            throw RPCError(reload: error)
+        }
+    }
+}
+
+extension RPCError {
+    /// Why a revision could not be loaded.
+    fileprivate init(reload error: any Error) {
+        switch error {
+        case let error as RPCError where error.reason == "insufficient_memory": self = error
+        case let error as TextModelError where error.code == .resourceExhausted:
+            self.init(.resourceExhausted, error.message, reason: "insufficient_memory")
+        case let error as RPCError: self.init(.failedPrecondition, error.message, reason: "invalid_checkpoint")
+        case let error as TextModelError:
+            self.init(.failedPrecondition, error.message, reason: "invalid_checkpoint")
+        case let error as TokenizerError:
+            self.init(.failedPrecondition, error.message, reason: "invalid_checkpoint")
+        case let error as TensorError:
+            let code: RPCError.Code = error.code == .tooLarge ? .resourceExhausted : .failedPrecondition
+            self.init(
+                code, error.message,
+                reason: error.code == .tooLarge ? "insufficient_memory" : "invalid_checkpoint")
+        default:
+            // Such as a directory that has gone: the operator who asked for it may know.
+            self.init(.failedPrecondition, "\(error)", reason: "invalid_checkpoint")
+        }
+    }
+}
