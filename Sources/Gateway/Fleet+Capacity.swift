@@ -18,7 +18,8 @@ extension Fleet {
         // With none it waits for one; and where nothing is known of one, it may be in time.
         let times = instances.map { $0.timeToFinish(cost) }
         guard let soonest = times.compactMap({ $0 }).min(), !times.contains(nil) else { return }
-        let late = soonest - (deadline - .now)
+        // An estimate: a request that is taken and not in time would have cost others theirs.
+        let late = soonest * 1.2 + .milliseconds(100) - (deadline - .now)
         guard late > .zero else { return }
         counters.countRefused()
         let seconds = max(1, min(Int((late / .seconds(1)).rounded(.up)), 600))

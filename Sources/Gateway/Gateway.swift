@@ -51,7 +51,8 @@ package struct Gateway: Sendable {
             try await inPlace(request) { try await unloadAdapter($0) }
         }
         router.post("/admin/models/:name/reload") { _, context in
-            try await reload(context.parameters.require("name"))
+            let name = try context.parameters.require("name")
+            return try await reload(name.removingPercentEncoding ?? name)
         }
         router.get("/admin/status") { _, _ in try JSONResponse.make(status()) }
         return router

@@ -47,6 +47,13 @@ package struct LoadedModel: Sendable {
         }
     }
 
+    /// The same checkpoint with its model replaced, as by one that watches what is computed.
+    package init(_ other: LoadedModel, model: any TextModel) {
+        self.model = model
+        (tokenizer, endTokens, samplingDefaults) = (other.tokenizer, other.endTokens, other.samplingDefaults)
+        packedCache = nil
+    }
+
     /// The weights alone.
     ///
     /// - Parameters:

@@ -42,7 +42,7 @@ struct GatewayMain: AsyncParsableCommand {
     @Option(help: "Requests under way, at most; the next one is answered with 503.")
     var requests: Int = 2_048
 
-    @Option(help: "Connections, at most; further ones wait to be accepted.")
+    @Option(help: "Connections, at most, as far as files may be open; further ones wait to be accepted.")
     var connections: Int = 8_192
 
     @Option(name: .long, help: "A file to which the port is written once the gateway listens.")
@@ -71,11 +71,15 @@ struct GatewayMain: AsyncParsableCommand {
         let gateway = Gateway(
             fleet: fleet, allowsAdapterUpdates: allowAdapterUpdates, allowsReload: allowReload,
             admission: Admission(requestLimit: requests))
+        // Those of the bus need files too.
+        let files = OpenFileLimit.current.map { max(16, $0 - 256) } ?? connections
         let application = Application(
             router: gateway.router(),
+            // A connection that brings no whole request in that time is closed.
+            server: .http1(configuration: .init(idleTimeout: .seconds(60))),
             configuration: .init(
                 address: .hostname(host, port: port), serverName: "nephele",
-                availableConnectionsDelegate: MaximumAvailableConnections(connections)),
+                availableConnectionsDelegate: MaximumAvailableConnections(min(connections, files))),
             onServerRunning: { channel in
                 guard let portFile, let port = channel.localAddress?.port else { return }
                 do {

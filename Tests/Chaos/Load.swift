@@ -30,6 +30,8 @@ struct Load: Sendable {
     }
 
     let name: String
+    var isText: Bool { body.model == "nephele-verse" || needsAdapter }
+    var needsAdapter: Bool { body.model == "nephele-verse-lora" }
     private let path: String
     private let body: Body
 
@@ -68,18 +70,55 @@ struct Load: Sendable {
             body: Body(model: "nephele-pixel", prompt: "一本红色的书", seed: 6, steps: 12)),
     ]
 
+    /// What each request gives when nothing happens.
+    static func answers(_ system: LocalFleet) async throws -> [String] {
+        var answers: [String] = []
+        for request in requests { answers.append(try await request.send(system).content) }
+        return answers
+    }
+
+    /// Sends the request; once more while nothing listens because the gateway is being replaced, as anything in front of
+    /// it would.
+    ///
     /// - Throws: whatever a client would see as an error.
-    func send(_ client: GatewayClient) async throws -> Answer {
+    func send(_ system: LocalFleet) async throws -> Answer {
         var last = ContinuousClock.now
         var longest: Duration = .zero
         func sign() {
             longest = max(longest, .now - last)
             last = .now
         }
+        while true {
+            let port = try system.port()
+            var hasBegun = false
+            do {
+                let content = try await send(system.client()) {
+                    hasBegun = true
+                    sign()
+                }
+                return Answer(content: content, longestPause: longest)
+            } catch let error as GatewayClientError where error.code == .unreachable && !hasBegun {
+                guard try await isReplaced(port, system) else { throw error }
+            }
+        }
+    }
+
+    /// Waits a while for another gateway.
+    private func isReplaced(_ port: Int, _ system: LocalFleet) async throws -> Bool {
+        let patience = ContinuousClock.now + .seconds(60)
+        while try system.port() == port {
+            guard .now < patience else { return false }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        return true
+    }
+
+    /// - Parameter sign: is called at each sign of life.
+    private func send(_ client: GatewayClient, _ sign: () -> Void) async throws -> String {
         guard body.stream == true else {
             let content = try await whole(client)
             sign()
-            return Answer(content: content, longestPause: longest)
+            return content
         }
         // Events of one choice are in order; how choices take turns is not the same each time.
         var parts: [Int: [String]] = [:]
@@ -97,14 +136,17 @@ struct Load: Sendable {
             }
         }
         let content = parts.sorted { $0.key < $1.key }.map { "\($0.key): \($0.value.joined(separator: " "))" }
-        return Answer(content: content.joined(separator: "\n"), longestPause: longest)
+        return content.joined(separator: "\n")
     }
 
     private func whole(_ client: GatewayClient) async throws -> String {
         var request = URLRequest(url: client.address.appendingPathComponent(path), timeoutInterval: 600)
         request.httpMethod = "POST"
         request.httpBody = try JSONEncoder().encode(body)
-        let (data, response) = try await URLSession.shared.data(for: request)
+        let (data, response): (Data, URLResponse)
+        do { (data, response) = try await URLSession.shared.data(for: request) } catch {
+            throw GatewayClientError(code: .unreachable, message: "\(error)")
+        }
         guard (response as? HTTPURLResponse)?.statusCode == 200 else {
             throw GatewayClientError(code: .refused, message: String(decoding: data, as: UTF8.self))
         }

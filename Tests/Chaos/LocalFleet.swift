@@ -1,42 +1,91 @@
+import EmbeddedModels
 import Foundation
 import GatewayClient
 import Logging
 import Supervision
 import Testing
 
-/// Two of each worker and a gateway, as processes that start again when they die.
-struct LocalFleet: Sendable {
-    private let directory: RunDirectory
-    private let supervisor: Supervisor
+/// What a case could not do.
+struct ChaosError: Error, CustomStringConvertible {
+    var description: String
+    init(_ description: String) { self.description = description }
+}
 
-    init() throws {
-        directory = try RunDirectory()
-        let path = directory.path
-        try RandomAdapter.write(to: path + "/lora")
+/// Two of each worker and a gateway, as processes that start again when they die. Their models lie in a directory of
+/// their own.
+struct LocalFleet: Sendable {
+    struct Options: Sendable {
+        /// The program that serves text.
+        var textModel = "nephele-text-model"
+        var textArguments: [String] = []
+        var hasAdapter = true
+        var hasPictures = true
+        var gatewayArguments: [String] = []
+    }
+
+    let directory: String
+    private let supervisor: Supervisor
+    private let instances: Int
+
+    /// Starts everything, calls `body` once all answer, and stops everything.
+    static func run<Result: Sendable>(
+        _ options: Options, _ body: @escaping @Sendable (LocalFleet) async throws -> Result
+    ) async throws -> Result {
+        let directory = try RunDirectory()
+        defer { directory.remove() }
+        let system = try LocalFleet(options, directory.path)
+        return try await withThrowingTaskGroup(of: Result?.self) { group in
+            group.addTask {
+                try await system.supervisor.run()
+                return nil
+            }
+            group.addTask {
+                try await system.waitUntilReady()
+                await system.supervisor.becameReady()
+                return try await body(system)
+            }
+            let first = await group.nextResult()
+            await system.supervisor.stop(grace: .seconds(10))
+            group.cancelAll()
+            guard let result = try first?.get() else { throw ChaosError("the services ended by themselves") }
+            return result
+        }
+    }
+
+    private init(_ options: Options, _ path: String) throws {
+        directory = path
+        try FileManager.default.createDirectory(atPath: path + "/models", withIntermediateDirectories: true)
+        for model in [EmbeddedModels.text, EmbeddedModels.picture] {
+            let source = try #require(EmbeddedModels.directory(of: model))
+            try FileManager.default.copyItem(atPath: source, toPath: path + "/models/" + model)
+        }
+        let verse = ["--model", "nephele-verse=\(path)/models/nephele-verse"]
+        var workers = [(name: "tokenizer", program: "nephele-tokenizer", arguments: verse)]
+        var text = verse + ["--threads", "1"] + options.textArguments
+        if options.hasAdapter {
+            try RandomAdapter.write(to: path + "/lora")
+            text += ["--adapter", "nephele-verse-lora=\(path)/lora"]
+        }
+        workers.append(("text-model", options.textModel, text))
+        if options.hasPictures {
+            let pixel = ["--model", "nephele-pixel=\(path)/models/nephele-pixel", "--threads", "1"]
+            workers.append(("diffusion", "nephele-diffusion", pixel))
+        }
         var services: [SupervisedService] = []
-        for (name, arguments) in [
-            ("tokenizer", ["--model", "nephele-verse"]),
-            (
-                "text-model",
-                ["--model", "nephele-verse", "--threads", "1", "--adapter", "nephele-verse-lora=\(path)/lora"]
-            ),
-            ("diffusion", ["--model", "nephele-pixel", "--threads", "1"]),
-        ] {
+        var gateway = ["--port", "0", "--port-file", path + "/port", "--allow-reload"] + options.gatewayArguments
+        for (name, program, arguments) in workers {
             for replica in 1...2 {
                 services.append(
                     SupervisedService(
-                        name: "\(name) \(replica)", executable: try Self.executable("nephele-" + name),
-                        arguments: arguments, socketStem: "\(path)/\(name)-\(replica)"))
+                        name: "\(name) \(replica)", executable: try Self.executable(program), arguments: arguments,
+                        socketStem: "\(path)/\(name)-\(replica)"))
             }
+            gateway += ["--" + name, "ipc://\(path)/\(name)-*.sock"]
         }
+        instances = services.count
         services.append(
             SupervisedService(
-                name: "gateway", executable: try Self.executable("nephele-gateway"),
-                arguments: [
-                    "--port", "0", "--port-file", path + "/port", "--tokenizer", "ipc://\(path)/tokenizer-*.sock",
-                    "--text-model", "ipc://\(path)/text-model-*.sock", "--diffusion",
-                    "ipc://\(path)/diffusion-*.sock",
-                ]))
+                name: "gateway", executable: try Self.executable("nephele-gateway"), arguments: gateway))
         var logger = Logger(label: "chaos")
         logger.logLevel = .error
         supervisor = Supervisor(services, output: .file(FileHandle.nullDevice), logger: logger)
@@ -47,34 +96,56 @@ struct LocalFleet: Sendable {
         get async { await supervisor.processIdentifiers.filter { $0.key != "gateway" } }
     }
 
-    /// Starts everything, calls `body` once all answer, and stops everything.
-    func run(_ body: @escaping @Sendable (GatewayClient) async throws -> Void) async throws {
-        defer { directory.remove() }
-        try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await supervisor.run() }
-            group.addTask {
-                let client = try await ready()
-                await supervisor.becameReady()
-                try await body(client)
-            }
-            let first = await group.nextResult()
-            await supervisor.stop(grace: .seconds(10))
-            group.cancelAll()
-            try first?.get()
+    /// All processes that run now, by name.
+    var processes: [String: Int32] { get async { await supervisor.processIdentifiers } }
+
+    /// Where the gateway listens; it may be another one than before.
+    func port() throws -> Int {
+        let written = try? String(contentsOfFile: directory + "/port", encoding: .utf8)
+        guard let port = written.flatMap({ Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }) else {
+            throw ChaosError("the gateway listens nowhere")
+        }
+        return port
+    }
+
+    func client() throws -> GatewayClient { try GatewayClient(address: "http://127.0.0.1:\(port())") }
+
+    /// Asks a process to stop, and waits until another one serves in its place.
+    func restart(_ name: String) async throws {
+        let process = await processes[name]
+        guard let process else { throw ChaosError("there is no \(name)") }
+        let old = try port()
+        let before = Set(try await status().map(\.instance_id))
+        kill(process, SIGTERM)
+        while await processes[name] == process { try await Task.sleep(for: .milliseconds(10)) }
+        while true {
+            try await Task.sleep(for: .milliseconds(20))
+            guard let now = try? await status() else { continue }
+            let isNew = name == "gateway" ? try port() != old : !Set(now.map(\.instance_id)).isSubset(of: before)
+            if isNew, now.count == instances, now.allSatisfy({ $0.state == "ready" }) { return }
         }
     }
 
-    private func ready() async throws -> GatewayClient {
-        let deadline = ContinuousClock.now + .seconds(60)
+    /// Turns the sign of every 28th of a checkpoint's bytes; twice is never. The file is put in place whole.
+    func turnSigns(_ model: String, _ file: String) throws {
+        let path = directory + "/models/" + model + "/" + file
+        var data = try #require(FileManager.default.contents(atPath: path))
+        let header = data.prefix(8).enumerated().reduce(0) { $0 | Int($1.element) << (8 * $1.offset) }
+        for index in stride(from: 8 + header + 3, to: data.count, by: 28) { data[index] ^= 0x80 }
+        try data.write(to: URL(fileURLWithPath: path), options: .atomic)
+    }
+
+    private func status() async throws -> [FleetStatus.Instance] {
+        try await client().get(FleetStatus.self, "admin/status").instances
+    }
+
+    private func waitUntilReady() async throws {
+        let deadline = ContinuousClock.now + .seconds(120)
         while .now < deadline {
-            let written = try? String(contentsOfFile: directory.path + "/port", encoding: .utf8)
-            if let port = written.flatMap({ Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }) {
-                let client = try GatewayClient(address: "http://127.0.0.1:\(port)")
-                if try await client.get(FleetStatus.self, "admin/status").instances.count == 6 { return client }
-            }
+            if let now = try? await status(), now.count == instances { return }
             try await Task.sleep(for: .milliseconds(20))
         }
-        throw SupervisionError("the services were not ready within a minute")
+        throw ChaosError("the services were not ready within two minutes")
     }
 
     /// An executable that stands beside the tests', or in `NEPHELE_CHAOS_PROGRAMS`.

@@ -1,61 +1,70 @@
-import Console
 import Foundation
 import GatewayClient
 import Synchronization
 
-/// What became of all requests.
+/// What became of the requests of one case.
 final class Tally: Sendable {
-    struct Result: Sendable {
-        struct Row: Sendable {
-            var requests = 0
-            var failures = 0
-            var different = 0
-            var longestPause: Duration = .zero
-        }
+    private let state = Mutex(ChaosResult())
 
-        var rows: [String: Row] = [:]
-        var failures: [String] = []
-        var killed: [String: Int] = [:]
+    var result: ChaosResult { state.withLock { $0 } }
 
-        var requests: Int { rows.values.reduce(0) { $0 + $1.requests } }
-        var different: Int { rows.values.reduce(0) { $0 + $1.different } }
-        var kills: Int { killed.values.reduce(0, +) }
+    func count(_ event: String) { state.withLock { $0.events[event, default: 0] += 1 } }
+    func note(_ note: String) { state.withLock { $0.notes.append(note) } }
+    func fail(_ what: String) { state.withLock { $0.failures.append(what) } }
 
-        var table: String {
-            var table = Table(["", "requests", "failures", "identical", "longest pause"])
-            for (name, row) in rows.sorted(by: { $0.key < $1.key }) {
-                table.append([
-                    name, "\(row.requests)", "\(row.failures)", "\(row.requests - row.failures - row.different)",
-                    "\((row.longestPause / .milliseconds(10)).rounded() / 100) s",
-                ])
-            }
-            let kills = killed.sorted { $0.key < $1.key }.map { "\($0.key) × \($0.value)" }.joined(separator: ", ")
-            return (table.lines + ["killed: " + kills]).joined(separator: "\n")
+    func add(requests: Int, different: Int) {
+        state.withLock { state in
+            state.requests += requests
+            state.different += different
         }
     }
 
-    private let state = Mutex(Result())
-
-    var result: Result { state.withLock { $0 } }
-
-    func killed(_ name: String) { state.withLock { $0.killed[name, default: 0] += 1 } }
-
-    /// Sends a request and holds its answer against what was to be expected.
-    func add(_ load: Load, _ expected: String, _ client: GatewayClient) async {
+    /// Sends a request and holds its answer against those that were to be expected.
+    func add(_ load: Load, _ expected: Set<String>, _ system: LocalFleet) async {
         do {
-            let answer = try await load.send(client)
+            let answer = try await load.send(system)
             state.withLock { state in
-                state.rows[load.name, default: .init()].requests += 1
-                if answer.content != expected { state.rows[load.name, default: .init()].different += 1 }
-                let pause = state.rows[load.name, default: .init()].longestPause
-                state.rows[load.name, default: .init()].longestPause = max(pause, answer.longestPause)
+                state.requests += 1
+                if !expected.contains(answer.content) { state.different += 1 }
+                state.longestPause = max(state.longestPause, answer.longestPause)
             }
         } catch {
             state.withLock { state in
-                state.rows[load.name, default: .init()].requests += 1
-                state.rows[load.name, default: .init()].failures += 1
+                state.requests += 1
                 state.failures.append("\(load.name): \(error)")
             }
         }
     }
+
+    /// Sends requests of all kinds, two clients for each, as long as `body` runs.
+    ///
+    /// - Parameter expected: answers to each kind of request.
+    func underLoad(
+        _ expected: [Set<String>], requests: [Load] = Load.requests, _ system: LocalFleet,
+        _ body: () async throws -> Void
+    ) async throws {
+        let isOver = Flag()
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for number in 0..<2 * requests.count {
+                let index = number % requests.count
+                group.addTask {
+                    while !isOver.isSet { await self.add(requests[index], expected[index], system) }
+                }
+            }
+            do { try await body() } catch {
+                isOver.set()
+                throw error
+            }
+            isOver.set()
+            try await group.waitForAll()
+        }
+    }
+}
+
+/// Once set, it stays so.
+final class Flag: Sendable {
+    private let state = Atomic(false)
+
+    var isSet: Bool { state.load(ordering: .relaxed) }
+    func set() { state.store(true, ordering: .relaxed) }
 }

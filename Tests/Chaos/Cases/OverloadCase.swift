@@ -1,0 +1,188 @@
+import Foundation
+import Synchronization
+
+/// Ten times as many requests as the system can answer: those that it takes are answered in time, the rest is turned
+/// away at once, and when the load ends, so does the trouble.
+struct OverloadCase: ChaosCase {
+    let name = "overload"
+    private static let tokens = 96
+    /// Clients at which the most is done.
+    private static let clients = 24
+
+    var fleet: LocalFleet.Options {
+        var options = LocalFleet.Options()
+        options.hasAdapter = false
+        options.hasPictures = false
+        return options
+    }
+
+    func run(_ system: LocalFleet, for duration: Duration) async throws -> ChaosResult {
+        let port = try system.port()
+        let tally = Tally()
+        // 1. What can be had: clients that each wait for their answer; once to warm up.
+        let expected = try await send(port, deadline: .seconds(600)).body
+        _ = try await peak(port, duration / 2)
+        let peak = try await peak(port, duration)
+        let deadline = peak.meanLatency * 4 + .milliseconds(500)
+        let before = await memory(system)
+        // 2. Ten times as many, come what may.
+        let flood = Flood(deadline: deadline)
+        try await flood.run(rate: peak.rate * 10, for: duration) { try await send(port, deadline: deadline) }
+        let after = await memory(system)
+        // 3. At once all is well again.
+        let recovery = ContinuousClock.now
+        let answer = try await send(port, deadline: .seconds(600))
+        let recovered = ContinuousClock.now - recovery
+        let result = flood.result(expected: content(expected))
+        result.report(to: tally)
+        if answer.status != 200 { tally.fail("after the load a request was answered with \(answer.status)") }
+        let goodput = Double(result.inTime) / (duration / .seconds(1))
+        tally.note(
+            "peak \(tenths(peak.rate)) requests/s of \(Self.tokens) tokens, mean \(peak.meanLatency.milliseconds) ms; "
+                + "sent \(tenths(Double(result.sent) / (duration / .seconds(1))))/s with a deadline of "
+                + "\(deadline.milliseconds) ms: in time \(tenths(goodput))/s (\(percent(goodput / peak.rate))), late "
+                + "\(result.late), refused \(result.refused) in \(result.refusalTime(0.5)) ms at p50, "
+                + "\(result.refusalTime(0.99)) ms at p99")
+        tally.note(
+            "memory before and after, MiB: \(before) → \(after); a request after it took \(recovered.milliseconds) ms")
+        if ChaosTests.isMeasured, goodput < 0.95 * peak.rate {
+            tally.fail("goodput fell to \(percent(goodput / peak.rate)) of its peak")
+        }
+        return tally.result
+    }
+
+    private func tenths(_ number: Double) -> String { "\((number * 10).rounded() / 10)" }
+    private func percent(_ share: Double) -> String { "\(Int((share * 100).rounded()))%" }
+
+    private func send(_ port: Int, deadline: Duration) async throws -> PlainHTTP.Answer {
+        let body = """
+            {"model":"nephele-verse","prompt":"To be, or not to be","max_tokens":\(Self.tokens),"seed":1,\
+            "ignore_eos":true}
+            """
+        return try await PlainHTTP.post(
+            port, "/v1/completions", body, headers: [("X-Request-Timeout-Ms", "\(deadline.milliseconds)")])
+    }
+
+    /// Answers a second, and how long each took, with clients that wait.
+    private func peak(_ port: Int, _ duration: Duration) async throws -> (rate: Double, meanLatency: Duration) {
+        let start = ContinuousClock.now
+        let end = start + duration
+        let latencies = try await withThrowingTaskGroup(of: [Duration].self) { group in
+            for _ in 0..<Self.clients {
+                group.addTask {
+                    var latencies: [Duration] = []
+                    while .now < end {
+                        let answer = try await send(port, deadline: .seconds(600))
+                        guard answer.status == 200 else { throw ChaosError("status \(answer.status) without overload") }
+                        latencies.append(answer.duration)
+                    }
+                    return latencies
+                }
+            }
+            return try await group.reduce(into: []) { $0 += $1 }
+        }
+        let count = max(1, latencies.count)
+        return (Double(latencies.count) / ((.now - start) / .seconds(1)), latencies.reduce(.zero, +) / count)
+    }
+
+    /// Resident memory of each process, in MiB.
+    private func memory(_ system: LocalFleet) async -> String {
+        await system.processes.sorted { $0.key < $1.key }.filter {
+            $0.key.hasPrefix("gateway") || $0.key.hasPrefix("text")
+        }
+        .map { name, process in
+            let status = (try? String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)) ?? ""
+            let line = status.split(separator: "\n").first { $0.hasPrefix("VmRSS:") }
+            let kibibytes = line?.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+            return "\(name) \(kibibytes >> 10)"
+        }
+        .joined(separator: ", ")
+    }
+
+    private func content(_ body: String) -> String { Flood.content(body) }
+}
+
+/// Requests at a rate that does not wait for answers.
+private final class Flood: Sendable {
+    struct Result: Sendable {
+        var sent = 0
+        var inTime = 0
+        /// Taken, and not answered before the deadline.
+        var late = 0
+        var refused = 0
+        var different = 0
+        var failures: [String] = []
+        var refusals: [Duration] = []
+
+        func report(to tally: Tally) {
+            for failure in failures { tally.fail(failure) }
+            tally.add(requests: sent, different: different)
+        }
+
+        /// A quantile of the time that refusals took, in milliseconds.
+        func refusalTime(_ share: Double) -> Double {
+            let sorted = refusals.sorted()
+            guard !sorted.isEmpty else { return 0 }
+            let time = sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
+            return (time / .microseconds(10)).rounded() / 100
+        }
+    }
+
+    private let answers = Mutex<[Swift.Result<PlainHTTP.Answer, any Error>]>([])
+    private let deadline: Duration
+
+    init(deadline: Duration) { self.deadline = deadline }
+
+    func run(
+        rate: Double, for duration: Duration, _ send: @escaping @Sendable () async throws -> PlainHTTP.Answer
+    ) async throws {
+        var random = SplitMix(state: 7)
+        let start = ContinuousClock.now
+        var next: Duration = .zero
+        await withDiscardingTaskGroup { group in
+            while next < duration {
+                try? await Task.sleep(until: start + next, clock: .continuous)
+                group.addTask { [self] in
+                    let answer: Swift.Result<PlainHTTP.Answer, any Error>
+                    do { answer = .success(try await send()) } catch { answer = .failure(error) }
+                    answers.withLock { $0.append(answer) }
+                }
+                // Arrivals are independent of each other.
+                next += .seconds(-log(Double.random(in: 1e-9...1, using: &random)) / rate)
+            }
+        }
+    }
+
+    func result(expected: String) -> Result {
+        var result = Result()
+        for answer in answers.withLock({ $0 }) {
+            result.sent += 1
+            switch answer {
+            case .failure(let error): result.failures.append("\(error)")
+            case .success(let answer) where answer.status == 200:
+                result.inTime += 1
+                if Self.content(answer.body) != expected { result.different += 1 }
+            case .success(let answer) where answer.status == 504: result.late += 1
+            case .success(let answer) where [429, 503].contains(answer.status):
+                result.refused += 1
+                result.refusals.append(answer.duration)
+                if answer.headers["retry-after"].flatMap({ Int($0) }) == nil {
+                    result.failures.append("a refusal without Retry-After")
+                }
+            case .success(let answer): result.failures.append("status \(answer.status)")
+            }
+        }
+        return result
+    }
+
+    /// What a completion says.
+    static func content(_ body: String) -> String {
+        let json = try? JSONSerialization.jsonObject(with: Data(body.utf8)) as? [String: Any]
+        let choice = (json?["choices"] as? [[String: Any]])?.first
+        return choice?["text"] as? String ?? "no text"
+    }
+}
+
+extension Duration {
+    fileprivate var milliseconds: Int { Int((self / .milliseconds(1)).rounded()) }
+}
