@@ -50,6 +50,9 @@ extension Fleet {
             }
             throw (error as? RPCError).map { APIError(adapterUpdate: $0) } ?? error
         }
+        if let model = replies.first?.reply.model {
+            requestedAdapters.add(LoadAdapterRequest(model: model, name: name, path: path))
+        }
         await waitUntilDescribed(name, isLoaded: true, in: replies.map(\.instance))
     }
 
@@ -65,6 +68,7 @@ extension Fleet {
                 status: .notFound, message: "The lora adapter '\(name.prefix(200))' cannot be found.",
                 type: "invalid_request_error", parameter: "lora_name", code: "adapter_not_found")
         }
+        requestedAdapters.remove(name)
         let request = UnloadAdapterRequest(model: parent, name: name)
         for outcome in await call(TextModelMethods.unloadAdapter, request, known.map(\.instance)) {
             do { _ = try outcome.result.get() } catch  where error.code == .notFound {
@@ -128,7 +132,7 @@ extension Fleet {
     }
 
     /// So that the next request finds what has just been changed. An instance that has gone meanwhile is not waited for.
-    private func waitUntilDescribed(_ name: String, isLoaded: Bool, in instances: [String]) async {
+    func waitUntilDescribed(_ name: String, isLoaded: Bool, in instances: [String]) async {
         _ = try? await textModel?.waitUntil(timeout: Self.describeTimeout) { current in
             current.filter { instances.contains($0.id) }.allSatisfy { instance in
                 instance.description.models.contains { $0.name == name } == isLoaded

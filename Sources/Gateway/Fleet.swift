@@ -7,13 +7,16 @@ import Synchronization
 private final class Remembered: Sendable {
     private let models = Mutex<[String: ModelDescription]>([:])
 
-    func merged(with current: [String: ModelDescription]) -> [String: ModelDescription] {
+    /// - Parameter kept: adapters that are loaded again where they are missing.
+    func merged(
+        with current: [String: ModelDescription], kept: RequestedAdapters
+    ) -> [String: ModelDescription] {
         models.withLock { models in
             models.merge(current) { $1 }
             // An adapter whose model is there without it was unloaded, and does not come back by itself.
             models = models.filter { name, model in
                 guard let parent = model.parent else { return true }
-                return current[name] != nil || current[parent] == nil
+                return current[name] != nil || current[parent] == nil || kept.contains(name)
             }
             return models
         }
@@ -44,6 +47,7 @@ package struct Fleet: Sendable {
     let counters = CallCounters()
     /// The names of models that are being reloaded.
     let reloading = ReloadSet()
+    let requestedAdapters = RequestedAdapters()
 
     /// Every model that has ever been seen: a model whose last instance has gone is waited for, not denied.
     private let remembered = Remembered()
@@ -76,7 +80,7 @@ package struct Fleet: Sendable {
     /// - Parameter modality: `text` or `image`, what the request is about.
     /// - Throws: `APIError`: no such model, or one of another kind.
     func model(_ name: String, modality: String) throws -> ModelDescription {
-        let models = remembered.merged(with: models)
+        let models = remembered.merged(with: models, kept: requestedAdapters)
         guard let model = models[name] else {
             guard isReady else {
                 throw APIError(

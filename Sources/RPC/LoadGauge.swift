@@ -9,7 +9,7 @@ package final class LoadGauge: Sendable {
         var seconds = 0.0
         /// Calls × seconds.
         var width = 0.0
-        static let memory = 4.0
+        static let memory = 2.0
         /// Below it nothing is known.
         static let least = 0.2
     }

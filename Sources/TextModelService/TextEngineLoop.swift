@@ -89,9 +89,11 @@ struct TextEngineLoop {
 
     mutating func hand(_ delta: GenerationDelta) {
         guard var entry = running[delta.request] else { return }
-        if delta.token != nil, entry.outstanding > 0 {
-            entry.outstanding -= 1
-            gauge.finish(1)
+        if delta.token != nil {
+            // With the first token the prompt is done too.
+            let units = min(entry.outstanding, delta.index == 0 ? 1 + entry.job.request.prompt.count : 1)
+            entry.outstanding -= units
+            gauge.finish(units)
         }
         if delta.finishReason != nil { entry.openChoices -= 1 }
         running[delta.request] = entry

@@ -5,6 +5,7 @@ import Hummingbird
 import HummingbirdCore
 import Logging
 import RPC
+import ServiceLifecycle
 import ServiceRuntime
 import ZeroMQTransport
 
@@ -88,6 +89,13 @@ struct GatewayMain: AsyncParsableCommand {
                     Logger(label: "nephele-gateway").error("cannot write \(portFile): \(error.localizedDescription)")
                 }
             })
-        try await ServiceProcess.run([application], label: "nephele-gateway")
+        try await ServiceProcess.run([AdapterKeeping(fleet: fleet), application], label: "nephele-gateway")
     }
+}
+
+/// Gives replicas that start later the adapters that clients have had loaded.
+private struct AdapterKeeping: Service {
+    let fleet: Fleet
+
+    func run() async { await cancelWhenGracefulShutdown { await fleet.keepAdapters() } }
 }

@@ -41,25 +41,9 @@ private final class System: Sendable {
         try FileManager.default.copyItem(
             atPath: tests + "/DiffusionModelsTests/Goldens/tiny", toPath: directory + "/tiny")
         let transport = try ZeroMQTransport.shared()
-        let directory = directory
-        let memory = memory
         var servers: [RPCServer] = []
-        for replica in 1...2 {
-            let gauge = LoadGauge(capacity: 64)
-            var options = TextRevisionLoader.Options(engine: .init(cachePositions: 2_048))
-            options.room = MemoryRoom { memory.available }
-            let loader = TextRevisionLoader(
-                name: "llama", options: options, on: Device(threadCount: 1), gauge: gauge,
-                directory: { directory + "/llama" })
-            let first = try loader.revision(
-                loader.checkpoint(packing: device), adapters: ["lists": directory + "/adapter"])
-            let service = TextModelService(first, linger: .milliseconds(200)) { try loader.next(after: $0) }
-            let server = RPCServer(
-                service.description(capacity: 64), services: [service],
-                transports: [transport.server("ipc://\(directory)/text-model-\(replica).sock")], gauge: gauge)
-            service.keepDescribed(by: server)
-            servers.append(server)
-        }
+        for replica in 1...2 { servers.append(try Self.textModel(replica, directory, memory)) }
+        let directory = directory
         let tokenizers = TokenizerService(
             tokenizers: ["llama": try Tokenizer(directory: directory + "/llama")],
             load: { try Tokenizer(directory: directory + "/" + $0) })
@@ -83,6 +67,26 @@ private final class System: Sendable {
             tokenizer: try RPCClient(target: "ipc://\(directory)/tokenizer-*.sock"),
             textModel: try RPCClient(target: "ipc://\(directory)/text-model-*.sock"),
             diffusion: try RPCClient(target: "ipc://\(directory)/diffusion-*.sock"))
+    }
+
+    /// A text-model that is still to be started.
+    static func textModel(_ replica: Int, _ directory: String, _ memory: Memory) throws -> RPCServer {
+        let gauge = LoadGauge(capacity: 64)
+        var options = TextRevisionLoader.Options(engine: .init(cachePositions: 2_048))
+        options.room = MemoryRoom { memory.available }
+        options.adapters?.folder = directory
+        let loader = TextRevisionLoader(
+            name: "llama", options: options, on: Device(threadCount: 1), gauge: gauge,
+            directory: { directory + "/llama" })
+        let first = try loader.revision(
+            loader.checkpoint(packing: device), adapters: ["lists": directory + "/adapter"])
+        let service = TextModelService(first, linger: .milliseconds(200)) { try loader.next(after: $0) }
+        let server = RPCServer(
+            service.description(capacity: 64), services: [service],
+            transports: [try ZeroMQTransport.shared().server("ipc://\(directory)/text-model-\(replica).sock")],
+            gauge: gauge)
+        service.keepDescribed(by: server)
+        return server
     }
 
     deinit {
@@ -272,6 +276,27 @@ private final class Answers: Sendable {
             #expect(try await client.reload("tiny") == ["200 reloaded", "diffusion reloaded"])
             #expect(try await client.draw() != old)
             #expect(try await client.complete().count > 10)
+        }
+    }
+
+    @Test func `a replica that starts later gets the adapters that were loaded by request`() async throws {
+        let system = try System()
+        try await system.run { client async throws in
+            let keeping = Task { await system.fleet.keepAdapters() }
+            defer { keeping.cancel() }
+            try await system.fleet.loadAdapter("more", path: "adapter", base: nil)
+            let text = try await client.complete("more")
+            let later = try System.textModel(3, system.directory, system.memory)
+            try later.start()
+            defer { later.stop() }
+            while !later.description.models.contains(where: { $0.name == "more" }) {
+                try await Task.sleep(for: .milliseconds(5))
+            }
+            // Even where no other is left.
+            for server in system.servers.prefix(2) { server.stop() }
+            #expect(try await client.complete("more") == text)
+            try await system.fleet.unloadAdapter("more")
+            #expect(later.description.models.map(\.name) == ["llama", "lists"])
         }
     }
 

@@ -51,6 +51,29 @@ import Testing
         #expect(Balancer.choose([3], { _ in 9 }, using: &random) == 3)
     }
 
+    @Test("the time that a call will take follows from the load, where anything is known")
+    func timeToFinish() {
+        var load = LoadReport()
+        load.capacity = 16
+        var instance = Instance(
+            address: "a", description: ServiceDescription(service: "s"), load: load, state: .ready)
+        #expect(instance.timeToFinish(100) == nil)
+        (instance.load.unitsPerSecond, instance.load.width) = (100, 10)
+        // Alone, and with nine others.
+        #expect(instance.timeToFinish(100) == .seconds(1))
+        (instance.load.runningCalls, instance.load.outstanding) = (9, 450)
+        #expect(instance.timeToFinish(100) == .seconds(10))
+        // One of unknown length is taken for one like the others.
+        #expect(instance.timeToFinish(0) == .seconds(5))
+        // What was started since the report counts too; beyond the capacity calls wait.
+        (instance.callsSinceReport, instance.startedSinceReport) = (22, 2_750)
+        #expect(instance.timeToFinish(100) == .seconds(16 + 16))
+        // A few calls are done in little more time than one.
+        (instance.load.runningCalls, instance.load.outstanding, instance.load.width) = (3, 100, 1)
+        (instance.callsSinceReport, instance.startedSinceReport) = (0, 0)
+        #expect(instance.timeToFinish(100) == .seconds(1))
+    }
+
     @Test("a key keeps its instance when another one leaves, and leaves an overloaded one")
     func rendezvous() throws {
         let ids = (0..<5).map { "instance-\($0)" }

@@ -5,9 +5,9 @@ import Synchronization
 /// away at once, and when the load ends, so does the trouble.
 struct OverloadCase: ChaosCase {
     let name = "overload"
-    private static let tokens = 96
+    private static let tokens = 384
     /// Clients at which the most is done.
-    private static let clients = 24
+    private static let clients = 16
 
     var fleet: LocalFleet.Options {
         var options = LocalFleet.Options()
@@ -23,10 +23,11 @@ struct OverloadCase: ChaosCase {
         let expected = try await send(port, deadline: .seconds(600)).body
         _ = try await peak(port, duration / 2)
         let peak = try await peak(port, duration)
-        let deadline = peak.meanLatency * 4 + .milliseconds(500)
+        let deadline = peak.meanLatency * 2 + .milliseconds(500)
         let before = await memory(system)
         // 2. Ten times as many, come what may.
         let flood = Flood(deadline: deadline)
+        let duration = max(duration, deadline * 2)
         try await flood.run(rate: peak.rate * 10, for: duration) { try await send(port, deadline: deadline) }
         let after = await memory(system)
         // 3. At once all is well again.
@@ -36,7 +37,7 @@ struct OverloadCase: ChaosCase {
         let result = flood.result(expected: content(expected))
         result.report(to: tally)
         if answer.status != 200 { tally.fail("after the load a request was answered with \(answer.status)") }
-        let goodput = Double(result.inTime) / (duration / .seconds(1))
+        let goodput = Double(result.inTime) / (result.lastInTime / .seconds(1))
         tally.note(
             "peak \(tenths(peak.rate)) requests/s of \(Self.tokens) tokens, mean \(peak.meanLatency.milliseconds) ms; "
                 + "sent \(tenths(Double(result.sent) / (duration / .seconds(1))))/s with a deadline of "
@@ -107,6 +108,8 @@ private final class Flood: Sendable {
     struct Result: Sendable {
         var sent = 0
         var inTime = 0
+        /// When the last of them was answered, from the beginning.
+        var lastInTime: Duration = .zero
         /// Taken, and not answered before the deadline.
         var late = 0
         var refused = 0
@@ -128,7 +131,12 @@ private final class Flood: Sendable {
         }
     }
 
-    private let answers = Mutex<[Swift.Result<PlainHTTP.Answer, any Error>]>([])
+    private struct Outcome: Sendable {
+        var answer: Swift.Result<PlainHTTP.Answer, any Error>
+        var time: Duration
+    }
+
+    private let outcomes = Mutex<[Outcome]>([])
     private let deadline: Duration
 
     init(deadline: Duration) { self.deadline = deadline }
@@ -145,7 +153,7 @@ private final class Flood: Sendable {
                 group.addTask { [self] in
                     let answer: Swift.Result<PlainHTTP.Answer, any Error>
                     do { answer = .success(try await send()) } catch { answer = .failure(error) }
-                    answers.withLock { $0.append(answer) }
+                    outcomes.withLock { $0.append(Outcome(answer: answer, time: .now - start)) }
                 }
                 // Arrivals are independent of each other.
                 next += .seconds(-log(Double.random(in: 1e-9...1, using: &random)) / rate)
@@ -155,12 +163,13 @@ private final class Flood: Sendable {
 
     func result(expected: String) -> Result {
         var result = Result()
-        for answer in answers.withLock({ $0 }) {
+        for outcome in outcomes.withLock({ $0 }) {
             result.sent += 1
-            switch answer {
+            switch outcome.answer {
             case .failure(let error): result.failures.append("\(error)")
             case .success(let answer) where answer.status == 200:
                 result.inTime += 1
+                result.lastInTime = max(result.lastInTime, outcome.time)
                 if Self.content(answer.body) != expected { result.different += 1 }
             case .success(let answer) where answer.status == 504: result.late += 1
             case .success(let answer) where [429, 503].contains(answer.status):

@@ -1,0 +1,80 @@
+import Messages
+import RPC
+import Synchronization
+
+/// The adapters that clients have had loaded since the gateway started, by name.
+final class RequestedAdapters: Sendable {
+    private let requests = Mutex<[String: LoadAdapterRequest]>([:])
+
+    var all: [LoadAdapterRequest] { requests.withLock { Array($0.values) } }
+
+    func contains(_ name: String) -> Bool { requests.withLock { $0[name] != nil } }
+    func add(_ request: LoadAdapterRequest) { requests.withLock { $0[request.name] = request } }
+    func remove(_ name: String) { requests.withLock { _ = $0.removeValue(forKey: name) } }
+}
+
+extension Fleet {
+    private struct Missing: Hashable {
+        var instance: String
+        var adapter: String
+    }
+
+    /// Loads the adapters that clients have had loaded into replicas that start later, until the task is cancelled.
+    package func keepAdapters() async {
+        guard let textModel else { return }
+        // What an instance has refused it will refuse again.
+        var refused: Set<Missing> = []
+        while !Task.isCancelled {
+            let instances = try? await textModel.waitUntil(timeout: .seconds(30)) {
+                !missing(in: $0, except: refused).isEmpty
+            }
+            guard let instances else {
+                // Half a minute without need, or the end: a client that was closed does not wait.
+                try? await Task.sleep(for: .milliseconds(50))
+                continue
+            }
+            let present = Set(instances.map(\.id))
+            refused = refused.filter { present.contains($0.instance) }
+            for (place, request) in missing(in: instances, except: refused) {
+                if await !load(request, into: place.instance) { refused.insert(place) }
+            }
+        }
+    }
+
+    private func missing(
+        in instances: [Instance], except refused: Set<Missing>
+    ) -> [(place: Missing, request: LoadAdapterRequest)] {
+        let wanted = requestedAdapters.all
+        if wanted.isEmpty { return [] }
+        return instances.filter { $0.state == .ready }.flatMap {
+            instance -> [(place: Missing, request: LoadAdapterRequest)] in
+            let names = Set(instance.description.models.map(\.name))
+            return wanted.compactMap { request -> (place: Missing, request: LoadAdapterRequest)? in
+                let place = Missing(instance: instance.id, adapter: request.name)
+                guard names.contains(request.model), !names.contains(request.name), !refused.contains(place) else {
+                    return nil
+                }
+                return (place, request)
+            }
+        }
+    }
+
+    /// - Returns: whether the instance has it now, or has gone.
+    private func load(_ request: LoadAdapterRequest, into instance: String) async -> Bool {
+        guard let textModel else { return false }
+        var options = CallOptions(timeout: .seconds(300), instanceID: instance)
+        options.waitsForReady = false
+        do {
+            _ = try await textModel.call(TextModelMethods.loadAdapter, request, options)
+        } catch {
+            return RPCError(converting: error).code == .unavailable
+        }
+        if !requestedAdapters.contains(request.name) {
+            // It was unloaded everywhere meanwhile.
+            let unload = UnloadAdapterRequest(model: request.model, name: request.name)
+            _ = try? await textModel.call(TextModelMethods.unloadAdapter, unload, options)
+        }
+        await waitUntilDescribed(request.name, isLoaded: requestedAdapters.contains(request.name), in: [instance])
+        return true
+    }
+}
