@@ -117,7 +117,7 @@ let package = Package(
             ],
             swiftSettings: safe),
         .target(
-            name: "DiffusionService", dependencies: ["Concurrency", "DiffusionModels", "Messages", "RPC"],
+            name: "DiffusionService", dependencies: ["Concurrency", "DiffusionModels", "Messages", "RPC", "Tensors"],
             swiftSettings: safe),
         .testTarget(
             name: "DiffusionServiceTests",
@@ -133,6 +133,7 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: safe),
+        .testTarget(name: "ServiceRuntimeTests", dependencies: ["ServiceRuntime"], swiftSettings: safe),
         .target(
             name: "Gateway",
             dependencies: [
@@ -157,13 +158,6 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             exclude: ["run"], swiftSettings: safe),
-        .executableTarget(
-            name: "poisonable-text-model",
-            dependencies: [
-                "RPC", "ServiceRuntime", "Tensors", "TextModelService", "TextModels", "ZeroMQTransport",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ],
-            path: "Tests/PoisonableTextModel", swiftSettings: safe),
         .target(
             name: "Benchmarks",
             dependencies: [
@@ -194,10 +188,17 @@ let package = Package(
         .executableTarget(
             name: "nephele-diffusion",
             dependencies: [
-                "DiffusionModels", "DiffusionService", "RPC", "ServiceRuntime", "Tensors", "ZeroMQTransport",
+                "DiffusionService", "RPC", "ServiceRuntime", "Tensors", "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: safe),
+        .executableTarget(
+            name: "poisonable-text-model",
+            dependencies: [
+                "RPC", "ServiceRuntime", "Tensors", "TextModelService", "TextModels", "ZeroMQTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/PoisonableTextModel", swiftSettings: safe),
         .executableTarget(
             name: "nephele",
             dependencies: [
