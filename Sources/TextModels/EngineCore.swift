@@ -125,7 +125,7 @@ package struct EngineCore {
         // What is known without a pass goes out before one that might not come back.
         let early = takeEarly()
         guard let (plan, x) = computed else { return early }
-        return try early + finish(plan, try x.selectingRows(plan.logitRows))
+        return try early + finish(plan, try device.select(plan.logitRows, from: x))
     }
 
     /// What is known without a pass: no pass begins before it is taken.
