@@ -91,7 +91,9 @@ final class ClientChannel: Sendable {
             if now >= nextResolve {
                 resolve()
                 now = .now
-                nextResolve = now + timing.resolve
+                // Where there is nobody to call yet, whoever starts is found soon.
+                let isDeserted = state.withLock { $0.ready.isEmpty }
+                nextResolve = now + (isDeserted ? min(timing.redial, timing.resolve) : timing.resolve)
             }
             for (address, epoch) in dialsDue(now) { dial(address, epoch) }
             let (due, late) = state.withLock { state in
