@@ -104,7 +104,9 @@ let package = Package(
             exclude: ["compare_with_diffusers.py"], resources: [.copy("Goldens")], swiftSettings: safe),
 
         // Layer 4: services
-        .target(name: "TokenizerService", dependencies: ["Messages", "RPC", "Tokenizers"], swiftSettings: safe),
+        .target(
+            name: "TokenizerService", dependencies: ["Concurrency", "Messages", "RPC", "Tokenizers"],
+            swiftSettings: safe),
         .target(
             name: "TextModelService",
             dependencies: ["Concurrency", "Messages", "RPC", "Tensors", "TextModels", "Tokenizers"],
@@ -151,6 +153,7 @@ let package = Package(
         .testTarget(
             name: "Chaos",
             dependencies: [
+                "EmbeddedModels",
                 "Console", "GatewayClient", "Supervision", "nephele-diffusion", "nephele-gateway",
                 "nephele-text-model", "nephele-tokenizer", .product(name: "Logging", package: "swift-log"),
             ],

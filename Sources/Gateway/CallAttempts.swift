@@ -46,7 +46,8 @@ struct CallAttempts: Sendable {
         let model = model
         func ids(_ instances: [Instance]) -> Set<String> {
             Set(
-                instances.filter { $0.state == .ready }.flatMap(\.description.models).filter { $0.name == model }
+                instances.filter { $0.state == .ready }.flatMap(\.description.models)
+                    .filter { $0.name == model && !$0.isRetiring }
                     .map(\.numericsID))
         }
         let left = deadline - .now

@@ -28,7 +28,7 @@ extension ModelDescription {
 /// The services behind the gateway.
 package struct Fleet: Sendable {
     /// nil where no text is made.
-    private let tokenizer: RPCClient?
+    let tokenizer: RPCClient?
     let textModel: RPCClient?
     /// nil where no pictures are drawn.
     private let diffusion: RPCClient?
@@ -49,7 +49,7 @@ package struct Fleet: Sendable {
     /// Every model that some ready instance serves, by name.
     var models: [String: ModelDescription] {
         let described = [textModel, diffusion].flatMap { $0?.instances ?? [] }.flatMap { $0.description.models }
-        return Dictionary(described.map { ($0.name, $0) }) { first, _ in first }
+        return Dictionary(described.map { ($0.name, $0) }) { first, next in first.isRetiring ? next : first }
     }
 
     /// Whether every service that the gateway was given has an instance.
@@ -149,7 +149,7 @@ package struct Fleet: Sendable {
     /// Where models of one name differ, each gets its share.
     private func numericsID(of model: ModelDescription, among client: RPCClient) -> String {
         let ids = client.instances.filter { $0.state == .ready }.flatMap(\.description.models)
-            .filter { $0.name == model.name }.map(\.numericsID)
+            .filter { $0.name == model.name && !$0.isRetiring }.map(\.numericsID)
         return ids.randomElement() ?? model.numericsID
     }
 }

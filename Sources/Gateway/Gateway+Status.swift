@@ -30,7 +30,8 @@ extension Gateway {
             instances: fleet.instances.map { instance in
                 .init(
                     service: instance.description.service, address: instance.address, instance_id: instance.id,
-                    models: instance.description.models.map { $0.name }, layers: instance.description.layerRange,
+                    models: instance.description.models.map { $0.isRetiring ? $0.name + " (retiring)" : $0.name },
+                    layers: instance.description.layerRange,
                     state: "\(instance.state)",
                     outstanding: instance.load.outstanding, running_calls: instance.load.runningCalls,
                     capacity: instance.load.capacity, steps: instance.load.steps)

@@ -11,11 +11,16 @@ package struct Gateway: Sendable {
     private let bodyLimit: Int
     /// Whether clients may load and unload adapters.
     let allowsAdapterUpdates: Bool
+    /// Whether clients may have models loaded again.
+    let allowsReload: Bool
 
-    package init(fleet: Fleet, bodyLimit: Int = 4 << 20, allowsAdapterUpdates: Bool = false) {
+    package init(
+        fleet: Fleet, bodyLimit: Int = 4 << 20, allowsAdapterUpdates: Bool = false, allowsReload: Bool = false
+    ) {
         self.fleet = fleet
         self.bodyLimit = bodyLimit
         self.allowsAdapterUpdates = allowsAdapterUpdates
+        self.allowsReload = allowsReload
     }
 
     package func router() -> Router<BasicRequestContext> {
@@ -45,6 +50,7 @@ package struct Gateway: Sendable {
         router.post("/v1/unload_lora_adapter") { request, _ in
             try await unloadAdapter(Self.body(request.body, limit: bodyLimit))
         }
+        router.post("/admin/models/:name/reload") { _, context in try await reload(context.parameters.require("name")) }
         router.get("/admin/status") { _, _ in try JSONResponse.make(status()) }
         return router
     }

@@ -23,7 +23,20 @@ package struct GatewayClient: Sendable {
     ///
     /// - Throws: `GatewayClientError`.
     package func get<Reply: Decodable>(_ type: Reply.Type, _ path: String) async throws -> Reply {
-        let body = try await whole(request(path))
+        try decode(type, path, await whole(request(path)))
+    }
+
+    /// The JSON answer to a POST without a body.
+    ///
+    /// - Throws: `GatewayClientError`.
+    package func post<Reply: Decodable>(_ type: Reply.Type, _ path: String) async throws -> Reply {
+        var request = request(path)
+        request.httpMethod = "POST"
+        request.timeoutInterval = 3600
+        return try decode(type, path, await whole(request))
+    }
+
+    private func decode<Reply: Decodable>(_ type: Reply.Type, _ path: String, _ body: Data) throws -> Reply {
         do {
             return try JSONDecoder().decode(type, from: body)
         } catch {

@@ -53,6 +53,8 @@ package struct ModelDescription: Sendable, Equatable {
     package var metadata: [UInt8] = []
     /// The model of the same instance that this one is an adapter of; nil: it stands by itself.
     package var parent: String?
+    /// It ends what it runs; new calls are for another revision of the same name.
+    package var isRetiring = false
 
     package init(name: String) {
         self.name = name
@@ -113,6 +115,7 @@ extension ModelDescription: CCodable {
         contextLength = try size(c.context_length, "context_length")
         metadata = c.metadata.array
         parent = c.has_parent != 0 ? try c.parent.text("parent") : nil
+        isRetiring = c.retiring != 0
     }
 
     func write(to c: inout Nephele__V1__ModelDescription, in arena: inout Arena) {
@@ -129,5 +132,6 @@ extension ModelDescription: CCodable {
         c.has_metadata = 1
         c.metadata = arena.bytes(metadata)
         if let parent { (c.has_parent, c.parent) = (1, arena.text(parent)) }
+        if isRetiring { (c.has_retiring, c.retiring) = (1, 1) }
     }
 }

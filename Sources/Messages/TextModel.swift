@@ -7,6 +7,7 @@ package enum TextModelMethods {
     package static let loadAdapter = Method<LoadAdapterRequest, LoadAdapterReply>(service, "LoadAdapter", .unary)
     package static let unloadAdapter = Method<UnloadAdapterRequest, UnloadAdapterReply>(
         service, "UnloadAdapter", .unary)
+    package static let reload = Method<ReloadRequest, ReloadReply>(service, "Reload", .unary)
 }
 
 /// What is to be generated. Ranges are checked by the text-model, which alone knows its model.

@@ -6,6 +6,7 @@ package enum TokenizerMethods {
     package static let encode = Method<EncodeRequest, TokensReply>(service, "Encode", .unary)
     package static let renderChat = Method<RenderChatRequest, TokensReply>(service, "RenderChat", .unary)
     package static let decode = Method<DecodeRequest, TextReply>(service, "Decode", .unary)
+    package static let reload = Method<ReloadRequest, ReloadReply>(service, "Reload", .unary)
 }
 
 /// A text to be encoded.

@@ -55,6 +55,22 @@ package final class AdapterLibrary: Sendable {
     /// - Throws: `RPCError` that says what is wrong with it.
     package func load(_ name: String, directory: String) throws { _ = try shelf.load(name, directory: directory) }
 
+    /// The same adapters, read again for another revision of the model.
+    ///
+    /// - Throws: `RPCError` that names the adapter that does not fit it.
+    package func reloaded(for model: any TextModel) throws -> AdapterLibrary {
+        let library = try AdapterLibrary(for: model, modelName: shelf.modelName, options: shelf.options)
+        for (name, directory) in shelf.directories.sorted(by: { $0.key < $1.key }) {
+            do { try library.load(name, directory: directory) } catch let error as RPCError {
+                throw RPCError(
+                    .failedPrecondition,
+                    "adapter \"\(name)\" does not go with the new revision: \(error.message). Unload it first",
+                    reason: "reload_adapter")
+            }
+        }
+        return library
+    }
+
     /// Loads an adapter that a caller asks for.
     ///
     /// - Throws: `RPCError`, as ``AdapterShelf/load(_:)`` says.
@@ -89,12 +105,14 @@ package final class AdapterLibrary: Sendable {
 final class AdapterShelf: Sendable {
     private struct State {
         var adapters: [String: Adapter] = [:]
+        /// Where each was read.
+        var directories: [String: String] = [:]
         var changed: (@Sendable () -> Void)?
     }
 
     private let model: any TextModel
-    private let modelName: String
-    private let options: AdapterLibrary.Options
+    let modelName: String
+    let options: AdapterLibrary.Options
     private let state = Mutex(State())
     /// Packs matrices on the thread that asks, so that the engine's threads are left alone.
     private let device = Device(threadCount: 1)
@@ -104,6 +122,8 @@ final class AdapterShelf: Sendable {
     }
 
     var contents: [String: String] { state.withLock { $0.adapters.mapValues(\.contentID) } }
+
+    var directories: [String: String] { state.withLock { $0.directories } }
 
     func onChange(_ changed: @escaping @Sendable () -> Void) { state.withLock { $0.changed = changed } }
 
@@ -166,6 +186,7 @@ final class AdapterShelf: Sendable {
                 return (true, state.changed)
             }
             state.adapters[name] = adapter
+            state.directories[name] = directory
             return (false, state.changed)
         }
         if !wasLoaded { changed?() }
@@ -175,7 +196,10 @@ final class AdapterShelf: Sendable {
 
     func unload(_ request: UnloadAdapterRequest) throws {
         guard request.model == modelName else { throw otherModel(request.model) }
-        let (removed, changed) = state.withLock { ($0.adapters.removeValue(forKey: request.name), $0.changed) }
+        let (removed, changed) = state.withLock { state in
+            state.directories[request.name] = nil
+            return (state.adapters.removeValue(forKey: request.name), state.changed)
+        }
         guard removed != nil else { throw notFound(request.name, field: "name") }
         changed?()
     }

@@ -1,6 +1,7 @@
 import Concurrency
 import Messages
 package import RPC
+import Synchronization
 package import Tensors
 package import TextModels
 
@@ -26,6 +27,18 @@ package final class TextEngine: Sendable {
     /// Into how many the model is cut.
     let shardCount: Int
     let samplingDefaults: LoadedModel.SamplingDefaults
+    /// What keys and values may take.
+    let cacheByteCount: Int
+    private let started = Atomic<Int>(0)
+    private let ended = Atomic<Int>(0)
+
+    /// Calls since the engine was made.
+    var startedCalls: Int { started.load(ordering: .relaxed) }
+    /// Calls that wait or generate.
+    var runningCalls: Int {
+        let ended = ended.load(ordering: .acquiring)
+        return started.load(ordering: .relaxed) - ended
+    }
 
     /// - Parameters:
     ///   - drafts: a small model that proposes tokens.
@@ -41,6 +54,7 @@ package final class TextEngine: Sendable {
         samplingDefaults = loaded.samplingDefaults
         let core = try EngineCore(
             loaded, drafts: drafts, laterShards: shards?.layers.count ?? 0, options: options, on: device)
+        cacheByteCount = core.cacheByteCount
         let queue = BoundedQueue<Job>(capacity: options.queueLimit)
         self.queue = queue
         thread = try DedicatedThread(name: "text-engine") {
@@ -60,6 +74,8 @@ package final class TextEngine: Sendable {
     func generate(
         _ request: GenerationRequest, to writer: ReplyWriter<GenerateDelta>, _ context: ServerContext
     ) async throws {
+        started.add(1, ordering: .relaxed)
+        defer { ended.add(1, ordering: .releasing) }
         try await withCheckedThrowingContinuation { done in
             let job = Job(request: request, writer: writer, context: context, done: done)
             switch queue.offer(job) {

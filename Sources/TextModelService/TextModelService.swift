@@ -5,87 +5,95 @@ import TextModels
 /// Serves `nephele.v1.TextModel` for one model.
 package struct TextModelService: RPCService {
     private let name: String
-    private let tokenizerHash: String
-    private let engine: TextEngine
-    private let adapters: AdapterLibrary?
+    private let revisions: TextRevisions
 
-    /// - Parameters:
-    ///   - name: the model's name, as requests give it.
-    ///   - adapters: nil where the model is served without any.
-    package init(name: String, tokenizerHash: String, engine: TextEngine, adapters: AdapterLibrary? = nil) {
-        (self.name, self.tokenizerHash, self.engine, self.adapters) = (name, tokenizerHash, engine, adapters)
+    /// - Parameter name: the model's name, as requests give it.
+    package init(name: String, revisions: TextRevisions) {
+        (self.name, self.revisions) = (name, revisions)
     }
 
     /// What the instance says of itself.
     ///
     /// - Parameter capacity: sequences that run together.
-    package func description(numericsID: String, capacity: Int) -> ServiceDescription {
+    package func description(capacity: Int) -> ServiceDescription {
         var description = ServiceDescription(service: "text-model")
-        description.models = Self.models(model(numericsID: numericsID), adapters)
+        description.models = Self.models(name, revisions)
+        let engine = revisions.current.engine
         (description.layers, description.shardCount) = (engine.layers, engine.shardCount)
         description.capacity = capacity
         return description
     }
 
-    /// Lets the server say which adapters there are, as they come and go.
-    package func keepDescribed(by server: RPCServer, numericsID: String) {
-        let model = model(numericsID: numericsID)
-        adapters?.onChange { [weak server, weak adapters] in
-            // The adapters are looked up when it is the change's turn, so that the last one tells the latest.
-            server?.update { $0.models = Self.models(model, adapters) }
+    /// Lets the server say which revisions and adapters there are, as they come and go.
+    package func keepDescribed(by server: RPCServer) {
+        revisions.onChange { [weak server, weak revisions, name] in
+            // They are looked up when it is the change's turn, so that the last one tells the latest.
+            server?.update { description in
+                if let revisions { description.models = Self.models(name, revisions) }
+            }
         }
     }
 
-    private func model(numericsID: String) -> ModelDescription {
-        var model = ModelDescription(name: name)
-        model.numericsID = numericsID
-        model.revision = String(numericsID.prefix(12))
-        model.modality = "text"
-        model.contextLength = engine.shape.context
-        model.metadata = SamplingDefaults(engine.samplingDefaults).encoded()
-        return model
-    }
-
-    /// The model, and each adapter as a model that has it for its parent.
-    private static func models(_ model: ModelDescription, _ adapters: AdapterLibrary?) -> [ModelDescription] {
-        let contents = adapters?.contents ?? [:]
-        return [model]
-            + contents.sorted { $0.key < $1.key }.map { name, contentID in
-                var adapted = model
-                adapted.name = name
-                adapted.parent = model.name
-                adapted.numericsID = NumericsID.adapted(model.numericsID, by: contentID)
-                adapted.revision = String(contentID.prefix(12))
-                return adapted
-            }
+    /// Each revision, and each of its adapters as a model that has it for its parent.
+    private static func models(_ name: String, _ revisions: TextRevisions) -> [ModelDescription] {
+        revisions.all.enumerated().flatMap { place, revision -> [ModelDescription] in
+            var model = ModelDescription(name: name)
+            model.numericsID = revision.numericsID
+            model.revision = revision.revision
+            model.modality = "text"
+            model.contextLength = revision.engine.shape.context
+            model.metadata = SamplingDefaults(revision.engine.samplingDefaults).encoded()
+            model.isRetiring = place > 0
+            let adapters = revision.adapters?.contents.sorted { $0.key < $1.key } ?? []
+            return [model]
+                + adapters.map { name, contentID in
+                    var adapted = model
+                    adapted.name = name
+                    adapted.parent = model.name
+                    adapted.numericsID = NumericsID.adapted(model.numericsID, by: contentID)
+                    adapted.revision = String(contentID.prefix(12))
+                    return adapted
+                }
+        }
     }
 
     package func register(with router: inout RPCRouter) {
         router.serverStreaming(TextModelMethods.generate) { request, writer, context in
-            let request = try validated(request.message)
-            try await engine.generate(request, to: writer, context)
+            let revision = revisions.revision(for: context.numericsID)
+            let request = try validated(request.message, revision)
+            try await revision.engine.generate(request, to: writer, context)
         }
-        guard let adapters else { return }
+        router.unary(TextModelMethods.reload) { request, _ in
+            try check(model: request.message.model)
+            return ServerReply(try await revisions.reload())
+        }
+        guard revisions.current.adapters != nil else { return }
         router.unary(TextModelMethods.loadAdapter) { request, context in
-            ServerReply(try await adapters.load(request.message, context))
+            guard let adapters = revisions.current.adapters else { throw RPCError.noAdapters }
+            return ServerReply(try await adapters.load(request.message, context))
         }
         router.unary(TextModelMethods.unloadAdapter) { request, _ in
+            guard let adapters = revisions.current.adapters else { throw RPCError.noAdapters }
             try adapters.unload(request.message)
             return ServerReply(UnloadAdapterReply())
         }
     }
 
-    private func validated(_ message: GenerateRequest) throws -> GenerationRequest {
-        guard message.model == name else {
+    private func check(model: String) throws {
+        guard model == name else {
             throw RPCError(
                 .notFound, "this instance serves \"\(name)\"", reason: "model_not_found", field: "model")
         }
-        guard message.tokenizerHash.isEmpty || message.tokenizerHash == tokenizerHash else {
+    }
+
+    private func validated(_ message: GenerateRequest, _ revision: TextRevision) throws -> GenerationRequest {
+        try check(model: message.model)
+        guard message.tokenizerHash.isEmpty || message.tokenizerHash == revision.tokenizerHash else {
             throw RPCError(
                 .failedPrecondition, "the prompt was encoded by another tokenizer than this model's",
                 reason: "tokenizer_mismatch", notStarted: true)
         }
-        let adapter = try adapter(message.adapter)
+        let adapter = try adapter(message.adapter, revision)
         do throws(TextModelError) {
             let sampling = try SamplingParameters(
                 temperature: message.temperature, topK: Int(message.topK), topP: message.topP, minP: message.minP,
@@ -101,21 +109,24 @@ package struct TextModelService: RPCService {
                 prompt: message.prompt, maxTokens: Int(message.maxTokens), n: Int(message.n), sampling: sampling,
                 stop: message.stop, logProbabilities: message.logprobs.map { Int($0) },
                 promptLogProbabilities: message.promptLogprobs, ignoresEndOfText: message.ignoresEndOfText,
-                adapter: adapter, resume: resume, runsAlone: message.crashesWithoutProgress > 0, shape: engine.shape)
+                adapter: adapter, resume: resume, runsAlone: message.crashesWithoutProgress > 0,
+                shape: revision.engine.shape)
         } catch {
             throw RPCError(textModel: error)
         }
     }
 
     /// - Parameter name: empty for the model alone.
-    private func adapter(_ name: String) throws -> Adapter? {
+    private func adapter(_ name: String, _ revision: TextRevision) throws -> Adapter? {
         guard !name.isEmpty else { return nil }
-        guard let adapters else {
-            throw RPCError(
-                .notFound, "this instance has no adapters", reason: "adapter_not_found", field: "adapter")
-        }
+        guard let adapters = revision.adapters else { throw RPCError.noAdapters }
         return try adapters.adapter(name)
     }
+}
+
+extension RPCError {
+    fileprivate static let noAdapters = RPCError(
+        .notFound, "this instance has no adapters", reason: "adapter_not_found", field: "adapter")
 }
 
 extension SamplingDefaults {

@@ -94,6 +94,8 @@ package struct EngineCore {
         }
     }
 
+    /// What keys and values may take, in bytes.
+    package var cacheByteCount: Int { cache.byteCount }
     package var isIdle: Bool { scheduler.isIdle }
     package var load: Load { scheduler.load }
     package var statistics: Statistics { scheduler.statistics }

@@ -35,6 +35,9 @@ struct GatewayMain: AsyncParsableCommand {
     @Flag(help: "Lets clients load and unload LoRA adapters: /v1/load_lora_adapter, /v1/unload_lora_adapter.")
     var allowAdapterUpdates = false
 
+    @Flag(help: "Lets clients have text models loaded again: /admin/models/NAME/reload.")
+    var allowReload = false
+
     @Option(name: .long, help: "A file to which the port is written once the gateway listens.")
     var portFile: String?
 
@@ -56,7 +59,9 @@ struct GatewayMain: AsyncParsableCommand {
             textShards: try textShard.map { try RPCClient(target: $0) })
         let portFile = portFile
         let application = Application(
-            router: Gateway(fleet: fleet, allowsAdapterUpdates: allowAdapterUpdates).router(),
+            router: Gateway(
+                fleet: fleet, allowsAdapterUpdates: allowAdapterUpdates, allowsReload: allowReload
+            ).router(),
             configuration: .init(address: .hostname(host, port: port), serverName: "nephele"),
             onServerRunning: { channel in
                 guard let portFile, let port = channel.localAddress?.port else { return }

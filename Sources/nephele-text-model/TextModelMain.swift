@@ -119,19 +119,42 @@ struct TextModelMain: AsyncParsableCommand {
         options.cachePrecision = cachePrecision
         options.looksUpDrafts = speculate == .lookup
         let drafts = try draftModel.map {
-            try LoadedModel(directory: $0.directory(.text), precision: precision, on: device)
+            try LoadedModel(directory: $0.directory(.text), precision: precision, cache: cache, on: device)
         }
         let gauge = LoadGauge(capacity: sequences)
         let engine = try TextEngine(
             loaded, drafts: drafts, shards: shards, options: options, on: device, gauge: gauge)
-        let service = TextModelService(
-            name: model.name, tokenizerHash: loaded.tokenizer.hash, engine: engine,
+        let revision = TextRevision(
+            numericsID: numericsID, tokenizerHash: loaded.tokenizer.hash, engine: engine,
             adapters: shards == nil ? try adapters(for: loaded) : nil)
+        // A model that is cut lies in several processes: they are restarted instead.
+        let loader = shards == nil ? reloading(options, cache, on: device, gauge) : nil
+        let service = TextModelService(
+            name: model.name, revisions: TextRevisions(revision, loader: loader.map { $0.load }))
         let server = RPCServer(
-            service.description(numericsID: numericsID, capacity: sequences), services: [service],
+            service.description(capacity: sequences), services: [service],
             transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge)
-        service.keepDescribed(by: server, numericsID: numericsID)
+        service.keepDescribed(by: server)
+        if let packed = drafts?.packedCache { _ = try DedicatedThread(name: "packed-drafts") { packed.write() } }
         try await serve(server, loaded)
+    }
+
+    private func reloading(
+        _ options: EngineCore.Options, _ cache: CacheDirectory?, on device: Device, _ gauge: LoadGauge
+    ) -> RevisionLoader {
+        let (model, draftModel, precision) = (model, draftModel, precision)
+        var loader = RevisionLoader(
+            directory: { try model.directory(.text) }, precision: precision, options: options, on: device,
+            gauge: gauge, availableMemory: { AvailableMemory.bytes() })
+        loader.cache = cache
+        if let draftModel {
+            loader.drafts = {
+                try LoadedModel(
+                    directory: draftModel.directory(.text), precision: precision, cache: cache,
+                    on: Device(threadCount: 1))
+            }
+        }
+        return loader
     }
 
     private func serve(_ server: RPCServer, _ loaded: LoadedModel) async throws {

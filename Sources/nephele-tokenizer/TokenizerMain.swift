@@ -19,7 +19,11 @@ struct TokenizerMain: AsyncParsableCommand {
     func run() async throws {
         var tokenizers: [String: Tokenizer] = [:]
         for model in model { tokenizers[model.name] = try Tokenizer(directory: model.directory(.text)) }
-        let service = TokenizerService(tokenizers: tokenizers)
+        let models = Dictionary(model.map { ($0.name, $0) }) { $1 }
+        let service = TokenizerService(tokenizers: tokenizers) { name in
+            guard let model = models[name] else { throw RPCError(.notFound, "no model \"\(name)\"") }
+            return try Tokenizer(directory: model.directory(.text))
+        }
         let server = RPCServer(
             service.description(capacity: 64), services: [service],
             transports: [try ZeroMQTransport.shared().server(bind)])

@@ -20,6 +20,7 @@ struct LocalSystem {
         /// Where text-models find adapters that clients ask for; nil: nowhere.
         var adapterFolder: String?
         var allowsAdapterUpdates = false
+        var allowsReload = false
         /// How text models hold their weights.
         var precision = Precision.auto
         /// What proposes tokens: none or lookup; or a small model of the same tokenizer.
@@ -160,6 +161,7 @@ struct LocalSystem {
             }
         }
         if !options.imageModels.isEmpty { gateway += ["--diffusion", "ipc://\(directory)/diffusion-*.sock"] }
+        if options.allowsReload { gateway.append("--allow-reload") }
         if options.allowsAdapterUpdates { gateway.append("--allow-adapter-updates") }
         services.append(
             SupervisedService(name: "gateway", executable: try executable("nephele-gateway"), arguments: gateway))

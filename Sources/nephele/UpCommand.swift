@@ -46,6 +46,9 @@ struct UpCommand: AsyncParsableCommand {
     @Flag(help: "Lets clients load and unload adapters that lie in the models directory.")
     var allowAdapterUpdates = false
 
+    @Flag(help: "Lets clients have text models loaded again: `nephele reload NAME`.")
+    var allowReload = false
+
     @Option(
         help: "What proposes tokens for text models to check, several a step: none, or lookup (in prompt and answer).")
     var speculate: Speculation = .none
@@ -95,6 +98,7 @@ struct UpCommand: AsyncParsableCommand {
         options.adapters = try Dictionary(
             grouping: adapter, by: { try self.model(of: $0, among: options.textModels.map(\.name)) })
         (options.adapterFolder, options.allowsAdapterUpdates) = (catalogue.directory, allowAdapterUpdates)
+        options.allowsReload = allowReload
         options.speculation = speculate
         options.draftModel = try draftModel.map { try catalogue.entry($0, .text) }
         let system = try LocalSystem(options)

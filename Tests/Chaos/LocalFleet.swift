@@ -8,17 +8,20 @@ import Testing
 struct LocalFleet: Sendable {
     private let directory: RunDirectory
     private let supervisor: Supervisor
+    private let revisions: TwoRevisions
 
     init() throws {
         directory = try RunDirectory()
         let path = directory.path
         try RandomAdapter.write(to: path + "/lora")
+        revisions = try TwoRevisions(in: path)
+        let verse = "nephele-verse=" + revisions.link
         var services: [SupervisedService] = []
         for (name, arguments) in [
-            ("tokenizer", ["--model", "nephele-verse"]),
+            ("tokenizer", ["--model", verse]),
             (
                 "text-model",
-                ["--model", "nephele-verse", "--threads", "1", "--adapter", "nephele-verse-lora=\(path)/lora"]
+                ["--model", verse, "--threads", "1", "--adapter", "nephele-verse-lora=\(path)/lora"]
             ),
             ("diffusion", ["--model", "nephele-pixel", "--threads", "1"]),
         ] {
@@ -35,7 +38,7 @@ struct LocalFleet: Sendable {
                 arguments: [
                     "--port", "0", "--port-file", path + "/port", "--tokenizer", "ipc://\(path)/tokenizer-*.sock",
                     "--text-model", "ipc://\(path)/text-model-*.sock", "--diffusion",
-                    "ipc://\(path)/diffusion-*.sock",
+                    "ipc://\(path)/diffusion-*.sock", "--allow-reload",
                 ]))
         var logger = Logger(label: "chaos")
         logger.logLevel = .error
@@ -67,14 +70,49 @@ struct LocalFleet: Sendable {
     private func ready() async throws -> GatewayClient {
         let deadline = ContinuousClock.now + .seconds(60)
         while .now < deadline {
-            let written = try? String(contentsOfFile: directory.path + "/port", encoding: .utf8)
-            if let port = written.flatMap({ Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }) {
-                let client = try GatewayClient(address: "http://127.0.0.1:\(port)")
-                if try await client.get(FleetStatus.self, "admin/status").instances.count == 6 { return client }
+            if let client = try client {
+                try await waitUntilAllAnswer()
+                return client
             }
             try await Task.sleep(for: .milliseconds(20))
         }
-        throw SupervisionError("the services were not ready within a minute")
+        throw SupervisionError("the gateway was not ready within a minute")
+    }
+
+    private var client: GatewayClient? {
+        get throws {
+            let written = try? String(contentsOfFile: directory.path + "/port", encoding: .utf8)
+            let port = written.flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+            return try port.map { try GatewayClient(address: "http://127.0.0.1:\($0)") }
+        }
+    }
+
+    /// Two of each worker, ready for calls.
+    func waitUntilAllAnswer() async throws {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while .now < deadline {
+            let status = try await client?.get(FleetStatus.self, "admin/status")
+            if status?.instances.count(where: { $0.state == "ready" }) == 6 { return }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        throw SupervisionError("the workers were not ready within a minute")
+    }
+
+    /// Puts the text model's other revision in place and has the gateway load it.
+    func changeRevision(_ client: GatewayClient) async throws {
+        struct Answer: Decodable {
+            struct Instance: Decodable {
+                var service: String
+                var unchanged: Bool
+            }
+            var instances: [Instance]
+        }
+        try revisions.turn()
+        let answer = try await client.post(Answer.self, "admin/models/nephele-verse/reload")
+        let models = answer.instances.filter { $0.service == "text-model" }
+        guard models.count == 2, !models.contains(where: \.unchanged) else {
+            throw SupervisionError("reloading changed \(models)")
+        }
     }
 
     /// An executable that stands beside the tests', or in `NEPHELE_CHAOS_PROGRAMS`.

@@ -120,11 +120,15 @@ private func withGateway(
         let library = try AdapterLibrary(for: loaded.model, modelName: replica.model, options: options)
         for (name, golden) in replica.adapters { try library.load(name, directory: goldens + "/adapters/" + golden) }
         let service = TextModelService(
-            name: replica.model, tokenizerHash: loaded.tokenizer.hash, engine: engine, adapters: library)
+            name: replica.model,
+            revisions: TextRevisions(
+                TextRevision(
+                    numericsID: replica.model, tokenizerHash: loaded.tokenizer.hash, engine: engine,
+                    adapters: library)))
         let server = RPCServer(
-            service.description(numericsID: replica.model, capacity: 64), services: [service],
+            service.description(capacity: 64), services: [service],
             transports: [transport.server("ipc://\(directory)/text-model-\(index).sock")], gauge: gauge)
-        service.keepDescribed(by: server, numericsID: replica.model)
+        service.keepDescribed(by: server)
         servers.append(server)
     }
     let tokenizers = TokenizerService(tokenizers: try checkpoints.mapValues { try $0.get().tokenizer })

@@ -32,11 +32,14 @@ private func withGateway(_ body: @Sendable @escaping (Client) async throws -> Vo
     let loaded = try textModel.get()
     let gauge = LoadGauge(capacity: 64)
     let engine = try TextEngine(loaded, options: .init(cachePositions: 4_096), on: device, gauge: gauge)
-    let service = TextModelService(name: "llama", tokenizerHash: loaded.tokenizer.hash, engine: engine)
+    let service = TextModelService(
+        name: "llama",
+        revisions: TextRevisions(
+            TextRevision(numericsID: "0123456789abcdef", tokenizerHash: loaded.tokenizer.hash, engine: engine)))
     let tokenizers = TokenizerService(tokenizers: ["llama": loaded.tokenizer])
     let transport = try ZeroMQTransport.shared()
     let textServer = RPCServer(
-        service.description(numericsID: "0123456789abcdef", capacity: 64), services: [service],
+        service.description(capacity: 64), services: [service],
         transports: [transport.server("ipc://\(directory)/text-model-1.sock")], gauge: gauge)
     let tokenizerServer = RPCServer(
         tokenizers.description(capacity: 64), services: [tokenizers],

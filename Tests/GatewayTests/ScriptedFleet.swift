@@ -66,9 +66,12 @@ final class ScriptedFleet: Sendable {
         network = try InProcessNetwork()
         let gauge = LoadGauge(capacity: 64)
         let textEngine = try TextEngine(loaded, options: .init(cachePositions: 2_048), on: device, gauge: gauge)
-        let service = TextModelService(name: "llama", tokenizerHash: loaded.tokenizer.hash, engine: textEngine)
+        let service = TextModelService(
+            name: "llama",
+            revisions: TextRevisions(
+                TextRevision(numericsID: "same", tokenizerHash: loaded.tokenizer.hash, engine: textEngine)))
         real = RPCServer(
-            service.description(numericsID: "same", capacity: 64), services: [service],
+            service.description(capacity: 64), services: [service],
             transports: [network.server("inproc://engine")], gauge: gauge)
         try real.start()
         engine = try RPCClient(

@@ -30,11 +30,14 @@ private final class Instance: Sendable {
         let engine = try TextEngine(loaded, options: .init(cachePositions: 8_192), on: device, gauge: gauge)
         let library = try AdapterLibrary(for: loaded.model, modelName: "llama", options: options)
         let service = TextModelService(
-            name: "llama", tokenizerHash: loaded.tokenizer.hash, engine: engine, adapters: library)
+            name: "llama",
+            revisions: TextRevisions(
+                TextRevision(
+                    numericsID: "0123", tokenizerHash: loaded.tokenizer.hash, engine: engine, adapters: library)))
         server = RPCServer(
-            service.description(numericsID: "0123", capacity: 64), services: [service],
+            service.description(capacity: 64), services: [service],
             transports: [try ZeroMQTransport.shared().server("ipc://\(directory)/text-model-1.sock")], gauge: gauge)
-        service.keepDescribed(by: server, numericsID: "0123")
+        service.keepDescribed(by: server)
         try server.start()
         client = try RPCClient(target: "ipc://\(directory)/text-model-*.sock")
     }
@@ -165,10 +168,13 @@ private final class Instance: Sendable {
             let loaded = try LoadedModel(directory: goldens + "/llama", on: Device(threadCount: 1))
             let engine = try TextEngine(
                 loaded, options: .init(cachePositions: 64), on: Device(threadCount: 1), gauge: LoadGauge(capacity: 1))
-            let service = TextModelService(name: "llama", tokenizerHash: "", engine: engine, adapters: made)
+            let service = TextModelService(
+                name: "llama",
+                revisions: TextRevisions(
+                    TextRevision(numericsID: "0123", tokenizerHash: "", engine: engine, adapters: made)))
             let server = RPCServer(
-                service.description(numericsID: "0123", capacity: 1), services: [service], transports: [])
-            service.keepDescribed(by: server, numericsID: "0123")
+                service.description(capacity: 1), services: [service], transports: [])
+            service.keepDescribed(by: server)
             try made.load("list", directory: goldens + "/adapters/llama-list")
             #expect(server.description.models.map(\.name) == ["llama", "list"])
         }

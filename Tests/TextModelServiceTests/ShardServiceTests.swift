@@ -66,9 +66,12 @@ private final class CutFleet: Sendable {
         let gauge = LoadGauge(capacity: 64)
         let engine = try TextEngine(
             loaded, shards: shards, options: .init(cachePositions: 4_096), on: device, gauge: gauge)
-        let service = TextModelService(name: name, tokenizerHash: loaded.tokenizer.hash, engine: engine)
+        let service = TextModelService(
+            name: name,
+            revisions: TextRevisions(
+                TextRevision(numericsID: numericsID, tokenizerHash: loaded.tokenizer.hash, engine: engine)))
         textServer = RPCServer(
-            service.description(numericsID: numericsID, capacity: 64), services: [service],
+            service.description(capacity: 64), services: [service],
             transports: [network.server("text")], gauge: gauge)
         try textServer.start()
         text = try RPCClient(

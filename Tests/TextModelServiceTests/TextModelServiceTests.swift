@@ -27,11 +27,14 @@ private final class Fleet: Sendable {
         loaded = try LoadedModel(directory: llama, on: device)
         let gauge = LoadGauge(capacity: 64)
         let engine = try TextEngine(loaded, options: .init(cachePositions: 4_096), on: device, gauge: gauge)
-        let service = TextModelService(name: "llama", tokenizerHash: loaded.tokenizer.hash, engine: engine)
         let id = try NumericsID.compute(directory: llama, tokenizerHash: loaded.tokenizer.hash)
+        let service = TextModelService(
+            name: "llama",
+            revisions: TextRevisions(
+                TextRevision(numericsID: id, tokenizerHash: loaded.tokenizer.hash, engine: engine)))
         let transport = try ZeroMQTransport.shared()
         textServer = RPCServer(
-            service.description(numericsID: id, capacity: 64), services: [service],
+            service.description(capacity: 64), services: [service],
             transports: [transport.server("ipc://\(directory)/text-model-1.sock")], gauge: gauge)
         let tokenizers = TokenizerService(tokenizers: ["llama": loaded.tokenizer])
         tokenizerServer = RPCServer(

@@ -367,6 +367,96 @@ void   nephele__v1__describe_reply__free_unpacked
   assert(message->base.descriptor == &nephele__v1__describe_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   nephele__v1__reload_request__init
+                     (Nephele__V1__ReloadRequest         *message)
+{
+  static const Nephele__V1__ReloadRequest init_value = NEPHELE__V1__RELOAD_REQUEST__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__reload_request__get_packed_size
+                     (const Nephele__V1__ReloadRequest *message)
+{
+  assert(message->base.descriptor == &nephele__v1__reload_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__reload_request__pack
+                     (const Nephele__V1__ReloadRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__reload_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__reload_request__pack_to_buffer
+                     (const Nephele__V1__ReloadRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__reload_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__ReloadRequest *
+       nephele__v1__reload_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__ReloadRequest *)
+     protobuf_c_message_unpack (&nephele__v1__reload_request__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__reload_request__free_unpacked
+                     (Nephele__V1__ReloadRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__reload_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   nephele__v1__reload_reply__init
+                     (Nephele__V1__ReloadReply         *message)
+{
+  static const Nephele__V1__ReloadReply init_value = NEPHELE__V1__RELOAD_REPLY__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__reload_reply__get_packed_size
+                     (const Nephele__V1__ReloadReply *message)
+{
+  assert(message->base.descriptor == &nephele__v1__reload_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__reload_reply__pack
+                     (const Nephele__V1__ReloadReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__reload_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__reload_reply__pack_to_buffer
+                     (const Nephele__V1__ReloadReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__reload_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__ReloadReply *
+       nephele__v1__reload_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__ReloadReply *)
+     protobuf_c_message_unpack (&nephele__v1__reload_reply__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__reload_reply__free_unpacked
+                     (Nephele__V1__ReloadReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__reload_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   nephele__v1__health_request__init
                      (Nephele__V1__HealthRequest         *message)
 {
@@ -1050,7 +1140,7 @@ const ProtobufCMessageDescriptor nephele__v1__load_report__descriptor =
   (ProtobufCMessageInit) nephele__v1__load_report__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__model_description__field_descriptors[7] =
+static const ProtobufCFieldDescriptor nephele__v1__model_description__field_descriptors[8] =
 {
   {
     "name",
@@ -1136,6 +1226,18 @@ static const ProtobufCFieldDescriptor nephele__v1__model_description__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "retiring",
+    8,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__ModelDescription, has_retiring),
+    offsetof(Nephele__V1__ModelDescription, retiring),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__model_description__field_indices_by_name[] = {
   4,   /* field[4] = context_length */
@@ -1144,12 +1246,13 @@ static const unsigned nephele__v1__model_description__field_indices_by_name[] = 
   0,   /* field[0] = name */
   2,   /* field[2] = numerics_id */
   6,   /* field[6] = parent */
+  7,   /* field[7] = retiring */
   1,   /* field[1] = revision */
 };
 static const ProtobufCIntRange nephele__v1__model_description__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 7 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor nephele__v1__model_description__descriptor =
 {
@@ -1159,7 +1262,7 @@ const ProtobufCMessageDescriptor nephele__v1__model_description__descriptor =
   "Nephele__V1__ModelDescription",
   "nephele.v1",
   sizeof(Nephele__V1__ModelDescription),
-  7,
+  8,
   nephele__v1__model_description__field_descriptors,
   nephele__v1__model_description__field_indices_by_name,
   1,  nephele__v1__model_description__number_ranges,
@@ -1337,6 +1440,95 @@ const ProtobufCMessageDescriptor nephele__v1__describe_reply__descriptor =
   nephele__v1__describe_reply__field_indices_by_name,
   1,  nephele__v1__describe_reply__number_ranges,
   (ProtobufCMessageInit) nephele__v1__describe_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor nephele__v1__reload_request__field_descriptors[1] =
+{
+  {
+    "model",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__ReloadRequest, has_model),
+    offsetof(Nephele__V1__ReloadRequest, model),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__reload_request__field_indices_by_name[] = {
+  0,   /* field[0] = model */
+};
+static const ProtobufCIntRange nephele__v1__reload_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor nephele__v1__reload_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.ReloadRequest",
+  "ReloadRequest",
+  "Nephele__V1__ReloadRequest",
+  "nephele.v1",
+  sizeof(Nephele__V1__ReloadRequest),
+  1,
+  nephele__v1__reload_request__field_descriptors,
+  nephele__v1__reload_request__field_indices_by_name,
+  1,  nephele__v1__reload_request__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__reload_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor nephele__v1__reload_reply__field_descriptors[2] =
+{
+  {
+    "revision",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__ReloadReply, has_revision),
+    offsetof(Nephele__V1__ReloadReply, revision),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "unchanged",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__ReloadReply, has_unchanged),
+    offsetof(Nephele__V1__ReloadReply, unchanged),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__reload_reply__field_indices_by_name[] = {
+  0,   /* field[0] = revision */
+  1,   /* field[1] = unchanged */
+};
+static const ProtobufCIntRange nephele__v1__reload_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor nephele__v1__reload_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.ReloadReply",
+  "ReloadReply",
+  "Nephele__V1__ReloadReply",
+  "nephele.v1",
+  sizeof(Nephele__V1__ReloadReply),
+  2,
+  nephele__v1__reload_reply__field_descriptors,
+  nephele__v1__reload_reply__field_indices_by_name,
+  1,  nephele__v1__reload_reply__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__reload_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define nephele__v1__health_request__field_descriptors NULL

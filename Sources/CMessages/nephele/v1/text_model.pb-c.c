@@ -1441,15 +1441,17 @@ const ProtobufCMessageDescriptor nephele__v1__unload_adapter_reply__descriptor =
   (ProtobufCMessageInit) nephele__v1__unload_adapter_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor nephele__v1__text_model__method_descriptors[3] =
+static const ProtobufCMethodDescriptor nephele__v1__text_model__method_descriptors[4] =
 {
   { "Generate", &nephele__v1__generate_request__descriptor, &nephele__v1__generate_delta__descriptor },
   { "LoadAdapter", &nephele__v1__load_adapter_request__descriptor, &nephele__v1__load_adapter_reply__descriptor },
   { "UnloadAdapter", &nephele__v1__unload_adapter_request__descriptor, &nephele__v1__unload_adapter_reply__descriptor },
+  { "Reload", &nephele__v1__reload_request__descriptor, &nephele__v1__reload_reply__descriptor },
 };
 const unsigned nephele__v1__text_model__method_indices_by_name[] = {
   0,        /* Generate */
   1,        /* LoadAdapter */
+  3,        /* Reload */
   2         /* UnloadAdapter */
 };
 const ProtobufCServiceDescriptor nephele__v1__text_model__descriptor =
@@ -1459,7 +1461,7 @@ const ProtobufCServiceDescriptor nephele__v1__text_model__descriptor =
   "TextModel",
   "Nephele__V1__TextModel",
   "nephele.v1",
-  3,
+  4,
   nephele__v1__text_model__method_descriptors,
   nephele__v1__text_model__method_indices_by_name
 };
@@ -1486,6 +1488,14 @@ void nephele__v1__text_model__unload_adapter(ProtobufCService *service,
 {
   assert(service->descriptor == &nephele__v1__text_model__descriptor);
   service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void nephele__v1__text_model__reload(ProtobufCService *service,
+                                     const Nephele__V1__ReloadRequest *input,
+                                     Nephele__V1__ReloadReply_Closure closure,
+                                     void *closure_data)
+{
+  assert(service->descriptor == &nephele__v1__text_model__descriptor);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void nephele__v1__text_model__init (Nephele__V1__TextModel_Service *service,
                                     Nephele__V1__TextModel_ServiceDestroy destroy)

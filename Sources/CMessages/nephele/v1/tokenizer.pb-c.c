@@ -609,15 +609,17 @@ const ProtobufCMessageDescriptor nephele__v1__text_reply__descriptor =
   (ProtobufCMessageInit) nephele__v1__text_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor nephele__v1__tokenizer__method_descriptors[3] =
+static const ProtobufCMethodDescriptor nephele__v1__tokenizer__method_descriptors[4] =
 {
   { "Encode", &nephele__v1__encode_request__descriptor, &nephele__v1__tokens_reply__descriptor },
   { "RenderChat", &nephele__v1__render_chat_request__descriptor, &nephele__v1__tokens_reply__descriptor },
   { "Decode", &nephele__v1__decode_request__descriptor, &nephele__v1__text_reply__descriptor },
+  { "Reload", &nephele__v1__reload_request__descriptor, &nephele__v1__reload_reply__descriptor },
 };
 const unsigned nephele__v1__tokenizer__method_indices_by_name[] = {
   2,        /* Decode */
   0,        /* Encode */
+  3,        /* Reload */
   1         /* RenderChat */
 };
 const ProtobufCServiceDescriptor nephele__v1__tokenizer__descriptor =
@@ -627,7 +629,7 @@ const ProtobufCServiceDescriptor nephele__v1__tokenizer__descriptor =
   "Tokenizer",
   "Nephele__V1__Tokenizer",
   "nephele.v1",
-  3,
+  4,
   nephele__v1__tokenizer__method_descriptors,
   nephele__v1__tokenizer__method_indices_by_name
 };
@@ -654,6 +656,14 @@ void nephele__v1__tokenizer__decode(ProtobufCService *service,
 {
   assert(service->descriptor == &nephele__v1__tokenizer__descriptor);
   service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void nephele__v1__tokenizer__reload(ProtobufCService *service,
+                                    const Nephele__V1__ReloadRequest *input,
+                                    Nephele__V1__ReloadReply_Closure closure,
+                                    void *closure_data)
+{
+  assert(service->descriptor == &nephele__v1__tokenizer__descriptor);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void nephele__v1__tokenizer__init (Nephele__V1__Tokenizer_Service *service,
                                    Nephele__V1__Tokenizer_ServiceDestroy destroy)

@@ -23,6 +23,8 @@ typedef struct Nephele__V1__LoadReport Nephele__V1__LoadReport;
 typedef struct Nephele__V1__ModelDescription Nephele__V1__ModelDescription;
 typedef struct Nephele__V1__DescribeRequest Nephele__V1__DescribeRequest;
 typedef struct Nephele__V1__DescribeReply Nephele__V1__DescribeReply;
+typedef struct Nephele__V1__ReloadRequest Nephele__V1__ReloadRequest;
+typedef struct Nephele__V1__ReloadReply Nephele__V1__ReloadReply;
 typedef struct Nephele__V1__HealthRequest Nephele__V1__HealthRequest;
 typedef struct Nephele__V1__HealthReply Nephele__V1__HealthReply;
 
@@ -232,10 +234,15 @@ struct  Nephele__V1__ModelDescription
    */
   protobuf_c_boolean has_parent;
   ProtobufCBinaryData parent;
+  /*
+   * It ends what it runs; new calls are for another revision of the same name.
+   */
+  protobuf_c_boolean has_retiring;
+  protobuf_c_boolean retiring;
 };
 #define NEPHELE__V1__MODEL_DESCRIPTION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__model_description__descriptor) \
-    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, {0,NULL}, 0, {0,NULL} }
+    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, {0,NULL}, 0, {0,NULL}, 0, 0 }
 
 
 struct  Nephele__V1__DescribeRequest
@@ -274,6 +281,36 @@ struct  Nephele__V1__DescribeReply
 #define NEPHELE__V1__DESCRIBE_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__describe_reply__descriptor) \
     , 0, {0,NULL}, 0, {0,NULL}, 0,NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0,NULL} }
+
+
+/*
+ * Asks a service to take what now lies where a model was loaded from.
+ */
+struct  Nephele__V1__ReloadRequest
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean has_model;
+  ProtobufCBinaryData model;
+};
+#define NEPHELE__V1__RELOAD_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__reload_request__descriptor) \
+    , 0, {0,NULL} }
+
+
+struct  Nephele__V1__ReloadReply
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean has_revision;
+  ProtobufCBinaryData revision;
+  /*
+   * The files are those that were loaded already.
+   */
+  protobuf_c_boolean has_unchanged;
+  protobuf_c_boolean unchanged;
+};
+#define NEPHELE__V1__RELOAD_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__reload_reply__descriptor) \
+    , 0, {0,NULL}, 0, 0 }
 
 
 struct  Nephele__V1__HealthRequest
@@ -452,6 +489,44 @@ Nephele__V1__DescribeReply *
 void   nephele__v1__describe_reply__free_unpacked
                      (Nephele__V1__DescribeReply *message,
                       ProtobufCAllocator *allocator);
+/* Nephele__V1__ReloadRequest methods */
+void   nephele__v1__reload_request__init
+                     (Nephele__V1__ReloadRequest         *message);
+size_t nephele__v1__reload_request__get_packed_size
+                     (const Nephele__V1__ReloadRequest   *message);
+size_t nephele__v1__reload_request__pack
+                     (const Nephele__V1__ReloadRequest   *message,
+                      uint8_t             *out);
+size_t nephele__v1__reload_request__pack_to_buffer
+                     (const Nephele__V1__ReloadRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__ReloadRequest *
+       nephele__v1__reload_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__reload_request__free_unpacked
+                     (Nephele__V1__ReloadRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Nephele__V1__ReloadReply methods */
+void   nephele__v1__reload_reply__init
+                     (Nephele__V1__ReloadReply         *message);
+size_t nephele__v1__reload_reply__get_packed_size
+                     (const Nephele__V1__ReloadReply   *message);
+size_t nephele__v1__reload_reply__pack
+                     (const Nephele__V1__ReloadReply   *message,
+                      uint8_t             *out);
+size_t nephele__v1__reload_reply__pack_to_buffer
+                     (const Nephele__V1__ReloadReply   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__ReloadReply *
+       nephele__v1__reload_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__reload_reply__free_unpacked
+                     (Nephele__V1__ReloadReply *message,
+                      ProtobufCAllocator *allocator);
 /* Nephele__V1__HealthRequest methods */
 void   nephele__v1__health_request__init
                      (Nephele__V1__HealthRequest         *message);
@@ -516,6 +591,12 @@ typedef void (*Nephele__V1__DescribeRequest_Closure)
 typedef void (*Nephele__V1__DescribeReply_Closure)
                  (const Nephele__V1__DescribeReply *message,
                   void *closure_data);
+typedef void (*Nephele__V1__ReloadRequest_Closure)
+                 (const Nephele__V1__ReloadRequest *message,
+                  void *closure_data);
+typedef void (*Nephele__V1__ReloadReply_Closure)
+                 (const Nephele__V1__ReloadReply *message,
+                  void *closure_data);
 typedef void (*Nephele__V1__HealthRequest_Closure)
                  (const Nephele__V1__HealthRequest *message,
                   void *closure_data);
@@ -566,6 +647,8 @@ extern const ProtobufCMessageDescriptor nephele__v1__load_report__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__model_description__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__describe_request__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__describe_reply__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__reload_request__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__reload_reply__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__health_request__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__health_reply__descriptor;
 extern const ProtobufCServiceDescriptor nephele__v1__bus__descriptor;
