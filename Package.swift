@@ -156,6 +156,8 @@ let package = Package(
                 "EmbeddedModels",
                 "Console", "GatewayClient", "Supervision", "nephele-diffusion", "nephele-gateway",
                 "nephele-text-model", "nephele-tokenizer", .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             exclude: ["run"], swiftSettings: safe),
         .target(

@@ -37,6 +37,7 @@ package struct Fleet: Sendable {
 
     /// Every model that has ever been seen: a model whose last instance has gone is waited for, not denied.
     private let remembered = Remembered()
+    let refusals = RecentRefusals()
 
     package init(
         tokenizer: RPCClient? = nil, textModel: RPCClient? = nil, diffusion: RPCClient? = nil,
@@ -126,6 +127,7 @@ package struct Fleet: Sendable {
             }
             for index in parts.indices { parts[index].first = try await parts[index].call.next() }
         } catch let error as RPCError {
+            noteRefusal(error, model, until: deadline)
             throw APIError(error)
         }
         return Generation(

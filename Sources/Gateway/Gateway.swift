@@ -13,10 +13,14 @@ package struct Gateway: Sendable {
     let allowsAdapterUpdates: Bool
     /// Whether clients may have models loaded again.
     let allowsReload: Bool
+    private let requests: RequestLimit
 
+    /// - Parameter requestLimit: how many requests are under way at a time, at most.
     package init(
-        fleet: Fleet, bodyLimit: Int = 4 << 20, allowsAdapterUpdates: Bool = false, allowsReload: Bool = false
+        fleet: Fleet, bodyLimit: Int = 4 << 20, requestLimit: Int = 2_048, allowsAdapterUpdates: Bool = false,
+        allowsReload: Bool = false
     ) {
+        requests = RequestLimit(requestLimit)
         self.fleet = fleet
         self.bodyLimit = bodyLimit
         self.allowsAdapterUpdates = allowsAdapterUpdates
@@ -61,6 +65,7 @@ package struct Gateway: Sendable {
         _ request: Request, _ handler: @escaping @Sendable (Data, ContinuousClock.Instant) async throws -> Response
     ) async throws -> Response {
         let limit = bodyLimit
+        let place = try requests.enter()
         let deadline = try Self.deadline(of: request)
         var response = try await request.body.consumeWithCancellationOnInboundClose { body in
             do {
@@ -70,6 +75,11 @@ package struct Gateway: Sendable {
             }
         }
         response.headers[.connection] = "close"
+        let body = response.body
+        response.body = ResponseBody(contentLength: body.contentLength) { writer in
+            defer { withExtendedLifetime(place) {} }
+            try await body.write(writer)
+        }
         return response
     }
 

@@ -15,6 +15,8 @@ package struct LoadReport: Sendable, Equatable {
     /// How long the running step has taken so far; `nil` when none runs.
     package var stepAge: Duration?
     package var slowestStep: Duration = .zero
+    /// How long a call like those of late would take from now to its end; `nil`: nobody waits, or nothing is known.
+    package var expectedTime: Duration?
 
     package init() {}
 
@@ -37,6 +39,7 @@ extension LoadReport: CCodable {
         steps = c.steps
         stepAge = c.has_step_age_us != 0 ? Duration(wireMicroseconds: c.step_age_us) : nil
         slowestStep = Duration(wireMicroseconds: c.slowest_step_us)
+        expectedTime = c.has_expected_time_us != 0 ? Duration(wireMicroseconds: c.expected_time_us) : nil
     }
 
     func write(to c: inout Nephele__V1__LoadReport, in arena: inout Arena) {
@@ -58,5 +61,9 @@ extension LoadReport: CCodable {
         }
         c.has_slowest_step_us = 1
         c.slowest_step_us = slowestStep.microseconds
+        if let expectedTime {
+            c.has_expected_time_us = 1
+            c.expected_time_us = expectedTime.microseconds
+        }
     }
 }

@@ -149,6 +149,16 @@ final class ClientConnection: FrameReceiver {
         onEvent(.ended(error))
     }
 
+    /// The instance's engine does not come out of a step: what waits for it is better made again elsewhere.
+    private func failCalls() {
+        let failed = locked { state -> [Call] in
+            for call in state.table.ids { sendCancel(call, "the instance is stuck") }
+            return state.table.removeAll()
+        }
+        let error = RPCError(.unavailable, "the instance does not come out of a step", reason: "instance_stuck")
+        for call in failed { call.inbox.finish(error) }
+    }
+
     // MARK: FrameReceiver
 
     func linkDown(_ reason: String) {
@@ -219,6 +229,7 @@ final class ClientConnection: FrameReceiver {
             }
         case .pong(_, let load):
             locked { $0.isDraining = $0.isDraining || load.isDraining }
+            if load.isStuck { failCalls() }
             onEvent(.pong(load))
         case .goAway(let reason):
             let isLast = locked { state in

@@ -9,6 +9,8 @@ package final class LoadGauge: Sendable {
     /// Nanoseconds since `origin`; 0: no step runs.
     private let stepStart = Atomic<UInt64>(0)
     private let slowest = Atomic<UInt64>(0)
+    /// Microseconds; 0: nobody waits.
+    private let expected = Atomic<UInt64>(0)
     private let ready = Atomic<Bool>(true)
     private let origin = ContinuousClock.now
 
@@ -23,6 +25,11 @@ package final class LoadGauge: Sendable {
 
     package func setCapacity(_ units: Int) {
         capacityUnits.store(max(1, units), ordering: .relaxed)
+    }
+
+    /// How long a call would take from now to its end; nil where nobody waits, or nothing is known.
+    package func setExpectedTime(_ time: Duration?) {
+        expected.store(time.map { max(1, $0.microseconds) } ?? 0, ordering: .relaxed)
     }
 
     /// A service that still loads its model is `starting` in Health.
@@ -54,6 +61,8 @@ package final class LoadGauge: Sendable {
         report.capacity = capacityUnits.load(ordering: .relaxed)
         report.steps = steps.load(ordering: .relaxed)
         report.slowestStep = .nanoseconds(Int64(clamping: slowest.load(ordering: .relaxed)))
+        let expected = expected.load(ordering: .relaxed)
+        if expected > 0 { report.expectedTime = .microseconds(Int64(clamping: expected)) }
         let start = stepStart.load(ordering: .relaxed)
         let now = sinceOrigin
         if start != 0 { report.stepAge = .nanoseconds(Int64(clamping: now > start ? now - start : 0)) }

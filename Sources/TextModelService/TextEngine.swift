@@ -16,6 +16,8 @@ package final class TextEngine: Sendable {
         var writer: ReplyWriter<GenerateDelta>
         var context: ServerContext
         var done: CheckedContinuation<Void, any Error>
+        /// Rows that it is counted for while it waits.
+        var work: Int
     }
 
     private let queue: BoundedQueue<Job>
@@ -29,6 +31,7 @@ package final class TextEngine: Sendable {
     let samplingDefaults: LoadedModel.SamplingDefaults
     /// What keys and values may take.
     let cacheByteCount: Int
+    private let forecast: Forecast
     private let started = Atomic<Int>(0)
     private let ended = Atomic<Int>(0)
 
@@ -57,8 +60,10 @@ package final class TextEngine: Sendable {
         cacheByteCount = core.cacheByteCount
         let queue = BoundedQueue<Job>(capacity: options.queueLimit)
         self.queue = queue
+        let forecast = Forecast(options)
+        self.forecast = forecast
         thread = try DedicatedThread(name: "text-engine") {
-            var loop = TextEngineLoop(core: core, shards: shards, gauge: gauge)
+            var loop = TextEngineLoop(core: core, shards: shards, gauge: gauge, forecast: forecast)
             loop.run(queue)
         }
     }
@@ -70,22 +75,26 @@ package final class TextEngine: Sendable {
 
     /// Generates until every choice has ended or the caller is gone.
     ///
-    /// - Throws: `RPCError`: RESOURCE_EXHAUSTED when the queue is full, CANCELLED when the caller is gone.
+    /// - Throws: `RPCError`: RESOURCE_EXHAUSTED when the queue is full or so long that the answer would come too late,
+    ///   CANCELLED when the caller is gone.
     func generate(
         _ request: GenerationRequest, to writer: ReplyWriter<GenerateDelta>, _ context: ServerContext
     ) async throws {
+        let work = try forecast.admit(request, until: context.deadline)
         started.add(1, ordering: .relaxed)
         defer { ended.add(1, ordering: .releasing) }
         try await withCheckedThrowingContinuation { done in
-            let job = Job(request: request, writer: writer, context: context, done: done)
+            let job = Job(request: request, writer: writer, context: context, done: done, work: work)
             switch queue.offer(job) {
             case .accepted: break
             case .full:
+                forecast.taken(work)
                 done.resume(
                     throwing: RPCError(
                         .resourceExhausted, "\(queue.capacity) requests wait already", reason: "queue_full",
                         retryAfter: .seconds(1), notStarted: true))
             case .closed:
+                forecast.taken(work)
                 done.resume(throwing: RPCError(.unavailable, "the engine has stopped", notStarted: true))
             }
         }

@@ -100,6 +100,21 @@ package struct EngineCore {
     package var load: Load { scheduler.load }
     package var statistics: Statistics { scheduler.statistics }
 
+    /// Tokens that answers have had of late; nil: unknown. Sequences start as far as there is room for as many.
+    package var expectedAnswer: Int? {
+        get { scheduler.expectedAnswer }
+        set { scheduler.expectedAnswer = newValue }
+    }
+
+    /// Sequences that run, and that wait.
+    package var runningCount: Int { scheduler.running.count }
+    package var waitingCount: Int { scheduler.waitingCount }
+    /// Requests that wait and have not begun.
+    package var untouchedRequests: Set<UInt64> { scheduler.untouchedRequests }
+
+    /// Rows that requests which wait still need, where answers have so many tokens.
+    package func waitingWork(answerLength: Int) -> Int { scheduler.waitingWork(answerLength: answerLength) }
+
     /// Streams that wait for the next step.
     package var decodingCount: Int { scheduler.running.count { $0.isDecoding } }
     /// Rows of the last step's pass.

@@ -38,6 +38,9 @@ struct GatewayMain: AsyncParsableCommand {
     @Flag(help: "Lets clients have text models loaded again: /admin/models/NAME/reload.")
     var allowReload = false
 
+    @Option(help: "Requests under way at a time, at most; the next are refused with 503.")
+    var requestLimit: Int = 2_048
+
     @Option(name: .long, help: "A file to which the port is written once the gateway listens.")
     var portFile: String?
 
@@ -47,6 +50,9 @@ struct GatewayMain: AsyncParsableCommand {
         }
         guard tokenizer != nil || diffusion != nil else {
             throw ValidationError("give --tokenizer and --text-model, or --diffusion, or all three")
+        }
+        guard (1...1_048_576).contains(requestLimit) else {
+            throw ValidationError("--request-limit is \(requestLimit); give 1 to 1048576")
         }
         guard (0...65_535).contains(port) else { throw ValidationError("--port is \(port); give 0 to 65535") }
     }
@@ -60,7 +66,8 @@ struct GatewayMain: AsyncParsableCommand {
         let portFile = portFile
         let application = Application(
             router: Gateway(
-                fleet: fleet, allowsAdapterUpdates: allowAdapterUpdates, allowsReload: allowReload
+                fleet: fleet, requestLimit: requestLimit, allowsAdapterUpdates: allowAdapterUpdates,
+                allowsReload: allowReload
             ).router(),
             configuration: .init(address: .hostname(host, port: port), serverName: "nephele"),
             onServerRunning: { channel in

@@ -1,5 +1,7 @@
+import Console
 import Foundation
 import GatewayClient
+import NIOPosix
 import Testing
 
 /// Seconds of each case.
@@ -19,6 +21,57 @@ private let seconds = ProcessInfo.processInfo.environment["NEPHELE_CHAOS_SECONDS
 
     @Test func `a model is loaded again and again, and every answer is one revision's`() async throws {
         try await run("reload", revisions: 2) { system, client in Reloads().trouble(system, client) }
+    }
+
+    @Test func `ten times what the system can do: what it cannot is refused at once, the rest goes on`() async throws {
+        let system = try LocalFleet()
+        try await system.run { client in
+            let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+            let flood = Flood(
+                client: FloodClient(
+                    host: "127.0.0.1", port: try #require(client.address.port), group: group),
+                // In a short run there is no time for long answers.
+                tokens: seconds < 30 ? 40 : 400, timeoutMilliseconds: seconds < 30 ? 3_000 : 8_000)
+            let seconds = Double(seconds) / 2
+            _ = await flood.closedLoop(clients: 8, seconds: seconds / 2)
+            let peak = await flood.closedLoop(clients: 32, seconds: seconds)
+            try #require(peak.goodput > 0, "nothing was answered in \(seconds) s")
+            let before = await system.residentBytes
+            let over = await flood.openLoop(rate: 10 * peak.goodput, seconds: seconds)
+            let after = await system.residentBytes
+            let recovered = await flood.closedLoop(clients: 1, seconds: 1)
+            print(
+                Self.table([("peak, 32 clients", peak), ("ten times that", over), ("afterwards, 1 client", recovered)]))
+            for (name, bytes) in after.sorted(by: { $0.key < $1.key }) {
+                print("\(name): \((before[name] ?? 0) >> 20) MiB before, \(bytes >> 20) MiB after")
+            }
+            #expect(peak.goodput > 0 && over.goodput > 0)
+            // 0: what was answered after the phase's end.
+            #expect(Set(over.statuses.keys).isSubset(of: [0, 200, 429, 503, 504]), "\(over.statuses)")
+            #expect((over.statuses[429] ?? 0) + (over.statuses[503] ?? 0) > 0)
+            #expect(over.errors.isEmpty, "\(over.errors.prefix(3))")
+            #expect(over.refusedWithoutRetryAfter == 0)
+            #expect(Set(recovered.statuses.keys).isSubset(of: [0, 200]), "\(recovered.statuses)")
+            #expect(after.values.allSatisfy { $0 < 1 << 30 })
+            try await group.shutdownGracefully()
+        }
+    }
+
+    private static func table(_ phases: [(name: String, phase: Flood.Phase)]) -> String {
+        var table = Table([
+            "overload", "requests", "answered/s", "late", "429/503", "errors", "answered p50, p99",
+            "refused p50, p90, p99",
+        ])
+        for (name, phase) in phases {
+            let refused = (phase.statuses[429] ?? 0) + (phase.statuses[503] ?? 0)
+            table.append([
+                name, "\(phase.sent)", "\((phase.goodput * 10).rounded() / 10)", "\(phase.statuses[504] ?? 0)",
+                "\(refused)", "\(phase.errors.count)",
+                phase.percentile(phase.answered, 0.5) + ", " + phase.percentile(phase.answered, 0.99),
+                [0.5, 0.9, 0.99].map { phase.percentile(phase.refused, $0) }.joined(separator: ", "),
+            ])
+        }
+        return table.lines.joined(separator: "\n")
     }
 
     /// What is done to the system until a moment.

@@ -50,6 +50,17 @@ struct LocalFleet: Sendable {
         get async { await supervisor.processIdentifiers.filter { $0.key != "gateway" } }
     }
 
+    /// Memory that each process holds.
+    var residentBytes: [String: Int] {
+        get async {
+            await supervisor.processIdentifiers.mapValues { process in
+                let text = (try? String(contentsOfFile: "/proc/\(process)/statm", encoding: .utf8)) ?? ""
+                let pages = text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
+                return pages * 4096
+            }
+        }
+    }
+
     /// Starts everything, calls `body` once all answer, and stops everything.
     func run(_ body: @escaping @Sendable (GatewayClient) async throws -> Void) async throws {
         defer { directory.remove() }

@@ -251,4 +251,25 @@ private final class RecordingLink: FrameLink {
         let error = await #expect(throws: RPCError.self) { try await inbox.next() }
         #expect(error?.code == .unavailable && error?.notStarted == true)
     }
+
+    @Test("an instance that does not come out of a step loses its calls, so that they move; its connection stays")
+    func stuck() async throws {
+        let link = RecordingLink()
+        let connection = ClientConnection(link: link, limits: BusLimits(), timing: BusTiming()) { _ in }
+        let inbox = ReplyInbox()
+        let start = CallStart(method: "Echo/echo", creditMessages: 1, creditBytes: 1)
+        _ = try connection.start(start, body: [], attachments: [], inbox: inbox, deadline: nil)
+        func receivePong(stepAge: Duration) {
+            var load = LoadReport()
+            load.stepAge = stepAge
+            let pong = FrameHeader(.pong(1, load)).encoded()
+            pong.withSpan { header in [UInt8]().withSpan { connection.receive(header, $0) } }
+        }
+        receivePong(stepAge: .seconds(29))
+        #expect(connection.runningCalls == 1 && !inbox.isFinished)
+        receivePong(stepAge: .seconds(31))
+        #expect(connection.runningCalls == 0 && !link.isClosed)
+        let error = await #expect(throws: RPCError.self) { try await inbox.next() }
+        #expect(error?.code == .unavailable && error?.notStarted == false)
+    }
 }

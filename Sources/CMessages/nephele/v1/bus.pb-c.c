@@ -1011,7 +1011,7 @@ const ProtobufCMessageDescriptor nephele__v1__call_end__descriptor =
   (ProtobufCMessageInit) nephele__v1__call_end__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__load_report__field_descriptors[8] =
+static const ProtobufCFieldDescriptor nephele__v1__load_report__field_descriptors[9] =
 {
   {
     "outstanding",
@@ -1109,11 +1109,24 @@ static const ProtobufCFieldDescriptor nephele__v1__load_report__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "expected_time_us",
+    9,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Nephele__V1__LoadReport, has_expected_time_us),
+    offsetof(Nephele__V1__LoadReport, expected_time_us),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__load_report__field_indices_by_name[] = {
   1,   /* field[1] = capacity */
   4,   /* field[4] = describe_epoch */
   3,   /* field[3] = draining */
+  8,   /* field[8] = expected_time_us */
   0,   /* field[0] = outstanding */
   2,   /* field[2] = running_calls */
   7,   /* field[7] = slowest_step_us */
@@ -1123,7 +1136,7 @@ static const unsigned nephele__v1__load_report__field_indices_by_name[] = {
 static const ProtobufCIntRange nephele__v1__load_report__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor nephele__v1__load_report__descriptor =
 {
@@ -1133,7 +1146,7 @@ const ProtobufCMessageDescriptor nephele__v1__load_report__descriptor =
   "Nephele__V1__LoadReport",
   "nephele.v1",
   sizeof(Nephele__V1__LoadReport),
-  8,
+  9,
   nephele__v1__load_report__field_descriptors,
   nephele__v1__load_report__field_indices_by_name,
   1,  nephele__v1__load_report__number_ranges,

@@ -202,10 +202,15 @@ struct  Nephele__V1__LoadReport
   uint64_t step_age_us;
   protobuf_c_boolean has_slowest_step_us;
   uint64_t slowest_step_us;
+  /*
+   * How long a call like those of late would take from now to its end; absent: nobody waits, or nothing is known.
+   */
+  protobuf_c_boolean has_expected_time_us;
+  uint64_t expected_time_us;
 };
 #define NEPHELE__V1__LOAD_REPORT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__load_report__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Nephele__V1__ModelDescription
