@@ -155,11 +155,19 @@ let package = Package(
             dependencies: [
                 "EmbeddedModels",
                 "Console", "GatewayClient", "Supervision", "nephele-diffusion", "nephele-gateway",
-                "nephele-text-model", "nephele-tokenizer", .product(name: "Logging", package: "swift-log"),
+                "nephele-text-model", "nephele-tokenizer", "poisonable-text-model",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             exclude: ["run"], swiftSettings: safe),
+        .executableTarget(
+            name: "poisonable-text-model",
+            dependencies: [
+                "RPC", "ServiceRuntime", "Tensors", "TextModelService", "TextModels", "ZeroMQTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/PoisonableTextModel", swiftSettings: safe),
         .target(
             name: "Benchmarks",
             dependencies: [

@@ -23,6 +23,44 @@ private let seconds = ProcessInfo.processInfo.environment["NEPHELE_CHAOS_SECONDS
         try await run("reload", revisions: 2) { system, client in Reloads().trouble(system, client) }
     }
 
+    @Test func `a prompt that kills whoever computes it fails alone`() async throws {
+        // A token that no other request has.
+        let poison: Int32 = 3_999
+        let system = try LocalFleet(poison: poison)
+        try await system.run { client in
+            let mates = Load.requests.filter { $0.isOfTextModel }
+            var expected: [Set<String>] = []
+            for mate in mates { expected.append([try await mate.send(client).content]) }
+            let tally = Tally()
+            let end = ContinuousClock.now + .seconds(seconds)
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask {
+                    repeat {
+                        let answer = try await Load.post(
+                            client, "v1/completions",
+                            "{\"model\": \"nephele-verse\", \"prompt\": [5, 6, \(poison)], \"max_tokens\": 8}")
+                        #expect(answer.statusCode == 502)
+                        #expect(answer.value(forHTTPHeaderField: "x-should-retry") == "false")
+                        tally.note("poison given up")
+                    } while .now < end
+                }
+                for index in mates.indices {
+                    group.addTask { [expected] in
+                        while .now < end { await tally.add(mates[index], expected[index], client) }
+                    }
+                }
+                try await group.waitForAll()
+            }
+            let result = tally.result
+            print(result.table("poison"))
+            let requests = try await client.get(FleetStatus.self, "admin/status").requests
+            print("\(requests.migrated_calls) calls moved, \(requests.given_up_calls) were given up")
+            #expect(result.failures.isEmpty, "\(result.failures.prefix(5))")
+            #expect(result.different == 0 && result.requests > 0)
+            #expect(requests.given_up_calls == result.eventCount)
+        }
+    }
+
     @Test func `ten times what the system can do: what it cannot is refused at once, the rest goes on`() async throws {
         let system = try LocalFleet()
         try await system.run { client in
