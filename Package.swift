@@ -161,13 +161,6 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             exclude: ["run"], swiftSettings: safe),
-        .executableTarget(
-            name: "poisonable-text-model",
-            dependencies: [
-                "RPC", "ServiceRuntime", "Tensors", "TextModelService", "TextModels", "ZeroMQTransport",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ],
-            path: "Tests/PoisonableTextModel", swiftSettings: safe),
         .target(
             name: "Benchmarks",
             dependencies: [
@@ -221,6 +214,14 @@ let package = Package(
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
             swiftSettings: safe),
+        // For tests: a text-model that a token kills
+        .executableTarget(
+            name: "poisonable-text-model",
+            dependencies: [
+                "RPC", "ServiceRuntime", "Tensors", "TextModelService", "TextModels", "ZeroMQTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/PoisonableTextModel", swiftSettings: safe),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c17
