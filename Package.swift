@@ -104,7 +104,9 @@ let package = Package(
             exclude: ["compare_with_diffusers.py"], resources: [.copy("Goldens")], swiftSettings: safe),
 
         // Layer 4: services
-        .target(name: "TokenizerService", dependencies: ["Messages", "RPC", "Tokenizers"], swiftSettings: safe),
+        .target(
+            name: "TokenizerService", dependencies: ["Concurrency", "Messages", "RPC", "Tokenizers"],
+            swiftSettings: safe),
         .target(
             name: "TextModelService",
             dependencies: ["Concurrency", "Messages", "RPC", "Tensors", "TextModels", "Tokenizers"],
@@ -193,13 +195,6 @@ let package = Package(
             ],
             swiftSettings: safe),
         .executableTarget(
-            name: "poisonable-text-model",
-            dependencies: [
-                "RPC", "ServiceRuntime", "Tensors", "TextModelService", "TextModels", "ZeroMQTransport",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ],
-            path: "Tests/PoisonableTextModel", swiftSettings: safe),
-        .executableTarget(
             name: "nephele",
             dependencies: [
                 "Benchmarks", "Console", "DiffusionModels", "EmbeddedModels", "GatewayClient", "PNG", "RPC",
@@ -220,6 +215,14 @@ let package = Package(
                 .product(name: "HummingbirdCore", package: "hummingbird"),
             ],
             swiftSettings: safe),
+        // For tests: a text-model that a token kills
+        .executableTarget(
+            name: "poisonable-text-model",
+            dependencies: [
+                "RPC", "ServiceRuntime", "Tensors", "TextModelService", "TextModels", "ZeroMQTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/PoisonableTextModel", swiftSettings: safe),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c17

@@ -62,7 +62,7 @@ struct DiffusionEngineLoop {
             _ = ThreadSignal().wait(until: .now + Self.farewell)
         }
         gauge.beginStep()
-        defer { gauge.endStep(width: tasks.count + 1) }
+        defer { gauge.endStep() }
         if !task.job.isFinished { try step(&task, bound: bound) }
         guard task.job.isFinished else { return false }
         for (index, picture) in try task.job.pictures().enumerated() {
@@ -82,7 +82,7 @@ struct DiffusionEngineLoop {
         } catch {
             throw RPCError(diffusion: error)
         }
-        gauge.finish(task.seeds.count)
+        gauge.addOutstanding(-task.seeds.count)
         var update = DrawUpdate(step: UInt32(task.job.completedSteps), steps: UInt32(task.job.steps))
         try task.writer.offer(update, bound: bound)
         let isDue = task.isSuspect || .now - task.savedAt >= Self.checkpointInterval

@@ -39,12 +39,6 @@ struct GenerationParameters: Decodable, Sendable {
     var stream: Bool?
     var stream_options: StreamOptions?
 
-    /// Tokens that all choices of one prompt may have; `default` where the request does not say.
-    func tokensAskedFor(default tokens: Int) -> Int {
-        let limit = 1 << 24
-        return min(max(0, max_completion_tokens ?? max_tokens ?? tokens), limit) * min(max(1, n ?? 1), 1 << 10)
-    }
-
     /// The call to the text-model, all its values fixed: a call that is made again gives the same.
     ///
     /// - Parameter field: what the client gave the prompt in.

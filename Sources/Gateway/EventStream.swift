@@ -16,7 +16,7 @@ protocol ChunkForm: Sendable {
 enum EventStream {
     /// The response to a streamed request.
     static func response(_ generation: Generation, includesUsage: Bool, form: some ChunkForm) -> Response {
-        response(generation.counters) { writer in
+        response { writer in
             for choice in 0..<generation.choices {
                 if let opening = form.opening(generation, choice: choice) { try await writer.write(event(opening)) }
             }
@@ -37,21 +37,15 @@ enum EventStream {
     }
 
     /// A stream of what `body` writes and `[DONE]`, or of an error event when a service fails in its midst.
-    ///
-    /// - Parameter counters: are told when the client goes before its end.
     static func response(
-        _ counters: CallCounters,
         _ body: @escaping @Sendable (inout any ResponseBodyWriter) async throws -> Void
     ) -> Response {
         let body = ResponseBody { writer in
             do {
                 try await body(&writer)
                 try await writer.write(ByteBuffer(string: "data: [DONE]\n\n"))
-            } catch let error as RPCError where !Task.isCancelled {
+            } catch let error as RPCError {
                 try await writer.write(event(APIError(error).body))
-            } catch {
-                counters.countCancelled()
-                throw error
             }
             try await writer.finish(nil)
         }

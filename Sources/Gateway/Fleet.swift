@@ -51,6 +51,7 @@ package struct Fleet: Sendable {
 
     /// Every model that has ever been seen: a model whose last instance has gone is waited for, not denied.
     private let remembered = Remembered()
+    let refusals = RecentRefusals()
 
     package init(
         tokenizer: RPCClient? = nil, textModel: RPCClient? = nil, diffusion: RPCClient? = nil,
@@ -159,12 +160,13 @@ package struct Fleet: Sendable {
             }
             for index in parts.indices { parts[index].first = try await parts[index].call.next() }
         } catch let error as RPCError {
+            noteRefusal(error, model, until: deadline)
             throw APIError(error)
         }
         return Generation(
             id: idPrefix + ServiceDescription.newInstanceID(), created: Int(Date().timeIntervalSince1970),
             model: model.name, fingerprint: "fp_" + (parts.first?.call.numericsID ?? model.numericsID).prefix(12),
-            choicesOfEach: Int(calls.first?.n ?? 1), parts: parts, counters: counters)
+            choicesOfEach: Int(calls.first?.n ?? 1), parts: parts)
     }
 
     /// A drawing; what the service refuses comes with its first update.

@@ -7,11 +7,11 @@ extension Gateway {
     func chat(_ data: Data, until deadline: ContinuousClock.Instant) async throws -> Response {
         let request = try JSONRequest.decode(ChatCompletionRequest.self, from: data)
         let model = try fleet.model(request.parameters.model, modality: "text")
+        try fleet.admit(model, until: deadline)
         guard !request.messages.isEmpty else {
             throw APIError.invalidRequest("'messages' holds no message.", parameter: "messages")
         }
         let alternatives = try request.alternatives()
-        try fleet.checkCapacity(of: model, cost: request.parameters.tokensAskedFor(default: 0), until: deadline)
         let turns = request.messages.map { ChatTurn(role: $0.role, content: $0.content) }
         let prompt = try await fleet.call(
             TokenizerMethods.renderChat, RenderChatRequest(model: model.base, messages: turns), model: model,

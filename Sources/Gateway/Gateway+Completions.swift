@@ -7,6 +7,7 @@ extension Gateway {
     func complete(_ data: Data, until deadline: ContinuousClock.Instant) async throws -> Response {
         let request = try JSONRequest.decode(CompletionRequest.self, from: data)
         let model = try fleet.model(request.parameters.model, modality: "text")
+        try fleet.admit(model, until: deadline)
         let total = request.prompts.count.multipliedReportingOverflow(by: max(1, request.parameters.n ?? 1))
         guard !request.prompts.isEmpty, !total.overflow, total.partialValue <= CompletionRequest.choiceLimit else {
             throw APIError.invalidRequest(
@@ -17,8 +18,6 @@ extension Gateway {
         guard !(echo && request.parameters.stream == true) else {
             throw APIError.invalidRequest("'echo' is not supported with 'stream'.", parameter: "echo")
         }
-        let asked = request.parameters.tokensAskedFor(default: 16) * request.prompts.count
-        try fleet.checkCapacity(of: model, cost: asked, until: deadline)
         var calls: [GenerateRequest] = []
         for prompt in request.prompts {
             let tokens = try await encode(prompt, model: model, until: deadline)

@@ -8,9 +8,7 @@ extension Gateway {
     func draw(_ data: Data, until deadline: ContinuousClock.Instant) async throws -> Response {
         let request = try JSONRequest.decode(ImageGenerationRequest.self, from: data)
         let model = try fleet.model(request.model, modality: "image")
-        let call = try request.request()
-        try fleet.checkCapacity(of: model, cost: Int(call.steps ?? 0) * call.seeds.count, until: deadline)
-        var drawing = try fleet.draw(call, model: model, until: deadline)
+        var drawing = try fleet.draw(request.request(), model: model, until: deadline)
         let created = Int(Date().timeIntervalSince1970)
         if request.stream == true { return try await stream(drawing, created: created) }
         var response = ImageGenerationResponse(created: created, data: [], size: "")
@@ -36,7 +34,7 @@ extension Gateway {
         } catch let error as RPCError {
             throw APIError(error)
         }
-        return EventStream.response(fleet.counters) { [begun] writer in
+        return EventStream.response { [begun] writer in
             var (drawing, update) = (begun, first)
             while let current = update {
                 try await writer.write(EventStream.event(Self.event(current, created: created)))

@@ -15,14 +15,15 @@ package struct Gateway: Sendable {
     let allowsReload: Bool
     let admission: Admission
 
+    /// - Parameter requestLimit: how many requests are under way at a time, at most.
     package init(
-        fleet: Fleet, bodyLimit: Int = 4 << 20, allowsAdapterUpdates: Bool = false, allowsReload: Bool = false,
-        admission: Admission = Admission()
+        fleet: Fleet, bodyLimit: Int = 4 << 20, requestLimit: Int = 2_048, allowsAdapterUpdates: Bool = false,
+        allowsReload: Bool = false
     ) {
         self.fleet = fleet
         self.bodyLimit = bodyLimit
         (self.allowsAdapterUpdates, self.allowsReload) = (allowsAdapterUpdates, allowsReload)
-        self.admission = admission
+        admission = Admission(requestLimit: requestLimit)
     }
 
     package func router() -> Router<BasicRequestContext> {
@@ -64,15 +65,18 @@ package struct Gateway: Sendable {
         _ request: Request, _ handler: @escaping @Sendable (Data, ContinuousClock.Instant) async throws -> Response
     ) async throws -> Response {
         let limit = bodyLimit
-        let deadline = try Self.deadline(of: request)
         let place = try place(for: request)
+        let deadline = try Self.deadline(of: request)
         let counters = fleet.counters
         var response = try await request.body.consumeWithCancellationOnInboundClose { body in
             do {
                 return try await handler(Self.body(body, limit: limit), deadline)
-            } catch {
-                if Task.isCancelled { counters.countCancelled() }
-                guard let error = error as? APIError else { throw error }
+            } catch let error as APIError {
+                if Task.isCancelled {
+                    counters.countCancelled()
+                } else if error.status == .tooManyRequests {
+                    counters.countRefused()
+                }
                 return try error.response()
             }
         }
@@ -80,8 +84,12 @@ package struct Gateway: Sendable {
         // A stream takes its place up until it ends.
         let body = response.body
         response.body = ResponseBody(contentLength: body.contentLength) { writer in
-            try await body.write(writer)
-            withExtendedLifetime(place) {}
+            defer { withExtendedLifetime(place) {} }
+            do { try await body.write(writer) } catch {
+                // Nobody reads any more.
+                counters.countCancelled()
+                throw error
+            }
         }
         return response
     }

@@ -21,7 +21,6 @@ struct Generation: Sendable {
     let choicesOfEach: Int
     /// One for each prompt.
     let parts: [Part]
-    let counters: CallCounters
 
     /// One prompt's call, and the first delta that came of it.
     struct Part: Sendable {

@@ -23,7 +23,10 @@ package struct GatewayClient: Sendable {
     ///
     /// - Throws: `GatewayClientError`.
     package func get<Reply: Decodable>(_ type: Reply.Type, _ path: String) async throws -> Reply {
-        let body = try await whole(request(path))
+        try decode(type, path, await whole(request(path)))
+    }
+
+    private func decode<Reply: Decodable>(_ type: Reply.Type, _ path: String, _ body: Data) throws -> Reply {
         do {
             return try JSONDecoder().decode(type, from: body)
         } catch {

@@ -15,10 +15,8 @@ package struct LoadReport: Sendable, Equatable {
     /// How long the running step has taken so far; `nil` when none runs.
     package var stepAge: Duration?
     package var slowestStep: Duration = .zero
-    /// Units of work done in a second, of late, while there was work; `nil` when it is not known yet.
-    package var unitsPerSecond: Double?
-    /// Calls that shared in it, on average.
-    package var width = 1.0
+    /// How long a call like those of late would take from now to its end; `nil`: nobody waits, or nothing is known.
+    package var expectedTime: Duration?
     /// Calls that were given up while they ran: their callers went, or their deadlines passed.
     package var cancelledCalls = 0
 
@@ -43,9 +41,7 @@ extension LoadReport: CCodable {
         steps = c.steps
         stepAge = c.has_step_age_us != 0 ? Duration(wireMicroseconds: c.step_age_us) : nil
         slowestStep = Duration(wireMicroseconds: c.slowest_step_us)
-        // What is no rate is not known.
-        unitsPerSecond = c.units_per_second > 0 && c.units_per_second.isFinite ? c.units_per_second : nil
-        width = c.width >= 1 && c.width.isFinite ? c.width : 1
+        expectedTime = c.has_expected_time_us != 0 ? Duration(wireMicroseconds: c.expected_time_us) : nil
         cancelledCalls = try size(c.cancelled_calls, "cancelled_calls")
     }
 
@@ -68,8 +64,7 @@ extension LoadReport: CCodable {
         }
         c.has_slowest_step_us = 1
         c.slowest_step_us = slowestStep.microseconds
-        if let unitsPerSecond { (c.has_units_per_second, c.units_per_second) = (1, unitsPerSecond) }
-        (c.has_width, c.width) = (1, width)
+        if let expectedTime { (c.has_expected_time_us, c.expected_time_us) = (1, expectedTime.microseconds) }
         (c.has_cancelled_calls, c.cancelled_calls) = (1, cancelledCalls.wire)
     }
 }

@@ -25,7 +25,8 @@ package struct BusTiming: Sendable, Equatable {
     /// Silence after which a connection epoch is over.
     package var silence: Duration = .seconds(3)
     package var resolve: Duration = .seconds(1)
-    /// Wait before an address that failed is dialled again; doubles up to `redialLimit`.
+    /// Wait before an address that failed is dialled again; doubles up to `redialLimit`. So often, too, the resolver is
+    /// asked while nobody is there to be called.
     package var redial: Duration = .milliseconds(100)
     package var redialLimit: Duration = .seconds(2)
     /// How long an engine's step may take at least before the instance counts as stuck.

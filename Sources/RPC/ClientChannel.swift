@@ -91,7 +91,9 @@ final class ClientChannel: Sendable {
             if now >= nextResolve {
                 resolve()
                 now = .now
-                nextResolve = now + timing.resolve
+                // Where there is nobody to call yet, whoever starts is found soon.
+                let isDeserted = state.withLock { $0.ready.isEmpty }
+                nextResolve = now + (isDeserted ? min(timing.redial, timing.resolve) : timing.resolve)
             }
             for (address, epoch) in dialsDue(now) { dial(address, epoch) }
             let (due, late) = state.withLock { state in
@@ -202,14 +204,12 @@ final class ClientChannel: Sendable {
                 state.slots[address]?.instance = instance
                 if let index = state.ready.firstIndex(where: { $0.connection === connection }) {
                     state.ready[index].instance.startedSinceReport = 0
-                    state.ready[index].instance.callsSinceReport = 0
                 }
                 guard load.describeEpoch != instance.description.epoch, !slot.isDescribing else { return nil }
                 state.slots[address]?.isDescribing = true
                 return connection
             }
             if let mustDescribe { describe(mustDescribe, address, epoch) }
-            if load.isStuck(after: timing.stuck) { giveUpCalls(address, epoch) }
         case .goAway:
             change { state in
                 guard state.slots[address]?.epoch == epoch else { return }
@@ -228,15 +228,6 @@ final class ClientChannel: Sendable {
             }
             signal.signal()
         }
-    }
-
-    /// The calls of a stuck instance move: its connection stays, to hear when it goes on.
-    private func giveUpCalls(_ address: String, _ epoch: UInt64) {
-        let connection = state.withLock { state in
-            state.slots[address]?.epoch == epoch ? state.slots[address]?.connection : nil
-        }
-        connection?.giveUpCalls(
-            RPCError(.unavailable, "the instance does not come out of a step", reason: "stuck"))
     }
 
     private func describe(_ connection: ClientConnection, _ address: String, _ epoch: UInt64) {
@@ -291,9 +282,8 @@ final class ClientChannel: Sendable {
                 instance.state = instance.load.isStuck(after: timing.stuck) ? .stuck : .ready
                 if instance.load.isDraining || !slot.isWanted { instance.state = .draining }
                 // What was started since the report stands in the ready list.
-                let known = state.ready.first { $0.connection === connection }?.instance
-                instance.startedSinceReport = known?.startedSinceReport ?? 0
-                instance.callsSinceReport = known?.callsSinceReport ?? 0
+                instance.startedSinceReport =
+                    state.ready.first { $0.connection === connection }?.instance.startedSinceReport ?? 0
                 state.slots[address]?.instance = instance
                 if instance.state == .ready {
                     ready.append(Ready(address: address, connection: connection, instance: instance))
@@ -325,7 +315,6 @@ extension ClientChannel {
         state.withLock { state in
             guard let index = Self.index(for: options, in: state.ready) else { return (nil, state.generation) }
             state.ready[index].instance.startedSinceReport += options.cost
-            state.ready[index].instance.callsSinceReport += 1
             return ((state.ready[index].connection, state.ready[index].instance.id), state.generation)
         }
     }

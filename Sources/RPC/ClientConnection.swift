@@ -127,8 +127,10 @@ final class ClientConnection: FrameReceiver {
         removed?.inbox.finish(error)
     }
 
-    /// Ends every call to the instance's services.
-    func giveUpCalls(_ error: RPCError) {
+    /// The instance's engine does not come out of a step: what waits for it is better made again elsewhere. The connection
+    /// stays, to hear when it goes on.
+    private func giveUpCalls() {
+        let error = RPCError(.unavailable, "the instance does not come out of a step", reason: "instance_stuck")
         let calls = state.withLock { state in
             let ids = state.table.ids.filter { state.table.owner($0)?.isBuiltIn == false }
             return ids.compactMap { call in
@@ -234,6 +236,7 @@ final class ClientConnection: FrameReceiver {
             }
         case .pong(_, let load):
             locked { $0.isDraining = $0.isDraining || load.isDraining }
+            if load.isStuck(after: timing.stuck) { giveUpCalls() }
             onEvent(.pong(load))
         case .goAway(let reason):
             let isLast = locked { state in

@@ -17,29 +17,8 @@ package struct Instance: Sendable, Equatable {
     package var state: State
     /// Cost of the calls that this client has started since `load` was reported.
     package var startedSinceReport = 0
-    package var callsSinceReport = 0
 
     package var id: String { description.instanceID }
-
-    private static let proportionalCalls = 8
-
-    /// How long a call that brings so many units of work would take, if it were sent now; nil when nothing is known.
-    ///
-    /// Calls share an instance's time evenly, up to its capacity; beyond it they wait. How much more it does with more calls
-    /// than it had of late is not known: up to a few it is in proportion, since they share the reading of the weights,
-    /// and beyond that hardly more.
-    ///
-    /// - Parameter cost: 0 where it is not known; then it is what the others have before them.
-    package func timeToFinish(_ cost: Int) -> Duration? {
-        guard let measured = load.unitsPerSecond, measured > 0 else { return nil }
-        let calls = load.runningCalls + callsSinceReport
-        let sharing = Double(min(calls + 1, load.capacity))
-        let rate = measured * max(1, min(sharing, Double(Self.proportionalCalls)) / load.width)
-        let outstanding = Double(load.outstanding + startedSinceReport)
-        let own = cost > 0 ? Double(cost) : outstanding / Double(max(1, calls))
-        let waiting = Double(max(0, calls + 1 - load.capacity)) / Double(calls + 1) * outstanding
-        return .seconds(min((own * sharing + waiting) / rate, 1e9))
-    }
 
     /// Work for each unit of capacity: what balancing compares.
     package var pressure: Double {

@@ -3,17 +3,6 @@ internal import Synchronization
 
 /// What a service tells about its load: a few atomic counters, to be updated from any thread at any rate.
 package final class LoadGauge: Sendable {
-    /// Work and the time it took, of late: both are halved whenever the time exceeds `memory`.
-    private struct Pace {
-        var units = 0.0
-        var seconds = 0.0
-        /// Calls × seconds.
-        var width = 0.0
-        static let memory = 2.0
-        /// Below it nothing is known.
-        static let least = 0.2
-    }
-
     private struct Part {
         weak var gauge: LoadGauge?
     }
@@ -24,11 +13,10 @@ package final class LoadGauge: Sendable {
     /// Nanoseconds since `origin`; 0: no step runs.
     private let stepStart = Atomic<UInt64>(0)
     private let slowest = Atomic<UInt64>(0)
+    /// Microseconds; 0: nobody waits.
+    private let expected = Atomic<UInt64>(0)
     private let ready = Atomic<Bool>(true)
     private let origin = ContinuousClock.now
-    /// Units done since the last step ended.
-    private let done = Atomic<Int>(0)
-    private let pace = Mutex(Pace())
     private let parts = Mutex<[Part]>([])
 
     package init(capacity: Int = 1) {
@@ -45,19 +33,18 @@ package final class LoadGauge: Sendable {
         return gauge
     }
 
-    /// Accepts (positive) or gives up (negative) units of work: tokens or denoising steps.
+    /// Accepts (positive) or finishes (negative) units of work: tokens or denoising steps.
     package func addOutstanding(_ units: Int) {
         outstanding.add(units, ordering: .relaxed)
     }
 
-    /// So many units that were accepted are done.
-    package func finish(_ units: Int) {
-        outstanding.subtract(units, ordering: .relaxed)
-        done.add(units, ordering: .relaxed)
-    }
-
     package func setCapacity(_ units: Int) {
         capacityUnits.store(max(1, units), ordering: .relaxed)
+    }
+
+    /// How long a call would take from now to its end; nil where nobody waits, or nothing is known.
+    package func setExpectedTime(_ time: Duration?) {
+        expected.store(time.map { max(1, $0.microseconds) } ?? 0, ordering: .relaxed)
     }
 
     /// A service that still loads its model is `starting` in Health.
@@ -71,23 +58,11 @@ package final class LoadGauge: Sendable {
         stepStart.store(max(1, sinceOrigin), ordering: .relaxed)
     }
 
-    ///
-    /// - Parameter width: calls that shared in the step.
-    package func endStep(width: Int = 1) {
+    package func endStep() {
         let start = stepStart.exchange(0, ordering: .relaxed)
         guard start != 0 else { return }
-        let now = sinceOrigin
-        let time = now > start ? now - start : 0
-        slowest.max(time, ordering: .relaxed)
+        slowest.max(sinceOrigin - start, ordering: .relaxed)
         steps.add(1, ordering: .relaxed)
-        let units = done.exchange(0, ordering: .relaxed)
-        pace.withLock { pace in
-            pace.units += Double(units)
-            pace.seconds += Double(time) / 1e9
-            pace.width += Double(max(1, width)) * Double(time) / 1e9
-            guard pace.seconds > Pace.memory else { return }
-            pace = Pace(units: pace.units / 2, seconds: pace.seconds / 2, width: pace.width / 2)
-        }
     }
 
     private var sinceOrigin: UInt64 {
@@ -106,11 +81,8 @@ package final class LoadGauge: Sendable {
         report.capacity = capacityUnits.load(ordering: .relaxed)
         report.steps = steps.load(ordering: .relaxed)
         report.slowestStep = .nanoseconds(Int64(clamping: slowest.load(ordering: .relaxed)))
-        let pace = pace.withLock { $0 }
-        if pace.seconds >= Pace.least, pace.units > 0 {
-            report.unitsPerSecond = pace.units / pace.seconds
-            report.width = max(1, pace.width / pace.seconds)
-        }
+        let expected = expected.load(ordering: .relaxed)
+        if expected > 0 { report.expectedTime = .microseconds(Int64(clamping: expected)) }
         let start = stepStart.load(ordering: .relaxed)
         let now = sinceOrigin
         if start != 0 { report.stepAge = .nanoseconds(Int64(clamping: now > start ? now - start : 0)) }
@@ -126,9 +98,7 @@ extension LoadReport {
         report.steps += other.steps
         report.slowestStep = max(slowestStep, other.slowestStep)
         report.stepAge = [stepAge, other.stepAge].compactMap { $0 }.max()
-        if other.unitsPerSecond ?? 0 > unitsPerSecond ?? 0 {
-            (report.unitsPerSecond, report.width) = (other.unitsPerSecond, other.width)
-        }
+        report.expectedTime = [expectedTime, other.expectedTime].compactMap { $0 }.max()
         return report
     }
 }

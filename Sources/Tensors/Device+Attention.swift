@@ -26,10 +26,15 @@ package struct AttentionRows: Sendable {
 
     func withRows<R>(_ body: (UnsafePointer<nephele_attention_row>?) -> R) -> R {
         tables.withUnsafeBufferPointer { tables in
-            let rows = zip(positions, starts).map { position, start in
-                nephele_attention_row(pages: tables.baseAddress.map { $0 + start }, position: position)
+            withUnsafeTemporaryAllocation(of: nephele_attention_row.self, capacity: count) { rows in
+                for index in rows.indices {
+                    rows.initializeElement(
+                        at: index,
+                        to: nephele_attention_row(
+                            pages: tables.baseAddress.map { $0 + starts[index] }, position: positions[index]))
+                }
+                return body(UnsafePointer(rows.baseAddress))
             }
-            return rows.withUnsafeBufferPointer { body($0.baseAddress) }
         }
     }
 }

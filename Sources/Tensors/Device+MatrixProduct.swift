@@ -6,7 +6,7 @@ extension Device {
         var weight: PackedMatrix
         var bias: Tensor?
         var residual: Tensor?
-        var y: Tensor
+        package let y: Tensor
 
         /// - Parameters:
         ///   - weight: `[N, K]`.
@@ -14,6 +14,10 @@ extension Device {
         ///   - residual: `[M, N]`; may be `y`.
         package init(_ weight: PackedMatrix, bias: Tensor? = nil, residual: Tensor? = nil, into y: Tensor) {
             (self.weight, self.bias, self.residual, self.y) = (weight, bias, residual, y)
+        }
+
+        var grouping: GroupedFormat? {
+            if case .grouped(let format) = weight.format { format } else { nil }
         }
     }
 
@@ -25,26 +29,66 @@ extension Device {
     package func matmul(
         _ x: Tensor, _ weight: PackedMatrix, bias: Tensor? = nil, residual: Tensor? = nil, into y: Tensor
     ) throws(TensorError) {
-        try matmul(x, [Product(weight, bias: bias, residual: residual, into: y)])
+        try matmul(x, Product(weight, bias: bias, residual: residual, into: y))
     }
 
-    /// Several products of the same rows, as one piece of work: rows are rounded once, and threads meet once.
+    /// Up to three products of the same rows, as one piece of work: rows are rounded once, and threads meet once.
     ///
     /// - Throws: `TensorError.tooLarge` when there is no memory for the rounded rows.
-    package func matmul(_ x: Tensor, _ products: [Product]) throws(TensorError) {
-        for product in products { check(product, x) }
-        let roundings = Rounding.all(of: products, x)
-        if roundings.isEmpty {
-            multiply(x, products, [])
-        } else {
-            try withScratch(byteCount: roundings.reduce(0) { $0 + $1.byteCount }) { memory in
-                var next = memory
-                let rounded = roundings.map { rounding in
-                    defer { next += rounding.byteCount }
-                    return round(x, rounding, into: next)
-                }
-                multiply(x, products, rounded)
+    package func matmul(
+        _ x: Tensor, _ first: Product, _ second: Product? = nil, _ third: Product? = nil
+    ) throws(TensorError) {
+        let products = Products(first: first, second: second, third: third)
+        for index in 0..<products.count { check(products[index], x) }
+        let byteCount = (0..<products.count).reduce(0) { $0 + (products.rounding(at: $1, of: x)?.byteCount ?? 0) }
+        try withScratch(byteCount: byteCount) { memory, arguments in
+            arguments.removeAll()
+            var next = memory
+            for index in 0..<products.count {
+                guard let rounding = products.rounding(at: index, of: x) else { continue }
+                arguments.rounded.append(round(x, rounding, into: next))
+                next += rounding.byteCount
             }
+            multiply(x, products, &arguments)
+        }
+    }
+
+    /// What is multiplied together; no array, so that a pass allocates none.
+    private struct Products {
+        let first: Product
+        let second: Product?
+        let third: Product?
+
+        var count: Int { third != nil ? 3 : second != nil ? 2 : 1 }
+
+        subscript(index: Int) -> Product {
+            let product = index == 0 ? first : index == 1 ? second : third
+            guard let product else {
+                preconditionFailure("product \(index) of \(count): the second comes before the third")
+            }
+            return product
+        }
+
+        /// How the rows are rounded for a product, unless they are for one before it.
+        func rounding(at index: Int, of x: Tensor) -> Rounding? {
+            guard let format = self[index].grouping else { return nil }
+            for earlier in 0..<index where self[earlier].grouping?.group == format.group { return nil }
+            return Rounding(group: format.group, groups: format.groups(x.width) * x.rowCount)
+        }
+    }
+
+    /// What kernels are told of products; kept, so that a pass allocates nothing.
+    struct MatrixArguments: @unchecked Sendable {  // filled and read within one call
+        var rounded: [nephele_quantize_rows_args] = []
+        var plain: [nephele_matmul_args] = []
+        var grouped: [nephele_grouped_matmul_args] = []
+        var parts: [nephele_part] = []
+
+        mutating func removeAll() {
+            rounded.removeAll(keepingCapacity: true)
+            plain.removeAll(keepingCapacity: true)
+            grouped.removeAll(keepingCapacity: true)
+            parts.removeAll(keepingCapacity: true)
         }
     }
 
@@ -60,21 +104,20 @@ extension Device {
             "residual \(product.residual?.shape ?? []) for \(y.shape)")
     }
 
-    private func multiply(_ x: Tensor, _ products: [Product], _ rounded: [nephele_quantize_rows_args]) {
-        var plain: [nephele_matmul_args] = []
-        var grouped: [nephele_grouped_matmul_args] = []
-        for product in products {
+    private func multiply(_ x: Tensor, _ products: Products, _ arguments: inout MatrixArguments) {
+        for index in 0..<products.count {
+            let product = products[index]
             let (weight, y) = (product.weight, product.y)
             switch weight.format {
             case .plain:
-                plain.append(
+                arguments.plain.append(
                     nephele_matmul_args(
                         isa: instructionSet.isa, x: x.f32, panels: weight.panels.raw, bias: product.bias?.f32,
                         residual: product.residual?.f32, y: y.f32, rows: x.rowCount, columns: weight.columns,
                         depth: weight.depth, x_stride: x.width, y_stride: y.width, residual_stride: y.width))
             case .grouped(let format):
-                guard let rows = rounded.first(where: { $0.group == format.group }) else { continue }
-                grouped.append(
+                guard let rows = arguments.rounded.first(where: { $0.group == format.group }) else { continue }
+                arguments.grouped.append(
                     nephele_grouped_matmul_args(
                         isa: instructionSet.isa, x: rows.q, x_scales: rows.scales, x_sums: rows.sums,
                         panels: weight.panels.raw, bias: product.bias?.f32, residual: product.residual?.f32, y: y.f32,
@@ -83,26 +126,30 @@ extension Device {
                         residual_stride: y.width, format: format.kernelFormat))
             }
         }
-        plain.withUnsafeBufferPointer { plain in
-            grouped.withUnsafeBufferPointer { grouped in
-                var parts: [nephele_part] = []
+        runParts(products, &arguments) { panels in grain(panels: panels, rows: x.rowCount, x.width) }
+    }
+
+    private func runParts(_ products: Products, _ arguments: inout MatrixArguments, grain: (Int) -> Int) {
+        arguments.plain.withUnsafeBufferPointer { plain in
+            arguments.grouped.withUnsafeBufferPointer { grouped in
                 var (nextPlain, nextGrouped) = (plain.baseAddress, grouped.baseAddress)
-                for product in products {
-                    let count = product.weight.panelCount
-                    switch product.weight.format {
+                for index in 0..<products.count {
+                    let weight = products[index].weight
+                    switch weight.format {
                     case .plain:
-                        parts.append(
-                            nephele_part(task: product.weight.plainKernels.matmul, args: nextPlain, count: count))
+                        arguments.parts.append(
+                            nephele_part(task: weight.plainKernels.matmul, args: nextPlain, count: weight.panelCount))
                         nextPlain = nextPlain?.successor()
                     case .grouped:
-                        parts.append(nephele_part(task: nephele_grouped_matmul, args: nextGrouped, count: count))
+                        arguments.parts.append(
+                            nephele_part(task: nephele_grouped_matmul, args: nextGrouped, count: weight.panelCount))
                         nextGrouped = nextGrouped?.successor()
                     }
                 }
-                parts.withUnsafeBufferPointer { parts in
+                arguments.parts.withUnsafeBufferPointer { parts in
                     let panels = parts.reduce(0) { $0 + $1.count }
                     let args = nephele_parts_args(parts: parts.baseAddress, count: parts.count)
-                    run(nephele_parts, args, count: panels, grain: grain(panels: panels, rows: x.rowCount, x.width))
+                    run(nephele_parts, args, count: panels, grain: grain(panels))
                 }
             }
         }
@@ -124,16 +171,6 @@ extension Device {
 
         /// Values, scales and sums.
         var byteCount: Int { groups * (group + 8) }
-
-        /// Those that the products need, each once.
-        static func all(of products: [Product], _ x: Tensor) -> [Rounding] {
-            var roundings: [Rounding] = []
-            for case .grouped(let format) in products.map(\.weight.format)
-            where !roundings.contains(where: { $0.group == format.group }) {
-                roundings.append(Rounding(group: format.group, groups: format.groups(x.width) * x.rowCount))
-            }
-            return roundings
-        }
     }
 
     private func round(

@@ -44,7 +44,13 @@ package final class Device: Sendable {
 
     package let instructionSet: InstructionSet
     private let pool: WorkerPool
-    private let scratch = Mutex<Storage?>(nil)
+    private struct Scratch: Sendable {
+        var storage: Storage?
+        var arguments = MatrixArguments()
+    }
+
+    private let scratch = Mutex(Scratch())
+    private let workspace = Workspace()
 
     /// - Parameter threadCount: at least 1.
     package init(threadCount: Int, instructionSet: InstructionSet = .detected) {
@@ -53,6 +59,21 @@ package final class Device: Sendable {
     }
 
     package var threadCount: Int { pool.threadCount }
+
+    /// An f32 tensor `[rows, width]` that holds anything, for an operation to fill. Its memory serves again when it is
+    /// let go.
+    ///
+    /// - Throws: `TensorError.tooLarge` when the memory cannot be had.
+    package func makeRows(_ rows: Int, width: Int) throws(TensorError) -> Tensor {
+        try workspace.tensor(rows: rows, width: width)
+    }
+
+    /// The chosen rows of an f32 tensor, in that order: `[indices.count, width]`.
+    package func select(_ indices: [Int], from x: Tensor) throws(TensorError) -> Tensor {
+        let selected = try makeRows(indices.count, width: x.width)
+        selected.copyRows(indices, from: x)
+        return selected
+    }
 
     /// Runs a kernel over [0, count) on the pool.
     func run<Args>(
@@ -105,17 +126,19 @@ package final class Device: Sendable {
     /// Memory that an operation needs while it runs: kept for the next one, and never the same for two at a time.
     ///
     /// - Throws: `TensorError.tooLarge` when it cannot be had.
-    func withScratch(byteCount: Int, _ body: (UnsafeMutableRawPointer) -> Void) throws(TensorError) {
-        try scratch.withLock { storage throws(TensorError) in
+    func withScratch(
+        byteCount: Int, _ body: (UnsafeMutableRawPointer, inout MatrixArguments) -> Void
+    ) throws(TensorError) {
+        try scratch.withLock { scratch throws(TensorError) in
             let memory: Storage
-            if let storage, storage.byteCount >= byteCount {
+            if let storage = scratch.storage, storage.byteCount >= byteCount {
                 memory = storage
             } else {
-                storage = nil
+                scratch.storage = nil
                 memory = try Storage(byteCount: byteCount)
-                storage = memory
+                scratch.storage = memory
             }
-            withExtendedLifetime(memory) { body(memory.bytes) }
+            withExtendedLifetime(memory) { body(memory.bytes, &scratch.arguments) }
         }
     }
 }

@@ -52,6 +52,9 @@ package struct KVStorage: Sendable {
         pageCount * layers * 2 * kvHeads * pagePositions * precision.rowBytes(headDim: headDim)
     }
 
+    /// Of all pages.
+    package var byteCount: Int { cache.count }
+
     /// Bytes from a layer to the next, and from a page to the next.
     var layerStride: Int { 2 * kvHeads * Int(NEPHELE_PAGE) * precision.rowBytes(headDim: headDim) }
     var pageStride: Int { layers * layerStride }

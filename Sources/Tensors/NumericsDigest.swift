@@ -21,12 +21,15 @@ package struct NumericsDigest {
     ///
     /// - Throws: `TensorError.unreadable` when the directory or a file cannot be read.
     package mutating func add(directory: String, where isPart: (String) -> Bool) throws(TensorError) {
+        // Foundation lists nothing of what a link leads to.
+        let directory = URL(fileURLWithPath: directory).resolvingSymlinksInPath().path
         let paths: [String]
         do {
             paths = try FileManager.default.subpathsOfDirectory(atPath: directory).sorted().filter(isPart)
         } catch {
             throw TensorError(.unreadable, "cannot read \(directory): \(error.localizedDescription)")
         }
+        guard !paths.isEmpty else { throw TensorError(.missing, "\(directory) holds no file of a checkpoint") }
         for path in paths {
             digest.update(data: Data(path.utf8))
             try add(file: directory + "/" + path)

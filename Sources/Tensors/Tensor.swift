@@ -111,12 +111,20 @@ extension Tensor {
     /// A copy of the chosen rows, in that order: `[indices.count, width]`.
     package func selectingRows(_ indices: [Int]) throws(TensorError) -> Tensor {
         let selected = try Tensor(uninitialized: [indices.count, width], dtype: dtype)
+        selected.copyRows(indices, from: self)
+        return selected
+    }
+
+    /// Copies the chosen rows of `other`, in that order, to all rows of this one.
+    func copyRows(_ indices: [Int], from other: Tensor) {
+        precondition(
+            other.width == width && rowCount == indices.count && other.dtype == dtype,
+            "\(indices.count) rows of \(other.shape) into \(shape)")
         let rowSize = width * dtype.size
         for (row, index) in indices.enumerated() {
-            precondition(index >= 0 && index < rowCount, "row \(index) of \(shape)")
-            (selected.raw + row * rowSize).copyMemory(from: raw + index * rowSize, byteCount: rowSize)
+            precondition(index >= 0 && index < other.rowCount, "row \(index) of \(other.shape)")
+            (raw + row * rowSize).copyMemory(from: other.raw + index * rowSize, byteCount: rowSize)
         }
-        return selected
     }
 
     /// Copies the rows of `other` to the chosen rows, in that order.

@@ -1,6 +1,7 @@
 import Concurrency
 import Messages
 package import RPC
+import Synchronization
 package import Tensors
 package import TextModels
 
@@ -15,6 +16,8 @@ package final class TextEngine: Sendable {
         var writer: ReplyWriter<GenerateDelta>
         var context: ServerContext
         var done: CheckedContinuation<Void, any Error>
+        /// Rows that it is counted for while it waits.
+        var work: Int
     }
 
     private let queue: BoundedQueue<Job>
@@ -26,6 +29,19 @@ package final class TextEngine: Sendable {
     /// Into how many the model is cut.
     let shardCount: Int
     let samplingDefaults: LoadedModel.SamplingDefaults
+    /// What keys and values may take.
+    let cacheByteCount: Int
+    private let forecast: Forecast
+    private let started = Atomic<Int>(0)
+    private let ended = Atomic<Int>(0)
+
+    /// Calls since the engine was made.
+    var startedCalls: Int { started.load(ordering: .relaxed) }
+    /// Calls that wait or generate.
+    var runningCalls: Int {
+        let ended = ended.load(ordering: .acquiring)
+        return started.load(ordering: .relaxed) - ended
+    }
 
     /// - Parameters:
     ///   - drafts: a small model that proposes tokens.
@@ -41,10 +57,13 @@ package final class TextEngine: Sendable {
         samplingDefaults = loaded.samplingDefaults
         let core = try EngineCore(
             loaded, drafts: drafts, laterShards: shards?.layers.count ?? 0, options: options, on: device)
+        cacheByteCount = core.cacheByteCount
         let queue = BoundedQueue<Job>(capacity: options.queueLimit)
         self.queue = queue
+        let forecast = Forecast(options)
+        self.forecast = forecast
         thread = try DedicatedThread(name: "text-engine") {
-            var loop = TextEngineLoop(core: core, shards: shards, gauge: gauge)
+            var loop = TextEngineLoop(core: core, shards: shards, gauge: gauge, forecast: forecast)
             loop.run(queue)
         }
     }
@@ -56,20 +75,26 @@ package final class TextEngine: Sendable {
 
     /// Generates until every choice has ended or the caller is gone.
     ///
-    /// - Throws: `RPCError`: RESOURCE_EXHAUSTED when the queue is full, CANCELLED when the caller is gone.
+    /// - Throws: `RPCError`: RESOURCE_EXHAUSTED when the queue is full or so long that the answer would come too late,
+    ///   CANCELLED when the caller is gone.
     func generate(
         _ request: GenerationRequest, to writer: ReplyWriter<GenerateDelta>, _ context: ServerContext
     ) async throws {
+        let work = try forecast.admit(request, until: context.deadline)
+        started.add(1, ordering: .relaxed)
+        defer { ended.add(1, ordering: .releasing) }
         try await withCheckedThrowingContinuation { done in
-            let job = Job(request: request, writer: writer, context: context, done: done)
+            let job = Job(request: request, writer: writer, context: context, done: done, work: work)
             switch queue.offer(job) {
             case .accepted: break
             case .full:
+                forecast.taken(work)
                 done.resume(
                     throwing: RPCError(
                         .resourceExhausted, "\(queue.capacity) requests wait already", reason: "queue_full",
                         retryAfter: .seconds(1), notStarted: true))
             case .closed:
+                forecast.taken(work)
                 done.resume(throwing: RPCError(.unavailable, "the engine has stopped", notStarted: true))
             }
         }

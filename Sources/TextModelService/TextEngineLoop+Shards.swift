@@ -44,7 +44,7 @@ extension TextEngineLoop {
             case .call(let call, let shard): shards.send(call, to: shard, group: answer.group)
             case .finished(let deltas):
                 if let pass = begun.removeValue(forKey: answer.group) {
-                    pacer.record(rows: pass.rows, duration: .now - pass.start)
+                    record(rows: pass.rows, since: pass.start)
                 }
                 for delta in deltas { hand(delta) }
             }

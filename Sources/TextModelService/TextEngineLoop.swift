@@ -16,6 +16,11 @@ struct TextEngineLoop {
     var core: EngineCore
     let gauge: LoadGauge
     var pacer: StepPacer
+    /// What is told to those who ask whether a request can be answered in time.
+    let forecast: Forecast
+    var estimator = WaitEstimator()
+    /// When the last step ended; nil after an idle time.
+    private var lastStep: ContinuousClock.Instant?
     /// Where the model's later layers are; nil when all are here.
     let shards: LaterShardClients?
     /// When each group's pass began, and its rows.
@@ -24,7 +29,8 @@ struct TextEngineLoop {
     /// What the transport needs to have a delta on its way.
     private static let farewell: Duration = .milliseconds(20)
 
-    init(core: EngineCore, shards: LaterShardClients?, gauge: LoadGauge) {
+    init(core: EngineCore, shards: LaterShardClients?, gauge: LoadGauge, forecast: Forecast) {
+        self.forecast = forecast
         self.core = core
         self.shards = shards
         self.gauge = gauge
@@ -35,16 +41,20 @@ struct TextEngineLoop {
     mutating func run(_ queue: BoundedQueue<TextEngine.Job>) {
         while true {
             if core.isIdle && core.passesUnderWay == 0 {
+                lastStep = nil
                 guard let job = queue.take() else { return }
                 add(job)
             }
             for job in queue.takeAll() { add(job) }
             dropCancelled()
+            if core.waitingCount > 0 { dropHopeless() }
             if let shards { exchange(with: shards) } else { step() }
+            publish()
         }
     }
 
     private mutating func add(_ job: TextEngine.Job) {
+        forecast.taken(job.work)
         do {
             let number = try core.add(job.request)
             let choices = job.request.n - job.request.resume.count { $0.isFinished }
@@ -64,20 +74,57 @@ struct TextEngineLoop {
         }
     }
 
+    /// Refuses what has not begun and would not end in time any more: it would be work for nothing.
+    private mutating func dropHopeless() {
+        for number in core.untouchedRequests {
+            guard let request = running[number]?.job.request, let deadline = running[number]?.job.context.deadline
+            else {
+                continue
+            }
+            let tokens = min(request.maxTokens, estimator.answerLength)
+            guard let time = estimator.time(behind: request.prompt.count, batch: core.runningCount, tokens: tokens),
+                .now + time > deadline
+            else { continue }
+            core.cancel(number)
+            finish(
+                number,
+                throwing: RPCError(
+                    .resourceExhausted, "its turn did not come in time", reason: "too_late", retryAfter: .seconds(1),
+                    notStarted: true))
+        }
+    }
+
     private mutating func step() {
         gauge.beginStep()
-        defer { gauge.endStep(width: running.count) }
+        defer { gauge.endStep() }
         do {
             core.promptBudget = pacer.promptBudget(decodingRows: core.decodingCount)
             let start = ContinuousClock.now
             let deltas = try core.step()
-            pacer.record(rows: core.lastRows, duration: .now - start)
+            record(rows: core.lastRows, since: start)
             for delta in deltas { hand(delta) }
         } catch {
             // No memory for the pass: what runs is given up, so that what comes later can live.
             giveUp(
                 running.keys.sorted(), RPCError(.resourceExhausted, error.message, retryAfter: .seconds(1)))
         }
+    }
+
+    /// Tells how long steps take.
+    mutating func record(rows: Int, since start: ContinuousClock.Instant) {
+        let duration = ContinuousClock.now - start
+        pacer.record(rows: rows, duration: duration)
+        estimator.record(rows: rows, duration: ContinuousClock.now - (lastStep ?? start))
+        lastStep = .now
+    }
+
+    private mutating func publish() {
+        core.expectedAnswer = estimator.knownAnswerLength
+        let waiting = core.waitingWork(answerLength: estimator.answerLength)
+        forecast.publish(
+            estimator, running: core.runningCount, waiting: core.waitingCount, waitingWork: waiting)
+        let time = estimator.time(behind: waiting, batch: core.runningCount, tokens: estimator.answerLength)
+        gauge.setExpectedTime(waiting > 0 ? time : nil)
     }
 
     mutating func giveUp(_ requests: [UInt64], _ error: RPCError) {
@@ -89,13 +136,14 @@ struct TextEngineLoop {
 
     mutating func hand(_ delta: GenerationDelta) {
         guard var entry = running[delta.request] else { return }
-        if delta.token != nil {
-            // With the first token the prompt is done too.
-            let units = min(entry.outstanding, delta.index == 0 ? 1 + entry.job.request.prompt.count : 1)
-            entry.outstanding -= units
-            gauge.finish(units)
+        if delta.token != nil, entry.outstanding > 0 {
+            entry.outstanding -= 1
+            gauge.addOutstanding(-1)
         }
-        if delta.finishReason != nil { entry.openChoices -= 1 }
+        if delta.finishReason != nil {
+            entry.openChoices -= 1
+            estimator.recordAnswer(tokens: max(0, delta.index) + 1)
+        }
         running[delta.request] = entry
         do {
             // Every delta fits: one a token and one at the end of each choice, and one that says that it starts.
@@ -113,8 +161,7 @@ struct TextEngineLoop {
 
     private mutating func finish(_ number: UInt64, throwing error: (any Error)?) {
         guard let entry = running.removeValue(forKey: number) else { return }
-        // What an answer did not need was granted to it, and counts as done.
-        if error == nil { gauge.finish(entry.outstanding) } else { gauge.addOutstanding(-entry.outstanding) }
+        gauge.addOutstanding(-entry.outstanding)
         if let error { entry.job.done.resume(throwing: error) } else { entry.job.done.resume() }
     }
 }

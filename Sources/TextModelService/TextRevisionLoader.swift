@@ -73,13 +73,16 @@ package struct TextRevisionLoader: Sendable {
     /// - Throws: `RPCError` for an adapter, and what keeps an engine from being made.
     package func revision(
         _ checkpoint: Checkpoint, shards: LaterShardClients? = nil, adapters: [String: String] = [:]
-    ) throws -> TextRevision { try revision(checkpoint, shards: shards, adapters: adapters, gauge: gauge) }
+    ) throws -> TextRevision {
+        try revision(checkpoint, shards: shards, adapters: adapters, packing: device, gauge: gauge)
+    }
 
     private func revision(
-        _ checkpoint: Checkpoint, shards: LaterShardClients?, adapters: [String: String], gauge: LoadGauge
+        _ checkpoint: Checkpoint, shards: LaterShardClients?, adapters: [String: String], packing: Device,
+        gauge: LoadGauge
     ) throws -> TextRevision {
         let drafts = try draftDirectory.map {
-            try LoadedModel(directory: $0(), precision: options.precision, on: device)
+            try LoadedModel(directory: $0(), precision: options.precision, cache: options.cache, on: packing)
         }
         let library = try options.adapters.map {
             try AdapterLibrary(for: checkpoint.loaded.model, modelName: name, options: $0)
@@ -90,7 +93,7 @@ package struct TextRevisionLoader: Sendable {
         let engine = try TextEngine(
             checkpoint.loaded, drafts: drafts, shards: shards, options: options.engine, on: device, gauge: gauge)
         // Requests need not wait for the disk.
-        if let packed = checkpoint.loaded.packedCache {
+        for packed in [checkpoint.loaded.packedCache, drafts?.packedCache].compactMap({ $0 }) {
             _ = try DedicatedThread(name: "packed-cache") { packed.write() }
         }
         return TextRevision(
@@ -115,11 +118,13 @@ package struct TextRevisionLoader: Sendable {
             let weights = try CheckpointSize.weights(directory: directory, precision: options.precision)
             try options.room.require(weights + cache(current.engine.shape), for: "a new revision of \"\(name)\"")
             // The running engine's threads are left alone.
-            let checkpoint = try checkpoint(packing: Device(threadCount: 1))
+            let packing = Device(threadCount: 1)
+            let checkpoint = try checkpoint(packing: packing)
             try options.room.require(
                 cache(checkpoint.loaded.model.shape), for: "the key-value cache of a new revision of \"\(name)\"")
             return try revision(
-                checkpoint, shards: nil, adapters: current.adapters?.directories ?? [:], gauge: gauge.part())
+                checkpoint, shards: nil, adapters: current.adapters?.directories ?? [:], packing: packing,
+                gauge: gauge.part())
         } catch {
             throw RPCError(reload: error)
         }

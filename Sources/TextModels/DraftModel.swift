@@ -59,7 +59,7 @@ struct DraftModel: Sendable {
             }
             let hidden = try model.forward(batch, cache: cache, on: device)
             guard !drawing.isEmpty else { break }
-            let logits = try model.logits(try hidden.selectingRows(drawing.map(\.row)), on: device)
+            let logits = try model.logits(try device.select(drawing.map(\.row), from: hidden), on: device)
             for (row, (index, _)) in drawing.enumerated() {
                 let values = logits.rows(row..<row + 1)
                 guard let id = samplers[index]?.sample(values, allowed: vocabulary) else { continue }

@@ -94,9 +94,26 @@ package struct EngineCore {
         }
     }
 
+    /// What keys and values may take, in bytes.
+    package var cacheByteCount: Int { cache.byteCount }
     package var isIdle: Bool { scheduler.isIdle }
     package var load: Load { scheduler.load }
     package var statistics: Statistics { scheduler.statistics }
+
+    /// Tokens that answers have had of late; nil: unknown. Sequences start as far as there is room for as many.
+    package var expectedAnswer: Int? {
+        get { scheduler.expectedAnswer }
+        set { scheduler.expectedAnswer = newValue }
+    }
+
+    /// Sequences that run, and that wait.
+    package var runningCount: Int { scheduler.running.count }
+    package var waitingCount: Int { scheduler.waitingCount }
+    /// Requests that wait and have not begun.
+    package var untouchedRequests: Set<UInt64> { scheduler.untouchedRequests }
+
+    /// Rows that requests which wait still need, where answers have so many tokens.
+    package func waitingWork(answerLength: Int) -> Int { scheduler.waitingWork(answerLength: answerLength) }
 
     /// Streams that wait for the next step.
     package var decodingCount: Int { scheduler.running.count { $0.isDecoding } }
@@ -125,7 +142,7 @@ package struct EngineCore {
         // What is known without a pass goes out before one that might not come back.
         let early = takeEarly()
         guard let (plan, x) = computed else { return early }
-        return try early + finish(plan, try x.selectingRows(plan.logitRows))
+        return try early + finish(plan, try device.select(plan.logitRows, from: x))
     }
 
     /// What is known without a pass: no pass begins before it is taken.

@@ -139,18 +139,18 @@ package struct GPT2Model: TextModel {
     private func run(
         _ x: Tensor, _ batch: TokenBatch, cache: KVStorage, on device: Device, observe: (Value, Int, Tensor) -> Void
     ) throws(TensorError) {
-        let h = try Tensor(uninitialized: x.shape)  // [R, C]
+        let h = try device.makeRows(x.rowCount, width: x.width)  // [R, C]
         let scale = 1 / Float(shape.headDim).squareRoot()
         for (index, layer) in blocks.enumerated() {
             observe(.input, index, x)
             normalize(x, layer.attentionNorm, into: h, on: device)
             observe(.attentionNorm, index, h)
-            let projected = try Linear.together([layer.query, layer.key, layer.value], h, batch.adapters, on: device)
-            let (q, k, v) = (projected[0], projected[1], projected[2])  // [R, C] each
+            let (q, k, v) = try Linear.together(
+                layer.query, layer.key, layer.value, h, batch.adapters, on: device)  // [R, C] each
             observe(.query, index, q)
             observe(.key, index, k)
             observe(.value, index, v)
-            let attended = try Tensor(uninitialized: q.shape)  // [R, C]
+            let attended = try device.makeRows(q.rowCount, width: q.width)  // [R, C]
             device.attention(
                 queries: q, keys: k, values: v, rows: batch.rows, cache: cache, layer: index, scale: scale,
                 into: attended)

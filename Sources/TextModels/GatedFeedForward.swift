@@ -43,8 +43,7 @@ struct GatedFeedForward: Sendable {
     func callAsFunction(
         _ h: Tensor, _ adapters: AdapterRows, residual: Tensor? = nil, into y: Tensor, on device: Device
     ) throws(TensorError) {
-        let projected = try Linear.together([gate, up], h, adapters, on: device)
-        let (gated, raised) = (projected[0], projected[1])  // [R, F] each
+        let (gated, raised) = try Linear.together(gate, up, h, adapters, on: device)  // [R, F] each
         device.map(activation, gated, times: raised, into: gated)
         try down(gated, adapters, residual: residual, into: y, on: device)
     }

@@ -103,7 +103,7 @@ package struct Gemma2Model: TextModel {
     }
 
     package func run(_ x: Tensor, _ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) {
-        let h = try Tensor(uninitialized: x.shape)  // [R, C]
+        let h = try device.makeRows(x.rowCount, width: x.width)  // [R, C]
         for layer in blocks {
             device.rmsNorm(x, weight: layer.beforeAttention, epsilon: epsilon, into: h)
             try layer.attention(h, batch, cache: cache, into: h, on: device)

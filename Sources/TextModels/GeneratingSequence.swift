@@ -28,7 +28,7 @@ struct GeneratingSequence: Sendable {
     private(set) var sampler: Sampler
     private var decoder: StreamingDecoder
     private var stops: StopMatcher
-    private var generatedCount = 0
+    private(set) var generatedCount = 0
     /// Bytes of the text that deltas have brought.
     private var textBytes = 0
     /// Text that a resume's caller lacks: the next delta brings it.

@@ -87,7 +87,7 @@ package struct LlamaModel: TextModel {
     }
 
     package func run(_ x: Tensor, _ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) {
-        let h = try Tensor(uninitialized: x.shape)  // [R, C]
+        let h = try device.makeRows(x.rowCount, width: x.width)  // [R, C]
         for layer in blocks {
             device.rmsNorm(x, weight: layer.attentionNorm, epsilon: epsilon, into: h)
             try layer.attention(h, batch, cache: cache, residual: x, into: x, on: device)

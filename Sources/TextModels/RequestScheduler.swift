@@ -46,6 +46,9 @@ struct RequestScheduler: Sendable {
     /// Stays that have ended since somebody last looked, where somebody does.
     var departures: [UInt64]?
     private(set) var statistics = EngineCore.Statistics()
+    /// Tokens that answers have had of late; nil: unknown. A sequence starts when those that run will have pages for as
+    /// many: what has to give way is computed twice.
+    var expectedAnswer: Int?
     /// Requests that run alone, and whether they were told that it is their turn.
     private var suspects: [UInt64: Bool] = [:]
     /// The one that runs now.
@@ -71,6 +74,18 @@ struct RequestScheduler: Sendable {
         return EngineCore.Load(
             running: running.count, waiting: waiting.count, outstandingTokens: tokens(running) + tokens(waiting),
             freePages: pages.available)
+    }
+
+    var waitingCount: Int { waiting.count }
+    /// Requests none of whose sequences has begun.
+    var untouchedRequests: Set<UInt64> {
+        let begun = Set(running.map(\.request) + waiting.filter { $0.generatedCount > 0 }.map(\.request))
+        return Set(waiting.map(\.request)).subtracting(begun)
+    }
+
+    /// Rows that waiting sequences still need, where answers have so many tokens.
+    func waitingWork(answerLength: Int) -> Int {
+        waiting.reduce(0) { $0 + $1.pending + min($1.remaining, answerLength) }
     }
 
     // MARK: Requests
@@ -190,7 +205,8 @@ struct RequestScheduler: Sendable {
         let found = pages.match(sequence.tokens, root: sequence.parameters.cacheRoot, limit: limit)
         let missing = PageCache.pages(for: min(count + 1, count + sequence.remaining)) - found.count
         // Those that run will each want a page soon.
-        guard missing + running.count <= pages.available else {
+        let growth = max(running.count, running.isEmpty ? 0 : expectedGrowth(with: sequence))
+        guard missing + growth <= pages.available else {
             pages.release(found.map(\.node))
             return false
         }
@@ -205,6 +221,20 @@ struct RequestScheduler: Sendable {
         (sequence.stay, sequence.group) = (stays, smallestGroup)
         running.insert(sequence, at: running.lastIndex { $0.precedes(sequence) }.map { $0 + 1 } ?? 0)
         return true
+    }
+
+    /// Pages that the running sequences and one more will still take, if their answers are as long as others were.
+    private func expectedGrowth(with candidate: GeneratingSequence) -> Int {
+        guard let expectedAnswer else { return 0 }
+        func growth(_ sequence: GeneratingSequence, from count: Int) -> Int {
+            let end = min(
+                sequence.tokens.count + sequence.remaining,
+                max(sequence.tokens.count, sequence.parameters.prompt.count + expectedAnswer))
+            return max(0, PageCache.pages(for: end) - count)
+        }
+        return running.reduce(growth(candidate, from: PageCache.pages(for: candidate.tokens.count + 1))) {
+            $0 + growth($1, from: $1.pages.count)
+        }
     }
 
     private var smallestGroup: Int {

@@ -73,13 +73,13 @@ struct RotaryAttention: Sendable {
         _ h: Tensor, _ batch: TokenBatch, cache: KVStorage, residual: Tensor? = nil, into y: Tensor, on device: Device
     ) throws(TensorError) {
         let shape = configuration.shape, rows = batch.rows
-        let projected = try Linear.together([query, key, value], h, batch.adapters, on: device)
-        let (q, k, v) = (projected[0], projected[1], projected[2])  // [R, H·D], [R, G·D], [R, G·D]
+        let (q, k, v) = try Linear.together(
+            query, key, value, h, batch.adapters, on: device)  // [R, H·D], [R, G·D], [R, G·D]
         normalizeHeads(q, queryNorm, on: device)
         normalizeHeads(k, keyNorm, on: device)
         device.rope(q, heads: shape.heads, positions: rows.positions, table: table)
         device.rope(k, heads: shape.kvHeads, positions: rows.positions, table: table)
-        let attended = try Tensor(uninitialized: q.shape)  // [R, H·D]
+        let attended = try device.makeRows(q.rowCount, width: q.width)  // [R, H·D]
         device.attention(
             queries: q, keys: k, values: v, rows: rows, cache: cache, layer: layer, scale: configuration.scale,
             window: window, softCap: configuration.softCap, into: attended)

@@ -136,7 +136,7 @@ struct Linear: Sendable {
     func callAsFunction(
         _ x: Tensor, _ adapters: AdapterRows, residual: Tensor? = nil, on device: Device
     ) throws(TensorError) -> Tensor {
-        let y = try Tensor(uninitialized: [x.rowCount, weight.columns])
+        let y = try device.makeRows(x.rowCount, width: weight.columns)
         try self(x, adapters, residual: residual, into: y, on: device)
         return y
     }
@@ -149,16 +149,31 @@ struct Linear: Sendable {
         try adapters.add(to: y, of: x, linear: number, on: device)
     }
 
-    /// What several layers make of the same rows, computed together.
+    /// What two layers make of the same rows, computed together.
     static func together(
-        _ layers: [Linear], _ x: Tensor, _ adapters: AdapterRows, on device: Device
-    ) throws(TensorError) -> [Tensor] {
-        var outputs: [Tensor] = []
-        for layer in layers { outputs.append(try Tensor(uninitialized: [x.rowCount, layer.columns])) }
-        try device.matmul(x, zip(layers, outputs).map { Device.Product($0.weight, bias: $0.bias, into: $1) })
-        for (layer, y) in zip(layers, outputs) {
-            try adapters.add(to: y, of: x, linear: layer.number, on: device)
-        }
-        return outputs
+        _ first: Linear, _ second: Linear, _ x: Tensor, _ adapters: AdapterRows, on device: Device
+    ) throws(TensorError) -> (Tensor, Tensor) {
+        let (y, z) = (try first.product(x, on: device), try second.product(x, on: device))
+        try device.matmul(x, y, z)
+        try adapters.add(to: y.y, of: x, linear: first.number, on: device)
+        try adapters.add(to: z.y, of: x, linear: second.number, on: device)
+        return (y.y, z.y)
+    }
+
+    /// What three layers make of the same rows, computed together.
+    static func together(
+        _ first: Linear, _ second: Linear, _ third: Linear, _ x: Tensor, _ adapters: AdapterRows, on device: Device
+    ) throws(TensorError) -> (Tensor, Tensor, Tensor) {
+        let (u, v) = (try first.product(x, on: device), try second.product(x, on: device))
+        let w = try third.product(x, on: device)
+        try device.matmul(x, u, v, w)
+        try adapters.add(to: u.y, of: x, linear: first.number, on: device)
+        try adapters.add(to: v.y, of: x, linear: second.number, on: device)
+        try adapters.add(to: w.y, of: x, linear: third.number, on: device)
+        return (u.y, v.y, w.y)
+    }
+
+    private func product(_ x: Tensor, on device: Device) throws(TensorError) -> Device.Product {
+        Device.Product(weight, bias: bias, into: try device.makeRows(x.rowCount, width: columns))
     }
 }

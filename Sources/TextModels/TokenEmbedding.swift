@@ -24,14 +24,14 @@ struct TokenEmbedding: Sendable {
 
     /// The embeddings of `ids`: `[R, C]`.
     func callAsFunction(_ ids: [Int32], on device: Device) throws(TensorError) -> Tensor {
-        let x = try Tensor(uninitialized: [ids.count, embedding.depth])  // [R, C]
+        let x = try device.makeRows(ids.count, width: embedding.depth)  // [R, C]
         device.gather(embedding, ids: ids, into: x)
         return x
     }
 
     /// The logits of hidden rows: `[R, C]` → `[R, V]`.
     func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
-        let y = try Tensor(uninitialized: [hidden.rowCount, head.columns])  // [R, V]
+        let y = try device.makeRows(hidden.rowCount, width: head.columns)  // [R, V]
         try device.matmul(hidden, head, into: y)
         return y
     }

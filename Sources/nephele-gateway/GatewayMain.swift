@@ -37,14 +37,14 @@ struct GatewayMain: AsyncParsableCommand {
     @Flag(help: "Lets clients load and unload LoRA adapters: /v1/load_lora_adapter, /v1/unload_lora_adapter.")
     var allowAdapterUpdates = false
 
-    @Flag(help: "Lets clients have models reloaded: POST /admin/models/NAME/reload.")
+    @Flag(help: "Lets clients have models loaded again: POST /admin/models/NAME/reload.")
     var allowReload = false
 
-    @Option(help: "Requests under way, at most; the next one is answered with 503.")
-    var requests: Int = 2_048
+    @Option(help: "Requests under way at a time, at most; the next are refused with 503.")
+    var requestLimit: Int = 2_048
 
     @Option(help: "Connections, at most, as far as files may be open; further ones wait to be accepted.")
-    var connections: Int = 8_192
+    var connectionLimit: Int = 8_192
 
     @Option(name: .long, help: "A file to which the port is written once the gateway listens.")
     var portFile: String?
@@ -56,8 +56,8 @@ struct GatewayMain: AsyncParsableCommand {
         guard tokenizer != nil || diffusion != nil else {
             throw ValidationError("give --tokenizer and --text-model, or --diffusion, or all three")
         }
-        guard (1...1_000_000).contains(requests), (1...1_000_000).contains(connections) else {
-            throw ValidationError("--requests and --connections take 1 to 1000000")
+        guard (1...1_048_576).contains(requestLimit), (1...1_048_576).contains(connectionLimit) else {
+            throw ValidationError("--request-limit and --connection-limit take 1 to 1048576")
         }
         guard (0...65_535).contains(port) else { throw ValidationError("--port is \(port); give 0 to 65535") }
     }
@@ -70,17 +70,17 @@ struct GatewayMain: AsyncParsableCommand {
             textShards: try textShard.map { try RPCClient(target: $0) })
         let portFile = portFile
         let gateway = Gateway(
-            fleet: fleet, allowsAdapterUpdates: allowAdapterUpdates, allowsReload: allowReload,
-            admission: Admission(requestLimit: requests))
+            fleet: fleet, requestLimit: requestLimit, allowsAdapterUpdates: allowAdapterUpdates,
+            allowsReload: allowReload)
         // Those of the bus need files too.
-        let files = OpenFileLimit.current.map { max(16, $0 - 256) } ?? connections
+        let files = OpenFileLimit.current.map { max(16, $0 - 256) } ?? connectionLimit
         let application = Application(
             router: gateway.router(),
             // A connection that brings no whole request in that time is closed.
             server: .http1(configuration: .init(idleTimeout: .seconds(60))),
             configuration: .init(
                 address: .hostname(host, port: port), serverName: "nephele",
-                availableConnectionsDelegate: MaximumAvailableConnections(min(connections, files))),
+                availableConnectionsDelegate: MaximumAvailableConnections(min(connectionLimit, files))),
             onServerRunning: { channel in
                 guard let portFile, let port = channel.localAddress?.port else { return }
                 do {

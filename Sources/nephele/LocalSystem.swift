@@ -161,6 +161,7 @@ struct LocalSystem {
             }
         }
         if !options.imageModels.isEmpty { gateway += ["--diffusion", "ipc://\(directory)/diffusion-*.sock"] }
+        if options.allowsReload { gateway.append("--allow-reload") }
         if options.allowsAdapterUpdates { gateway.append("--allow-adapter-updates") }
         if options.allowsReload { gateway.append("--allow-reload") }
         services.append(

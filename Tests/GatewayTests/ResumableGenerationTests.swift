@@ -224,7 +224,8 @@ import TokenizerService
     // MARK: Over HTTP
 
     private func post(
-        _ fleet: ScriptedFleet, _ body: [String: Any], headers: [String: String] = [:]
+        _ fleet: ScriptedFleet, _ body: [String: Any], headers: [String: String] = [:],
+        requestLimit: Int = 64
     ) async throws -> (status: Int, headers: [AnyHashable: Any], body: String) {
         let network = try InProcessNetwork()
         let tokenizers = TokenizerService(tokenizers: ["llama": fleet.loaded.tokenizer])
@@ -237,7 +238,8 @@ import TokenizerService
             target: "tokenizer", resolver: StaticResolver(addresses: ["inproc://tokenizer"]), transport: network.client)
         try await tokenizer.waitUntil { !$0.isEmpty }
         let data = try JSONSerialization.data(withJSONObject: body)
-        let gateway = Gateway(fleet: Fleet(tokenizer: tokenizer, textModel: fleet.client))
+        let gateway = Gateway(
+            fleet: Fleet(tokenizer: tokenizer, textModel: fleet.client), requestLimit: requestLimit)
         let (ports, running) = AsyncStream<Int>.makeStream()
         let application = Application(
             router: gateway.router(), configuration: .init(address: .hostname("127.0.0.1", port: 0)),
@@ -269,6 +271,15 @@ import TokenizerService
         let choices = try #require(json?["choices"])
         return String(
             decoding: try JSONSerialization.data(withJSONObject: choices, options: .sortedKeys), as: UTF8.self)
+    }
+
+    @Test func `beyond the gateway's limit of requests the next is told to come again`() async throws {
+        try await withFleet { fleet in
+            let answer = try await post(fleet, Self.body, requestLimit: 0)
+            #expect(answer.status == 503)
+            #expect(answer.headers["Retry-After"] as? String == "1")
+            #expect(try await post(fleet, Self.body, requestLimit: 1).status == 200)
+        }
     }
 
     @Test func `the client sees nothing of a lost instance, whole or streamed`() async throws {

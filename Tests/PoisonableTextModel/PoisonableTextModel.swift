@@ -19,16 +19,15 @@ struct PoisonableTextModel: AsyncParsableCommand {
     func run() async throws {
         let device = Device(threadCount: threads)
         let gauge = LoadGauge(capacity: 64)
-        let loader = TextRevisionLoader(
-            name: model.name, options: .init(engine: .init(cachePositions: 16_384)), on: device, gauge: gauge,
-            directory: { [model] in try model.directory(.text) })
-        let checkpoint = try loader.checkpoint(packing: device)
-        let loaded = LoadedModel(
-            checkpoint.loaded, model: PoisonedModel(model: checkpoint.loaded.model, poison: poison))
-        let service = TextModelService(
-            TextRevision(
-                name: model.name, numericsID: checkpoint.numericsID, tokenizerHash: loaded.tokenizer.hash,
-                engine: try TextEngine(loaded, options: .init(cachePositions: 16_384), on: device, gauge: gauge)))
+        let loaded = try LoadedModel(directory: model.directory(.text), on: device)
+        let poisoned = LoadedModel(loaded, model: PoisonedModel(model: loaded.model, poison: poison))
+        let numericsID = try NumericsID.compute(
+            directory: model.directory(.text), tokenizerHash: loaded.tokenizer.hash)
+        let engine = try TextEngine(
+            poisoned, options: .init(cachePositions: 16_384), on: device, gauge: gauge)
+        let revision = TextRevision(
+            name: model.name, numericsID: numericsID, tokenizerHash: loaded.tokenizer.hash, engine: engine)
+        let service = TextModelService(revision)
         let server = RPCServer(
             service.description(capacity: 64), services: [service],
             transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge)

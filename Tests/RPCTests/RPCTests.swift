@@ -51,29 +51,6 @@ import Testing
         #expect(Balancer.choose([3], { _ in 9 }, using: &random) == 3)
     }
 
-    @Test("the time that a call will take follows from the load, where anything is known")
-    func timeToFinish() {
-        var load = LoadReport()
-        load.capacity = 16
-        var instance = Instance(
-            address: "a", description: ServiceDescription(service: "s"), load: load, state: .ready)
-        #expect(instance.timeToFinish(100) == nil)
-        (instance.load.unitsPerSecond, instance.load.width) = (100, 10)
-        // Alone, and with nine others.
-        #expect(instance.timeToFinish(100) == .seconds(1))
-        (instance.load.runningCalls, instance.load.outstanding) = (9, 450)
-        #expect(instance.timeToFinish(100) == .seconds(10))
-        // One of unknown length is taken for one like the others.
-        #expect(instance.timeToFinish(0) == .seconds(5))
-        // What was started since the report counts too; beyond the capacity calls wait.
-        (instance.callsSinceReport, instance.startedSinceReport) = (22, 2_750)
-        #expect(instance.timeToFinish(100) == .seconds(16 + 16))
-        // A few calls are done in little more time than one.
-        (instance.load.runningCalls, instance.load.outstanding, instance.load.width) = (3, 100, 1)
-        (instance.callsSinceReport, instance.startedSinceReport) = (0, 0)
-        #expect(instance.timeToFinish(100) == .seconds(1))
-    }
-
     @Test("a key keeps its instance when another one leaves, and leaves an overloaded one")
     func rendezvous() throws {
         let ids = (0..<5).map { "instance-\($0)" }
@@ -273,5 +250,26 @@ private final class RecordingLink: FrameLink {
         #expect(events.withLock { $0 } == ["goAway", "ended true"])
         let error = await #expect(throws: RPCError.self) { try await inbox.next() }
         #expect(error?.code == .unavailable && error?.notStarted == true)
+    }
+
+    @Test("an instance that does not come out of a step loses its calls, so that they move; its connection stays")
+    func stuck() async throws {
+        let link = RecordingLink()
+        let connection = ClientConnection(link: link, limits: BusLimits(), timing: BusTiming()) { _ in }
+        let inbox = ReplyInbox()
+        let start = CallStart(method: "Echo/echo", creditMessages: 1, creditBytes: 1)
+        _ = try connection.start(start, body: [], attachments: [], inbox: inbox, deadline: nil)
+        func receivePong(stepAge: Duration) {
+            var load = LoadReport()
+            load.stepAge = stepAge
+            let pong = FrameHeader(.pong(1, load)).encoded()
+            pong.withSpan { header in [UInt8]().withSpan { connection.receive(header, $0) } }
+        }
+        receivePong(stepAge: .seconds(29))
+        #expect(connection.runningCalls == 1 && !inbox.isFinished)
+        receivePong(stepAge: .seconds(31))
+        #expect(connection.runningCalls == 0 && !link.isClosed)
+        let error = await #expect(throws: RPCError.self) { try await inbox.next() }
+        #expect(error?.code == .unavailable && error?.notStarted == false)
     }
 }

@@ -238,7 +238,7 @@ private final class Instance: RPCService, Sendable {
             _ = try await call
             Issue.record("the call came through")
         } catch let error as RPCError {
-            #expect(error.code == .unavailable && error.reason == "stuck" && !error.notStarted)
+            #expect(error.code == .unavailable && error.reason == "instance_stuck" && !error.notStarted)
         }
         try await client.waitUntil { $0.first?.state == .stuck }
         // Nobody waits for it any more.

@@ -59,7 +59,9 @@ private func dequantized(_ weights: GroupedWeights) -> [Float] {
                 let y = try Tensor(zeros: [rows, matrix.columns])
                 products.append(Device.Product(matrix, bias: index == 1 ? bias : nil, into: y))
             }
-            try device.matmul(input, products)
+            for first in stride(from: 0, to: products.count, by: 3) {
+                try device.matmul(input, products[first], products[first + 1], products[first + 2])
+            }
             for (index, matrix) in matrices.enumerated() {
                 let alone = try Tensor(zeros: [rows, matrix.columns])
                 try scalar.matmul(input, matrix, bias: index == 1 ? bias : nil, into: alone)

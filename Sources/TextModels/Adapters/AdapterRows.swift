@@ -33,8 +33,8 @@ package struct AdapterRows: Sendable {
                 let rows = first..<first + group.rows.count
                 try update.add(to: y.rows(rows), of: x.rows(rows), on: device)
             } else {
-                let own = try y.selectingRows(group.rows)  // [m, N]
-                try update.add(to: own, of: try x.selectingRows(group.rows), on: device)
+                let own = try device.select(group.rows, from: y)  // [m, N]
+                try update.add(to: own, of: try device.select(group.rows, from: x), on: device)
                 y.replaceRows(group.rows, with: own)
             }
         }
@@ -48,7 +48,7 @@ struct LowRankUpdate: Sendable {
 
     /// `x` is `[m, K]`, `y` `[m, N]`.
     func add(to y: Tensor, of x: Tensor, on device: Device) throws(TensorError) {
-        let inner = try Tensor(uninitialized: [x.rowCount, down.columns])  // [m, r]
+        let inner = try device.makeRows(x.rowCount, width: down.columns)  // [m, r]
         try device.matmul(x, down, into: inner)
         try device.matmul(inner, up, residual: y, into: y)
     }

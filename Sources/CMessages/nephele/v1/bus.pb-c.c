@@ -921,7 +921,7 @@ const ProtobufCMessageDescriptor nephele__v1__call_end__descriptor =
   (ProtobufCMessageInit) nephele__v1__call_end__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__load_report__field_descriptors[11] =
+static const ProtobufCFieldDescriptor nephele__v1__load_report__field_descriptors[10] =
 {
   {
     "outstanding",
@@ -1020,24 +1020,12 @@ static const ProtobufCFieldDescriptor nephele__v1__load_report__field_descriptor
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "units_per_second",
+    "expected_time_us",
     9,
     PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_DOUBLE,
-    offsetof(Nephele__V1__LoadReport, has_units_per_second),
-    offsetof(Nephele__V1__LoadReport, units_per_second),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "width",
-    10,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_DOUBLE,
-    offsetof(Nephele__V1__LoadReport, has_width),
-    offsetof(Nephele__V1__LoadReport, width),
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Nephele__V1__LoadReport, has_expected_time_us),
+    offsetof(Nephele__V1__LoadReport, expected_time_us),
     NULL,
     NULL,
     0,             /* flags */
@@ -1045,7 +1033,7 @@ static const ProtobufCFieldDescriptor nephele__v1__load_report__field_descriptor
   },
   {
     "cancelled_calls",
-    11,
+    10,
     PROTOBUF_C_LABEL_OPTIONAL,
     PROTOBUF_C_TYPE_UINT64,
     offsetof(Nephele__V1__LoadReport, has_cancelled_calls),
@@ -1057,22 +1045,21 @@ static const ProtobufCFieldDescriptor nephele__v1__load_report__field_descriptor
   },
 };
 static const unsigned nephele__v1__load_report__field_indices_by_name[] = {
-  10,   /* field[10] = cancelled_calls */
+  9,   /* field[9] = cancelled_calls */
   1,   /* field[1] = capacity */
   4,   /* field[4] = describe_epoch */
   3,   /* field[3] = draining */
+  8,   /* field[8] = expected_time_us */
   0,   /* field[0] = outstanding */
   2,   /* field[2] = running_calls */
   7,   /* field[7] = slowest_step_us */
   6,   /* field[6] = step_age_us */
   5,   /* field[5] = steps */
-  8,   /* field[8] = units_per_second */
-  9,   /* field[9] = width */
 };
 static const ProtobufCIntRange nephele__v1__load_report__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor nephele__v1__load_report__descriptor =
 {
@@ -1082,7 +1069,7 @@ const ProtobufCMessageDescriptor nephele__v1__load_report__descriptor =
   "Nephele__V1__LoadReport",
   "nephele.v1",
   sizeof(Nephele__V1__LoadReport),
-  11,
+  10,
   nephele__v1__load_report__field_descriptors,
   nephele__v1__load_report__field_indices_by_name,
   1,  nephele__v1__load_report__number_ranges,
@@ -1176,24 +1163,24 @@ static const ProtobufCFieldDescriptor nephele__v1__model_description__field_desc
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "tokenizer_hash",
+    "retiring",
     8,
     PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__ModelDescription, has_tokenizer_hash),
-    offsetof(Nephele__V1__ModelDescription, tokenizer_hash),
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__ModelDescription, has_retiring),
+    offsetof(Nephele__V1__ModelDescription, retiring),
     NULL,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "retiring",
+    "tokenizer_hash",
     9,
     PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BOOL,
-    offsetof(Nephele__V1__ModelDescription, has_retiring),
-    offsetof(Nephele__V1__ModelDescription, retiring),
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__ModelDescription, has_tokenizer_hash),
+    offsetof(Nephele__V1__ModelDescription, tokenizer_hash),
     NULL,
     NULL,
     0,             /* flags */
@@ -1207,9 +1194,9 @@ static const unsigned nephele__v1__model_description__field_indices_by_name[] = 
   0,   /* field[0] = name */
   2,   /* field[2] = numerics_id */
   6,   /* field[6] = parent */
-  8,   /* field[8] = retiring */
+  7,   /* field[7] = retiring */
   1,   /* field[1] = revision */
-  7,   /* field[7] = tokenizer_hash */
+  8,   /* field[8] = tokenizer_hash */
 };
 static const ProtobufCIntRange nephele__v1__model_description__number_ranges[1 + 1] =
 {

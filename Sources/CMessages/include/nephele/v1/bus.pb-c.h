@@ -201,15 +201,10 @@ struct  Nephele__V1__LoadReport
   protobuf_c_boolean has_slowest_step_us;
   uint64_t slowest_step_us;
   /*
-   * Units of work done in a second, of late, while there was work; absent: not known yet.
+   * How long a call like those of late would take from now to its end; absent: nobody waits, or nothing is known.
    */
-  protobuf_c_boolean has_units_per_second;
-  double units_per_second;
-  /*
-   * Calls that shared in it, on average.
-   */
-  protobuf_c_boolean has_width;
-  double width;
+  protobuf_c_boolean has_expected_time_us;
+  uint64_t expected_time_us;
   /*
    * Calls that were given up while they ran: their callers went, or their deadlines passed.
    */
@@ -218,7 +213,7 @@ struct  Nephele__V1__LoadReport
 };
 #define NEPHELE__V1__LOAD_REPORT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__load_report__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Nephele__V1__ModelDescription
@@ -248,19 +243,19 @@ struct  Nephele__V1__ModelDescription
   protobuf_c_boolean has_parent;
   ProtobufCBinaryData parent;
   /*
-   * Of the tokenizer that its prompts have to be encoded by; absent: none is needed.
-   */
-  protobuf_c_boolean has_tokenizer_hash;
-  ProtobufCBinaryData tokenizer_hash;
-  /*
    * Another revision has taken its place: calls that run on it go on, new ones go elsewhere.
    */
   protobuf_c_boolean has_retiring;
   protobuf_c_boolean retiring;
+  /*
+   * Of the tokenizer that its prompts have to be encoded by; absent: none is needed.
+   */
+  protobuf_c_boolean has_tokenizer_hash;
+  ProtobufCBinaryData tokenizer_hash;
 };
 #define NEPHELE__V1__MODEL_DESCRIPTION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__model_description__descriptor) \
-    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, 0 }
+    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, {0,NULL} }
 
 
 struct  Nephele__V1__DescribeRequest

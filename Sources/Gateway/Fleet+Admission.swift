@@ -1,0 +1,74 @@
+import Messages
+import RPC
+import Synchronization
+
+/// Which requests have just been turned away: for a moment, others that have no more time are told so at once, before
+/// anything is encoded for them.
+final class RecentRefusals: Sendable {
+    private struct Refusal {
+        var until: ContinuousClock.Instant
+        /// What the request had left.
+        var left: Duration
+        var retryAfter: Int?
+    }
+
+    private let refusals = Mutex<[String: Refusal]>([:])
+    private static let moment: Duration = .milliseconds(50)
+
+    func note(_ model: String, left: Duration, retryAfter: Int?) {
+        refusals.withLock { $0[model] = Refusal(until: .now + Self.moment, left: left, retryAfter: retryAfter) }
+    }
+
+    /// - Throws: `APIError`.
+    func check(_ model: String, left: Duration) throws {
+        try refusals.withLock { refusals in
+            guard let refusal = refusals[model] else { return }
+            guard refusal.until > .now else {
+                refusals[model] = nil
+                return
+            }
+            // A little more time would not have helped either.
+            if left <= refusal.left * 1.1 { throw APIError.tooBusy(retryAfter: refusal.retryAfter) }
+        }
+    }
+}
+
+extension Fleet {
+    /// Turns a text request away at once that cannot be answered in time, by what instances say of their queues. Waiting
+    /// happens there and nowhere else.
+    ///
+    /// - Throws: `APIError`, 429.
+    func admit(_ model: ModelDescription, until deadline: ContinuousClock.Instant) throws {
+        let left = deadline - .now
+        try refusals.check(model.name, left: left)
+        let ready = (textModel?.instances ?? []).filter { instance in
+            instance.state == .ready && instance.description.models.contains { $0.name == model.name && !$0.isRetiring }
+        }
+        // With none it is waited for, as long as there is time.
+        guard !ready.isEmpty else { return }
+        var soonest: Duration?
+        for instance in ready {
+            guard let time = instance.load.expectedTime else { return }
+            soonest = min(soonest ?? time, time)
+        }
+        if let soonest, soonest > left {
+            throw APIError.tooBusy(retryAfter: Int((soonest - left).components.seconds) + 1)
+        }
+    }
+
+    /// Remembers what a text-model has refused for its queue.
+    func noteRefusal(_ error: RPCError, _ model: ModelDescription, until deadline: ContinuousClock.Instant) {
+        guard error.code == .resourceExhausted else { return }
+        refusals.note(
+            model.name, left: deadline - .now, retryAfter: error.retryAfter.map { Int($0.components.seconds) })
+    }
+}
+
+extension APIError {
+    static func tooBusy(retryAfter: Int?) -> APIError {
+        APIError(
+            status: .tooManyRequests,
+            message: "So many requests wait that this one would not be answered before its deadline.",
+            type: "rate_limit_error", code: "slow_down", retryAfter: max(1, retryAfter ?? 1))
+    }
+}
