@@ -105,7 +105,7 @@ let package = Package(
 
         // Layer 4: services
         .target(
-            name: "TokenizerService", dependencies: ["Concurrency", "Messages", "RPC", "Tokenizers"],
+            name: "TokenizerService", dependencies: ["Messages", "RPC", "Tokenizers"],
             swiftSettings: safe),
         .target(
             name: "TextModelService",

@@ -110,7 +110,8 @@ package struct TextRevisionLoader: Sendable {
         do {
             let directory = try directory()
             let hash = try Tokenizer(directory: directory).hash
-            guard try numericsID(directory, tokenizerHash: hash) != current.numericsID else { return nil }
+            let id = try numericsID(directory, tokenizerHash: hash)
+            guard id != current.numericsID else { return nil }
             let cache = { (shape: DecoderShape) in
                 shape.cacheSize(
                     positions: options.engine.cachePositions, precision: options.engine.cachePrecision)
@@ -120,6 +121,12 @@ package struct TextRevisionLoader: Sendable {
             // The running engine's threads are left alone.
             let packing = Device(threadCount: 1)
             let checkpoint = try checkpoint(packing: packing)
+            guard checkpoint.numericsID == id else {
+                throw RPCError(
+                    .failedPrecondition,
+                    "the files of \"\(name)\" changed while they were read; put them in place whole",
+                    reason: "invalid_checkpoint")
+            }
             try options.room.require(
                 cache(checkpoint.loaded.model.shape), for: "the key-value cache of a new revision of \"\(name)\"")
             return try revision(
