@@ -85,6 +85,7 @@ let package = Package(
             dependencies: [
                 "Concurrency", "Messages", "RPC", "ZeroMQ",
                 .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: safe),
         .target(
