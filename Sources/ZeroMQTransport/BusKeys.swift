@@ -15,7 +15,10 @@ package final class BusKeys: Sendable {
     private struct State {
         var list: List
         var admitted: Set<CurvePublicKey>
+        /// Of the list in force.
         var stamp: Stamp?
+        /// Of the one that was last found to be wrong, or unreadable as yet.
+        var complainedOf: Stamp?
         var nextLook: ContinuousClock.Instant
         var generation = 0
     }
@@ -72,13 +75,15 @@ package final class BusKeys: Sendable {
             state.nextLook = .now + Self.look
             let stamp = Self.stamp(directory)
             guard stamp != state.stamp else { return nil }
-            state.stamp = stamp
             do {
                 state.list = try KeyList.read(Self.listPath(directory))
                 state.admitted = Set(state.list.values)
+                state.stamp = stamp
                 state.generation += 1
                 return nil
             } catch {
+                guard stamp != state.complainedOf else { return nil }
+                state.complainedOf = stamp
                 return "\((error as? RPCError)?.message ?? "\(error)"); the last list stays in force"
             }
         }
