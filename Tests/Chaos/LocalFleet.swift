@@ -136,7 +136,7 @@ struct LocalFleet: Sendable {
     }
 
     /// An executable that stands beside the tests', or in `NEPHELE_CHAOS_PROGRAMS`.
-    private static func executable(_ name: String) throws -> URL {
+    static func executable(_ name: String) throws -> URL {
         if let folder = ProcessInfo.processInfo.environment["NEPHELE_CHAOS_PROGRAMS"] {
             return URL(fileURLWithPath: folder).appendingPathComponent(name)
         }
