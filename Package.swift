@@ -85,6 +85,7 @@ let package = Package(
             dependencies: [
                 "Concurrency", "Messages", "RPC", "ZeroMQ",
                 .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: safe),
         .target(
@@ -154,7 +155,7 @@ let package = Package(
         .testTarget(
             name: "Chaos",
             dependencies: [
-                "Console", "EmbeddedModels", "GatewayClient", "Supervision", "nephele-diffusion", "nephele-gateway",
+                "Console", "EmbeddedModels", "GatewayClient", "Supervision", "nephele", "nephele-diffusion", "nephele-gateway",
                 "nephele-text-model", "nephele-tokenizer", "poisonable-text-model",
                 .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),

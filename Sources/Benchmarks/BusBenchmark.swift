@@ -2,7 +2,7 @@ package import Foundation
 internal import Messages
 internal import RPC
 internal import ZeroMQ
-internal import ZeroMQTransport
+package import ZeroMQTransport
 
 /// `nephele bench bus`: the bus between two processes beside a bare libzmq loop with as many frames.
 package enum BusBenchmark {
@@ -59,7 +59,7 @@ package enum BusBenchmark {
         if arguments[0] == "bare" {
             try BareEcho.serve(arguments[1], bound: report)
         } else {
-            let transport = try ZeroMQTransport()
+            let transport = try ZeroMQTransport(keys: .ofEnvironment())
             let server = RPCServer(
                 ServiceDescription(service: "echo"), services: [EchoService()],
                 transports: [transport.server(arguments[1])])
@@ -76,9 +76,14 @@ package enum BusBenchmark {
         private let input = Pipe()
         package let address: String
 
-        /// - Parameter executable: one that hands `serverArgument` to `serve`.
-        package init(executable: URL, _ kind: String, _ endpoint: String) throws {
+        /// - Parameters:
+        ///   - executable: one that hands `serverArgument` to `serve`.
+        ///   - keys: the other process's too.
+        package init(executable: URL, _ kind: String, _ endpoint: String, keys: BusKeys? = nil) throws {
             let output = Pipe()
+            var environment = ProcessInfo.processInfo.environment
+            environment["NEPHELE_BUS_KEYS"] = keys?.directory
+            process.environment = environment
             process.executableURL = executable
             process.arguments = [BusBenchmark.serverArgument, kind, endpoint]
             process.standardInput = input
@@ -112,16 +117,25 @@ package enum BusBenchmark {
 
     /// - Parameter rounds: the bus and the bare loop take turns; each figure is the median of its rounds. A tenth more
     ///   is done before each, to warm up.
-    package static func run(executable: URL, rounds: Int = 5, calls: Int = 5000) async throws -> [Comparison] {
+    package static func run(
+        executable: URL, withKeys: Bool = false, rounds: Int = 5, calls: Int = 5000
+    ) async throws -> [Comparison] {
         var comparisons: [Comparison] = []
-        for transport in ["ipc", "tcp"] {
+        let folder = FileManager.default.temporaryDirectory.path + "/nephele-bench-\(UInt32.random(in: 0 ... .max))"
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        for transport in ["ipc", "tcp"] + (withKeys ? ["tcp with keys"] : []) {
+            var keys: BusKeys?
+            if transport == "tcp with keys" {
+                _ = try KeyRing(directory: folder).update(["echo"])
+                keys = try BusKeys(directory: folder + "/echo")
+            }
             var bus: [Figures] = []
             var direct: [Figures] = []
             var bare: [Figures] = []
             for _ in 0..<rounds {
                 bare.append(try measureBare(executable, endpoint(transport), calls))
-                bus.append(try await measureBus(executable, endpoint(transport), calls, onExecutor: false))
-                direct.append(try await measureBus(executable, endpoint(transport), calls, onExecutor: true))
+                bus.append(try await measureBus(executable, endpoint(transport), calls, keys, onExecutor: false))
+                direct.append(try await measureBus(executable, endpoint(transport), calls, keys, onExecutor: true))
             }
             comparisons.append(
                 Comparison(
@@ -131,7 +145,7 @@ package enum BusBenchmark {
     }
 
     private static func endpoint(_ transport: String) -> String {
-        transport == "tcp"
+        transport.hasPrefix("tcp")
             ? "tcp://127.0.0.1:*"
             : "ipc://\(FileManager.default.temporaryDirectory.path)/nephele-bench-\(UInt32.random(in: 0 ... .max)).sock"
     }
@@ -159,10 +173,10 @@ package enum BusBenchmark {
     }
 
     private static func measureBus(
-        _ executable: URL, _ endpoint: String, _ calls: Int, onExecutor: Bool
+        _ executable: URL, _ endpoint: String, _ calls: Int, _ keys: BusKeys?, onExecutor: Bool
     ) async throws -> Figures {
-        let other = try OtherProcess(executable: executable, "bus", endpoint)
-        let transport = try ZeroMQTransport()
+        let other = try OtherProcess(executable: executable, "bus", endpoint, keys: keys)
+        let transport = try ZeroMQTransport(keys: keys)
         let client = try RPCClient(target: other.address, transport: transport)
         defer { client.close() }
         let figures = try await withTaskExecutorPreference(onExecutor ? transport.executor : nil) {
@@ -221,7 +235,7 @@ package enum BusBenchmark {
             func line(_ name: String, _ figures: Figures) -> String {
                 String(
                     format: "%@ p50 %7.1f µs (× %.2f)   p99 %7.1f µs   %8.0f calls/s (× %.2f)",
-                    name.padding(toLength: 13, withPad: " ", startingAt: 0), figures.p50,
+                    name.padding(toLength: 18, withPad: " ", startingAt: 0), figures.p50,
                     comparison.latencyRatio(figures), figures.p99, figures.callsPerSecond,
                     comparison.throughputRatio(figures))
             }

@@ -124,7 +124,11 @@ package final class RPCClient: Sendable {
             let (started, generation) = try startNow(path, body, options, deadline)
             if let started { return started }
             guard options.waitsForReady, until > .now, !channel.state.withLock({ $0.isClosed }) else {
-                throw deadline.map({ $0 <= .now }) == true ? .deadlineBeforeStart : channel.noInstance(options)
+                let error = channel.noInstance(options)
+                guard deadline.map({ $0 <= .now }) == true else { throw error }
+                // Why there was nobody to call is what can be mended.
+                throw RPCError(
+                    .deadlineExceeded, "\(RPCError.deadlineBeforeStart.message): \(error.message)", notStarted: true)
             }
             await channel.changed(since: generation, until: until)
         }

@@ -10,6 +10,22 @@ package enum Connection {
         return UInt64(status.st_ino)
     }
 
+    /// The peer's numeric address, without a port; `nil` where it has none.
+    package static func peerAddress(of descriptor: Int32) -> String? {
+        var address = sockaddr_storage()
+        var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+        var host = [CChar](repeating: 0, count: Int(NI_MAXHOST))
+        let code = withUnsafeMutablePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { address -> Int32 in
+                guard getpeername(descriptor, address, &size) == 0, address.pointee.sa_family != sa_family_t(AF_UNIX)
+                else { return -1 }
+                return getnameinfo(address, size, &host, socklen_t(host.count), nil, 0, NI_NUMERICHOST)
+            }
+        }
+        guard code == 0 else { return nil }
+        return String(decoding: host.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
     /// Shuts the socket down, if it still is the same one; libzmq then reports and frees it.
     package static func shutDown(_ descriptor: Int32, inode: UInt64) {
         guard self.inode(of: descriptor) == inode else { return }

@@ -10,6 +10,21 @@ package final class SocketMonitor: Sendable {
         /// A connection is lost, or could not be made.
         case disconnected(Int32)
         case connectFailed
+        /// Two that do not understand each other; `disconnected` follows.
+        case handshakeFailed(HandshakeFailure)
+    }
+
+    /// Why two did not come together.
+    package enum HandshakeFailure: Sendable, Equatable {
+        /// The peer went away, or said nothing in time.
+        case ended
+        /// One side has keys and the other has none.
+        case otherMechanism
+        /// What the peer sent cannot be deciphered: it took somebody else's key for ours.
+        case wrongServerKey
+        /// The server does not let the peer's key in.
+        case notAdmitted
+        case malformed
     }
 
     private let socket: ZeroMQSocket
@@ -60,10 +75,19 @@ package final class SocketMonitor: Sendable {
         case ZMQ_EVENT_ACCEPTED: .accepted(value)
         case ZMQ_EVENT_HANDSHAKE_SUCCEEDED: .handshakeDone(value)
         case ZMQ_EVENT_DISCONNECTED: .disconnected(value)
-        case ZMQ_EVENT_CLOSED, ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL, ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL,
-            ZMQ_EVENT_HANDSHAKE_FAILED_AUTH:
-            .connectFailed
+        case ZMQ_EVENT_CLOSED: .connectFailed
+        case ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL: .handshakeFailed(.ended)
+        case ZMQ_EVENT_HANDSHAKE_FAILED_AUTH: .handshakeFailed(.notAdmitted)
+        case ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL: .handshakeFailed(failure(value))
         default: nil
+        }
+    }
+
+    private static func failure(_ code: Int32) -> HandshakeFailure {
+        switch code {
+        case ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH: .otherMechanism
+        case ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC: .wrongServerKey
+        default: .malformed
         }
     }
 }

@@ -6,12 +6,14 @@ package final class ZeroMQSocket: @unchecked Sendable {  // one thread at a time
         case router
         case dealer
         case pair
+        case reply
 
         var number: Int32 {
             switch self {
             case .router: ZMQ_ROUTER
             case .dealer: ZMQ_DEALER
             case .pair: ZMQ_PAIR
+            case .reply: ZMQ_REP
             }
         }
     }
@@ -90,6 +92,33 @@ package final class ZeroMQSocket: @unchecked Sendable {  // one thread at a time
         try set(ZMQ_HANDSHAKE_IVL, Int32(clamping: milliseconds))
     }
 
+    // MARK: Keys
+
+    private func set(_ option: Int32, _ text: String) throws(ZeroMQError) {
+        try check("zmq_setsockopt \(option)") { zmq_setsockopt(handle, option, text, text.utf8.count) }
+    }
+
+    /// Peers have to know the public key, and are let in by whoever answers at the context's `AdmissionSocket`. Without
+    /// one libzmq lets everybody in (to demand one is a draft option): whose `senderKey` is nil must be refused.
+    package func serveWithKeys(_ own: CurveKeyPair) throws(ZeroMQError) {
+        try set(ZMQ_CURVE_SERVER, 1)
+        try set(ZMQ_CURVE_SECRETKEY, own.secretText)
+        try set(ZMQ_ZAP_DOMAIN, AdmissionSocket.domain)
+    }
+
+    /// Connects to the holder of `server`'s secret key only.
+    package func connectWithKeys(_ own: CurveKeyPair, server: CurvePublicKey) throws(ZeroMQError) {
+        try set(ZMQ_CURVE_SERVERKEY, server.text)
+        try set(ZMQ_CURVE_PUBLICKEY, own.publicKey.text)
+        try set(ZMQ_CURVE_SECRETKEY, own.secretText)
+    }
+
+    /// Whose key the connection of the last received message has; `nil` where it has none.
+    package var senderKey: CurvePublicKey? {
+        guard let text = zmq_msg_gets(parts + Self.maximumParts - 1, "User-Id") else { return nil }
+        return CurvePublicKey(String(cString: text))
+    }
+
     // MARK: Endpoints
 
     /// - Returns: the endpoint bound, wildcard ports resolved.
@@ -165,6 +194,19 @@ package final class ZeroMQSocket: @unchecked Sendable {  // one thread at a time
         }
         try body(route.bytes, span(count - 1).bytes, zmq_msg_get(parts + count - 1, ZMQ_SRCFD))
         return true
+    }
+
+    /// Receives a message of whatever number of parts, for what is rare; of those beyond `limit` nothing is kept.
+    /// - Returns: `nil` when nothing is there.
+    func receiveAll(limit: Int) throws(ZeroMQError) -> [[UInt8]]? {
+        var received: [[UInt8]] = []
+        var more = true
+        while more {
+            guard try check("zmq_msg_recv", { zmq_msg_recv(parts, handle, ZMQ_DONTWAIT) }) != nil else { return nil }
+            if received.count <= limit { received.append([UInt8](span(0))) }
+            more = zmq_msg_more(parts) != 0
+        }
+        return received
     }
 
     private func span(_ index: Int) -> UnsafeRawBufferPointer {

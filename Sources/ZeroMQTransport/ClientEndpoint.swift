@@ -3,6 +3,16 @@ internal import Messages
 internal import RPC
 internal import ZeroMQ
 
+/// How a server was dialled, to say what may be wrong.
+enum DialSecurity: Sendable {
+    /// Not over a network.
+    case local
+    /// Over tcp without keys.
+    case open
+    /// With the key of a host.
+    case keyed(String)
+}
+
 /// A DEALER: one connection epoch to one server instance.
 final class ClientEndpoint: LoopEndpoint {
     private let socket: ZeroMQSocket
@@ -12,10 +22,17 @@ final class ClientEndpoint: LoopEndpoint {
     private var isBlocked = false
     private(set) var isOver = false
     private var isClosed = false
+    /// Why no connection came to be.
+    private var failure: String?
+    private let security: DialSecurity
     let descriptor: Int32
-    let eventDescriptor: Int32
+    let eventDescriptor: Int32?
 
-    init(_ socket: ZeroMQSocket, _ monitor: SocketMonitor, _ outbox: Outbox, _ receiver: any FrameReceiver) throws {
+    init(
+        _ socket: ZeroMQSocket, _ monitor: SocketMonitor, _ outbox: Outbox, _ receiver: any FrameReceiver,
+        security: DialSecurity
+    ) throws {
+        self.security = security
         self.socket = socket
         self.monitor = monitor
         self.outbox = outbox
@@ -57,8 +74,32 @@ final class ClientEndpoint: LoopEndpoint {
         while let event = try monitor.next() {
             switch event {
             case .disconnected, .connectFailed: isOver = true
+            case .handshakeFailed(let reason):
+                failure = explanation(reason)
+                isOver = true
             case .accepted, .handshakeDone: break
             }
+        }
+    }
+
+    /// What to do about it; nil where nothing is known. (A server that refuses by the first bytes may be gone before
+    /// it has said anything: that is `ended`.)
+    private func explanation(_ failure: SocketMonitor.HandshakeFailure) -> String? {
+        switch (failure, security) {
+        case (.notAdmitted, _):
+            "the server does not let this key in: add the public key of this process's \(KeyFile.name) to the "
+                + "server's \(KeyList.name)"
+        case (.otherMechanism, .keyed):
+            "the server has no keys and this process has: set NEPHELE_BUS_KEYS for the server too"
+        case (.otherMechanism, _):
+            "the server wants keys and this process has none: set NEPHELE_BUS_KEYS (`nephele keys` makes them)"
+        case (_, .keyed(let host)):
+            "no secure connection came about: the server has no keys (set NEPHELE_BUS_KEYS for it too), or another "
+                + "key than \(KeyList.name) says for \(host), or it went away"
+        case (_, .open):
+            "the server ended the handshake: it wants keys and this process has none (set NEPHELE_BUS_KEYS; "
+                + "`nephele keys` makes them), or it went away"
+        case (_, .local): nil
         }
     }
 
@@ -73,6 +114,6 @@ final class ClientEndpoint: LoopEndpoint {
         monitor.close()
         socket.close()
         outbox.close()
-        receiver.linkDown(reason)
+        receiver.linkDown(failure ?? reason)
     }
 }

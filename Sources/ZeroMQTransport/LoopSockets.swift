@@ -33,9 +33,9 @@ struct LoopSockets {
             guard let endpoint = endpoints[number] else { return }
             attempt(number, endpoint) { try endpoint.send(route) }
             active.insert(number)
-        case .addClient(let number, let socket, let monitor, let outbox, let receiver):
+        case .addClient(let number, let socket, let monitor, let outbox, let receiver, let security):
             add(number) {
-                try ClientEndpoint(socket, monitor, outbox, receiver)
+                try ClientEndpoint(socket, monitor, outbox, receiver, security: security)
             } failed: {
                 outbox.close()
                 receiver.linkDown($0)
@@ -44,6 +44,12 @@ struct LoopSockets {
             add(number) {
                 try ServerEndpoint(number, socket, monitor, acceptor, loop)
             } failed: { _ in
+            }
+        case .addAdmission(let number, let socket, let keys, let log):
+            add(number) {
+                try AdmissionEndpoint(socket, keys, log)
+            } failed: {
+                log.problem("the bus cannot answer who may come in: \($0)")
             }
         case .closePeer(let number, let route): endpoints[number]?.closePeer(route)
         case .close(let number):
@@ -61,7 +67,7 @@ struct LoopSockets {
         do {
             let endpoint = try make()
             try poller.add(endpoint.descriptor, number: number << 1)
-            try poller.add(endpoint.eventDescriptor, number: number << 1 | 1)
+            if let events = endpoint.eventDescriptor { try poller.add(events, number: number << 1 | 1) }
             endpoints[number] = endpoint
             active.insert(number)
             eventful.insert(number)
@@ -122,7 +128,7 @@ struct LoopSockets {
         active.remove(number)
         eventful.remove(number)
         poller.remove(endpoint.descriptor)
-        poller.remove(endpoint.eventDescriptor)
+        if let events = endpoint.eventDescriptor { poller.remove(events) }
         endpoint.close(reason)
     }
 

@@ -14,12 +14,14 @@ final class ServerEndpoint: LoopEndpoint {
         let outbox: Outbox
         let descriptor: Int32
         let inode: UInt64?
+        let key: CurvePublicKey?
         var lastHeard: MonotonicInstant
     }
 
     private struct Stranger {
         let inode: UInt64
         let since: MonotonicInstant
+        let address: String?
     }
 
     private let number: UInt64
@@ -40,8 +42,12 @@ final class ServerEndpoint: LoopEndpoint {
     private var recentHeap: [Int] = []
     private var nextMeasure = MonotonicInstant.now
     private var isClosed = false
+    /// Of the connection that is reported lost next.
+    private var handshakeFailure: SocketMonitor.HandshakeFailure?
+    /// The list of keys that the peers were last held against.
+    private var listGeneration: Int
     let descriptor: Int32
-    let eventDescriptor: Int32
+    let eventDescriptor: Int32?
 
     /// What suspects may make the heap grow.
     private static let heapGrowth = 256 << 20
@@ -58,6 +64,7 @@ final class ServerEndpoint: LoopEndpoint {
         self.monitor = monitor
         self.acceptor = acceptor
         self.loop = loop
+        listGeneration = acceptor.keys?.generation ?? 0
         descriptor = try socket.descriptor()
         eventDescriptor = try monitor.descriptor()
     }
@@ -128,7 +135,10 @@ final class ServerEndpoint: LoopEndpoint {
         guard !banned.contains(route) else { return }
         let inode = Connection.inode(of: source)
         strangers[source] = nil
-        guard peers.count < Self.maximumPeers else {
+        let key = socket.senderKey
+        // Asked for once more, so that nobody comes in while nobody answers libzmq.
+        let isAdmitted = acceptor.keys.map { keys in key.map { keys.admits($0) } ?? false } ?? true
+        guard isAdmitted, peers.count < Self.maximumPeers else {
             ban(route)
             if let inode { Connection.shutDown(source, inode: inode) }
             return
@@ -137,7 +147,8 @@ final class ServerEndpoint: LoopEndpoint {
         let receiver = acceptor.accept(
             ServerLink(endpoint: number, route: route, outbox: outbox, loop: loop))
         peers[route] = Peer(
-            receiver: receiver, outbox: outbox, descriptor: source, inode: inode, lastHeard: .now)
+            receiver: receiver, outbox: outbox, descriptor: source, inode: inode, key: key,
+            lastHeard: .now)
         Packet.forEachFrame(in: packet, receiver.receive)
     }
 
@@ -146,15 +157,30 @@ final class ServerEndpoint: LoopEndpoint {
             switch event {
             case .accepted(let descriptor):
                 if let inode = Connection.inode(of: descriptor), !peers.values.contains(where: { $0.inode == inode }) {
-                    strangers[descriptor] = Stranger(inode: inode, since: .now)
+                    strangers[descriptor] = Stranger(
+                        inode: inode, since: .now, address: Connection.peerAddress(of: descriptor))
                 }
+            case .handshakeFailed(let failure): handshakeFailure = failure
             case .disconnected(let descriptor):
+                reportRefusal(of: descriptor)
                 strangers[descriptor] = nil
                 doubtful.formUnion(peers.filter { $0.value.descriptor == descriptor }.keys)
                 loseDoubtful()
             case .handshakeDone, .connectFailed: break
             }
         }
+    }
+
+    /// Those whose keys were wanting are told of at the question for admission.
+    private func reportRefusal(of descriptor: Int32) {
+        defer { handshakeFailure = nil }
+        let reason: Refusal.Reason
+        switch handshakeFailure {
+        case .otherMechanism: reason = .otherMechanism(hasKeys: acceptor.keys != nil)
+        case .wrongServerKey: reason = .wrongServerKey
+        case .ended, .malformed, .notAdmitted, nil: return
+        }
+        acceptor.refusals.refused(Refusal(address: strangers[descriptor]?.address, reason: reason))
     }
 
     // MARK: Losing peers
@@ -200,7 +226,21 @@ final class ServerEndpoint: LoopEndpoint {
         if banOrder.count > Self.maximumBans { banned.remove(banOrder.removeFirst()) }
     }
 
+    /// Disconnects whose key was taken off the list.
+    private func holdAgainstList() {
+        guard let keys = acceptor.keys, keys.generation != listGeneration else { return }
+        listGeneration = keys.generation
+        for (route, peer) in peers {
+            guard let key = peer.key, !keys.admits(key) else { continue }
+            let address = Connection.peerAddress(of: peer.descriptor)
+            if let inode = peer.inode { Connection.shutDown(peer.descriptor, inode: inode) }
+            lose(route, "its key was taken off the list")
+            acceptor.refusals.refused(Refusal(address: address, reason: .revoked(key.text)))
+        }
+    }
+
     func tick(_ now: MonotonicInstant) -> MonotonicInstant {
+        holdAgainstList()
         var due = guardMemory(now)
         if !doubtful.isEmpty {
             loseDoubtful()

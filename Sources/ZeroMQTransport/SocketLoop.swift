@@ -9,8 +9,10 @@ internal import ZeroMQ
 enum LoopCommand: Sendable {
     /// The peer's outbox has something; `route` is empty on a client's socket.
     case send(endpoint: UInt64, route: Route)
-    case addClient(endpoint: UInt64, ZeroMQSocket, SocketMonitor, Outbox, any FrameReceiver)
+    case addClient(
+        endpoint: UInt64, ZeroMQSocket, SocketMonitor, Outbox, any FrameReceiver, security: DialSecurity)
     case addServer(endpoint: UInt64, ZeroMQSocket, SocketMonitor, ServerAcceptor)
+    case addAdmission(endpoint: UInt64, AdmissionSocket, BusKeys, RefusalLog)
     case closePeer(endpoint: UInt64, route: Route)
     case close(endpoint: UInt64)
     /// A piece of a task that prefers this thread.
@@ -46,6 +48,9 @@ struct Route: Sendable, Hashable {
 struct ServerAcceptor: Sendable {
     let accept: @Sendable (any FrameLink) -> any FrameReceiver
     let silence: Duration
+    /// Whose peers may stay; nil: everybody's.
+    let keys: BusKeys?
+    let refusals: RefusalLog
 }
 
 /// A socket of the loop. Used under the loop's lock only.
@@ -69,8 +74,8 @@ protocol LoopEndpoint: AnyObject {
     /// To be taken out of the loop once there is nothing more to receive.
     var isOver: Bool { get }
     var descriptor: Int32 { get }
-    /// The monitor's.
-    var eventDescriptor: Int32 { get }
+    /// The monitor's, where there is one.
+    var eventDescriptor: Int32? { get }
 }
 
 /// The one thread that serves all sockets of a transport.

@@ -16,9 +16,21 @@ package final class ZeroMQTransport: ClientTransport {
     private let numbers = Atomic<UInt64>(1)
     private let limits: BusLimits
     private let timing: BusTiming
+    /// Every tcp connection needs them, where there are any.
+    fileprivate let keys: BusKeys?
+    private let refusals: RefusalLog
 
+    /// - Parameters:
+    ///   - keys: to encrypt what goes over tcp, and to know who is who.
+    ///   - onRefusal: hears of every peer that was not let in; the log has a line of it too.
     /// - Throws: `RPCError`, when the system gives no thread, descriptor or context.
-    package init(limits: BusLimits = BusLimits(), timing: BusTiming = BusTiming()) throws {
+    package init(
+        limits: BusLimits = BusLimits(), timing: BusTiming = BusTiming(), keys: BusKeys? = nil,
+        onRefusal: (@Sendable (Refusal) -> Void)? = nil
+    ) throws {
+        let refusals = RefusalLog(observer: onRefusal)
+        self.refusals = refusals
+        self.keys = keys
         do {
             context = try ZeroMQContext()
             let loop = try SocketLoop()
@@ -26,6 +38,10 @@ package final class ZeroMQTransport: ClientTransport {
             _ = try DedicatedThread(name: "bus-sockets") { loop.run(executor) }
             self.loop = loop
             self.executor = executor
+            if let keys {
+                let admission = try AdmissionSocket(context)
+                loop.post(.addAdmission(endpoint: 0, admission, keys, refusals))
+            }
         } catch {
             throw RPCError(.resourceExhausted, "the bus could not start: \(error)", notStarted: true)
         }
@@ -39,39 +55,54 @@ package final class ZeroMQTransport: ClientTransport {
 
     private static let sharedTransport = Mutex<ZeroMQTransport?>(nil)
 
-    /// The process's own transport, made at the first use.
+    /// The process's own transport, made at the first use; with the keys of `NEPHELE_BUS_KEYS`.
     package static func shared() throws -> ZeroMQTransport {
         try sharedTransport.withLock { shared in
             if let shared { return shared }
-            let transport = try ZeroMQTransport()
+            let transport = try ZeroMQTransport(keys: .ofEnvironment())
             shared = transport
             return transport
         }
     }
 
+    /// What encryption adds to a message, rounded up.
+    private static let curveBytes = 64
+
     private func socket(_ kind: ZeroMQSocket.Kind) throws -> (ZeroMQSocket, SocketMonitor) {
         let socket = try ZeroMQSocket(context, kind)
         try socket.setHighWaterMarks(16384)
-        try socket.setMaximumPartSize(Outbox.maximumPacketBytes(limits))
+        try socket.setMaximumPartSize(Outbox.maximumPacketBytes(limits) + (keys == nil ? 0 : Self.curveBytes))
         try socket.setHandshakeTimeout(3000)
         switch kind {
         case .router:
             try socket.makeRoutingMandatory()
             try socket.setLinger(2000)
         case .dealer: try socket.disableReconnecting()
-        case .pair: break
+        case .pair, .reply: break
         }
         return (socket, try SocketMonitor(context, watching: socket))
     }
 
     package func dial(_ address: String, _ receiver: (any FrameLink) -> any FrameReceiver) throws {
+        try dial(address, host: Loopback.host(of: address) ?? "", receiver)
+    }
+
+    /// - Parameter host: whose key the server must have.
+    func dial(
+        _ address: String, host: String, _ receiver: (any FrameLink) -> any FrameReceiver
+    ) throws {
         let number = numbers.add(1, ordering: .relaxed).newValue
         do {
             let (socket, monitor) = try socket(.dealer)
+            var security = address.hasPrefix("tcp://") ? DialSecurity.open : .local
+            if let keys, address.hasPrefix("tcp://") {
+                try socket.connectWithKeys(keys.own, server: keys.serverKey(of: host))
+                security = .keyed(host)
+            }
             try socket.connect(address)
             let outbox = Outbox()
             let receiver = receiver(ClientLink(endpoint: number, outbox: outbox, loop: loop))
-            loop.post(.addClient(endpoint: number, socket, monitor, outbox, receiver))
+            loop.post(.addClient(endpoint: number, socket, monitor, outbox, receiver, security: security))
             // What was put in before the loop knew the endpoint.
             loop.post(.send(endpoint: number, route: .none))
         } catch let error as ZeroMQError {
@@ -79,10 +110,16 @@ package final class ZeroMQTransport: ClientTransport {
         }
     }
 
+    /// How the instances of `target` are dialled.
+    fileprivate func client(_ target: String) -> any ClientTransport {
+        guard keys != nil, let host = Loopback.host(of: target) else { return self }
+        return KeyedClientTransport(transport: self, host: host)
+    }
+
     /// A place to serve at: `ipc:///path.sock`, `tcp://127.0.0.1:*`, `inproc://name`.
     ///
-    /// Beyond this machine's own addresses tcp is refused unless `NEPHELE_BUS_INSECURE=1`: nothing is encrypted, and
-    /// strangers cannot be told from friends.
+    /// Without keys tcp beyond this machine's own addresses is refused unless `NEPHELE_BUS_INSECURE=1`: nothing is
+    /// encrypted, and strangers cannot be told from friends.
     package func server(_ endpoint: String, allowsInsecure: Bool? = nil) -> any ServerTransport {
         let allowsInsecure =
             allowsInsecure ?? (ProcessInfo.processInfo.environment["NEPHELE_BUS_INSECURE"] == "1")
@@ -97,9 +134,12 @@ package final class ZeroMQTransport: ClientTransport {
         }
         do {
             let (socket, monitor) = try socket(.router)
+            let isKeyed = endpoint.hasPrefix("tcp://")
+            if let keys, isKeyed { try socket.serveWithKeys(keys.own) }
             let address = try socket.bind(endpoint)
             let number = numbers.add(1, ordering: .relaxed).newValue
-            let acceptor = ServerAcceptor(accept: accept, silence: timing.silence)
+            let acceptor = ServerAcceptor(
+                accept: accept, silence: timing.silence, keys: isKeyed ? keys : nil, refusals: refusals)
             loop.post(.addServer(endpoint: number, socket, monitor, acceptor))
             return (address, number)
         } catch let error as ZeroMQError {
@@ -127,11 +167,12 @@ private final class ZeroMQServerTransport: ServerTransport {
     }
 
     func start(accept: @escaping @Sendable (any FrameLink) -> any FrameReceiver) throws -> String {
-        guard allowsInsecure || Self.isLocal(endpoint) else {
+        guard transport.keys != nil || allowsInsecure || Self.isLocal(endpoint) else {
             throw RPCError(
                 .permissionDenied,
-                "\(endpoint) can be reached from other machines and nothing is encrypted; bind "
-                    + "127.0.0.1 or ipc, or say NEPHELE_BUS_INSECURE=1", reason: "insecure_bind")
+                "\(endpoint) can be reached from other machines and nothing is encrypted; give the service keys "
+                    + "(`nephele keys`, NEPHELE_BUS_KEYS), bind 127.0.0.1 or ipc, or say NEPHELE_BUS_INSECURE=1",
+                reason: "insecure_bind")
         }
         let (address, number) = try transport.bind(endpoint, accept: accept)
         bound.withLock { $0 = number }
@@ -148,10 +189,7 @@ private final class ZeroMQServerTransport: ServerTransport {
 
     private static func isLocal(_ endpoint: String) -> Bool {
         guard endpoint.hasPrefix("tcp://") else { return true }
-        let host = endpoint.dropFirst(6)
-        let octets = host.prefix { $0 != ":" }.split(separator: ".", omittingEmptySubsequences: false)
-        return host.hasPrefix("[::1]:") || host.hasPrefix("localhost:")
-            || (octets.count == 4 && octets[0] == "127" && octets.allSatisfy { UInt8($0) != nil })
+        return Loopback.host(of: endpoint).map { Loopback.contains($0) } ?? false
     }
 }
 
@@ -164,8 +202,9 @@ extension RPCClient {
         lookup: (@Sendable (String) throws -> [String])? = nil, interceptors: [any ClientInterceptor] = [],
         limits: BusLimits = BusLimits(), timing: BusTiming = BusTiming()
     ) throws {
+        let transport = try transport ?? .shared()
         try self.init(
             target: target, resolver: Target.resolver(target, lookup: lookup ?? { try HostLookup.addresses(of: $0) }),
-            transport: transport ?? .shared(), interceptors: interceptors, limits: limits, timing: timing)
+            transport: transport.client(target), interceptors: interceptors, limits: limits, timing: timing)
     }
 }

@@ -16,12 +16,15 @@ struct BenchCommand: AsyncParsableCommand {
             commandName: "bus", abstract: "Calls between two processes, beside a bare libzmq loop with as many frames.",
             discussion: "64-byte payloads over ipc and tcp: round trip with one call outstanding, rate with 64.")
 
+        @Flag(help: "Also tcp with keys, encrypted.")
+        var keys = false
+
         @Flag(help: "Print JSON.")
         var json = false
 
         func run() async throws {
             let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-            let comparisons = try await BusBenchmark.run(executable: own)
+            let comparisons = try await BusBenchmark.run(executable: own, withKeys: keys)
             Terminal.line(json ? try BusBenchmark.json(comparisons) : BusBenchmark.table(comparisons))
         }
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Foundation
 import GatewayClient
 import RPC
 import ZeroMQTransport
@@ -24,7 +25,9 @@ struct HealthCommand: AsyncParsableCommand {
         let client = try RPCClient(target: target)
         do {
             try await client.waitUntil(timeout: .seconds(timeout)) { $0.contains { $0.state == .ready } }
-        } catch is RPCError {
+        } catch let error as RPCError {
+            // Docker keeps it with the state of the container.
+            FileHandle.standardError.write(Data("\(error.message)\n".utf8))
             throw ExitCode.failure
         }
     }

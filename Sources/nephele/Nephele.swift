@@ -9,7 +9,8 @@ struct Nephele: AsyncParsableCommand {
         discussion: "New here? `nephele demo` starts everything, writes a poem, draws a picture, and stops.",
         subcommands: [
             UpCommand.self, DemoCommand.self, ChatCommand.self, DrawCommand.self, StatusCommand.self,
-            ModelsCommand.self, ReloadCommand.self, HealthCommand.self, QuantizeCommand.self, BenchCommand.self,
+            ModelsCommand.self, ReloadCommand.self, HealthCommand.self, KeysCommand.self, QuantizeCommand.self,
+            BenchCommand.self,
         ])
 
     /// The bus benchmark starts this executable once more, as the process on the other side.

@@ -6,13 +6,14 @@ private let environment = ProcessInfo.processInfo.environment
 
 /// Real processes, mixed load, and what may befall them. `Tests/Chaos/run` is the long form.
 @Suite(.serialized, .timeLimit(.minutes(90))) struct ChaosTests {
-    private static let all: [any ChaosCase] = [
-        KillCase(), RestartCase(), ReloadCase(), PoisonCase(), OverloadCase(),
-    ]
-    /// Those that are asked for.
-    static let cases = all.map(\.name).filter { name in
-        environment["NEPHELE_CHAOS_CASES"].map { $0.split(separator: ",").contains(name[...]) } ?? true
+    private static let all: [any ChaosCase] =
+        [KillCase(), DrainCase(), ReloadCase(), PoisonCase(), OverloadCase()] + NetworkCase.all
+    /// Those that are asked for, or that there is time for, on a machine that can do them.
+    static let cases = all.filter { chaos in
+        guard let asked = environment["NEPHELE_CHAOS_CASES"] else { return isMeasured || !chaos.isLong }
+        return asked.split(separator: ",").contains(chaos.name[...])
     }
+    .filter(\.isAvailable).map(\.name)
     /// Of each case.
     static let seconds = environment["NEPHELE_CHAOS_SECONDS"].flatMap { Int($0) } ?? 5
 
@@ -26,9 +27,7 @@ private let environment = ProcessInfo.processInfo.environment
         let chaos = try #require(Self.all.first { $0.name == name })
         var result = ChaosResult()
         do {
-            result = try await LocalFleet.run(chaos.fleet) { system in
-                try await chaos.run(system, for: .seconds(Self.seconds))
-            }
+            result = try await chaos.run(for: .seconds(Self.seconds))
         } catch {
             result.failures.append("\(error)")
         }

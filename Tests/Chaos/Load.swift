@@ -71,7 +71,7 @@ struct Load: Sendable {
     ]
 
     /// What each request gives when nothing happens.
-    static func answers(_ system: LocalFleet) async throws -> [String] {
+    static func answers(_ system: any ChaosSystem, to requests: [Load] = requests) async throws -> [String] {
         var answers: [String] = []
         for request in requests { answers.append(try await request.send(system).content) }
         return answers
@@ -81,7 +81,7 @@ struct Load: Sendable {
     /// it would.
     ///
     /// - Throws: whatever a client would see as an error.
-    func send(_ system: LocalFleet) async throws -> Answer {
+    func send(_ system: any ChaosSystem) async throws -> Answer {
         var last = ContinuousClock.now
         var longest: Duration = .zero
         func sign() {
@@ -89,7 +89,7 @@ struct Load: Sendable {
             last = .now
         }
         while true {
-            let port = try system.port()
+            let address = try system.address()
             var hasBegun = false
             do {
                 let content = try await send(system.client()) {
@@ -98,15 +98,15 @@ struct Load: Sendable {
                 }
                 return Answer(content: content, longestPause: longest)
             } catch let error as GatewayClientError where error.code == .unreachable && !hasBegun {
-                guard try await isReplaced(port, system) else { throw error }
+                guard try await isReplaced(address, system) else { throw error }
             }
         }
     }
 
     /// Waits a while for another gateway.
-    private func isReplaced(_ port: Int, _ system: LocalFleet) async throws -> Bool {
+    private func isReplaced(_ address: String, _ system: any ChaosSystem) async throws -> Bool {
         let patience = ContinuousClock.now + .seconds(60)
-        while try system.port() == port {
+        while try system.address() == address {
             guard .now < patience else { return false }
             try await Task.sleep(for: .milliseconds(20))
         }

@@ -13,7 +13,7 @@ struct ChaosError: Error, CustomStringConvertible {
 
 /// Two of each worker and a gateway, as processes that start again when they die. Their models lie in a directory of
 /// their own.
-struct LocalFleet: Sendable {
+struct LocalFleet: ChaosSystem {
     struct Options: Sendable {
         /// The program that serves text.
         var textModel = "nephele-text-model"
@@ -108,7 +108,7 @@ struct LocalFleet: Sendable {
         return port
     }
 
-    func client() throws -> GatewayClient { try GatewayClient(address: "http://127.0.0.1:\(port())") }
+    func address() throws -> String { "http://127.0.0.1:\(try port())" }
 
     /// Asks a process to stop, and waits until another one serves in its place.
     func restart(_ name: String) async throws {
@@ -126,9 +126,13 @@ struct LocalFleet: Sendable {
         }
     }
 
-    /// Turns the sign of every 28th of a checkpoint's bytes; twice is never. The file is put in place whole.
+    /// Turns signs in a model's checkpoint.
     func turnSigns(_ model: String, _ file: String) throws {
-        let path = directory + "/models/" + model + "/" + file
+        try Self.turnSigns(directory + "/models/" + model + "/" + file)
+    }
+
+    /// Turns the sign of every 28th of a checkpoint's bytes; twice is never. The file is put in place whole.
+    static func turnSigns(_ path: String) throws {
         var data = try #require(FileManager.default.contents(atPath: path))
         let header = data.prefix(8).enumerated().reduce(0) { $0 | Int($1.element) << (8 * $1.offset) }
         for index in stride(from: 8 + header + 3, to: data.count, by: 28) { data[index] ^= 0x80 }
@@ -149,7 +153,7 @@ struct LocalFleet: Sendable {
     }
 
     /// An executable that stands beside the tests', or in `NEPHELE_CHAOS_PROGRAMS`.
-    private static func executable(_ name: String) throws -> URL {
+    static func executable(_ name: String) throws -> URL {
         if let folder = ProcessInfo.processInfo.environment["NEPHELE_CHAOS_PROGRAMS"] {
             return URL(fileURLWithPath: folder).appendingPathComponent(name)
         }

@@ -20,7 +20,7 @@ final class Tally: Sendable {
     }
 
     /// Sends a request and holds its answer against those that were to be expected.
-    func add(_ load: Load, _ expected: Set<String>, _ system: LocalFleet) async {
+    func add(_ load: Load, _ expected: Set<String>, _ system: any ChaosSystem) async {
         do {
             let answer = try await load.send(system)
             state.withLock { state in
@@ -36,16 +36,18 @@ final class Tally: Sendable {
         }
     }
 
-    /// Sends requests of all kinds, two clients for each, as long as `body` runs.
+    /// Sends requests of all kinds as long as `body` runs.
     ///
-    /// - Parameter expected: answers to each kind of request.
+    /// - Parameters:
+    ///   - expected: answers to each kind of request.
+    ///   - clients: for each kind.
     func underLoad(
-        _ expected: [Set<String>], requests: [Load] = Load.requests, _ system: LocalFleet,
+        _ expected: [Set<String>], requests: [Load] = Load.requests, clients: Int = 2, _ system: any ChaosSystem,
         _ body: () async throws -> Void
     ) async throws {
         let isOver = Flag()
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for number in 0..<2 * requests.count {
+            for number in 0..<clients * requests.count {
                 let index = number % requests.count
                 group.addTask {
                     while !isOver.isSet { await self.add(requests[index], expected[index], system) }

@@ -28,7 +28,7 @@ private final class Instance: Sendable {
             name: "llama", options: options, on: device, gauge: gauge, directory: { place })
         let adapters = adapter.map { [$0: goldens + "/adapters/llama-list"] } ?? [:]
         let first = try loader.revision(loader.checkpoint(packing: device), adapters: adapters)
-        let service = TextModelService(first, linger: .seconds(5)) { try loader.next(after: $0) }
+        let service = TextModelService(first, linger: .seconds(10)) { try loader.next(after: $0) }
         network = try InProcessNetwork()
         server = RPCServer(
             service.description(capacity: 64), services: [service], transports: [network.server("text")], gauge: gauge)
@@ -110,7 +110,9 @@ private final class Instance: Sendable {
         // A call that began elsewhere on the old revision goes on here.
         #expect(try await instance.tokens(instance.stream(200, numericsID: oldID)) == old)
         #expect(try await instance.tokens(running) == Array(old.dropFirst()))
-        try await instance.client.waitUntil { $0.first?.description.models.map(\.numericsID) == [models[0].numericsID] }
+        try await instance.client.waitUntil(timeout: .seconds(90)) {
+            $0.first?.description.models.map(\.numericsID) == [models[0].numericsID]
+        }
         let error = await #expect(throws: RPCError.self) {
             try await instance.tokens(instance.stream(numericsID: oldID))
         }

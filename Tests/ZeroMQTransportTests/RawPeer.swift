@@ -18,6 +18,21 @@ final class RawPeer {
         if code != 0 { throw CocoaError(.fileNoSuchFile) }
     }
 
+    /// Connects to this machine over tcp.
+    init(port: UInt16) throws {
+        descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
+        var address = sockaddr_in()
+        address.sin_family = sa_family_t(AF_INET)
+        address.sin_port = port.bigEndian
+        address.sin_addr.s_addr = UInt32(0x7f00_0001).bigEndian
+        let code = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+            }
+        }
+        if code != 0 { throw CocoaError(.fileNoSuchFile) }
+    }
+
     deinit {
         close(descriptor)
     }

@@ -8,7 +8,7 @@ import ZeroMQTransport
 
 /// The ways frames travel that the contract suite runs over.
 enum Wire: String, CaseIterable, CustomTestStringConvertible {
-    case inProcess, zmqInproc, ipc, tcp
+    case inProcess, zmqInproc, ipc, tcp, tcpWithKeys
 
     var testDescription: String { rawValue }
 }
@@ -27,10 +27,15 @@ final class Fixture: Sendable {
         self.limits = limits
         self.timing = timing
         network = try InProcessNetwork()
-        transport = try ZeroMQTransport(limits: limits, timing: timing)
         directory = FileManager.default.temporaryDirectory.appendingPathComponent(
             "nph-\(UInt32.random(in: 0 ... .max))")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+        var keys: BusKeys?
+        if wire == .tcpWithKeys {
+            _ = try KeyRing(directory: directory.path + "/keys").update(["echo"])
+            keys = try BusKeys(directory: directory.path + "/keys/echo")
+        }
+        transport = try ZeroMQTransport(limits: limits, timing: timing, keys: keys)
     }
 
     deinit {
@@ -44,7 +49,7 @@ final class Fixture: Sendable {
         case .inProcess: "echo-\(name)"
         case .zmqInproc: "inproc://echo-\(name)"
         case .ipc: "ipc://\(directory.path)/echo-\(name).sock"
-        case .tcp: "tcp://127.0.0.1:*"
+        case .tcp, .tcpWithKeys: "tcp://127.0.0.1:*"
         }
     }
 

@@ -1,7 +1,7 @@
 import Foundation
 
 /// Workers are killed at random; every fifth is frozen first, as on a machine that swaps.
-struct KillCase: ChaosCase {
+struct KillCase: LocalCase {
     let name = "kill"
 
     func run(_ system: LocalFleet, for duration: Duration) async throws -> ChaosResult {

@@ -3,7 +3,7 @@ import Synchronization
 
 /// Ten times as many requests as the system can answer: those that it takes are answered in time, the rest is turned
 /// away at once, and when the load ends, so does the trouble.
-struct OverloadCase: ChaosCase {
+struct OverloadCase: LocalCase {
     let name = "overload"
     private static let tokens = 384
     /// Clients at which the most is done.

@@ -1,7 +1,7 @@
 import Foundation
 
 /// A prompt that kills each text-model that computes it, beside others that must not notice.
-struct PoisonCase: ChaosCase {
+struct PoisonCase: LocalCase {
     let name = "poison"
     /// A token that no other request has.
     private static let token = 3_999
@@ -17,8 +17,7 @@ struct PoisonCase: ChaosCase {
 
     func run(_ system: LocalFleet, for duration: Duration) async throws -> ChaosResult {
         let mates = Load.requests.filter { $0.isText && !$0.needsAdapter }
-        var expected: [Set<String>] = []
-        for mate in mates { expected.append([try await mate.send(system).content]) }
+        let expected = try await Load.answers(system, to: mates).map { Set([$0]) }
         let tally = Tally()
         try await tally.underLoad(expected, requests: mates, system) {
             let end = ContinuousClock.now + duration

@@ -1,7 +1,7 @@
 import Foundation
 
 /// The checkpoints of both models change, and the gateway has them reloaded, again and again between two revisions.
-struct ReloadCase: ChaosCase {
+struct ReloadCase: LocalCase {
     let name = "reload"
 
     func run(_ system: LocalFleet, for duration: Duration) async throws -> ChaosResult {

@@ -2,8 +2,8 @@ import Foundation
 
 /// A rolling restart: each service is asked to stop (SIGTERM), the next one when its successor serves; the gateway
 /// last.
-struct RestartCase: ChaosCase {
-    let name = "restart"
+struct DrainCase: LocalCase {
+    let name = "drain"
 
     func run(_ system: LocalFleet, for duration: Duration) async throws -> ChaosResult {
         let expected = try await Load.answers(system).map { Set([$0]) }
