@@ -73,9 +73,10 @@ struct NetworkFaultTests {
             for load in loads { expected.append([try await load.send(client).content]) }
             let tally = Tally()
             let end = ContinuousClock.now + .seconds(seconds)
-            let isOver = Atomic(false)
+            let isOver = Flag()
             try await withThrowingTaskGroup(of: Void.self) { group in
                 group.addTask {
+                    defer { isOver.raise() }
                     var round = 0
                     while .now < end || round < rounds {
                         round += 1
@@ -87,11 +88,10 @@ struct NetworkFaultTests {
                         try await fleet.waitUntilAllAnswer()
                         tally.note("healed")
                     }
-                    isOver.store(true, ordering: .relaxed)
                 }
                 for (load, expected) in zip(loads, expected) {
                     group.addTask {
-                        while !isOver.load(ordering: .relaxed) { await tally.add(load, expected, client) }
+                        while !isOver.isRaised { await tally.add(load, expected, client) }
                     }
                 }
                 try await group.waitForAll()
@@ -103,4 +103,13 @@ struct NetworkFaultTests {
             #expect(result.requests > 0 && result.eventCount > 0)
         }
     }
+}
+
+/// Tells the clients to stop.
+private final class Flag: Sendable {
+    private let value = Atomic(false)
+
+    var isRaised: Bool { value.load(ordering: .relaxed) }
+
+    func raise() { value.store(true, ordering: .relaxed) }
 }
