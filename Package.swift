@@ -157,7 +157,8 @@ let package = Package(
             dependencies: [
                 "EmbeddedModels",
                 "Console", "GatewayClient", "Supervision", "nephele", "nephele-diffusion",
-                "nephele-gateway", "nephele-text-model", "nephele-tokenizer", .product(name: "Logging", package: "swift-log"),
+                "nephele-gateway", "nephele-text-model", "nephele-tokenizer",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
