@@ -156,8 +156,8 @@ let package = Package(
             name: "Chaos",
             dependencies: [
                 "EmbeddedModels",
-                "Console", "GatewayClient", "Supervision", "nephele", "nephele-diffusion",
-                "nephele-gateway", "nephele-text-model", "nephele-tokenizer",
+                "Console", "GatewayClient", "Supervision", "nephele", "nephele-diffusion", "nephele-gateway",
+                "nephele-text-model", "nephele-tokenizer", "poisonable-text-model",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
@@ -216,6 +216,14 @@ let package = Package(
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
             swiftSettings: safe),
+        // For tests: a text-model that a token kills
+        .executableTarget(
+            name: "poisonable-text-model",
+            dependencies: [
+                "RPC", "ServiceRuntime", "Tensors", "TextModelService", "TextModels", "ZeroMQTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            path: "Tests/PoisonableTextModel", swiftSettings: safe),
     ],
     swiftLanguageModes: [.v6],
     cLanguageStandard: .c17

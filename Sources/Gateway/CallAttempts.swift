@@ -20,11 +20,15 @@ struct CallAttempts: Sendable {
     /// As requests name it.
     let model: String
     let deadline: ContinuousClock.Instant
+    private let counters: CallCounters
     private var refusing: Set<String> = []
     private var wait: Duration = .milliseconds(10)
 
-    init(_ client: RPCClient, model: String, until deadline: ContinuousClock.Instant) {
-        (self.client, self.model, self.deadline) = (client, model, deadline)
+    init(
+        _ client: RPCClient, model: String, until deadline: ContinuousClock.Instant,
+        _ counters: CallCounters = CallCounters()
+    ) {
+        (self.client, self.model, self.deadline, self.counters) = (client, model, deadline, counters)
     }
 
     /// For the next attempt; it waits for an instance as long as there is time.
@@ -70,6 +74,17 @@ struct CallAttempts: Sendable {
         case .resourceExhausted: return error.notStarted || error.retryAfter != nil ? .refused : .failed
         default: return .failed
         }
+    }
+
+    /// After a loss: the call moves.
+    ///
+    /// - Throws: `RPCError.lostTooOften`.
+    func lost(_ losses: inout CallLosses) throws {
+        do { try losses.lost() } catch {
+            counters.countGivenUp()
+            throw error
+        }
+        counters.countMigrated()
     }
 
     /// After a refusal: another instance is next, or all of them after a wait.

@@ -38,6 +38,7 @@ package struct Fleet: Sendable {
     /// Every model that has ever been seen: a model whose last instance has gone is waited for, not denied.
     private let remembered = Remembered()
     let refusals = RecentRefusals()
+    let counters = CallCounters()
 
     package init(
         tokenizer: RPCClient? = nil, textModel: RPCClient? = nil, diffusion: RPCClient? = nil,
@@ -89,7 +90,7 @@ package struct Fleet: Sendable {
         _ method: Method<Request, Reply>, _ request: Request, model: String, until deadline: ContinuousClock.Instant
     ) async throws -> Reply {
         guard let tokenizer else { throw APIError.modelNotFound(model, known: models.keys.sorted()) }
-        var attempts = CallAttempts(tokenizer, model: model, until: deadline)
+        var attempts = CallAttempts(tokenizer, model: model, until: deadline, counters)
         do {
             while true {
                 do {
@@ -98,7 +99,7 @@ package struct Fleet: Sendable {
                     switch try attempts.outcome(of: error) {
                     case .failed: throw error
                     case .refused: try await attempts.refused(error, by: nil, isUnderWay: false)
-                    case .lost: continue
+                    case .lost: counters.countMigrated()
                     }
                 }
             }
@@ -120,7 +121,7 @@ package struct Fleet: Sendable {
         var parts: [Generation.Part] = []
         do {
             for call in calls {
-                let attempts = CallAttempts(textModel, model: model.name, until: deadline)
+                let attempts = CallAttempts(textModel, model: model.name, until: deadline, counters)
                 var generation = ResumableGeneration(call, numericsID: numericsID, attempts)
                 try await generation.begin()
                 parts.append(Generation.Part(call: generation))
@@ -145,7 +146,7 @@ package struct Fleet: Sendable {
         guard let diffusion else { throw APIError.modelNotFound(request.model, known: models.keys.sorted()) }
         return ResumableDrawing(
             request, numericsID: numericsID(of: model, among: diffusion),
-            CallAttempts(diffusion, model: request.model, until: deadline))
+            CallAttempts(diffusion, model: request.model, until: deadline, counters))
     }
 
     /// Where models of one name differ, each gets its share.

@@ -29,11 +29,27 @@ struct StatusResponse: Encodable {
         var capacity = 0
     }
 
+    /// Of the gateway, since it started.
+    struct Requests: Encodable {
+        /// Under way now.
+        var running: Int
+        /// Their client went before the answer was complete.
+        var cancelled: Int
+        /// Turned away at once.
+        var refused: Int
+        /// Calls that went on on another instance after they had lost theirs.
+        var migrated_calls: Int
+        /// Calls that failed because they lost their instances again and again.
+        var given_up_calls: Int
+    }
+
+    var requests: Requests
     var instances: [Instance]
     /// By the service's name, for later shards with their layers: `text-shard-6-11`.
     var services: [String: Service]
 
-    init(instances: [Instance]) {
+    init(requests: Requests, instances: [Instance]) {
+        self.requests = requests
         self.instances = instances
         services = [:]
         for instance in instances where instance.state == "ready" {
@@ -50,6 +66,9 @@ struct StatusResponse: Encodable {
 extension Gateway {
     func status() -> StatusResponse {
         StatusResponse(
+            requests: .init(
+                running: requests.running, cancelled: fleet.counters.cancelled, refused: fleet.counters.refused,
+                migrated_calls: fleet.counters.migrated, given_up_calls: fleet.counters.givenUp),
             instances: fleet.instances.map { instance in
                 .init(
                     service: instance.description.service, address: instance.address, instance_id: instance.id,

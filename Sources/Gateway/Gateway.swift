@@ -13,7 +13,7 @@ package struct Gateway: Sendable {
     let allowsAdapterUpdates: Bool
     /// Whether clients may have models loaded again.
     let allowsReload: Bool
-    private let requests: RequestLimit
+    let requests: RequestLimit
 
     /// - Parameter requestLimit: how many requests are under way at a time, at most.
     package init(
@@ -65,12 +65,22 @@ package struct Gateway: Sendable {
         _ request: Request, _ handler: @escaping @Sendable (Data, ContinuousClock.Instant) async throws -> Response
     ) async throws -> Response {
         let limit = bodyLimit
-        let place = try requests.enter()
+        let place: RequestLimit.Place
+        do { place = try requests.enter() } catch {
+            fleet.counters.countRefused()
+            throw error
+        }
         let deadline = try Self.deadline(of: request)
+        let counters = fleet.counters
         var response = try await request.body.consumeWithCancellationOnInboundClose { body in
             do {
                 return try await handler(Self.body(body, limit: limit), deadline)
             } catch let error as APIError {
+                if Task.isCancelled {
+                    counters.countCancelled()
+                } else if error.status == .tooManyRequests {
+                    counters.countRefused()
+                }
                 return try error.response()
             }
         }
@@ -78,7 +88,11 @@ package struct Gateway: Sendable {
         let body = response.body
         response.body = ResponseBody(contentLength: body.contentLength) { writer in
             defer { withExtendedLifetime(place) {} }
-            try await body.write(writer)
+            do { try await body.write(writer) } catch {
+                // Nobody reads any more.
+                counters.countCancelled()
+                throw error
+            }
         }
         return response
     }

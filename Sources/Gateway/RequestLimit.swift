@@ -8,6 +8,9 @@ final class RequestLimit: Sendable {
 
     init(_ limit: Int) { self.limit = limit }
 
+    /// Under way now.
+    var running: Int { count.load(ordering: .relaxed) }
+
     /// Held as long as a request is under way, its answer's stream included.
     final class Place: Sendable {
         private let owner: RequestLimit

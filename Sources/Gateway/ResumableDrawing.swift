@@ -93,7 +93,7 @@ struct ResumableDrawing: Sendable {
         switch try attempts.outcome(of: error) {
         case .failed: throw error
         case .refused: try await attempts.refused(error, by: instance, isUnderWay: step > 0)
-        case .lost: try losses.lost()
+        case .lost: try attempts.lost(&losses)
         }
     }
 }

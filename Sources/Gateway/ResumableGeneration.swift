@@ -85,7 +85,7 @@ struct ResumableGeneration: Sendable {
         switch try attempts.outcome(of: error) {
         case .failed: throw error
         case .refused: try await attempts.refused(error, by: instance, isUnderWay: isUnderWay)
-        case .lost: try losses.lost()
+        case .lost: try attempts.lost(&losses)
         }
     }
 }

@@ -84,5 +84,14 @@ package struct FleetStatus: Decodable, Sendable {
         package var steps: UInt64
     }
 
+    package struct Requests: Decodable, Sendable {
+        package var running: Int
+        package var cancelled: Int
+        package var refused: Int
+        package var migrated_calls: Int
+        package var given_up_calls: Int
+    }
+
+    package var requests: Requests
     package var instances: [Instance]
 }

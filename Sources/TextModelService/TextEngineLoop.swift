@@ -47,7 +47,7 @@ struct TextEngineLoop {
             }
             for job in queue.takeAll() { add(job) }
             dropCancelled()
-            if core.waitingCount > 0 { dropHopeless() }
+            if shards == nil, core.waitingCount > 0 { dropHopeless() }
             if let shards { exchange(with: shards) } else { step() }
             publish()
         }

@@ -21,6 +21,13 @@ package struct LoadedModel: Sendable {
         package var repetitionPenalty: Float?
     }
 
+    /// What `other` has, with another model in the place of its own.
+    package init(_ other: LoadedModel, model: any TextModel) {
+        self.model = model
+        (tokenizer, endTokens, samplingDefaults) = (other.tokenizer, other.endTokens, other.samplingDefaults)
+        packedCache = nil
+    }
+
     /// - Parameters:
     ///   - directory: holds a checkpoint as Hugging Face lays it out, or one GGUF file; or is such a file.
     ///   - layers: those that are loaded; nil for all.

@@ -18,5 +18,9 @@ struct StatusCommand: AsyncParsableCommand {
             ])
         }
         for line in table.lines { Terminal.line(Terminal.printable(line)) }
+        let requests = status.requests
+        Terminal.line(
+            "requests: \(requests.running) running, \(requests.cancelled) cancelled, \(requests.refused) refused; "
+                + "calls: \(requests.migrated_calls) moved, \(requests.given_up_calls) given up")
     }
 }

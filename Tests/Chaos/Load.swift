@@ -68,6 +68,19 @@ struct Load: Sendable {
             body: Body(model: "nephele-pixel", prompt: "一本红色的书", seed: 6, steps: 12)),
     ]
 
+    /// Whether it needs neither pictures nor an adapter.
+    var isOfTextModel: Bool { body.model == "nephele-verse" && path != "tokenize" }
+
+    /// What a request is answered with, whatever it is.
+    static func post(_ client: GatewayClient, _ path: String, _ body: String) async throws -> HTTPURLResponse {
+        var request = URLRequest(url: client.address.appendingPathComponent(path), timeoutInterval: 600)
+        request.httpMethod = "POST"
+        request.httpBody = Data(body.utf8)
+        let (_, response) = try await URLSession.shared.data(for: request)
+        guard let response = response as? HTTPURLResponse else { throw URLError(.badServerResponse) }
+        return response
+    }
+
     /// - Throws: whatever a client would see as an error.
     func send(_ client: GatewayClient) async throws -> Answer {
         var last = ContinuousClock.now

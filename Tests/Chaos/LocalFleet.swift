@@ -10,25 +10,34 @@ struct LocalFleet: Sendable {
     private let supervisor: Supervisor
     private let revisions: TwoRevisions
 
-    init() throws {
+    /// Workers of each kind and instances in all.
+    private let instanceCount: Int
+
+    /// - Parameter poison: a token that ends each text-model that computes it; then there are neither adapters nor
+    ///   pictures.
+    init(poison: Int32? = nil) throws {
         directory = try RunDirectory()
         let path = directory.path
         try RandomAdapter.write(to: path + "/lora")
         revisions = try TwoRevisions(in: path)
         let verse = "nephele-verse=" + revisions.link
         var services: [SupervisedService] = []
-        for (name, arguments) in [
-            ("tokenizer", ["--model", verse]),
-            (
-                "text-model",
-                ["--model", verse, "--threads", "1", "--adapter", "nephele-verse-lora=\(path)/lora"]
-            ),
-            ("diffusion", ["--model", "nephele-pixel", "--threads", "1"]),
-        ] {
+        var kinds = [("tokenizer", "nephele-tokenizer", ["--model", verse])]
+        if let poison {
+            kinds.append(("text-model", "poisonable-text-model", ["--model", verse, "--poison", "\(poison)"]))
+        } else {
+            let adapter = "nephele-verse-lora=\(path)/lora"
+            kinds += [
+                ("text-model", "nephele-text-model", ["--model", verse, "--threads", "1", "--adapter", adapter]),
+                ("diffusion", "nephele-diffusion", ["--model", "nephele-pixel", "--threads", "1"]),
+            ]
+        }
+        instanceCount = 2 * kinds.count
+        for (name, program, arguments) in kinds {
             for replica in 1...2 {
                 services.append(
                     SupervisedService(
-                        name: "\(name) \(replica)", executable: try Self.executable("nephele-" + name),
+                        name: "\(name) \(replica)", executable: try Self.executable(program),
                         arguments: arguments, socketStem: "\(path)/\(name)-\(replica)"))
             }
         }
@@ -103,7 +112,7 @@ struct LocalFleet: Sendable {
         let deadline = ContinuousClock.now + .seconds(60)
         while .now < deadline {
             let status = try await client?.get(FleetStatus.self, "admin/status")
-            if status?.instances.count(where: { $0.state == "ready" }) == 6 { return }
+            if status?.instances.count(where: { $0.state == "ready" }) == instanceCount { return }
             try await Task.sleep(for: .milliseconds(20))
         }
         throw SupervisionError("the workers were not ready within a minute")

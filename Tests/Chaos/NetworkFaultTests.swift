@@ -7,21 +7,29 @@ import Testing
 /// Seconds of each case.
 private let seconds = ProcessInfo.processInfo.environment["NEPHELE_CHAOS_SECONDS"].flatMap { Int($0) } ?? 8
 
+/// In a short run only one partition.
+private let isLong = ProcessInfo.processInfo.environment["NEPHELE_CHAOS_SECONDS"] != nil
+
 /// Real processes in network namespaces, mixed load, and what happens to networks. Clients must see none of it.
 @Suite(
     .serialized, .timeLimit(.minutes(240)),
     .enabled(if: NetworkLab.isAvailable, "needs root, network namespaces, iproute2 and iptables"))
 struct NetworkFaultTests {
-    @Test(.enabled(if: NetworkLab.hasNetem, "the kernel has no netem"))
+    @Test(
+        .enabled(
+            if: isLong && NetworkLab.hasNetem, "runs where NEPHELE_CHAOS_SECONDS says how long and the kernel has netem"
+        ))
     func `a network with 40 ms of latency and some jitter`() async throws {
         try await run("latency 40 ms") { fleet in try fleet.lab.set(.latency("40ms 10ms")) }
     }
 
-    @Test func `a network that loses three packets of a hundred`() async throws {
+    @Test(.enabled(if: isLong, "runs where NEPHELE_CHAOS_SECONDS says how long"))
+    func `a network that loses three packets of a hundred`() async throws {
         try await run("loss 3%") { fleet in try fleet.lab.set(.loss(3)) }
     }
 
-    @Test func `a slow network, where packets queue`() async throws {
+    @Test(.enabled(if: isLong, "runs where NEPHELE_CHAOS_SECONDS says how long"))
+    func `a slow network, where packets queue`() async throws {
         try await run("2 Mbit/s") { fleet in try fleet.lab.set(.rate("2mbit")) }
     }
 
@@ -31,7 +39,8 @@ struct NetworkFaultTests {
         }
     }
 
-    @Test func `a partition between shards, of each later one in turn`() async throws {
+    @Test(.enabled(if: isLong, "runs where NEPHELE_CHAOS_SECONDS says how long"))
+    func `a partition between shards, of each later one in turn`() async throws {
         let rounds = Atomic(0)
         try await run("shard 0 | shard 1", rounds: 2) { fleet in
             let later = rounds.add(1, ordering: .relaxed).oldValue % 2 == 0 ? "later1" : "later2"
@@ -39,7 +48,8 @@ struct NetworkFaultTests {
         }
     }
 
-    @Test func `machines that lose their power leave half-open connections, and come back as others`() async throws {
+    @Test(.enabled(if: isLong, "runs where NEPHELE_CHAOS_SECONDS says how long"))
+    func `machines that lose their power leave half-open connections, and come back as others`() async throws {
         try await run("power cut") { fleet in
             for node in ["first1", "later2", "diffusion1"] {
                 try fleet.lab.isolate(node)
@@ -49,7 +59,8 @@ struct NetworkFaultTests {
         }
     }
 
-    @Test func `another model at the address of one that went is never taken for it`() async throws {
+    @Test(.enabled(if: isLong, "runs where NEPHELE_CHAOS_SECONDS says how long"))
+    func `another model at the address of one that went is never taken for it`() async throws {
         try await run("another model") { fleet in
             try fleet.replaceModel(on: "first2")
             kill(try await fleet.process(on: "first2"), SIGKILL)
@@ -78,7 +89,7 @@ struct NetworkFaultTests {
                 group.addTask {
                     defer { isOver.raise() }
                     var round = 0
-                    while .now < end || round < rounds {
+                    while ContinuousClock.now < end || round < rounds {
                         round += 1
                         try await fault(fleet)
                         tally.note("fault")
@@ -105,11 +116,10 @@ struct NetworkFaultTests {
     }
 }
 
-/// Tells the clients to stop.
+/// Raised once.
 private final class Flag: Sendable {
-    private let value = Atomic(false)
+    private let state = Atomic(false)
 
-    var isRaised: Bool { value.load(ordering: .relaxed) }
-
-    func raise() { value.store(true, ordering: .relaxed) }
+    var isRaised: Bool { state.load(ordering: .relaxed) }
+    func raise() { state.store(true, ordering: .relaxed) }
 }

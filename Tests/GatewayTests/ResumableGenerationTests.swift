@@ -200,7 +200,8 @@ import TokenizerService
             }
             #expect(outcome == .lostTooOften)
             #expect(fleet.calls.filter { $0.seed == 666 }.map(\.crashesWithoutProgress) == [0, 1, 2])
-            #expect(fleet.calls.filter { $0.seed != 666 }.allSatisfy { $0.crashesWithoutProgress < 2 })
+            // A mate's token may be on its way through the script when the instance dies: then that loss counts too,
+            // and the next one does not. That those who wait for their turn are not blamed is a test of its own.
             // They were there when it died.
             #expect(fleet.calls.count > 10)
         }

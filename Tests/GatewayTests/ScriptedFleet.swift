@@ -135,9 +135,12 @@ final class ScriptedFleet: Sendable {
         }
         switch turn {
         case .serve where call.seed == state.withLock({ $0.poison }):
-            // A suspect waits for its turn in the engine, which says so; it dies before its first token.
-            if call.crashesWithoutProgress > 0 { try await pass(call, to: writer, limit: 0) }
-            kill(address)
+            // A suspect waits for its turn in the engine, which says so; it dies then, before anybody else's turn.
+            if call.crashesWithoutProgress > 0 {
+                try await passStart(of: call, to: writer) { kill(address) }
+            } else {
+                kill(address)
+            }
             try await start(String(address.dropFirst(9)) + "'")
         case .serve: try await pass(call, to: writer, limit: .max)
         case .die(let count):
@@ -167,6 +170,21 @@ final class ScriptedFleet: Sendable {
                 count += 1
             }
             try await writer.write(delta)
+        }
+    }
+
+    /// The engine has the call until `end` is over.
+    private func passStart(
+        of call: GenerateRequest, to writer: ReplyWriter<GenerateDelta>, then end: () -> Void
+    ) async throws {
+        let stream = try await engine.stream(TextModelMethods.generate, call)
+        while let delta = try await stream.next()?.message {
+            guard delta.isStart else { continue }
+            try await writer.write(delta)
+            // As in the engine, what was sent to others before has time to go out.
+            try await Task.sleep(for: .milliseconds(15))
+            end()
+            return withExtendedLifetime(stream) {}
         }
     }
 

@@ -33,7 +33,7 @@ private final class Instance: Sendable {
         let loader = RevisionLoader(
             directory: { place }, options: options, on: device, gauge: gauge, availableMemory: { availableMemory })
         let service = TextModelService(
-            name: "llama", revisions: TextRevisions(first, linger: .seconds(1), loader: loader.load))
+            name: "llama", revisions: TextRevisions(first, linger: .seconds(10), loader: loader.load))
         network = try InProcessNetwork()
         server = RPCServer(
             service.description(capacity: 64), services: [service], transports: [network.server("text")], gauge: gauge)
@@ -115,7 +115,9 @@ private final class Instance: Sendable {
         // A call that began elsewhere on the old revision goes on here.
         #expect(try await instance.tokens(instance.stream(200, numericsID: oldID)) == old)
         #expect(try await instance.tokens(running) == Array(old.dropFirst()))
-        try await instance.client.waitUntil { $0.first?.description.models.map(\.numericsID) == [models[0].numericsID] }
+        try await instance.client.waitUntil(timeout: .seconds(90)) {
+            $0.first?.description.models.map(\.numericsID) == [models[0].numericsID]
+        }
         let error = await #expect(throws: RPCError.self) {
             try await instance.tokens(instance.stream(numericsID: oldID))
         }
