@@ -64,6 +64,8 @@ struct NetworkFaultTests {
         try await run("another model") { fleet in
             try fleet.replaceModel(on: "first2")
             kill(try await fleet.process(on: "first2"), SIGKILL)
+            // From here on it is there to be taken for the one that went.
+            try await fleet.waitUntilServed("other")
         } healing: { fleet in
             try fleet.restoreModel(on: "first2")
             kill(try await fleet.process(on: "first2"), SIGKILL)

@@ -79,8 +79,33 @@ struct NetworkFleet: Sendable {
             .write(to: URL(fileURLWithPath: "\(folder)/\(node)"), options: .atomic)
     }
 
+    /// Waits for it: what dies soon after its start is started again after a while.
     func process(on node: String) async throws -> Int32 {
-        try #require(await supervisor.processIdentifiers[node], "nothing runs on \(node)")
+        let deadline = ContinuousClock.now + .seconds(60)
+        while ContinuousClock.now < deadline {
+            if let process = await supervisor.processIdentifiers[node] { return process }
+            try await Task.sleep(for: .milliseconds(20))
+        }
+        throw SupervisionError("nothing runs on \(node)")
+    }
+
+    /// The gateway sees an instance that serves it.
+    func waitUntilServed(_ model: String) async throws {
+        let deadline = ContinuousClock.now + .seconds(90)
+        while ContinuousClock.now < deadline {
+            let status = try? await client?.get(FleetStatus.self, "admin/status")
+            if status?.instances.contains(where: { $0.state == "ready" && $0.models == [model] }) == true { return }
+            try await Task.sleep(for: .milliseconds(50))
+        }
+        throw SupervisionError("nobody served \(model) within 90 s")
+    }
+
+    private var client: GatewayClient? {
+        get throws {
+            let written = try? String(contentsOfFile: directory.path + "/port", encoding: .utf8)
+            let port = written.flatMap { Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
+            return try port.map { try GatewayClient(address: "http://\(lab.address(of: "gateway")):\($0)") }
+        }
     }
 
     /// From its next start on the node serves a model of another name and other weights, whole, at the same address.
@@ -125,9 +150,7 @@ struct NetworkFleet: Sendable {
         let deadline = ContinuousClock.now + .seconds(90)
         var last = "the gateway does not listen"
         while .now < deadline {
-            let written = try? String(contentsOfFile: directory.path + "/port", encoding: .utf8)
-            if let port = written.flatMap({ Int($0.trimmingCharacters(in: .whitespacesAndNewlines)) }) {
-                let client = try GatewayClient(address: "http://\(lab.address(of: "gateway")):\(port)")
+            if let client = try client {
                 let status = try? await client.get(FleetStatus.self, "admin/status")
                 let ready = status?.instances.filter { $0.state == "ready" }.map(\.service) ?? []
                 if ready.count == Self.workers.count - 1 { return client }

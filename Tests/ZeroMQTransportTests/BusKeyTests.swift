@@ -136,6 +136,8 @@ struct BusKeyTests {
         let without = try folder.list("text-model").split(separator: "\n").filter { !$0.hasPrefix("stranger") }
         try folder.write(without.joined(separator: "\n") + "\n", "text-model")
         _ = try await served.refusal { $0.reason == .revoked(key) }
+        // The first call may still have gone into the connection that ends.
+        #expect(await problem(client) != nil)
         #expect(await problem(client)?.message.contains("allowed.keys") == true)
         try await expectLife(served, model)
     }
