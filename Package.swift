@@ -152,6 +152,7 @@ let package = Package(
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
             exclude: ["openai_client.py"], swiftSettings: safe),
+        .testTarget(name: "DeploymentTests", swiftSettings: safe),
         .testTarget(
             name: "Chaos",
             dependencies: [

@@ -27,6 +27,14 @@ struct StatusResponse: Encodable {
         var cancelled_calls: Int
     }
 
+    /// What the instances of a service have to do together: what an autoscaler goes by.
+    struct Service: Encodable {
+        var instances = 0
+        var running_calls = 0
+        var outstanding = 0
+        var capacity = 0
+    }
+
     /// Of the gateway, since it started.
     struct Requests: Encodable {
         /// Under way now.
@@ -43,6 +51,22 @@ struct StatusResponse: Encodable {
 
     var requests: Requests
     var instances: [Instance]
+    /// By the service's name, for later shards with their layers: `text-shard-6-11`.
+    var services: [String: Service]
+
+    init(requests: Requests, instances: [Instance]) {
+        self.requests = requests
+        self.instances = instances
+        services = [:]
+        for instance in instances where instance.state == "ready" {
+            let isShard = instance.service == "text-shard"
+            let name = instance.service + (isShard ? instance.layers.map { "-\($0)" } ?? "" : "")
+            services[name, default: Service()].instances += 1
+            services[name, default: Service()].running_calls += instance.running_calls
+            services[name, default: Service()].outstanding += instance.outstanding
+            services[name, default: Service()].capacity += instance.capacity
+        }
+    }
 }
 
 extension Gateway {

@@ -28,6 +28,8 @@ package final class BusKeys: Sendable {
         let modified: Date
         let size: Int
         let inode: Int
+        /// Where links lead: Kubernetes changes files by turning one.
+        let path: String
     }
 
     package let directory: String
@@ -58,13 +60,12 @@ package final class BusKeys: Sendable {
     private static func listPath(_ directory: String) -> String { directory + "/" + KeyList.name }
 
     private static func stamp(_ directory: String) -> Stamp? {
-        guard let attributes = try? FileManager.default.attributesOfItem(atPath: listPath(directory)) else {
-            return nil
-        }
+        let path = URL(fileURLWithPath: listPath(directory)).resolvingSymlinksInPath().path
+        guard let attributes = try? FileManager.default.attributesOfItem(atPath: path) else { return nil }
         return Stamp(
             modified: attributes[.modificationDate] as? Date ?? .distantPast,
             size: (attributes[.size] as? NSNumber)?.intValue ?? 0,
-            inode: (attributes[.systemFileNumber] as? NSNumber)?.intValue ?? 0)
+            inode: (attributes[.systemFileNumber] as? NSNumber)?.intValue ?? 0, path: path)
     }
 
     /// Reads the list again if it has changed; looks at most twice a second.

@@ -378,6 +378,15 @@ private func post(_ client: Client, _ path: String, _ body: String) async throws
             let instances = try #require(status["instances"] as? [[String: Any]])
             #expect(instances.map { $0["service"] as? String } == ["diffusion", "text-model", "tokenizer"])
             #expect(instances.allSatisfy { $0["state"] as? String == "ready" && $0["outstanding"] as? Int == 0 })
+            let services = try #require(status["services"] as? [String: [String: Int]])
+            #expect(Set(services.keys) == ["diffusion", "text-model", "tokenizer"])
+            let capacities = services.mapValues { $0["capacity"] }
+            #expect(services.values.allSatisfy { $0["instances"] == 1 && $0["running_calls"] == 0 })
+            #expect(
+                capacities
+                    == Dictionary(
+                        instances.map { ($0["service"] as? String ?? "", $0["capacity"] as? Int) },
+                        uniquingKeysWith: { first, _ in first }))
         }
     }
 }
