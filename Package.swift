@@ -156,7 +156,8 @@ let package = Package(
         .testTarget(
             name: "Chaos",
             dependencies: [
-                "Console", "EmbeddedModels", "GatewayClient", "Supervision", "nephele", "nephele-diffusion", "nephele-gateway",
+                "Console", "EmbeddedModels", "GatewayClient", "Supervision", "nephele", "nephele-diffusion",
+                "nephele-gateway",
                 "nephele-text-model", "nephele-tokenizer", "poisonable-text-model",
                 .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
