@@ -23,6 +23,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -78,6 +79,11 @@ let package = Package(
             swiftSettings: safe),
         .testTarget(
             name: "TokenizersTests", dependencies: ["Tokenizers"], resources: [.copy("Goldens")], swiftSettings: safe),
+
+        .target(
+            name: "PromptRouting", dependencies: ["RegularExpressions", .product(name: "Yams", package: "Yams")],
+            resources: [.embedInCode("standard.yaml"), .embedInCode("presets.yaml")], swiftSettings: safe),
+        .testTarget(name: "PromptRoutingTests", dependencies: ["PromptRouting"], swiftSettings: safe),
 
         // Layer 3: bindings and models
         .target(
