@@ -85,6 +85,11 @@ let package = Package(
             resources: [.embedInCode("standard.yaml"), .embedInCode("presets.yaml")], swiftSettings: safe),
         .testTarget(name: "PromptRoutingTests", dependencies: ["PromptRouting"], swiftSettings: safe),
 
+        .target(
+            name: "ContentFilter", dependencies: ["RegularExpressions", .product(name: "Yams", package: "Yams")],
+            exclude: ["Training"], swiftSettings: safe),
+        .testTarget(name: "ContentFilterTests", dependencies: ["ContentFilter"], swiftSettings: safe),
+
         // Layer 3: bindings and models
         .target(
             name: "ZeroMQTransport",
