@@ -10,7 +10,8 @@ package final class Detectors: Sendable {
         phrases: [Phrase] = PhraseLists.all, patterns: [PatternDetector] = [], usesClassifier: Bool = true
     ) throws {
         automaton = try PhraseAutomaton(phrases)
-        self.patterns = try PersonalData.detectors() + InjectionPatterns.detectors() + patterns
+        self.patterns =
+            try PersonalData.detectors() + InjectionPatterns.detectors() + PhraseLists.detectors() + patterns
         classifier = usesClassifier ? .shared : nil
     }
 

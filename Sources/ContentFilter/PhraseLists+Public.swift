@@ -87,9 +87,9 @@ extension PhraseLists {
         profanity 0.6: shitblimps, shitefuck, shitting, shitty mofoes, shittyful, stump chewer, tadger, trousersnake
         profanity 0.6: turdhead, twats, twatt, twattish, upskirts, w4nk3r, wankies, 㞗, 个老子的, 仆街, 他奶奶, 他奶奶的, 他奶娘的, 他妈地
         profanity 0.6: 他妈的, 他马的, 傻比, 傻逼, 册那, 几八, 几叭, 几巴, 几芭, 卖b, 卖比, 双峰微颤, 吃屎, 大卵子, 奶奶的熊, 她妈地, 她妈的, 她马的, 妈b, 妈个b, 妈个比
-        profanity 0.6: 妈个老比, 妈妈的, 妈比, 妈的b, 妈逼, 姣西, 姦, 娘个比, 娘的, 它妈地, 它妈的, 小卵子, 小肉粒, 小骚比, 屁眼, 屄, 屌, 干x娘, 干七八, 干机掰, 干死cs
-        profanity 0.6: 干死gm, 干死客服, 打炮, 打飞机, 招妓, 操机掰, 操比, 操逼, 日他娘, 日批, 机八, 机巴, 机机歪歪, 湿透的内裤, 烂货, 烂逼, 瓜娃子, 瓜婆娘, 瓜批, 硬膠
-        profanity 0.6: 老骚比, 肏, 躝癱, 閪, 阳具, 靠北, 靠母, 靠爸, 靠腰, 骚比, 骚逼, 龟儿子, 𡳞, 𨳊, 𨳍, 𨳒, 𨶙
+        profanity 0.6: 妈个老比, 妈比, 妈的b, 妈逼, 姣西, 姦, 娘个比, 娘的, 它妈地, 它妈的, 小卵子, 小肉粒, 小骚比, 屁眼, 屄, 屌, 干x娘, 干七八, 干机掰, 干死cs, 干死gm
+        profanity 0.6: 干死客服, 打炮, 打飞机, 招妓, 操机掰, 操比, 操逼, 日他娘, 日批, 机八, 机巴, 机机歪歪, 湿透的内裤, 烂货, 烂逼, 瓜娃子, 瓜婆娘, 瓜批, 硬膠, 老骚比, 肏
+        profanity 0.6: 躝癱, 閪, 阳具, 靠北, 靠母, 靠爸, 靠腰, 骚比, 骚逼, 龟儿子, 𡳞, 𨳊, 𨳍, 𨳒, 𨶙
         profanity 0.7: arse gobbler, arse-bandits, arse-hole, arseshit, ass muncher, ass-bandit, ass-hole, assfk
         profanity 0.7: assfker, assfkr, assfuccer, asshol3, assmunch, assmuncher, bitchasses, bitchtits, bitchy ass
         profanity 0.7: butt fuck, butt-fucker, buttfuck, c0ckhead, c0cksuccer, c0cksucked, c0cksucker, c0cksuckers
@@ -193,7 +193,7 @@ extension PhraseLists {
         sexual 0.6: rusty trombone, shaved beaver, shaved pussy, sodomize, soppy bollucks, splooge moose, strap on
         sexual 0.6: strapon, sultry women, tea bagging, thumbzilla, titties, tribadism, tub girl, tubgirl
         sexual 0.6: two girls one cup, upskirt, urethra play, urophilia, venus mound, violet wand, vorarephilia
-        sexual 0.6: voyeurweb, voyuer, worldsex, wrapping men, wrinkled starfish, yellow showers, yiffy, 🖕
+        sexual 0.6: voyeurweb, voyuer, worldsex, wrapping men, wrinkled starfish, yellow showers, yiffy
         sexual 0.7: 0ral sex, anal hole, anal pirate, analplug, analplugs, anilingus, anus plug, butt-munchers
         sexual 0.7: c0xux0r, clitlickers, cocsuck, cokmuncher, coksucka, creampie, crotch fiddler, cuksukka, cum goon
         sexual 0.7: cunnilingus, d0ggy style, fellatio aficionado, fothermuckers, fudgepackers, gash-stabber

@@ -75,5 +75,5 @@ struct TextFeatures {
         return ~value
     }
 
-    private mutating func add(_ hash: UInt32) { buckets.append(Int(hash &* 2_654_435_761 >> (32 - Self.bucketBits))) }
+    private mutating func add(_ hash: UInt32) { buckets.append(Int((hash &* 2_654_435_761) >> (32 - Self.bucketBits))) }
 }

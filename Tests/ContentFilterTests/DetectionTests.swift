@@ -50,7 +50,7 @@ func categories(in text: String, _ detectors: Detectors = listsAndPatterns) -> S
             ("say ｆａｇ\u{200B}ｇｏｔ now", "ｆａｇ\u{200B}ｇｏｔ"), ("oh f a g g o t!", "f a g g o t"), ("不要我想自殺啊", "我想自殺"),
             ("x FAGGOT", "FAGGOT"),
         ] {
-            let found = listsAndPatterns.findings(in: text).filter { $0.source == .list }
+            let found = listsAndPatterns.findings(in: text)
             let texts = found.map { String(decoding: Array(text.utf8)[$0.range], as: UTF8.self) }
             #expect(texts.contains(phrase), "\(text): \(texts)")
         }

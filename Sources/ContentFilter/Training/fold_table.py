@@ -74,8 +74,10 @@ def fold(point, confusable, simplified):
         out.append(part)
     if not out and not within(point, MARKS):
         return " "
-    direct = LOOKALIKES.get(character) or confusable.get(character)
-    text = direct or "".join(out)
+    text = "".join(out)
+    # Only now: a capital I is like an l, but its small letter is an i.
+    if not text.isascii():
+        text = LOOKALIKES.get(character) or confusable.get(character) or text
     return text if len(text.encode()) <= 60 else character
 
 

@@ -36,7 +36,7 @@ jigger paki paddy mick pom frog kraut limey yank yankee yid wog chav redneck hil
 necklace rusty pole snowball teabag squirt squirting swallow blow job hand stroke tug wank felcher rim job mad cow
 13. 13点 乳 交配 九游 卵 卵子 处女 奶 外阴 奸 妓 性 性爱 成人 激情 祖宗 精子 老二 老母 私服 笨蛋 月经 白痴 白癡 包皮 性器 花柳
 阳萎 阴道 阴部 阴茎 陰莖 乳房 乳头 小乳头 屁股 撒尿 情色 色情 放荡 懒教 懒叫 懒8 懒八 刚度 刚瘪三 吹箫 尻 鳩 柒 撚 爛 賤 幹 鸡鸡
-小鸡鸡 靠背 妈的 逼 处女 性交 肛交 口交 性无能 妓女 妓院 军妓 嫖娼 嫖客 卖淫 强奸 轮奸 鸡奸 迷药 姘头 野鸡 三级片 玉杵 十三点 他娘 他妈
+小鸡鸡 靠背 妈的 逼 处女 性交 肛交 口交 性无能 妓女 妓院 军妓 嫖娼 嫖客 卖淫 强奸 轮奸 鸡奸 迷药 姘头 野鸡 三级片 妈妈的 玉杵 十三点 他娘 他妈
 你妈 你娘 你全家 你奶奶 你是鸡 你是鸭 后庭 精子 射你 插你 老味 叫床 扒光 逼样 口肯 密洞 巨乳 鬼公 肥西 贝肉 粉腸 笨實 屎忽 老瘪三 小瘪三
 瘪三 狗屁 白烂 下三烂 阴毛 阴唇 阴户 阴核 龟头 射精 做爱 性交
 """.split())
@@ -76,7 +76,7 @@ def main():
 
     def put(text, category, score):
         text = text.strip().lower()
-        if text in EARNEST or text in PHRASES or not re.search(r"[^\W\d_]{2}|[\u3400-\U0003ffff]", text):
+        if text in EARNEST or text in PHRASES or not re.search(r"[^\W\d_]{2}|[\u3400-\u9fff\U00020000-\U0002ffff]", text):
             return
         if text.isascii() and len(text) < 3 or re.search(r'[,"{}|\\]', text):
             return
