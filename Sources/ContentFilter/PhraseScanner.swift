@@ -9,6 +9,9 @@ struct PhraseScanner: Sendable {
 
     private enum Last { case edge, word, han }
 
+    /// Bytes from a phrase's beginning to its end; a letter repeated without end is not waited for.
+    private static let lengthLimit = 512
+
     /// Offsets of the last units (words, Chinese characters): a ring.
     private static let ringMask = 31
 
@@ -78,7 +81,9 @@ struct PhraseScanner: Sendable {
     func hold(_ text: FoldedText) -> Int {
         let units = Int(automaton.units[Int(state)])
         let open = units > 0 ? unitStarts[(unitCount - units) & Self.ringMask] : position
-        return min(open, position, spaced.hold(text, automaton, word: last == .word ? wordStart : nil) ?? position)
+        return min(
+            max(open, position - Self.lengthLimit), position,
+            spaced.hold(text, automaton, word: last == .word ? wordStart : nil) ?? position)
     }
 
     private var wordStart: Int { unitStarts[(unitCount - 1) & Self.ringMask] }
@@ -135,6 +140,7 @@ struct PhraseScanner: Sendable {
         for phrase in automaton.outputs(of: state) {
             let units = Int(automaton.unitsOf[Int(phrase)])
             let range = unitStarts[(unitCount - units) & Self.ringMask]..<end
+            guard range.count <= Self.lengthLimit else { continue }
             if spells(Int(phrase), range, text) { matches.append(Match(phrase: Int(phrase), range: range)) }
         }
     }

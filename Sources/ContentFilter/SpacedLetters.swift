@@ -11,6 +11,8 @@ struct SpacedLetters: Sendable {
     }
 
     private static let gapLimit = 4
+    /// Bytes from the first letter to the last.
+    private static let lengthLimit = 80
     private static let joiners = Set("*_.-~'`/\\^=|+#".utf8)
 
     private var beginnings: [Beginning] = []
@@ -32,7 +34,10 @@ struct SpacedLetters: Sendable {
         if !isLinked { beginnings = [Self.beginning(before, text, automaton)].compactMap { $0 } }
         isLinked = true
         var found: [PhraseScanner.Match] = []
-        beginnings = beginnings.compactMap { Self.read(word, after: $0, text, automaton) }
+        beginnings = beginnings.compactMap {
+            // The same letter again and again never ends a beginning; its length does.
+            word.upperBound - $0.start > Self.lengthLimit ? nil : Self.read(word, after: $0, text, automaton)
+        }
         for beginning in beginnings {
             let closed = automaton.next[
                 Int(beginning.state) * PhraseAutomaton.symbolCount + Int(PhraseAlphabet.edge)]
