@@ -146,14 +146,15 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Messages", "RPC", .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "NIOCore", package: "swift-nio"),
+                "Messages", "PromptRouting", "RPC", .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: safe),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "DiffusionModels", "DiffusionService", "Gateway", "Messages", "RPC", "Tensors", "TextModels",
+                "DiffusionModels", "DiffusionService", "Gateway", "Messages", "PromptRouting", "RPC", "Tensors",
+                "TextModels",
                 "TextModelService", "TokenizerService", "ZeroMQTransport",
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
@@ -206,7 +207,8 @@ let package = Package(
         .executableTarget(
             name: "nephele",
             dependencies: [
-                "Benchmarks", "Console", "DiffusionModels", "EmbeddedModels", "GatewayClient", "PNG", "RPC",
+                "Benchmarks", "Console", "DiffusionModels", "EmbeddedModels", "GatewayClient", "PNG", "PromptRouting",
+                "RPC",
                 "ServiceRuntime", "Supervision", "Tensors", "TextModels", "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -219,6 +221,7 @@ let package = Package(
                 "Gateway", "RPC", "ServiceRuntime", "ZeroMQTransport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),

@@ -14,13 +14,15 @@ package struct Gateway: Sendable {
     /// Whether clients may have models reloaded.
     let allowsReload: Bool
     let admission: Admission
+    let routing: RoutingSource
+    let rates = RateLimits()
 
     /// - Parameter requestLimit: how many requests are under way at a time, at most.
     package init(
-        fleet: Fleet, bodyLimit: Int = 4 << 20, requestLimit: Int = 2_048, allowsAdapterUpdates: Bool = false,
-        allowsReload: Bool = false
+        fleet: Fleet, routing: RoutingSource, bodyLimit: Int = 4 << 20, requestLimit: Int = 2_048,
+        allowsAdapterUpdates: Bool = false, allowsReload: Bool = false
     ) {
-        self.fleet = fleet
+        (self.fleet, self.routing) = (fleet, routing)
         self.bodyLimit = bodyLimit
         (self.allowsAdapterUpdates, self.allowsReload) = (allowsAdapterUpdates, allowsReload)
         admission = Admission(requestLimit: requestLimit)
@@ -55,6 +57,8 @@ package struct Gateway: Sendable {
             let name = try context.parameters.require("name")
             return try await reload(name.removingPercentEncoding ?? name)
         }
+        router.get("/v1/presets") { _, _ in try JSONResponse.make(presets()) }
+        router.post("/admin/route") { request, _ in try await inPlace(request) { try explainRoute($0) } }
         router.get("/admin/status") { _, _ in try JSONResponse.make(status()) }
         return router
     }
@@ -62,15 +66,15 @@ package struct Gateway: Sendable {
     /// Reads the body and hands it on. When the client goes away meanwhile, the work is cancelled; to see that,
     /// Hummingbird reads on from the connection, which can then carry no further request.
     private func answer(
-        _ request: Request, _ handler: @escaping @Sendable (Data, ContinuousClock.Instant) async throws -> Response
+        _ request: Request, _ handler: @escaping @Sendable (Data, RequestScope) async throws -> Response
     ) async throws -> Response {
         let limit = bodyLimit
         let place = try place(for: request)
-        let deadline = try Self.deadline(of: request)
+        let scope = try RequestScope(request, route: request.uri.path)
         let counters = fleet.counters
         var response = try await request.body.consumeWithCancellationOnInboundClose { body in
             do {
-                return try await handler(Self.body(body, limit: limit), deadline)
+                return try await handler(Self.body(body, limit: limit), scope)
             } catch let error as APIError {
                 if Task.isCancelled {
                     counters.countCancelled()
@@ -81,6 +85,7 @@ package struct Gateway: Sendable {
             }
         }
         response.headers[.connection] = "close"
+        if let name = HTTPFields.Element.Name("x-request-id") { response.headers[name] = scope.id }
         // A stream takes its place up until it ends.
         let body = response.body
         response.body = ResponseBody(contentLength: body.contentLength) { writer in

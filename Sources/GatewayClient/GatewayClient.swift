@@ -35,6 +35,24 @@ package struct GatewayClient: Sendable {
         }
     }
 
+    /// The JSON answer to a POST.
+    ///
+    /// - Throws: `GatewayClientError`.
+    package func post<Reply: Decodable>(_ type: Reply.Type, _ path: String, _ body: some Encodable) async throws
+        -> Reply
+    {
+        var request = request(path)
+        request.httpMethod = "POST"
+        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
+        request.httpBody = try JSONEncoder().encode(body)
+        return try decode(type, path, await whole(request))
+    }
+
+    /// Which rule would take a request.
+    package func explainRoute(_ question: RouteQuestion) async throws -> RouteExplanation {
+        try await post(RouteExplanation.self, "admin/route", question)
+    }
+
     /// Asks a gateway to put the revision of a model that is at its place now in the place of the one that is served.
     ///
     /// - Throws: `GatewayClientError` when the gateway refuses to begin; what became of each replica stands in the answer.

@@ -7,6 +7,7 @@ import Logging
 import RPC
 import ServiceLifecycle
 import ServiceRuntime
+import UnixSignals
 import ZeroMQTransport
 
 @main
@@ -40,6 +41,12 @@ struct GatewayMain: AsyncParsableCommand {
     @Flag(help: "Lets clients have models loaded again: POST /admin/models/NAME/reload.")
     var allowReload = false
 
+    @Option(
+        help: ArgumentHelp(
+            "A YAML file with aliases, presets and routes; read again when it changes, and on SIGHUP.",
+            valueName: "file"))
+    var routes: String?
+
     @Option(help: "Requests under way at a time, at most; the next are refused with 503.")
     var requestLimit: Int = 2_048
 
@@ -69,8 +76,9 @@ struct GatewayMain: AsyncParsableCommand {
             diffusion: try diffusion.map { try RPCClient(target: $0) },
             textShards: try textShard.map { try RPCClient(target: $0) })
         let portFile = portFile
+        let routing = try RoutingSource(file: routes)
         let gateway = Gateway(
-            fleet: fleet, requestLimit: requestLimit, allowsAdapterUpdates: allowAdapterUpdates,
+            fleet: fleet, routing: routing, requestLimit: requestLimit, allowsAdapterUpdates: allowAdapterUpdates,
             allowsReload: allowReload)
         // Those of the bus need files too.
         let files = OpenFileLimit.current.map { max(16, $0 - 256) } ?? connectionLimit
@@ -89,7 +97,24 @@ struct GatewayMain: AsyncParsableCommand {
                     Logger(label: "nephele-gateway").error("cannot write \(portFile): \(error.localizedDescription)")
                 }
             })
-        try await ServiceProcess.run([AdapterKeeping(fleet: fleet), application], label: "nephele-gateway")
+        try await ServiceProcess.run(
+            [AdapterKeeping(fleet: fleet), RoutesWatch(routing: routing), application], label: "nephele-gateway")
+    }
+}
+
+/// Reads the routes again when their file changes, or when it is asked to by SIGHUP.
+private struct RoutesWatch: Service {
+    let routing: RoutingSource
+
+    func run() async {
+        let signals = await UnixSignalsSequence(trapping: .sighup)
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await routing.watch() }
+                for await _ in signals { routing.reload() }
+                group.cancelAll()
+            }
+        }
     }
 }
 
