@@ -10,7 +10,8 @@ extension Gateway {
             throw APIError.invalidRequest("'messages' holds no message.", parameter: "messages")
         }
         return try await route(
-            request.routing, preset: request.parameters.preset, modalities: ["text", "image"], scope
+            request.routing, preset: request.parameters.preset, maxTokens: request.parameters.wantedTokens,
+            modalities: ["text", "image"], scope
         ) { model, decision, scope in
             var request = request
             let input = request.lastUserText
@@ -21,6 +22,7 @@ extension Gateway {
             preset?.complete(&request.parameters)
             request.parameters.routeMaxTokens = decision.limits.maxTokens
             request.messages = preset?.messages(request.messages) ?? request.messages
+            scope.record.keep(request.messages.map { .init(role: $0.role, content: $0.content) })
             return try await write(request, with: model, scope)
         }
     }

@@ -7,7 +7,8 @@ extension Gateway {
     func complete(_ data: Data, _ scope: RequestScope) async throws -> Response {
         let request = try JSONRequest.decode(CompletionRequest.self, from: data)
         return try await route(
-            request.routing, preset: request.parameters.preset, modalities: ["text"], scope
+            request.routing, preset: request.parameters.preset, maxTokens: request.parameters.wantedTokens,
+            modalities: ["text"], scope
         ) { model, decision, scope in
             var request = request
             for (index, prompt) in request.prompts.enumerated() {
@@ -17,6 +18,7 @@ extension Gateway {
                 if let preset { request.prompts[index] = .text(preset.completion(text)) }
             }
             request.parameters.routeMaxTokens = decision.limits.maxTokens
+            scope.record.keep([.init(role: "user", content: request.routing.text)])
             return try await complete(request, with: model, scope)
         }
     }

@@ -35,7 +35,7 @@ struct Generation: Sendable {
 
     /// The deltas of all prompts, choices counted through: those of the second prompt follow those of the first.
     func deltas() -> Deltas {
-        record.began(promptTokens: promptTokens)
+        record.began(id, promptTokens: promptTokens)
         return Deltas(choicesOfEach: choicesOfEach, parts: parts, record: record)
     }
 
@@ -58,6 +58,7 @@ struct Generation: Sendable {
                 if var delta {
                     delta.choice += UInt32(current * choicesOfEach)
                     if delta.token != nil { record.token() }
+                    record.keep(answer: delta.text, choice: delta.choice)
                     if !delta.finishReason.isEmpty { record.finished(delta.finishReason) }
                     return delta
                 }

@@ -116,6 +116,22 @@ package struct RouteExplanation: Decodable, Sendable {
     }
 }
 
+/// `GET /v1/usage`.
+package struct UsageList: Decodable, Sendable {
+    package struct Row: Decodable, Sendable {
+        package var day: String
+        package var key: String
+        package var model: String
+        package var requests: Int
+        package var prompt_tokens: Int
+        package var completion_tokens: Int
+        package var pictures: Int
+        package var cost: Double
+    }
+
+    package var data: [Row]
+}
+
 /// `GET /admin/status`.
 package struct FleetStatus: Decodable, Sendable {
     package struct Instance: Decodable, Sendable {

@@ -1,3 +1,4 @@
+import Accounts
 import ArgumentParser
 import Foundation
 import Gateway
@@ -47,6 +48,15 @@ struct GatewayMain: AsyncParsableCommand {
             valueName: "file"))
     var routes: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "A file of accounts: clients need a key then. `nephele keys create` makes both.",
+            discussion: "Without it, or NEPHELE_ACCOUNTS, everybody may come in.", valueName: "file"))
+    var accounts: String?
+
+    @Flag(help: "Keeps requests and answers in the accounts file, for feedback and `nephele export`.")
+    var record = false
+
     @Option(help: "Requests under way at a time, at most; the next are refused with 503.")
     var requestLimit: Int = 2_048
 
@@ -77,8 +87,12 @@ struct GatewayMain: AsyncParsableCommand {
             textShards: try textShard.map { try RPCClient(target: $0) })
         let portFile = portFile
         let routing = try RoutingSource(file: routes)
+        let file = accounts ?? ProcessInfo.processInfo.environment["NEPHELE_ACCOUNTS"]
+        if record, file == nil { throw ValidationError("--record needs --accounts FILE, where it is kept") }
+        let keeper = try file.map { AccountKeeper(store: try AccountStore(file: $0), isRecording: record) }
         let gateway = Gateway(
-            fleet: fleet, routing: routing, requestLimit: requestLimit, allowsAdapterUpdates: allowAdapterUpdates,
+            fleet: fleet, routing: routing, accounts: keeper, requestLimit: requestLimit,
+            allowsAdapterUpdates: allowAdapterUpdates,
             allowsReload: allowReload)
         // Those of the bus need files too.
         let files = OpenFileLimit.current.map { max(16, $0 - 256) } ?? connectionLimit
@@ -97,9 +111,18 @@ struct GatewayMain: AsyncParsableCommand {
                     Logger(label: "nephele-gateway").error("cannot write \(portFile): \(error.localizedDescription)")
                 }
             })
+        var services: [any Service] = [AdapterKeeping(fleet: fleet), RoutesWatch(routing: routing)]
+        if let keeper { services.append(UsageWriting(keeper: keeper)) }
         try await ServiceProcess.run(
-            [AdapterKeeping(fleet: fleet), RoutesWatch(routing: routing), application], label: "nephele-gateway")
+            services + [application], label: "nephele-gateway")
     }
+}
+
+/// Writes usage down, the last of it when all requests have ended: services stop in the order opposite to their start.
+private struct UsageWriting: Service {
+    let keeper: AccountKeeper
+
+    func run() async { await cancelWhenGracefulShutdown { await keeper.run() } }
 }
 
 /// Reads the routes again when their file changes, or when it is asked to by SIGHUP.

@@ -10,6 +10,7 @@ struct Nephele: AsyncParsableCommand {
         subcommands: [
             UpCommand.self, DemoCommand.self, ChatCommand.self, DrawCommand.self, StatusCommand.self,
             ModelsCommand.self, RouteCommand.self, ReloadCommand.self, HealthCommand.self, KeysCommand.self,
+            UsageCommand.self, ExportCommand.self,
             QuantizeCommand.self,
             BenchCommand.self,
         ])

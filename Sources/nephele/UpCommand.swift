@@ -55,6 +55,12 @@ struct UpCommand: AsyncParsableCommand {
             "A YAML file with aliases, presets and routes; read again when it changes.", valueName: "file"))
     var routes: String?
 
+    @Option(help: ArgumentHelp("A file of accounts: clients need a key of it then.", valueName: "file"))
+    var accounts: String?
+
+    @Flag(help: "Keeps requests and answers in the accounts file, for feedback and `nephele export`.")
+    var record = false
+
     @Option(
         help: "What proposes tokens for text models to check, several a step: none, or lookup (in prompt and answer).")
     var speculate: Speculation = .none
@@ -110,6 +116,8 @@ struct UpCommand: AsyncParsableCommand {
             _ = try RoutingTable(file: routes)
             options.gatewayArguments += ["--routes", routes]
         }
+        if let accounts { options.gatewayArguments += ["--accounts", accounts] }
+        if record { options.gatewayArguments.append("--record") }
         options.speculation = speculate
         options.draftModel = try draftModel.map { try catalogue.entry($0, .text) }
         let system = try LocalSystem(options)

@@ -1,3 +1,4 @@
+import Accounts
 import DiffusionModels
 import DiffusionService
 import Foundation
@@ -28,7 +29,8 @@ private let imageModel = Result { try DiffusionPipeline(directory: tiny, device:
 /// - Parameters:
 ///   - routes: a routing file's text; nil for the standard table.
 func withWholeGateway(
-    routes: String? = nil, _ body: @Sendable @escaping (WholeGatewayClient) async throws -> Void
+    routes: String? = nil, accounts: AccountKeeper? = nil,
+    _ body: @Sendable @escaping (WholeGatewayClient) async throws -> Void
 ) async throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("nephele-" + UUID().uuidString).path
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
@@ -76,7 +78,7 @@ func withWholeGateway(
     if let routes { try Data(routes.utf8).write(to: URL(fileURLWithPath: file)) }
     let gateway = Gateway(
         fleet: Fleet(tokenizer: tokenizer, textModel: text, diffusion: diffusion),
-        routing: try RoutingSource(file: routes == nil ? nil : file), bodyLimit: 1 << 16)
+        routing: try RoutingSource(file: routes == nil ? nil : file), accounts: accounts, bodyLimit: 1 << 16)
     let (ports, running) = AsyncStream<Int>.makeStream()
     let application = Application(
         router: gateway.router(), configuration: .init(address: .hostname("127.0.0.1", port: 0)),
@@ -105,6 +107,7 @@ struct WholeGatewayClient: Sendable {
     struct Answer: Sendable {
         var status: Int
         var body: Data
+        var headers: [String: String] = [:]
     }
 
     var port: Int
@@ -113,12 +116,17 @@ struct WholeGatewayClient: Sendable {
     /// An element for each drawing that has reached its service.
     var drawings: AsyncStream<Void>
 
-    func execute(uri: String, method: String, body: Data? = nil) async throws -> Answer {
+    func execute(uri: String, method: String, body: Data? = nil, key: String? = nil) async throws -> Answer {
         var request = URLRequest(url: try #require(URL(string: "http://127.0.0.1:\(port)\(uri)")))
         request.httpMethod = method
         request.httpBody = body
+        if let key { request.setValue("Bearer \(key)", forHTTPHeaderField: "Authorization") }
         let (data, response) = try await URLSession.shared.data(for: request)
-        return Answer(status: (response as? HTTPURLResponse)?.statusCode ?? 0, body: data)
+        let fields = (response as? HTTPURLResponse)?.allHeaderFields ?? [:]
+        let headers = fields.map { (($0 as? String ?? "").lowercased(), $1 as? String ?? "") }
+        return Answer(
+            status: (response as? HTTPURLResponse)?.statusCode ?? 0, body: data,
+            headers: Dictionary(headers) { $1 })
     }
 }
 
@@ -126,6 +134,8 @@ func json(_ data: Data) throws -> [String: Any] {
     try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
 }
 
-func post(_ client: WholeGatewayClient, _ path: String, _ body: String) async throws -> WholeGatewayClient.Answer {
-    try await client.execute(uri: path, method: "POST", body: Data(body.utf8))
+func post(
+    _ client: WholeGatewayClient, _ path: String, _ body: String, key: String? = nil
+) async throws -> WholeGatewayClient.Answer {
+    try await client.execute(uri: path, method: "POST", body: Data(body.utf8), key: key)
 }

@@ -1,19 +1,21 @@
 import Synchronization
 
 /// Buckets of tokens by name: each holds a minute's worth and fills as time goes by.
-final class RateLimits: Sendable {
+package final class RateLimits: Sendable {
+    package init() {}
+
     private struct Bucket {
         var level: Double
         var filled: ContinuousClock.Instant
     }
 
     /// What a bucket says to a request.
-    struct Answer: Sendable {
-        var isAllowed: Bool
+    package struct Answer: Sendable {
+        package var isAllowed: Bool
         /// Whole tokens left.
-        var remaining: Int
+        package var remaining: Int
         /// Until the bucket is full again, or, where it refused, until there is enough.
-        var wait: Duration
+        package var wait: Duration
     }
 
     private let buckets = Mutex<[String: Bucket]>([:])
@@ -22,7 +24,7 @@ final class RateLimits: Sendable {
 
     /// Takes `amount` from a bucket if it has so much. An amount beyond the whole bucket is allowed when that is full, so
     /// that no request is refused for ever.
-    func take(_ amount: Double, from name: String, perMinute limit: Double, now: ContinuousClock.Instant = .now)
+    package func take(_ amount: Double, from name: String, perMinute limit: Double, now: ContinuousClock.Instant = .now)
         -> Answer
     {
         buckets.withLock { buckets in
@@ -42,7 +44,7 @@ final class RateLimits: Sendable {
     }
 
     /// Gives back what a request did not use, or takes what it used beyond its estimate: a bucket can be in debt.
-    func settle(_ amount: Double, in name: String, perMinute limit: Double) {
+    package func settle(_ amount: Double, in name: String, perMinute limit: Double) {
         buckets.withLock { buckets in
             guard var bucket = buckets[name] else { return }
             bucket.level = min(limit, bucket.level + amount)

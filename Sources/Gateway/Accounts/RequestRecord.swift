@@ -1,6 +1,7 @@
+import Accounts
 import Synchronization
 
-/// What became of one request, for whoever counts: no text of it.
+/// What became of one request, for whoever counts. There is text in it only where the operator has switched recording on.
 final class RequestRecord: Sendable {
     struct State: Sendable {
         let started = ContinuousClock.now
@@ -14,13 +15,19 @@ final class RequestRecord: Sendable {
         var lastToken: ContinuousClock.Instant?
         /// Of each choice that has ended.
         var finishReasons: [String] = []
+        /// What the answer is known by.
+        var answerID = ""
+        var turns: [Recording.Turn] = []
+        /// Of the first choice.
+        var answer = ""
     }
 
     /// The path, as the API's documents name it.
     let endpoint: String
+    let keepsText: Bool
     private let state = Mutex(State())
 
-    init(endpoint: String) { self.endpoint = endpoint }
+    init(endpoint: String, keepsText: Bool = false) { (self.endpoint, self.keepsText) = (endpoint, keepsText) }
 
     var snapshot: State { state.withLock { $0 } }
 
@@ -28,7 +35,17 @@ final class RequestRecord: Sendable {
         state.withLock { ($0.route, $0.model) = (route ?? "", model) }
     }
 
-    func began(promptTokens: Int) { state.withLock { $0.promptTokens = promptTokens } }
+    func began(_ answerID: String, promptTokens: Int) {
+        state.withLock { ($0.answerID, $0.promptTokens) = (answerID, promptTokens) }
+    }
+
+    func keep(_ turns: @autoclosure () -> [Recording.Turn]) {
+        if keepsText { state.withLock { [turns = turns()] in $0.turns = turns } }
+    }
+
+    func keep(answer text: String, choice: UInt32) {
+        if keepsText, choice == 0 { state.withLock { $0.answer += text } }
+    }
 
     /// - Returns: Since the last token of this request, and nil for the first.
     @discardableResult func token() -> Duration? {

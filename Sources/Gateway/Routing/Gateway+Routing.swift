@@ -9,14 +9,18 @@ extension Gateway {
     /// Decides by the routing table, and answers with the first of the route's models that can take the request.
     ///
     /// - Parameters:
+    ///   - maxTokens: that the client asks for.
     ///   - modalities: of models that `body` can do something with.
     ///   - body: throws before it has answered anything when its model cannot take the request.
     /// - Throws: `APIError`.
     func route(
-        _ request: RoutingRequest, preset: String?, modalities: Set<String>, _ scope: RequestScope,
+        _ request: RoutingRequest, preset: String?, maxTokens: Int? = nil, modalities: Set<String>,
+        _ scope: RequestScope,
         _ body: (ModelDescription, RouteDecision, RequestScope) async throws -> Response
     ) async throws -> Response {
         let table = routing.current
+        var request = request
+        request.key = scope.caller?.account.name
         if let preset, table.presets[preset] == nil {
             throw APIError.invalidRequest(
                 "There is no preset '\(preset.prefix(100))'; presets: \(table.presets.keys.sorted())",
@@ -31,6 +35,8 @@ extension Gateway {
                 let model = try fleet.model(target, modalities: modalities)
                 // With another model to turn to, nobody waits for one without an instance.
                 if !isLast, !fleet.isServed(model) { continue }
+                // A token is four letters or so; what was too much is given back when the answer has ended.
+                try scope.caller?.use(model.name, tokens: request.length / 4 + (maxTokens ?? 256))
                 scope.record.routed(decision.route, model: model.name)
                 var response = try await body(model, decision, scope)
                 if let route = decision.route, let name = HTTPFields.Element.Name("x-nephele-route") {

@@ -8,12 +8,15 @@ struct RequestScope: Sendable {
     let id: String
     var deadline: ContinuousClock.Instant
     let record: RequestRecord
+    /// nil where the gateway has no accounts.
+    let caller: Caller?
 
-    /// - Throws: `APIError` for a header that is not what it should be.
-    init(_ request: Request, route: String) throws {
+    /// - Throws: `APIError` for a header that is not what it should be, and for a client that may not come in.
+    init(_ request: Request, accounts: AccountKeeper?) async throws {
         deadline = try Gateway.deadline(of: request)
         id = Self.identifier(of: request) ?? "req_" + ServiceDescription.newInstanceID()
-        record = RequestRecord(endpoint: route)
+        record = RequestRecord(endpoint: request.uri.path, keepsText: accounts?.isRecording ?? false)
+        caller = if let accounts { try await Caller(request, accounts) } else { nil }
     }
 
     /// A client's own identifier, as far as it is fit for headers and logs.
