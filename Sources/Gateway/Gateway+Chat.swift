@@ -7,7 +7,7 @@ extension Gateway {
     func chat(_ data: Data, until deadline: ContinuousClock.Instant) async throws -> Response {
         let request = try JSONRequest.decode(ChatCompletionRequest.self, from: data)
         let model = try fleet.model(request.parameters.model, modality: "text")
-        try fleet.admit(model, until: deadline)
+        try fleet.admit(model, tokens: request.parameters.tokens(default: nil), until: deadline)
         guard !request.messages.isEmpty else {
             throw APIError.invalidRequest("'messages' holds no message.", parameter: "messages")
         }

@@ -7,13 +7,14 @@ extension Gateway {
     func complete(_ data: Data, until deadline: ContinuousClock.Instant) async throws -> Response {
         let request = try JSONRequest.decode(CompletionRequest.self, from: data)
         let model = try fleet.model(request.parameters.model, modality: "text")
-        try fleet.admit(model, until: deadline)
         let total = request.prompts.count.multipliedReportingOverflow(by: max(1, request.parameters.n ?? 1))
         guard !request.prompts.isEmpty, !total.overflow, total.partialValue <= CompletionRequest.choiceLimit else {
             throw APIError.invalidRequest(
                 "\(request.prompts.count) prompts with n \(request.parameters.n ?? 1): 1 to "
                     + "\(CompletionRequest.choiceLimit) choices a request.", parameter: "prompt")
         }
+        try fleet.admit(
+            model, tokens: request.parameters.tokens(default: 16, prompts: request.prompts.count), until: deadline)
         let echo = request.echo ?? false
         guard !(echo && request.parameters.stream == true) else {
             throw APIError.invalidRequest("'echo' is not supported with 'stream'.", parameter: "echo")

@@ -4,7 +4,10 @@ import Synchronization
 /// Ten times as many requests as the system can answer: those that it takes are answered in time, the rest is turned
 /// away at once, and when the load ends, so does the trouble.
 struct OverloadCase: LocalCase {
-    let name = "overload"
+    let name: String
+    /// Of the flood's requests; twice the mean time without overload where there is none.
+    let deadline: Duration?
+    var isLong: Bool { deadline != nil }
     private static let tokens = 384
     /// Clients at which the most is done.
     private static let clients = 16
@@ -23,7 +26,7 @@ struct OverloadCase: LocalCase {
         let expected = try await send(port, deadline: .seconds(600)).body
         _ = try await peak(port, duration / 2)
         let peak = try await peak(port, duration)
-        let deadline = peak.meanLatency * 2 + .milliseconds(500)
+        let deadline = deadline ?? peak.meanLatency * 2
         let before = await memory(system)
         // 2. Ten times as many, come what may.
         let flood = Flood(deadline: deadline)
