@@ -30,7 +30,7 @@ struct OverloadCase: LocalCase {
         let before = await memory(system)
         // 2. Ten times as many, come what may.
         let flood = Flood(deadline: deadline)
-        let duration = max(duration, deadline * 2)
+        let duration = max(duration, deadline * 3)
         try await flood.run(rate: peak.rate * 10, for: duration) { try await send(port, deadline: deadline) }
         let after = await memory(system)
         // 3. At once all is well again.
@@ -40,11 +40,12 @@ struct OverloadCase: LocalCase {
         let result = flood.result(expected: content(expected))
         result.report(to: tally)
         if answer.status != 200 { tally.fail("after the load a request was answered with \(answer.status)") }
-        let goodput = Double(result.inTime) / (result.lastInTime / .seconds(1))
+        let goodput = result.rate(from: deadline, to: duration)
         tally.note(
             "peak \(tenths(peak.rate)) requests/s of \(Self.tokens) tokens, mean \(peak.meanLatency.milliseconds) ms; "
                 + "sent \(tenths(Double(result.sent) / (duration / .seconds(1))))/s with a deadline of "
-                + "\(deadline.milliseconds) ms: in time \(tenths(goodput))/s (\(percent(goodput / peak.rate))), late "
+                + "\(deadline.milliseconds) ms: in time \(tenths(goodput))/s (\(percent(goodput / peak.rate)), after "
+                + "\((result.latency / max(1, result.inTime.count)).milliseconds) ms), late "
                 + "\(result.late), refused \(result.refused) in \(result.refusalTime(0.5)) ms at p50, "
                 + "\(result.refusalTime(0.99)) ms at p99")
         tally.note(
@@ -110,15 +111,21 @@ struct OverloadCase: LocalCase {
 private final class Flood: Sendable {
     struct Result: Sendable {
         var sent = 0
-        var inTime = 0
-        /// When the last of them was answered, from the beginning.
-        var lastInTime: Duration = .zero
+        /// When each that was answered in time was, from the beginning.
+        var inTime: [Duration] = []
+        /// Of all of them together.
+        var latency: Duration = .zero
         /// Taken, and not answered before the deadline.
         var late = 0
         var refused = 0
         var different = 0
         var failures: [String] = []
         var refusals: [Duration] = []
+
+        /// Answers in time, a second, once the flood has risen and before it falls.
+        func rate(from start: Duration, to end: Duration) -> Double {
+            Double(inTime.count { start < $0 && $0 <= end }) / ((end - start) / .seconds(1))
+        }
 
         func report(to tally: Tally) {
             for failure in failures { tally.fail(failure) }
@@ -171,8 +178,8 @@ private final class Flood: Sendable {
             switch outcome.answer {
             case .failure(let error): result.failures.append("\(error)")
             case .success(let answer) where answer.status == 200:
-                result.inTime += 1
-                result.lastInTime = max(result.lastInTime, outcome.time)
+                result.inTime.append(outcome.time)
+                result.latency += answer.duration
                 if Self.content(answer.body) != expected { result.different += 1 }
             case .success(let answer) where answer.status == 504: result.late += 1
             case .success(let answer) where [429, 503].contains(answer.status):
