@@ -62,7 +62,7 @@ package final class TextEngine: Sendable {
         self.queue = queue
         let forecast = Forecast(options)
         self.forecast = forecast
-        thread = try DedicatedThread(name: "text-engine") {
+        thread = try DedicatedThread(name: "text-engine", rank: .computing) {
             var loop = TextEngineLoop(core: core, shards: shards, gauge: gauge, forecast: forecast)
             loop.run(queue)
         }

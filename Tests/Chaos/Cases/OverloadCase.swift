@@ -27,6 +27,11 @@ struct OverloadCase: LocalCase {
         _ = try await peak(port, duration / 2)
         let peak = try await peak(port, duration)
         let deadline = deadline ?? peak.meanLatency * 2
+        // So many clients cost this machine what they do even if they want nothing of a model.
+        let bystanders = Flood(deadline: .seconds(600))
+        async let crowd: Void = bystanders.run(rate: peak.rate * 10, for: duration) { try await health(port) }
+        let besideCrowd = try await self.peak(port, duration)
+        try await crowd
         let before = await memory(system)
         // 2. Ten times as many, come what may.
         let flood = Flood(deadline: deadline)
@@ -44,13 +49,14 @@ struct OverloadCase: LocalCase {
         tally.note(
             "peak \(tenths(peak.rate)) requests/s of \(Self.tokens) tokens, mean \(peak.meanLatency.milliseconds) ms; "
                 + "sent \(tenths(Double(result.sent) / (duration / .seconds(1))))/s with a deadline of "
-                + "\(deadline.milliseconds) ms: in time \(tenths(goodput))/s (\(percent(goodput / peak.rate)), after "
+                + "\(deadline.milliseconds) ms: in time \(tenths(goodput))/s (\(percent(goodput / peak.rate)); "
+                + "\(percent(goodput / besideCrowd.rate)) of what is done beside as many requests for /healthz; after "
                 + "\((result.latency / max(1, result.inTime.count)).milliseconds) ms), late "
                 + "\(result.late), refused \(result.refused) in \(result.refusalTime(0.5)) ms at p50, "
                 + "\(result.refusalTime(0.99)) ms at p99")
         tally.note(
             "memory before and after, MiB: \(before) → \(after); a request after it took \(recovered.milliseconds) ms")
-        if ChaosTests.isMeasured, goodput < 0.95 * peak.rate {
+        if ChaosTests.isMeasured, goodput < 0.95 * besideCrowd.rate {
             tally.fail("goodput fell to \(percent(goodput / peak.rate)) of its peak")
         }
         return tally.result
@@ -66,6 +72,10 @@ struct OverloadCase: LocalCase {
             """
         return try await PlainHTTP.post(
             port, "/v1/completions", body, headers: [("X-Request-Timeout-Ms", "\(deadline.milliseconds)")])
+    }
+
+    private func health(_ port: Int) async throws -> PlainHTTP.Answer {
+        try await PlainHTTP.post(port, "/healthz", "{}")
     }
 
     /// Answers a second, and how long each took, with clients that wait.
