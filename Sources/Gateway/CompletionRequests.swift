@@ -104,6 +104,15 @@ struct GenerationParameters: Decodable, Sendable {
         return request
     }
 
+    /// Tokens that are asked for, of all answers; as far as that can be told before the prompts are encoded.
+    ///
+    /// - Parameter count: of one answer where the request does not say; nil for all that there is room for.
+    func tokens(default count: Int?, prompts: Int = 1) -> Int {
+        let asked = max_completion_tokens ?? max_tokens ?? presetMaxTokens ?? count ?? .max
+        return GenerateRequest.tokens(of: min(asked, routeMaxTokens ?? .max), choices: n ?? 1)
+            * min(max(prompts, 0), 1 << 10)
+    }
+
     static func count(_ value: Int, _ field: String, atLeast least: Int) throws -> UInt32 {
         guard value >= least, let count = UInt32(exactly: value) else {
             throw APIError.invalidRequest("\(field) is \(value); it must be at least \(least).", parameter: field)

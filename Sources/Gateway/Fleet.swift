@@ -165,7 +165,7 @@ package struct Fleet: Sendable {
             }
             for index in parts.indices { parts[index].first = try await parts[index].call.next() }
         } catch let error as RPCError {
-            noteRefusal(error, model, until: deadline)
+            noteRefusal(error, of: calls, model, until: deadline)
             throw APIError(error)
         }
         return Generation(

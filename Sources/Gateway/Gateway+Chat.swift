@@ -31,7 +31,7 @@ extension Gateway {
         _ request: ChatCompletionRequest, with model: ModelDescription, _ scope: RequestScope
     ) async throws -> Response {
         let deadline = scope.deadline
-        try fleet.admit(model, until: deadline)
+        try fleet.admit(model, tokens: request.parameters.tokens(default: nil), until: deadline)
         let alternatives = try request.alternatives()
         let turns = request.messages.map { ChatTurn(role: $0.role, content: $0.content.withoutPictures) }
         let prompt = try await fleet.call(

@@ -27,13 +27,14 @@ extension Gateway {
         _ request: CompletionRequest, with model: ModelDescription, _ scope: RequestScope
     ) async throws -> Response {
         let deadline = scope.deadline
-        try fleet.admit(model, until: deadline)
         let total = request.prompts.count.multipliedReportingOverflow(by: max(1, request.parameters.n ?? 1))
         guard !request.prompts.isEmpty, !total.overflow, total.partialValue <= CompletionRequest.choiceLimit else {
             throw APIError.invalidRequest(
                 "\(request.prompts.count) prompts with n \(request.parameters.n ?? 1): 1 to "
                     + "\(CompletionRequest.choiceLimit) choices a request.", parameter: "prompt")
         }
+        try fleet.admit(
+            model, tokens: request.parameters.tokens(default: 16, prompts: request.prompts.count), until: deadline)
         let echo = request.echo ?? false
         guard !(echo && request.parameters.stream == true) else {
             throw APIError.invalidRequest("'echo' is not supported with 'stream'.", parameter: "echo")
