@@ -22,7 +22,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -78,6 +80,17 @@ let package = Package(
             swiftSettings: safe),
         .testTarget(
             name: "TokenizersTests", dependencies: ["Tokenizers"], resources: [.copy("Goldens")], swiftSettings: safe),
+
+        .target(
+            name: "Accounts",
+            dependencies: [
+                .product(name: "Crypto", package: "swift-crypto"), .product(name: "GRDB", package: "GRDB.swift"),
+            ], swiftSettings: safe),
+        .testTarget(name: "AccountsTests", dependencies: ["Accounts"], swiftSettings: safe),
+        .target(
+            name: "PromptRouting", dependencies: ["RegularExpressions", .product(name: "Yams", package: "Yams")],
+            resources: [.embedInCode("standard.yaml"), .embedInCode("presets.yaml")], swiftSettings: safe),
+        .testTarget(name: "PromptRoutingTests", dependencies: ["PromptRouting"], swiftSettings: safe),
 
         // Layer 3: bindings and models
         .target(
@@ -140,14 +153,16 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Messages", "RPC", .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "NIOCore", package: "swift-nio"),
+                "Accounts", "Messages", "PromptRouting", "RPC", .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
             ],
             swiftSettings: safe),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "DiffusionModels", "DiffusionService", "Gateway", "Messages", "RPC", "Tensors", "TextModels",
+                "Accounts", "DiffusionModels", "DiffusionService", "Gateway", "Messages", "PromptRouting", "RPC",
+                "Tensors",
+                "TextModels",
                 "TextModelService", "TokenizerService", "ZeroMQTransport",
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
@@ -200,7 +215,9 @@ let package = Package(
         .executableTarget(
             name: "nephele",
             dependencies: [
-                "Benchmarks", "Console", "DiffusionModels", "EmbeddedModels", "GatewayClient", "PNG", "RPC",
+                "Accounts", "Benchmarks", "Console", "DiffusionModels", "EmbeddedModels", "GatewayClient", "PNG",
+                "PromptRouting",
+                "RPC",
                 "ServiceRuntime", "Supervision", "Tensors", "TextModels", "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -210,9 +227,10 @@ let package = Package(
         .executableTarget(
             name: "nephele-gateway",
             dependencies: [
-                "Gateway", "RPC", "ServiceRuntime", "ZeroMQTransport",
+                "Accounts", "Gateway", "RPC", "ServiceRuntime", "ZeroMQTransport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),

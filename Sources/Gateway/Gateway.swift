@@ -1,3 +1,4 @@
+import Accounts
 import Foundation
 package import Hummingbird
 import Messages
@@ -14,13 +15,18 @@ package struct Gateway: Sendable {
     /// Whether clients may have models reloaded.
     let allowsReload: Bool
     let admission: Admission
+    let routing: RoutingSource
+    let rates = RateLimits()
+    /// nil: everybody may come in.
+    let accounts: AccountKeeper?
 
     /// - Parameter requestLimit: how many requests are under way at a time, at most.
     package init(
-        fleet: Fleet, bodyLimit: Int = 4 << 20, requestLimit: Int = 2_048, allowsAdapterUpdates: Bool = false,
-        allowsReload: Bool = false
+        fleet: Fleet, routing: RoutingSource, accounts: AccountKeeper? = nil, bodyLimit: Int = 4 << 20,
+        requestLimit: Int = 2_048,
+        allowsAdapterUpdates: Bool = false, allowsReload: Bool = false
     ) {
-        self.fleet = fleet
+        (self.fleet, self.routing, self.accounts) = (fleet, routing, accounts)
         self.bodyLimit = bodyLimit
         (self.allowsAdapterUpdates, self.allowsReload) = (allowsAdapterUpdates, allowsReload)
         admission = Admission(requestLimit: requestLimit)
@@ -36,41 +42,66 @@ package struct Gateway: Sendable {
                 status: ready ? .ok : .serviceUnavailable,
                 body: .init(byteBuffer: ByteBuffer(string: ready ? "ready\n" : "some service has no instance yet\n")))
         }
-        router.get("/v1/models") { _, _ in try JSONResponse.make(models()) }
+        router.get("/v1/models") { request, _ in
+            let account = try await caller(of: request)
+            return try JSONResponse.make(models(for: account))
+        }
         router.post("/v1/chat/completions") { request, _ in try await answer(request, chat) }
         router.post("/v1/completions") { request, _ in try await answer(request, complete) }
         router.post("/v1/images/generations") { request, _ in try await answer(request, draw) }
         router.post("/tokenize") { request, _ in
-            try await inPlace(request) { try await tokenize($0, until: Self.deadline(of: request)) }
+            try await inPlace(request) { data, _ in try await tokenize(data, until: Self.deadline(of: request)) }
         }
         router.post("/detokenize") { request, _ in
-            try await inPlace(request) { try await detokenize($0, until: Self.deadline(of: request)) }
+            try await inPlace(request) { data, _ in try await detokenize(data, until: Self.deadline(of: request)) }
         }
+        router.get("/v1/presets") { request, _ in
+            _ = try await caller(of: request)
+            return try JSONResponse.make(presets())
+        }
+        router.get("/v1/usage") { request, _ in try await usage(request) }
+        router.post("/v1/feedback") { request, _ in
+            try await inPlace(request) { try await takeFeedback($0, from: $1) }
+        }
+        addAdministration(to: router)
+        return router
+    }
+
+    private func addAdministration(to router: Router<BasicRequestContext>) {
         // These are not given up half way when the client goes.
-        router.post("/v1/load_lora_adapter") { request, _ in try await inPlace(request) { try await loadAdapter($0) } }
-        router.post("/v1/unload_lora_adapter") { request, _ in
-            try await inPlace(request) { try await unloadAdapter($0) }
+        router.post("/v1/load_lora_adapter") { request, _ in
+            try await inPlace(request, by: .admin) { data, _ in try await loadAdapter(data) }
         }
-        router.post("/admin/models/:name/reload") { _, context in
+        router.post("/v1/unload_lora_adapter") { request, _ in
+            try await inPlace(request, by: .admin) { data, _ in try await unloadAdapter(data) }
+        }
+        router.post("/admin/models/:name/reload") { request, context in
+            _ = try await caller(of: request, role: .admin)
             let name = try context.parameters.require("name")
             return try await reload(name.removingPercentEncoding ?? name)
         }
-        router.get("/admin/status") { _, _ in try JSONResponse.make(status()) }
-        return router
+        router.post("/admin/route") { request, _ in
+            try await inPlace(request, by: .admin) { data, _ in try explainRoute(data) }
+        }
+        router.get("/admin/status") { request, _ in
+            _ = try await caller(of: request, role: .admin)
+            return try JSONResponse.make(status())
+        }
     }
 
     /// Reads the body and hands it on. When the client goes away meanwhile, the work is cancelled; to see that,
     /// Hummingbird reads on from the connection, which can then carry no further request.
     private func answer(
-        _ request: Request, _ handler: @escaping @Sendable (Data, ContinuousClock.Instant) async throws -> Response
+        _ request: Request, _ handler: @escaping @Sendable (Data, RequestScope) async throws -> Response
     ) async throws -> Response {
         let limit = bodyLimit
         let place = try place(for: request)
-        let deadline = try Self.deadline(of: request)
+        let scope = try await RequestScope(request, accounts: accounts)
         let counters = fleet.counters
+        let ending = RequestEnding(scope, accounts)
         var response = try await request.body.consumeWithCancellationOnInboundClose { body in
             do {
-                return try await handler(Self.body(body, limit: limit), deadline)
+                return try await handler(Self.body(body, limit: limit), scope)
             } catch let error as APIError {
                 if Task.isCancelled {
                     counters.countCancelled()
@@ -81,10 +112,12 @@ package struct Gateway: Sendable {
             }
         }
         response.headers[.connection] = "close"
+        if let name = HTTPFields.Element.Name("x-request-id") { response.headers[name] = scope.id }
+        scope.caller?.describe(in: &response.headers)
         // A stream takes its place up until it ends.
         let body = response.body
         response.body = ResponseBody(contentLength: body.contentLength) { writer in
-            defer { withExtendedLifetime(place) {} }
+            defer { withExtendedLifetime((place, ending)) {} }
             do { try await body.write(writer) } catch {
                 // Nobody reads any more.
                 counters.countCancelled()
@@ -95,10 +128,13 @@ package struct Gateway: Sendable {
     }
 
     /// Reads the body and hands it on, as far as there is a place for the request.
-    private func inPlace(_ request: Request, _ handler: (Data) async throws -> Response) async throws -> Response {
+    private func inPlace(
+        _ request: Request, by role: Account.Role = .user, _ handler: (Data, Account?) async throws -> Response
+    ) async throws -> Response {
         let place = try place(for: request)
         defer { withExtendedLifetime(place) {} }
-        return try await handler(Self.body(request.body, limit: bodyLimit))
+        let account = try await caller(of: request, role: role)
+        return try await handler(Self.body(request.body, limit: bodyLimit), account)
     }
 
     /// - Throws: `APIError` when there is none, or the body is too large.
@@ -122,9 +158,10 @@ package struct Gateway: Sendable {
         }
     }
 
-    private func models() -> ModelList {
-        ModelList(
-            data: fleet.models.values.sorted { $0.name < $1.name }.map {
+    private func models(for account: Account?) -> ModelList {
+        let allowed = fleet.models.values.filter { account?.allows(model: $0.name) ?? true }
+        return ModelList(
+            data: allowed.sorted { $0.name < $1.name }.map {
                 .init(
                     id: $0.name, created: 0, parent: $0.parent, modality: $0.modality, revision: $0.revision,
                     context_length: $0.contextLength)

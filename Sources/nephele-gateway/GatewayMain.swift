@@ -1,3 +1,4 @@
+import Accounts
 import ArgumentParser
 import Foundation
 import Gateway
@@ -7,6 +8,7 @@ import Logging
 import RPC
 import ServiceLifecycle
 import ServiceRuntime
+import UnixSignals
 import ZeroMQTransport
 
 @main
@@ -40,6 +42,21 @@ struct GatewayMain: AsyncParsableCommand {
     @Flag(help: "Lets clients have models loaded again: POST /admin/models/NAME/reload.")
     var allowReload = false
 
+    @Option(
+        help: ArgumentHelp(
+            "A YAML file with aliases, presets and routes; read again when it changes, and on SIGHUP.",
+            valueName: "file"))
+    var routes: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A file of accounts: clients need a key then. `nephele keys create` makes both.",
+            discussion: "Without it, or NEPHELE_ACCOUNTS, everybody may come in.", valueName: "file"))
+    var accounts: String?
+
+    @Flag(help: "Keeps requests and answers in the accounts file, for feedback and `nephele export`.")
+    var record = false
+
     @Option(help: "Requests under way at a time, at most; the next are refused with 503.")
     var requestLimit: Int = 2_048
 
@@ -69,8 +86,13 @@ struct GatewayMain: AsyncParsableCommand {
             diffusion: try diffusion.map { try RPCClient(target: $0) },
             textShards: try textShard.map { try RPCClient(target: $0) })
         let portFile = portFile
+        let routing = try RoutingSource(file: routes)
+        let file = accounts ?? ProcessInfo.processInfo.environment["NEPHELE_ACCOUNTS"]
+        if record, file == nil { throw ValidationError("--record needs --accounts FILE, where it is kept") }
+        let keeper = try file.map { AccountKeeper(store: try AccountStore(file: $0), isRecording: record) }
         let gateway = Gateway(
-            fleet: fleet, requestLimit: requestLimit, allowsAdapterUpdates: allowAdapterUpdates,
+            fleet: fleet, routing: routing, accounts: keeper, requestLimit: requestLimit,
+            allowsAdapterUpdates: allowAdapterUpdates,
             allowsReload: allowReload)
         // Those of the bus need files too.
         let files = OpenFileLimit.current.map { max(16, $0 - 256) } ?? connectionLimit
@@ -89,7 +111,33 @@ struct GatewayMain: AsyncParsableCommand {
                     Logger(label: "nephele-gateway").error("cannot write \(portFile): \(error.localizedDescription)")
                 }
             })
-        try await ServiceProcess.run([AdapterKeeping(fleet: fleet), application], label: "nephele-gateway")
+        var services: [any Service] = [AdapterKeeping(fleet: fleet), RoutesWatch(routing: routing)]
+        if let keeper { services.append(UsageWriting(keeper: keeper)) }
+        try await ServiceProcess.run(
+            services + [application], label: "nephele-gateway")
+    }
+}
+
+/// Writes usage down, the last of it when all requests have ended: services stop in the order opposite to their start.
+private struct UsageWriting: Service {
+    let keeper: AccountKeeper
+
+    func run() async { await cancelWhenGracefulShutdown { await keeper.run() } }
+}
+
+/// Reads the routes again when their file changes, or when it is asked to by SIGHUP.
+private struct RoutesWatch: Service {
+    let routing: RoutingSource
+
+    func run() async {
+        let signals = await UnixSignalsSequence(trapping: .sighup)
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await routing.watch() }
+                for await _ in signals { routing.reload() }
+                group.cancelAll()
+            }
+        }
     }
 }
 

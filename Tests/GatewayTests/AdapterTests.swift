@@ -140,7 +140,9 @@ private func withGateway(
     let tokenizer = try RPCClient(target: "ipc://\(directory)/tokenizer-*.sock")
     try await text.waitUntil { $0.count == replicas.count }
     try await tokenizer.waitUntil { !$0.isEmpty }
-    let gateway = Gateway(fleet: Fleet(tokenizer: tokenizer, textModel: text), allowsAdapterUpdates: allowsUpdates)
+    let gateway = Gateway(
+        fleet: Fleet(tokenizer: tokenizer, textModel: text), routing: try RoutingSource(file: nil),
+        allowsAdapterUpdates: allowsUpdates)
     let (ports, running) = AsyncStream<Int>.makeStream()
     let application = Application(
         router: gateway.router(), configuration: .init(address: .hostname("127.0.0.1", port: 0)),

@@ -98,7 +98,7 @@ private final class System: Sendable {
         while fleet.instances.count < 4 { try await Task.sleep(for: .milliseconds(5)) }
         let (ports, running) = AsyncStream<Int>.makeStream()
         let application = Application(
-            router: Gateway(fleet: fleet, allowsReload: allowsReload).router(),
+            router: Gateway(fleet: fleet, routing: try RoutingSource(file: nil), allowsReload: allowsReload).router(),
             configuration: .init(address: .hostname("127.0.0.1", port: 0)),
             onServerRunning: { running.yield($0.localAddress?.port ?? 0) })
         try await withThrowingTaskGroup(of: Void.self) { group in

@@ -1,0 +1,76 @@
+/// The rules by which prompts are routed.
+///
+/// A request's model is looked up among the aliases; then the routes are asked in their order, and the first whose
+/// conditions all hold takes it: its filter and limits apply. Where that names no model, the next one that holds and names
+/// one does, or else the request itself.
+package struct RoutingTable: Sendable {
+    package internal(set) var aliases: [String: String] = [:]
+    package internal(set) var presets: [String: Preset] = [:]
+    package internal(set) var routes: [Route] = []
+    var intents: [String: Intent] = [:]
+    /// The files that it was read from.
+    package internal(set) var files: [String] = []
+
+    /// - Parameter preset: that the client asks for, if any.
+    package func decide(_ request: RoutingRequest, preset: String? = nil) -> RouteDecision {
+        var request = request
+        var steps: [String] = []
+        var preset = preset
+        // `model+preset` is for clients that can say no more than a model.
+        if preset == nil, let plus = request.model.lastIndex(of: "+") {
+            let name = String(request.model[request.model.index(after: plus)...])
+            if presets[name] != nil {
+                preset = name
+                request.model = String(request.model[..<plus])
+                steps.append("model '\(request.model)' with preset '\(name)'")
+            }
+        }
+        if let alias = aliases[request.model] {
+            steps.append("alias: '\(request.model)' is '\(alias)'")
+            request.model = alias
+        }
+        var decision = RouteDecision(targets: [RouteTarget(named: request.model)], preset: preset, steps: steps)
+        var hasTarget = false
+        for route in routes {
+            let failing = route.conditions.first { !$0.holds(for: request) }
+            decision.steps.append("route '\(route.name)': \(failing.map { "no, not: \($0)" } ?? "yes")")
+            guard failing == nil else { continue }
+            for condition in route.conditions { decision.steps.append("  because \(condition)") }
+            // The first that holds sets what it says; one that names no model leaves that to those after it.
+            if decision.route == nil {
+                decision.route = route.name
+                (decision.filter, decision.limits) = (route.filter, route.limits)
+            }
+            decision.preset = decision.preset ?? route.preset
+            if let target = route.target(for: request) {
+                decision.targets = [target] + route.fallbacks
+                decision.steps += share(of: target, in: route, for: request)
+                hasTarget = true
+                break
+            }
+        }
+        if !hasTarget { decision.steps.append("no route names a model: to the one that the request names") }
+        return decision
+    }
+
+    private func share(of target: RouteTarget, in route: Route, for request: RoutingRequest) -> [String] {
+        guard route.targets.count > 1 else { return [] }
+        let total = route.targets.reduce(0) { $0 + $1.weight }
+        let share = Int((target.weight / total * 100).rounded())
+        return ["  \(target) has \(share)% of it\(request.user == nil ? "" : ", and keeps this user")"]
+    }
+}
+
+/// What becomes of a request.
+package struct RouteDecision: Sendable {
+    /// The name of the route that took it; nil where none did.
+    package var route: String?
+    /// The first that can take it gets it; never empty.
+    package var targets: [RouteTarget]
+    package var preset: String?
+    /// The name of a filter policy.
+    package var filter: String?
+    package var limits = RouteLimits()
+    /// How it came to this, a line each; no user's text is in them.
+    package var steps: [String]
+}
