@@ -243,6 +243,17 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: safe),
+        // For tests: nearly valid bytes for whatever reads bytes from outside
+        .executableTarget(
+            name: "fuzz",
+            dependencies: [
+                "Benchmarks", "CKernels", "Concurrency", "DiffusionModels", "DiffusionService", "Gateway", "Messages",
+                "PNG", "RPC", "Tensors", "TextModelService", "TextModels", "TokenizerService", "Tokenizers",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Fuzz", exclude: ["run"], swiftSettings: foundation),
         // For tests: a text-model that a token kills
         .executableTarget(
             name: "poisonable-text-model",

@@ -26,8 +26,11 @@ struct TextEngineLoop {
     private var lengths = AnswerLengths()
     /// What drafts have brought until the last step.
     private var drafts = (proposed: 0, accepted: 0)
-    /// When the gauge was last told how long requests wait.
+    /// The requests of those in the timetable that wait.
+    private var waiting: [UInt64] = []
+    /// When the gauge was last told how long requests wait, and when those were looked for that wait in vain.
     private var toldWait: ContinuousClock.Instant?
+    private var lookedForHopeless: ContinuousClock.Instant?
     /// When the last step ended; nil after an idle time.
     private var lastStep: ContinuousClock.Instant?
     /// Where the model's later layers are; nil when all are here.
@@ -88,15 +91,13 @@ struct TextEngineLoop {
 
     /// Refuses what has not begun and would not end in time any more: it would be work for nothing.
     private mutating func dropHopeless() {
+        // The timetable is that of the last step.
+        guard timetable.cost.isKnown, lookedForHopeless.map({ .now - $0 >= .milliseconds(50) }) ?? true else { return }
+        lookedForHopeless = .now
         let now = forecast.seconds(.now)
-        let perToken = timetable.cost.secondsPerToken(sequences: core.runningCount, groups: core.groups)
-        for number in core.untouchedRequests {
-            guard let entry = running[number] else { continue }
-            let request = entry.job.request
-            let tokens = request.hasKnownLength ? request.maxTokens : lengths.remaining(allowed: request.maxTokens)
-            let time =
-                Double(request.prompt.count) * timetable.cost.secondsPerRow + Double(tokens) * perToken
-            guard now + time > entry.deadline else { continue }
+        let ends = timetable.ends().dropFirst(timetable.running.count)
+        let late = zip(waiting, ends).filter { now + $1 > running[$0]?.deadline ?? .infinity }.map(\.0)
+        for number in core.untouchedRequests.intersection(late) {
             core.cancel(number)
             finish(
                 number,
@@ -141,6 +142,7 @@ struct TextEngineLoop {
         timetable.groups = shards == nil ? 1 : core.groups
         timetable.running = running.map(scheduled)
         timetable.waiting = waiting.map(scheduled)
+        self.waiting = waiting.map(\.request)
         forecast.publish(timetable, lengths, taken: taken)
         taken.removeAll(keepingCapacity: true)
         guard !waiting.isEmpty else {

@@ -9,7 +9,7 @@ private let environment = ProcessInfo.processInfo.environment
     private static let all: [any ChaosCase] =
         [
             KillCase(), DrainCase(), ReloadCase(), PoisonCase(), OverloadCase(name: "overload", deadline: nil),
-            OverloadCase(name: "overload-8s", deadline: .seconds(8)),
+            OverloadCase(name: "overload-8s", deadline: .seconds(8)), SoakCase(),
         ] + NetworkCase.all
     /// Those that are asked for, or that there is time for, on a machine that can do them.
     static let cases = all.filter { chaos in
