@@ -22,6 +22,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", from: "1.35.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.37.6"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
@@ -53,6 +56,8 @@ let package = Package(
 
         .target(name: "Console", swiftSettings: safe),
         .testTarget(name: "ConsoleTests", dependencies: ["Console"], swiftSettings: safe),
+        .target(name: "Observability", swiftSettings: safe),
+        .testTarget(name: "ObservabilityTests", dependencies: ["Observability"], swiftSettings: safe),
         .target(name: "GatewayClient", swiftSettings: safe),
         .testTarget(name: "GatewayClientTests", dependencies: ["GatewayClient"], swiftSettings: safe),
         .target(
@@ -80,6 +85,12 @@ let package = Package(
         .testTarget(
             name: "TokenizersTests", dependencies: ["Tokenizers"], resources: [.copy("Goldens")], swiftSettings: safe),
 
+        .target(
+            name: "Accounts",
+            dependencies: [
+                .product(name: "Crypto", package: "swift-crypto"), .product(name: "GRDB", package: "GRDB.swift"),
+            ], swiftSettings: safe),
+        .testTarget(name: "AccountsTests", dependencies: ["Accounts"], swiftSettings: safe),
         .target(
             name: "PromptRouting", dependencies: ["RegularExpressions", .product(name: "Yams", package: "Yams")],
             resources: [.embedInCode("standard.yaml"), .embedInCode("presets.yaml")], swiftSettings: safe),
@@ -151,14 +162,21 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Messages", "RPC", .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "NIOCore", package: "swift-nio"),
+                "Accounts", "Messages", "Observability", "PromptRouting", "RPC",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HummingbirdTLS", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             swiftSettings: safe),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "DiffusionModels", "DiffusionService", "Gateway", "Messages", "RPC", "Tensors", "TextModels",
+                "Accounts", "DiffusionModels", "DiffusionService", "Gateway", "Messages", "PromptRouting", "RPC",
+                "Tensors",
+                "TextModels",
                 "TextModelService", "TokenizerService", "ZeroMQTransport",
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
@@ -211,7 +229,9 @@ let package = Package(
         .executableTarget(
             name: "nephele",
             dependencies: [
-                "Benchmarks", "Console", "DiffusionModels", "EmbeddedModels", "GatewayClient", "PNG", "RPC",
+                "Accounts", "Benchmarks", "Console", "DiffusionModels", "EmbeddedModels", "GatewayClient", "PNG",
+                "PromptRouting",
+                "RPC",
                 "ServiceRuntime", "Supervision", "Tensors", "TextModels", "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -221,14 +241,24 @@ let package = Package(
         .executableTarget(
             name: "nephele-gateway",
             dependencies: [
-                "Gateway", "RPC", "ServiceRuntime", "ZeroMQTransport",
+                "Accounts", "Gateway", "RPC", "ServiceRuntime", "ZeroMQTransport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "HummingbirdCore", package: "hummingbird"),
             ],
             swiftSettings: safe),
+        // For tests: nearly valid bytes for whatever reads bytes from outside
+        .executableTarget(
+            name: "fuzz",
+            dependencies: [
+                "Benchmarks", "CKernels", "Concurrency", "DiffusionModels", "DiffusionService", "Gateway", "Messages",
+                "PNG", "RPC", "Tensors", "TextModelService", "TextModels", "TokenizerService", "Tokenizers",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Fuzz", exclude: ["run"], swiftSettings: foundation),
         // For tests: a text-model that a token kills
         .executableTarget(
             name: "poisonable-text-model",

@@ -2,8 +2,17 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* prctl is variadic, which Swift cannot call. */
 static inline int nephele_name_thread(const char *name) {
     return prctl(PR_SET_NAME, name);
+}
+
+/* A thread has a niceness of its own on Linux. Returns 0, or -1 where the system refuses. */
+static inline int nephele_add_niceness(int niceness) {
+    id_t thread = (id_t)syscall(SYS_gettid);
+    return setpriority(PRIO_PROCESS, thread, getpriority(PRIO_PROCESS, thread) + niceness);
 }

@@ -4,6 +4,15 @@ internal import Synchronization
 
 /// A thread of its own for work that blocks or spins: the Swift concurrency pool never does.
 package final class DedicatedThread: Sendable {
+    /// Which threads come first where there are more than processors.
+    package enum Rank: Int32, Sendable {
+        /// Carries messages: hardly any work, and others wait for it.
+        case serving = 0
+        /// Computes for as long as it is let: whoever serves goes before it, so that a machine that is busy to its last
+        /// processor still answers, above all those that it has to turn away.
+        case computing = 5
+    }
+
     private struct State {
         var isFinished = false
     }
@@ -13,8 +22,8 @@ package final class DedicatedThread: Sendable {
 
     /// Starts the thread. `name` is cut to 15 bytes, Linux's limit.
     /// - Throws: `ConcurrencyError` when the system gives no thread.
-    package init(name: String, _ body: @escaping @Sendable () -> Void) throws {
-        let start = Unmanaged.passRetained(ThreadStart(name: name, body: body, owner: self))
+    package init(name: String, rank: Rank = .serving, _ body: @escaping @Sendable () -> Void) throws {
+        let start = Unmanaged.passRetained(ThreadStart(name: name, rank: rank, body: body, owner: self))
         var attributes = pthread_attr_t()
         pthread_attr_init(&attributes)
         defer { pthread_attr_destroy(&attributes) }
@@ -26,6 +35,7 @@ package final class DedicatedThread: Sendable {
                 guard let argument else { return nil }
                 let start = Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue()
                 _ = nephele_name_thread(start.name)
+                start.rank.take()
                 start.body()
                 start.owner.finish()
                 return nil
@@ -51,13 +61,23 @@ package final class DedicatedThread: Sendable {
 
 private final class ThreadStart: Sendable {
     let name: String
+    let rank: DedicatedThread.Rank
     let body: @Sendable () -> Void
     let owner: DedicatedThread
 
-    init(name: String, body: @escaping @Sendable () -> Void, owner: DedicatedThread) {
-        self.name = name
+    init(
+        name: String, rank: DedicatedThread.Rank, body: @escaping @Sendable () -> Void, owner: DedicatedThread
+    ) {
+        (self.name, self.rank) = (name, rank)
         self.body = body
         self.owner = owner
+    }
+}
+
+extension DedicatedThread.Rank {
+    /// Gives it to the thread that runs. Where the system refuses, all stay equal.
+    func take() {
+        if self != .serving { _ = nephele_add_niceness(rawValue) }
     }
 }
 

@@ -102,6 +102,7 @@ private final class WorkerTeam: @unchecked Sendable {  // all state is atomic or
                 { argument in
                     guard let argument else { return nil }
                     let start = Unmanaged<Start>.fromOpaque(argument).takeRetainedValue()
+                    DedicatedThread.Rank.computing.take()
                     start.team.work(as: start.index)
                     return nil
                 }, own.toOpaque())

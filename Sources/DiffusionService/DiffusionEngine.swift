@@ -45,7 +45,7 @@ package final class DiffusionEngine: Sendable {
     package init(options: Options = Options(), gauge: LoadGauge) throws {
         let queue = BoundedQueue<Drawing>(capacity: options.queueLimit)
         self.queue = queue
-        thread = try DedicatedThread(name: "diffusion-engine") {
+        thread = try DedicatedThread(name: "diffusion-engine", rank: .computing) {
             var loop = DiffusionEngineLoop(runningLimit: options.runningLimit, gauge: gauge)
             loop.run(queue)
         }

@@ -29,6 +29,10 @@ struct APIError: Error, HTTPResponseError {
             status: .badRequest, message: message, type: "invalid_request_error", parameter: parameter, code: code)
     }
 
+    static let notReady = APIError(
+        status: .serviceUnavailable, message: "Not every service has an instance yet.", type: "server_error",
+        code: "server_is_overloaded", retryAfter: 1)
+
     static func modelNotFound(_ model: String, known: [String]) -> APIError {
         APIError(
             status: .notFound, message: "The model '\(model.prefix(200))' does not exist here; models: \(known)",

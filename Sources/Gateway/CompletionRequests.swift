@@ -5,6 +5,8 @@ import Messages
 struct OneOrMany<Value: Decodable & Sendable>: Decodable, Sendable {
     var values: [Value]
 
+    init(values: [Value]) { self.values = values }
+
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if let one = try? container.decode(Value.self) {
@@ -38,6 +40,25 @@ struct GenerationParameters: Decodable, Sendable {
     var ignore_eos: Bool?
     var stream: Bool?
     var stream_options: StreamOptions?
+    /// Who asks, as the client knows them.
+    var user: String?
+    /// The name of a prompt's template, and values for its variables.
+    var preset: String?
+    var preset_variables: [String: String]?
+    /// What the preset gives an answer where the client says nothing, and what the route gives at most.
+    var presetMaxTokens: Int?
+    var routeMaxTokens: Int?
+
+    /// Tokens of all choices that the client asks for, if it does.
+    var wantedTokens: Int? {
+        (max_completion_tokens ?? max_tokens).map { max(0, min($0, 1 << 24)) * max(1, min(n ?? 1, 128)) }
+    }
+
+    private enum CodingKeys: String, CodingKey {
+        case model, max_tokens, max_completion_tokens, n, seed, temperature, top_k, top_p, min_p, repetition_penalty
+        case presence_penalty, frequency_penalty, logit_bias, stop, ignore_eos, stream, stream_options
+        case user, preset, preset_variables
+    }
 
     /// The call to the text-model, all its values fixed: a call that is made again gives the same.
     ///
@@ -55,7 +76,8 @@ struct GenerationParameters: Decodable, Sendable {
         }
         // A newer service may say more than this gateway can read: then the protocol's own defaults hold.
         let defaults = (try? SamplingDefaults(decoding: description.metadata)) ?? SamplingDefaults()
-        let wanted = max_completion_tokens ?? max_tokens ?? min(defaultMaxTokens ?? room, room)
+        var wanted = max_completion_tokens ?? max_tokens ?? min(presetMaxTokens ?? defaultMaxTokens ?? room, room)
+        if let routeMaxTokens { wanted = min(wanted, routeMaxTokens) }
         var request = GenerateRequest(
             model: description.base, prompt: prompt.ids, maxTokens: try Self.count(wanted, "max_tokens", atLeast: 0),
             seed: seed.map { UInt64(bitPattern: $0) } ?? .random(in: 0...UInt64.max))
@@ -82,6 +104,15 @@ struct GenerationParameters: Decodable, Sendable {
         return request
     }
 
+    /// Tokens that are asked for, of all answers; as far as that can be told before the prompts are encoded.
+    ///
+    /// - Parameter count: of one answer where the request does not say; nil for all that there is room for.
+    func tokens(default count: Int?, prompts: Int = 1) -> Int {
+        let asked = max_completion_tokens ?? max_tokens ?? presetMaxTokens ?? count ?? .max
+        return GenerateRequest.tokens(of: min(asked, routeMaxTokens ?? .max), choices: n ?? 1)
+            * min(max(prompts, 0), 1 << 10)
+    }
+
     static func count(_ value: Int, _ field: String, atLeast least: Int) throws -> UInt32 {
         guard value >= least, let count = UInt32(exactly: value) else {
             throw APIError.invalidRequest("\(field) is \(value); it must be at least \(least).", parameter: field)
@@ -102,6 +133,8 @@ struct ChatCompletionRequest: Decodable, Sendable {
         var content: String
 
         private enum Key: String, CodingKey { case role, content }
+
+        init(role: String, content: String) { (self.role, self.content) = (role, content) }
 
         /// Content is a text, or a list of text parts.
         init(from decoder: any Decoder) throws {

@@ -13,8 +13,16 @@ struct Usage: Encodable {
 /// A chat completion, or a chunk of one.
 struct ChatCompletion: Encodable {
     struct Text: Encodable {
+        struct Picture: Encodable {
+            struct Address: Encodable { var url: String }
+            var type = "image_url"
+            var image_url: Address
+        }
+
         var role: String?
         var content: String?
+        /// Pictures that a chat is answered with.
+        var images: [Picture]?
     }
 
     struct Choice: Encodable {

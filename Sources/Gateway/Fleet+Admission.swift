@@ -7,20 +7,23 @@ import Synchronization
 final class RecentRefusals: Sendable {
     private struct Refusal {
         var until: ContinuousClock.Instant
-        /// What the request had left.
+        /// What the request had left, and the tokens that it asked for.
         var left: Duration
+        var tokens: Int
         var retryAfter: Int?
     }
 
     private let refusals = Mutex<[String: Refusal]>([:])
     private static let moment: Duration = .milliseconds(50)
 
-    func note(_ model: String, left: Duration, retryAfter: Int?) {
-        refusals.withLock { $0[model] = Refusal(until: .now + Self.moment, left: left, retryAfter: retryAfter) }
+    func note(_ model: String, left: Duration, tokens: Int, retryAfter: Int?) {
+        refusals.withLock {
+            $0[model] = Refusal(until: .now + Self.moment, left: left, tokens: tokens, retryAfter: retryAfter)
+        }
     }
 
     /// - Throws: `APIError`.
-    func check(_ model: String, left: Duration) throws {
+    func check(_ model: String, left: Duration, tokens: Int) throws {
         try refusals.withLock { refusals in
             guard let refusal = refusals[model] else { return }
             guard refusal.until > .now else {
@@ -28,7 +31,9 @@ final class RecentRefusals: Sendable {
                 return
             }
             // A little more time would not have helped either.
-            if left <= refusal.left * 1.1 { throw APIError.tooBusy(retryAfter: refusal.retryAfter) }
+            if left <= refusal.left * 1.1, tokens >= refusal.tokens {
+                throw APIError.tooBusy(retryAfter: refusal.retryAfter)
+            }
         }
     }
 }
@@ -37,10 +42,11 @@ extension Fleet {
     /// Turns a text request away at once that cannot be answered in time, by what instances say of their queues. Waiting
     /// happens there and nowhere else.
     ///
+    /// - Parameter tokens: that are asked for, of all answers.
     /// - Throws: `APIError`, 429.
-    func admit(_ model: ModelDescription, until deadline: ContinuousClock.Instant) throws {
+    func admit(_ model: ModelDescription, tokens: Int, until deadline: ContinuousClock.Instant) throws {
         let left = deadline - .now
-        try refusals.check(model.name, left: left)
+        try refusals.check(model.name, left: left, tokens: tokens)
         let ready = (textModel?.instances ?? []).filter { instance in
             instance.state == .ready && instance.description.models.contains { $0.name == model.name && !$0.isRetiring }
         }
@@ -48,7 +54,7 @@ extension Fleet {
         guard !ready.isEmpty else { return }
         var soonest: Duration?
         for instance in ready {
-            guard let time = instance.load.expectedTime else { return }
+            guard let time = instance.load.expectedWait else { return }
             soonest = min(soonest ?? time, time)
         }
         if let soonest, soonest > left {
@@ -57,11 +63,21 @@ extension Fleet {
     }
 
     /// Remembers what a text-model has refused for its queue.
-    func noteRefusal(_ error: RPCError, _ model: ModelDescription, until deadline: ContinuousClock.Instant) {
+    func noteRefusal(
+        _ error: RPCError, of calls: [GenerateRequest], _ model: ModelDescription,
+        until deadline: ContinuousClock.Instant
+    ) {
         guard error.code == .resourceExhausted else { return }
         refusals.note(
-            model.name, left: deadline - .now, retryAfter: error.retryAfter.map { Int($0.components.seconds) })
+            model.name, left: deadline - .now,
+            tokens: calls.reduce(0) { $0 + GenerateRequest.tokens(of: Int($1.maxTokens), choices: Int($1.n)) },
+            retryAfter: error.retryAfter.map { Int($0.components.seconds) })
     }
+}
+
+extension GenerateRequest {
+    /// Tokens of all choices; whatever a client writes there.
+    static func tokens(of each: Int, choices: Int) -> Int { min(max(each, 0), 1 << 24) * min(max(choices, 1), 1 << 10) }
 }
 
 extension APIError {

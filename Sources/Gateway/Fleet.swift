@@ -78,27 +78,31 @@ package struct Fleet: Sendable {
     /// The revision of a model that a request is for. Where instances have different ones, each gets its share, if there
     /// is a tokenizer for it.
     ///
-    /// - Parameter modality: `text` or `image`, what the request is about.
+    /// - Parameters:
+    ///   - modalities: `text`, `image`: what the request can be answered with.
+    ///   - revision: the beginning of the one that is meant; nil for any.
     /// - Throws: `APIError`: no such model, or one of another kind.
-    func model(_ name: String, modality: String) throws -> ModelDescription {
+    func model(_ name: String, modalities: Set<String>, revision: String? = nil) throws -> ModelDescription {
         let models = remembered.merged(with: models, kept: requestedAdapters)
         guard let model = models[name] else {
-            guard isReady else {
-                throw APIError(
-                    status: .serviceUnavailable, message: "Not every service has an instance yet.",
-                    type: "server_error", code: "server_is_overloaded", retryAfter: 1)
-            }
+            guard isReady else { throw APIError.notReady }
             throw APIError.modelNotFound(name, known: models.keys.sorted())
         }
-        guard model.modality == modality else {
+        guard modalities.contains(model.modality) else {
             let place = model.modality == "image" ? "/v1/images/generations" : "/v1/chat/completions"
             throw APIError.invalidRequest(
-                "The model '\(name)' makes \(model.modality), not \(modality); send it to \(place).",
+                "The model '\(name)' makes \(model.modality), not \(modalities.sorted().joined(separator: " or ")); "
+                    + "send it to \(place).",
                 parameter: "model")
         }
-        let client = modality == "text" ? textModel : diffusion
+        let client = model.modality == "text" ? textModel : diffusion
         let revisions = (client?.instances ?? []).filter { $0.state == .ready }.flatMap(\.description.models)
-            .filter { $0.name == name && !$0.isRetiring }
+            .filter { $0.name == name && !$0.isRetiring && $0.revision.hasPrefix(revision ?? "") }
+        if let revision, revisions.isEmpty {
+            throw APIError(
+                status: .notFound, message: "No instance serves the revision '\(revision)' of '\(name)'.",
+                type: "invalid_request_error", parameter: "model", code: "model_not_found")
+        }
         let usable = revisions.filter { hasTokenizer($0.tokenizerHash, for: $0.base) }
         return usable.randomElement() ?? revisions.randomElement() ?? model
     }
@@ -146,8 +150,9 @@ package struct Fleet: Sendable {
     ///
     /// - Throws: `APIError` when the text-model refuses, or the deadline passes.
     func generate(
-        _ calls: [GenerateRequest], model: ModelDescription, idPrefix: String, until deadline: ContinuousClock.Instant
+        _ calls: [GenerateRequest], model: ModelDescription, idPrefix: String, _ scope: RequestScope
     ) async throws -> Generation {
+        let deadline = scope.deadline
         guard let textModel else { throw APIError.modelNotFound(model.name, known: models.keys.sorted()) }
         var parts: [Generation.Part] = []
         do {
@@ -160,24 +165,24 @@ package struct Fleet: Sendable {
             }
             for index in parts.indices { parts[index].first = try await parts[index].call.next() }
         } catch let error as RPCError {
-            noteRefusal(error, model, until: deadline)
+            noteRefusal(error, of: calls, model, until: deadline)
             throw APIError(error)
         }
         return Generation(
             id: idPrefix + ServiceDescription.newInstanceID(), created: Int(Date().timeIntervalSince1970),
             model: model.name, fingerprint: "fp_" + (parts.first?.call.numericsID ?? model.numericsID).prefix(12),
-            choicesOfEach: Int(calls.first?.n ?? 1), parts: parts)
+            choicesOfEach: Int(calls.first?.n ?? 1), parts: parts, record: scope.record)
     }
 
     /// A drawing; what the service refuses comes with its first update.
     ///
     /// - Throws: `APIError` where no pictures are drawn.
     func draw(
-        _ request: DrawRequest, model: ModelDescription, until deadline: ContinuousClock.Instant
+        _ request: DrawRequest, model: ModelDescription, _ scope: RequestScope
     ) throws -> ResumableDrawing {
         guard let diffusion else { throw APIError.modelNotFound(request.model, known: models.keys.sorted()) }
         return ResumableDrawing(
             request, numericsID: model.numericsID,
-            CallAttempts(diffusion, model: request.model, until: deadline, counters))
+            CallAttempts(diffusion, model: request.model, until: scope.deadline, counters))
     }
 }

@@ -4,21 +4,42 @@ import Messages
 
 /// Chat completions.
 extension Gateway {
-    func chat(_ data: Data, until deadline: ContinuousClock.Instant) async throws -> Response {
+    func chat(_ data: Data, _ scope: RequestScope) async throws -> Response {
         let request = try JSONRequest.decode(ChatCompletionRequest.self, from: data)
-        let model = try fleet.model(request.parameters.model, modality: "text")
-        try fleet.admit(model, until: deadline)
         guard !request.messages.isEmpty else {
             throw APIError.invalidRequest("'messages' holds no message.", parameter: "messages")
         }
+        return try await route(
+            request.routing, preset: request.parameters.preset, maxTokens: request.parameters.wantedTokens,
+            modalities: ["text", "image"], scope
+        ) { model, decision, scope in
+            var request = request
+            let input = request.lastUserText
+            let preset = try preset(decision, variables: request.parameters.preset_variables, input: input)
+            if model.modality == "image" {
+                return try await drawInChat(request, prompt: preset?.picture(input) ?? input, on: model, scope)
+            }
+            preset?.complete(&request.parameters)
+            request.parameters.routeMaxTokens = decision.limits.maxTokens
+            request.messages = preset?.messages(request.messages) ?? request.messages
+            scope.record.keep(request.messages.map { .init(role: $0.role, content: $0.content) })
+            return try await write(request, with: model, scope)
+        }
+    }
+
+    private func write(
+        _ request: ChatCompletionRequest, with model: ModelDescription, _ scope: RequestScope
+    ) async throws -> Response {
+        let deadline = scope.deadline
+        try fleet.admit(model, tokens: request.parameters.tokens(default: nil), until: deadline)
         let alternatives = try request.alternatives()
-        let turns = request.messages.map { ChatTurn(role: $0.role, content: $0.content) }
+        let turns = request.messages.map { ChatTurn(role: $0.role, content: $0.content.withoutPictures) }
         let prompt = try await fleet.call(
             TokenizerMethods.renderChat, RenderChatRequest(model: model.base, messages: turns), model: model,
             until: deadline)
         var call = try request.parameters.request(prompt: prompt, from: "messages", for: model, defaultMaxTokens: nil)
         call.logprobs = alternatives
-        let generation = try await fleet.generate([call], model: model, idPrefix: "chatcmpl-", until: deadline)
+        let generation = try await fleet.generate([call], model: model, idPrefix: "chatcmpl-", scope)
         if request.parameters.stream == true {
             let usage = request.parameters.stream_options?.include_usage ?? false
             return EventStream.response(generation, includesUsage: usage, form: ChatChunks())

@@ -4,16 +4,37 @@ import Messages
 
 /// Plain completions.
 extension Gateway {
-    func complete(_ data: Data, until deadline: ContinuousClock.Instant) async throws -> Response {
+    func complete(_ data: Data, _ scope: RequestScope) async throws -> Response {
         let request = try JSONRequest.decode(CompletionRequest.self, from: data)
-        let model = try fleet.model(request.parameters.model, modality: "text")
-        try fleet.admit(model, until: deadline)
+        return try await route(
+            request.routing, preset: request.parameters.preset, maxTokens: request.parameters.wantedTokens,
+            modalities: ["text"], scope
+        ) { model, decision, scope in
+            var request = request
+            for (index, prompt) in request.prompts.enumerated() {
+                guard case .text(let text) = prompt else { continue }
+                let preset = try preset(decision, variables: request.parameters.preset_variables, input: text)
+                preset?.complete(&request.parameters)
+                if let preset { request.prompts[index] = .text(preset.completion(text)) }
+            }
+            request.parameters.routeMaxTokens = decision.limits.maxTokens
+            scope.record.keep([.init(role: "user", content: request.routing.text)])
+            return try await complete(request, with: model, scope)
+        }
+    }
+
+    private func complete(
+        _ request: CompletionRequest, with model: ModelDescription, _ scope: RequestScope
+    ) async throws -> Response {
+        let deadline = scope.deadline
         let total = request.prompts.count.multipliedReportingOverflow(by: max(1, request.parameters.n ?? 1))
         guard !request.prompts.isEmpty, !total.overflow, total.partialValue <= CompletionRequest.choiceLimit else {
             throw APIError.invalidRequest(
                 "\(request.prompts.count) prompts with n \(request.parameters.n ?? 1): 1 to "
                     + "\(CompletionRequest.choiceLimit) choices a request.", parameter: "prompt")
         }
+        try fleet.admit(
+            model, tokens: request.parameters.tokens(default: 16, prompts: request.prompts.count), until: deadline)
         let echo = request.echo ?? false
         guard !(echo && request.parameters.stream == true) else {
             throw APIError.invalidRequest("'echo' is not supported with 'stream'.", parameter: "echo")
@@ -27,7 +48,7 @@ extension Gateway {
             call.promptLogprobs = echo && request.logprobs != nil
             calls.append(call)
         }
-        let generation = try await fleet.generate(calls, model: model, idPrefix: "cmpl-", until: deadline)
+        let generation = try await fleet.generate(calls, model: model, idPrefix: "cmpl-", scope)
         if request.parameters.stream == true {
             let usage = request.parameters.stream_options?.include_usage ?? false
             return EventStream.response(generation, includesUsage: usage, form: TextChunks())

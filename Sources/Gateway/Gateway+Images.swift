@@ -5,16 +5,28 @@ import RPC
 
 /// Drawing.
 extension Gateway {
-    func draw(_ data: Data, until deadline: ContinuousClock.Instant) async throws -> Response {
+    func draw(_ data: Data, _ scope: RequestScope) async throws -> Response {
         let request = try JSONRequest.decode(ImageGenerationRequest.self, from: data)
-        let model = try fleet.model(request.model, modality: "image")
-        var drawing = try fleet.draw(request.request(), model: model, until: deadline)
+        return try await route(request.routing, preset: request.preset, modalities: ["image"], scope) {
+            model, decision, scope in
+            let preset = try preset(decision, variables: request.preset_variables, input: request.prompt)
+            return try await draw(
+                request, prompt: preset?.picture(request.prompt) ?? request.prompt, on: model, scope)
+        }
+    }
+
+    private func draw(
+        _ request: ImageGenerationRequest, prompt: String, on model: ModelDescription, _ scope: RequestScope
+    ) async throws -> Response {
+        var drawing = try fleet.draw(
+            request.request(model: model.name, prompt: prompt), model: model, scope)
         let created = Int(Date().timeIntervalSince1970)
-        if request.stream == true { return try await stream(drawing, created: created) }
+        if request.stream == true { return try await stream(drawing, created: created, record: scope.record) }
         var response = ImageGenerationResponse(created: created, data: [], size: "")
         do {
             while let update = try await drawing.next() {
                 guard let picture = update.picture else { continue }
+                scope.record.picture()
                 response.size = "\(picture.drawn.width)x\(picture.drawn.height)"
                 response.data.append(
                     .init(b64_json: Data(picture.file.array).base64EncodedString(), seed: picture.drawn.seed))
@@ -26,7 +38,9 @@ extension Gateway {
     }
 
     /// The first update is awaited, so that a refusal has its own status.
-    private func stream(_ drawing: ResumableDrawing, created: Int) async throws -> Response {
+    private func stream(
+        _ drawing: ResumableDrawing, created: Int, record: RequestRecord
+    ) async throws -> Response {
         var begun = drawing
         let first: ResumableDrawing.Update?
         do {
@@ -37,6 +51,7 @@ extension Gateway {
         return EventStream.response { [begun] writer in
             var (drawing, update) = (begun, first)
             while let current = update {
+                if current.picture != nil { record.picture() }
                 try await writer.write(EventStream.event(Self.event(current, created: created)))
                 update = try await drawing.next()
             }

@@ -30,7 +30,7 @@ extension Gateway {
 
     func tokenize(_ data: Data, until deadline: ContinuousClock.Instant) async throws -> Response {
         let request = try JSONRequest.decode(TokenizeRequest.self, from: data)
-        let model = try fleet.model(request.model, modality: "text")
+        let model = try fleet.model(request.model, modalities: ["text"])
         let reply: TokensReply
         switch (request.prompt, request.messages) {
         case (let prompt?, nil):
@@ -51,7 +51,7 @@ extension Gateway {
 
     func detokenize(_ data: Data, until deadline: ContinuousClock.Instant) async throws -> Response {
         let request = try JSONRequest.decode(DetokenizeRequest.self, from: data)
-        let model = try fleet.model(request.model, modality: "text")
+        let model = try fleet.model(request.model, modalities: ["text"])
         let reply = try await fleet.call(
             TokenizerMethods.decode,
             DecodeRequest(model: model.base, ids: request.tokens, skipSpecialTokens: false), model: model,

@@ -1,5 +1,6 @@
+import Accounts
 import Foundation
-package import Hummingbird
+import Hummingbird
 import Messages
 import NIOCore
 import RPC
@@ -8,26 +9,33 @@ import RPC
 package struct Gateway: Sendable {
     let fleet: Fleet
     /// The largest body that is read, in bytes.
-    private let bodyLimit: Int
+    let bodyLimit: Int
     /// Whether clients may load and unload adapters.
     let allowsAdapterUpdates: Bool
     /// Whether clients may have models reloaded.
     let allowsReload: Bool
     let admission: Admission
+    let routing: RoutingSource
+    let rates = RateLimits()
+    let clients = ConnectedClients()
+    let metrics = GatewayMetrics()
+    /// nil: everybody may come in.
+    let accounts: AccountKeeper?
 
     /// - Parameter requestLimit: how many requests are under way at a time, at most.
     package init(
-        fleet: Fleet, bodyLimit: Int = 4 << 20, requestLimit: Int = 2_048, allowsAdapterUpdates: Bool = false,
-        allowsReload: Bool = false
+        fleet: Fleet, routing: RoutingSource, accounts: AccountKeeper? = nil, bodyLimit: Int = 4 << 20,
+        requestLimit: Int = 2_048,
+        allowsAdapterUpdates: Bool = false, allowsReload: Bool = false
     ) {
-        self.fleet = fleet
+        (self.fleet, self.routing, self.accounts) = (fleet, routing, accounts)
         self.bodyLimit = bodyLimit
         (self.allowsAdapterUpdates, self.allowsReload) = (allowsAdapterUpdates, allowsReload)
         admission = Admission(requestLimit: requestLimit)
     }
 
-    package func router() -> Router<BasicRequestContext> {
-        let router = Router()
+    func router() -> Router<GatewayContext> {
+        let router = Router(context: GatewayContext.self)
         router.add(middleware: ErrorForm())
         router.get("/healthz") { _, _ in Response(status: .ok, body: .init(byteBuffer: ByteBuffer(string: "ok\n"))) }
         router.get("/readyz") { _, _ in
@@ -36,95 +44,62 @@ package struct Gateway: Sendable {
                 status: ready ? .ok : .serviceUnavailable,
                 body: .init(byteBuffer: ByteBuffer(string: ready ? "ready\n" : "some service has no instance yet\n")))
         }
-        router.get("/v1/models") { _, _ in try JSONResponse.make(models()) }
-        router.post("/v1/chat/completions") { request, _ in try await answer(request, chat) }
-        router.post("/v1/completions") { request, _ in try await answer(request, complete) }
-        router.post("/v1/images/generations") { request, _ in try await answer(request, draw) }
+        router.get("/metrics") { _, _ in
+            Response(
+                status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+                body: .init(byteBuffer: ByteBuffer(string: metrics.text(of: fleet, running: admission.requests))))
+        }
+        router.get("/v1/models") { request, _ in
+            let account = try await caller(of: request)
+            return try JSONResponse.make(models(for: account))
+        }
+        router.post("/v1/chat/completions") { try await answer($0, $1, chat) }
+        router.post("/v1/completions") { try await answer($0, $1, complete) }
+        router.post("/v1/images/generations") { try await answer($0, $1, draw) }
         router.post("/tokenize") { request, _ in
-            try await inPlace(request) { try await tokenize($0, until: Self.deadline(of: request)) }
+            try await inPlace(request) { data, _ in try await tokenize(data, until: Self.deadline(of: request)) }
         }
         router.post("/detokenize") { request, _ in
-            try await inPlace(request) { try await detokenize($0, until: Self.deadline(of: request)) }
+            try await inPlace(request) { data, _ in try await detokenize(data, until: Self.deadline(of: request)) }
         }
-        // These are not given up half way when the client goes.
-        router.post("/v1/load_lora_adapter") { request, _ in try await inPlace(request) { try await loadAdapter($0) } }
-        router.post("/v1/unload_lora_adapter") { request, _ in
-            try await inPlace(request) { try await unloadAdapter($0) }
+        router.get("/v1/presets") { request, _ in
+            _ = try await caller(of: request)
+            return try JSONResponse.make(presets())
         }
-        router.post("/admin/models/:name/reload") { _, context in
-            let name = try context.parameters.require("name")
-            return try await reload(name.removingPercentEncoding ?? name)
+        router.get("/v1/usage") { request, _ in try await usage(request) }
+        router.post("/v1/feedback") { request, _ in
+            try await inPlace(request) { try await takeFeedback($0, from: $1) }
         }
-        router.get("/admin/status") { _, _ in try JSONResponse.make(status()) }
+        addAdministration(to: router)
         return router
     }
 
-    /// Reads the body and hands it on. When the client goes away meanwhile, the work is cancelled; to see that,
-    /// Hummingbird reads on from the connection, which can then carry no further request.
-    private func answer(
-        _ request: Request, _ handler: @escaping @Sendable (Data, ContinuousClock.Instant) async throws -> Response
-    ) async throws -> Response {
-        let limit = bodyLimit
-        let place = try place(for: request)
-        let deadline = try Self.deadline(of: request)
-        let counters = fleet.counters
-        var response = try await request.body.consumeWithCancellationOnInboundClose { body in
-            do {
-                return try await handler(Self.body(body, limit: limit), deadline)
-            } catch let error as APIError {
-                if Task.isCancelled {
-                    counters.countCancelled()
-                } else if error.status == .tooManyRequests {
-                    counters.countRefused()
-                }
-                return try error.response()
-            }
+    private func addAdministration(to router: Router<GatewayContext>) {
+        // These are not given up half way when the client goes.
+        router.post("/v1/load_lora_adapter") { request, _ in
+            try await inPlace(request, by: .admin) { data, _ in try await loadAdapter(data) }
         }
-        response.headers[.connection] = "close"
-        // A stream takes its place up until it ends.
-        let body = response.body
-        response.body = ResponseBody(contentLength: body.contentLength) { writer in
-            defer { withExtendedLifetime(place) {} }
-            do { try await body.write(writer) } catch {
-                // Nobody reads any more.
-                counters.countCancelled()
-                throw error
-            }
+        router.post("/v1/unload_lora_adapter") { request, _ in
+            try await inPlace(request, by: .admin) { data, _ in try await unloadAdapter(data) }
         }
-        return response
-    }
-
-    /// Reads the body and hands it on, as far as there is a place for the request.
-    private func inPlace(_ request: Request, _ handler: (Data) async throws -> Response) async throws -> Response {
-        let place = try place(for: request)
-        defer { withExtendedLifetime(place) {} }
-        return try await handler(Self.body(request.body, limit: bodyLimit))
-    }
-
-    /// - Throws: `APIError` when there is none, or the body is too large.
-    private func place(for request: Request) throws -> Admission.Place {
-        let announced = request.headers[.contentLength].flatMap { Int($0) }
-        if let announced, announced > bodyLimit { throw Self.tooLarge(limit: bodyLimit) }
-        return try admission.enter(bytes: max(0, announced ?? bodyLimit))
-    }
-
-    private static func tooLarge(limit: Int) -> APIError {
-        APIError(
-            status: .contentTooLarge, message: "The body is larger than \(limit) bytes.",
-            type: "invalid_request_error", code: "request_too_large")
-    }
-
-    private static func body(_ body: RequestBody, limit: Int) async throws -> Data {
-        do {
-            return Data(try await body.collect(upTo: limit).readableBytesView)
-        } catch is NIOTooManyBytesError {
-            throw tooLarge(limit: limit)
+        router.post("/admin/models/:name/reload") { request, context in
+            _ = try await caller(of: request, role: .admin)
+            let name = try context.parameters.require("name")
+            return try await reload(name.removingPercentEncoding ?? name)
+        }
+        router.post("/admin/route") { request, _ in
+            try await inPlace(request, by: .admin) { data, _ in try explainRoute(data) }
+        }
+        router.get("/admin/status") { request, _ in
+            _ = try await caller(of: request, role: .admin)
+            return try JSONResponse.make(status())
         }
     }
 
-    private func models() -> ModelList {
-        ModelList(
-            data: fleet.models.values.sorted { $0.name < $1.name }.map {
+    private func models(for account: Account?) -> ModelList {
+        let allowed = fleet.models.values.filter { account?.allows(model: $0.name) ?? true }
+        return ModelList(
+            data: allowed.sorted { $0.name < $1.name }.map {
                 .init(
                     id: $0.name, created: 0, parent: $0.parent, modality: $0.modality, revision: $0.revision,
                     context_length: $0.contextLength)
@@ -134,7 +109,7 @@ package struct Gateway: Sendable {
 
 /// Gives Hummingbird's own errors (no such route, wrong method) OpenAI's form.
 private struct ErrorForm: RouterMiddleware {
-    typealias Context = BasicRequestContext
+    typealias Context = GatewayContext
 
     func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response

@@ -21,6 +21,7 @@ struct Generation: Sendable {
     let choicesOfEach: Int
     /// One for each prompt.
     let parts: [Part]
+    let record: RequestRecord
 
     /// One prompt's call, and the first delta that came of it.
     struct Part: Sendable {
@@ -33,15 +34,19 @@ struct Generation: Sendable {
     var promptTokens: Int { parts.reduce(0) { $0 + $1.call.request.prompt.count } }
 
     /// The deltas of all prompts, choices counted through: those of the second prompt follow those of the first.
-    func deltas() -> Deltas { Deltas(choicesOfEach: choicesOfEach, parts: parts) }
+    func deltas() -> Deltas {
+        record.began(id, promptTokens: promptTokens)
+        return Deltas(choicesOfEach: choicesOfEach, parts: parts, record: record)
+    }
 
     struct Deltas: Sendable {
         let choicesOfEach: Int
         fileprivate var parts: [Part]
         private var current = 0
+        private let record: RequestRecord
 
-        fileprivate init(choicesOfEach: Int, parts: [Part]) {
-            (self.choicesOfEach, self.parts) = (choicesOfEach, parts)
+        fileprivate init(choicesOfEach: Int, parts: [Part], record: RequestRecord) {
+            (self.choicesOfEach, self.parts, self.record) = (choicesOfEach, parts, record)
         }
 
         /// - Throws: `RPCError`.
@@ -52,6 +57,9 @@ struct Generation: Sendable {
                 if delta == nil { delta = try await parts[current].call.next() }
                 if var delta {
                     delta.choice += UInt32(current * choicesOfEach)
+                    if delta.token != nil { record.token() }
+                    record.keep(answer: delta.text, choice: delta.choice)
+                    if !delta.finishReason.isEmpty { record.finished(delta.finishReason) }
                     return delta
                 }
                 current += 1

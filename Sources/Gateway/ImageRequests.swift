@@ -19,11 +19,17 @@ struct ImageGenerationRequest: Decodable, Sendable {
     var eta: Float?
     var negative_prompt: String?
     var stream: Bool?
+    var user: String?
+    var preset: String?
+    var preset_variables: [String: String]?
 
     /// The call to the diffusion service, its seeds fixed: a call that is made again draws the same.
     ///
+    /// - Parameters:
+    ///   - model: the one that draws.
+    ///   - prompt: what is drawn.
     /// - Throws: `APIError` for a value that no call can carry.
-    func request() throws -> DrawRequest {
+    func request(model: String, prompt: String) throws -> DrawRequest {
         let n = n ?? 1
         guard (1...Self.pictureLimit).contains(n) else {
             throw APIError.invalidRequest("n is \(n); it must lie in 1…\(Self.pictureLimit).", parameter: "n")

@@ -18,9 +18,12 @@ struct ResumableGeneration: Sendable {
     private var stream: ReplyStream<GenerateDelta>?
     private var progress: [ChoiceProgress]
     private var losses = CallLosses()
+    /// Equal for prompts that begin alike; nil for one that is too short to be shared.
+    private let affinity: [UInt8]?
 
     init(_ request: GenerateRequest, numericsID: String, _ attempts: CallAttempts) {
         (self.request, self.numericsID, self.attempts) = (request, numericsID, attempts)
+        affinity = PrefixAffinity.key(of: request)
         // The text-model refuses what is out of range; a hostile n is not to be paid for before.
         progress = [ChoiceProgress](repeating: ChoiceProgress(), count: Int(min(request.n, 128)))
     }
@@ -61,6 +64,10 @@ struct ResumableGeneration: Sendable {
         if !isUnderWay { options.readyTimeout = min(options.readyTimeout, .seconds(1)) }
         let tokens = progress.reduce(0) { $0 + ($1.isFinished ? 0 : Int(request.maxTokens) - $1.tokenCount) }
         options.cost = max(1, tokens)
+        if let affinity {
+            // Where the prompt's beginning is cached it need not be computed.
+            (options.affinity, options.affinityWorth) = (affinity, request.prompt.count)
+        }
         stream = try await attempts.client.stream(TextModelMethods.generate, call, options)
         losses.dispatched()
     }

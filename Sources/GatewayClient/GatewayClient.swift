@@ -6,9 +6,11 @@ package struct GatewayClient: Sendable {
     package let address: URL
     /// Seconds without a byte after which an answer is given up.
     private let patience: TimeInterval
+    /// What the gateway knows its client by, if it asks.
+    private let key: String?
 
     /// - Throws: `GatewayClientError` when `address` is no `http://host:port` URL.
-    package init(address: String, patience: TimeInterval = 600) throws(GatewayClientError) {
+    package init(address: String, key: String? = nil, patience: TimeInterval = 600) throws(GatewayClientError) {
         guard let url = URL(string: address), let scheme = url.scheme, ["http", "https"].contains(scheme),
             url.host?.isEmpty == false
         else {
@@ -16,7 +18,7 @@ package struct GatewayClient: Sendable {
                 code: .malformed, message: "'\(address)' is no address of a gateway; give http://HOST:PORT")
         }
         self.address = url
-        self.patience = patience
+        (self.patience, self.key) = (patience, key)
     }
 
     /// The JSON answer to a GET.
@@ -35,6 +37,36 @@ package struct GatewayClient: Sendable {
         }
     }
 
+    /// The JSON answer to a POST.
+    ///
+    /// - Throws: `GatewayClientError`.
+    package func post<Reply: Decodable>(_ type: Reply.Type, _ path: String, _ body: some Encodable) async throws
+        -> Reply
+    {
+        var request = request(path)
+        request.httpMethod = "POST"
+        request.setValue("application/json", forHTTPHeaderField: "Content-Type")
+        request.httpBody = try JSONEncoder().encode(body)
+        return try decode(type, path, await whole(request))
+    }
+
+    /// What the client's key has used, or all keys for an administrator.
+    ///
+    /// - Throws: `GatewayClientError`.
+    package func usage(from: String?, to: String?) async throws -> UsageList {
+        var request = request("v1/usage")
+        let days = [("from", from), ("to", to)].compactMap { name, day in
+            day.map { URLQueryItem(name: name, value: $0) }
+        }
+        request.url?.append(queryItems: days)
+        return try decode(UsageList.self, "v1/usage", await whole(request))
+    }
+
+    /// Which rule would take a request.
+    package func explainRoute(_ question: RouteQuestion) async throws -> RouteExplanation {
+        try await post(RouteExplanation.self, "admin/route", question)
+    }
+
     /// Asks a gateway to put the revision of a model that is at its place now in the place of the one that is served.
     ///
     /// - Throws: `GatewayClientError` when the gateway refuses to begin; what became of each replica stands in the answer.
@@ -44,7 +76,7 @@ package struct GatewayClient: Sendable {
             let url = URL(string: address.absoluteString + "/admin/models/\(name)/reload")
         else { throw GatewayClientError(code: .malformed, message: "'\(model)' is no name of a model") }
         // Loading takes its time, and nothing comes back meanwhile.
-        var request = URLRequest(url: url, timeoutInterval: 7_200)
+        var request = authorized(URLRequest(url: url, timeoutInterval: 7_200))
         request.httpMethod = "POST"
         do {
             let (data, response) = try await URLSession.shared.data(for: request)
@@ -86,7 +118,13 @@ package struct GatewayClient: Sendable {
     }
 
     private func request(_ path: String) -> URLRequest {
-        URLRequest(url: address.appendingPathComponent(path), timeoutInterval: patience)
+        authorized(URLRequest(url: address.appendingPathComponent(path), timeoutInterval: patience))
+    }
+
+    private func authorized(_ request: URLRequest) -> URLRequest {
+        var request = request
+        if let key { request.setValue("Bearer \(key)", forHTTPHeaderField: "Authorization") }
+        return request
     }
 
     private func whole(_ request: URLRequest) async throws -> Data {

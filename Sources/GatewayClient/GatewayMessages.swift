@@ -87,6 +87,51 @@ package struct ReloadOutcome: Decodable, Sendable {
     package var replicas: [Replica]
 }
 
+/// `POST /admin/route`.
+package struct RouteQuestion: Encodable, Sendable {
+    package var text: String
+    package var model: String
+    package var kind: String
+    package var user: String?
+    package var preset: String?
+
+    package init(text: String, model: String, kind: String, user: String?, preset: String?) {
+        (self.text, self.model, self.kind, self.user, self.preset) = (text, model, kind, user, preset)
+    }
+}
+
+/// The answer to it.
+package struct RouteExplanation: Decodable, Sendable {
+    /// nil where no route takes the request.
+    package var route: String?
+    /// The first that can take it gets it.
+    package var targets: [String]
+    package var preset: String?
+    package var filter: String?
+    /// How it came to this, a line each.
+    package var steps: [String]
+
+    package init(route: String?, targets: [String], preset: String?, filter: String?, steps: [String]) {
+        (self.route, self.targets, self.preset, self.filter, self.steps) = (route, targets, preset, filter, steps)
+    }
+}
+
+/// `GET /v1/usage`.
+package struct UsageList: Decodable, Sendable {
+    package struct Row: Decodable, Sendable {
+        package var day: String
+        package var key: String
+        package var model: String
+        package var requests: Int
+        package var prompt_tokens: Int
+        package var completion_tokens: Int
+        package var pictures: Int
+        package var cost: Double
+    }
+
+    package var data: [Row]
+}
+
 /// `GET /admin/status`.
 package struct FleetStatus: Decodable, Sendable {
     package struct Instance: Decodable, Sendable {

@@ -15,8 +15,8 @@ package struct LoadReport: Sendable, Equatable {
     /// How long the running step has taken so far; `nil` when none runs.
     package var stepAge: Duration?
     package var slowestStep: Duration = .zero
-    /// How long a call like those of late would take from now to its end; `nil`: nobody waits, or nothing is known.
-    package var expectedTime: Duration?
+    /// How long a call that came now would wait for its turn; `nil`: nobody waits, or nothing is known.
+    package var expectedWait: Duration?
     /// Calls that were given up while they ran: their callers went, or their deadlines passed.
     package var cancelledCalls = 0
 
@@ -41,7 +41,7 @@ extension LoadReport: CCodable {
         steps = c.steps
         stepAge = c.has_step_age_us != 0 ? Duration(wireMicroseconds: c.step_age_us) : nil
         slowestStep = Duration(wireMicroseconds: c.slowest_step_us)
-        expectedTime = c.has_expected_time_us != 0 ? Duration(wireMicroseconds: c.expected_time_us) : nil
+        expectedWait = c.has_expected_wait_us != 0 ? Duration(wireMicroseconds: c.expected_wait_us) : nil
         cancelledCalls = try size(c.cancelled_calls, "cancelled_calls")
     }
 
@@ -64,7 +64,7 @@ extension LoadReport: CCodable {
         }
         c.has_slowest_step_us = 1
         c.slowest_step_us = slowestStep.microseconds
-        if let expectedTime { (c.has_expected_time_us, c.expected_time_us) = (1, expectedTime.microseconds) }
+        if let expectedWait { (c.has_expected_wait_us, c.expected_wait_us) = (1, expectedWait.microseconds) }
         (c.has_cancelled_calls, c.cancelled_calls) = (1, cancelledCalls.wire)
     }
 }

@@ -16,7 +16,10 @@ extension RoutingTable {
     /// The standard table, and a file's own aliases, presets, intents and routes before it.
     ///
     /// - Throws: `ConfigurationError` with the line at fault.
-    package init(file: String) throws { try self.init(try Self.text(of: file), file: file) }
+    package init(file: String) throws {
+        try self.init(try Self.text(of: file), file: file)
+        files.append(file)
+    }
 
     /// - Parameter file: what errors name, and where relative paths begin.
     package init(_ text: String, file: String) throws {
@@ -62,6 +65,7 @@ extension RoutingTable {
         guard let document = try YAMLValue.parse(try Self.text(of: file), file: file) else { return }
         let name = ((file as NSString).lastPathComponent as NSString).deletingPathExtension
         presets[name] = try Preset(name: name, document)
+        files.append(file)
     }
 
     private static func text(of file: String) throws -> String {

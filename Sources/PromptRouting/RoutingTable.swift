@@ -1,12 +1,15 @@
 /// The rules by which prompts are routed.
 ///
 /// A request's model is looked up among the aliases; then the routes are asked in their order, and the first whose
-/// conditions all hold takes it. Without one it goes to the model that it names.
+/// conditions all hold takes it: its filter and limits apply. Where that names no model, the next one that holds and names
+/// one does, or else the request itself.
 package struct RoutingTable: Sendable {
     package internal(set) var aliases: [String: String] = [:]
     package internal(set) var presets: [String: Preset] = [:]
     package internal(set) var routes: [Route] = []
     var intents: [String: Intent] = [:]
+    /// The files that it was read from.
+    package internal(set) var files: [String] = []
 
     /// - Parameter preset: that the client asks for, if any.
     package func decide(_ request: RoutingRequest, preset: String? = nil) -> RouteDecision {
@@ -27,31 +30,34 @@ package struct RoutingTable: Sendable {
             request.model = alias
         }
         var decision = RouteDecision(targets: [RouteTarget(named: request.model)], preset: preset, steps: steps)
-        guard
-            let route = routes.first(where: { route in
-                let failing = route.conditions.first { !$0.holds(for: request) }
-                decision.steps.append("route '\(route.name)': \(failing.map { "no, not: \($0)" } ?? "yes")")
-                return failing == nil
-            })
-        else {
-            decision.steps.append("no route takes it: to the model that it names")
-            return decision
-        }
-        for condition in route.conditions { decision.steps.append("  because \(condition)") }
-        decision.route = route.name
-        if let target = route.target(for: request) {
-            decision.targets = [target]
-            if route.targets.count > 1 {
-                let total = route.targets.reduce(0) { $0 + $1.weight }
-                let share = Int((target.weight / total * 100).rounded())
-                decision.steps.append(
-                    "  \(target) has \(share)% of it\(request.user == nil ? "" : ", and keeps this user")")
+        var hasTarget = false
+        for route in routes {
+            let failing = route.conditions.first { !$0.holds(for: request) }
+            decision.steps.append("route '\(route.name)': \(failing.map { "no, not: \($0)" } ?? "yes")")
+            guard failing == nil else { continue }
+            for condition in route.conditions { decision.steps.append("  because \(condition)") }
+            // The first that holds sets what it says; one that names no model leaves that to those after it.
+            if decision.route == nil {
+                decision.route = route.name
+                (decision.filter, decision.limits) = (route.filter, route.limits)
+            }
+            decision.preset = decision.preset ?? route.preset
+            if let target = route.target(for: request) {
+                decision.targets = [target] + route.fallbacks
+                decision.steps += share(of: target, in: route, for: request)
+                hasTarget = true
+                break
             }
         }
-        decision.targets += route.fallbacks
-        decision.preset = preset ?? route.preset
-        (decision.filter, decision.limits) = (route.filter, route.limits)
+        if !hasTarget { decision.steps.append("no route names a model: to the one that the request names") }
         return decision
+    }
+
+    private func share(of target: RouteTarget, in route: Route, for request: RoutingRequest) -> [String] {
+        guard route.targets.count > 1 else { return [] }
+        let total = route.targets.reduce(0) { $0 + $1.weight }
+        let share = Int((target.weight / total * 100).rounded())
+        return ["  \(target) has \(share)% of it\(request.user == nil ? "" : ", and keeps this user")"]
     }
 }
 

@@ -324,7 +324,10 @@ extension ClientChannel {
         let candidates = ready.indices.filter { options.accepts(ready[$0].instance.description) }
         let pressure = { (index: Int) in ready[index].instance.pressure }
         if let affinity = options.affinity {
-            return Balancer.choose(candidates, affinity: affinity, id: { ready[$0].instance.id }, pressure)
+            let capacity = candidates.map { ready[$0].instance.load.capacity }.min() ?? 1
+            return Balancer.choose(
+                candidates, affinity: affinity, slack: 1 + Double(options.affinityWorth) / Double(max(1, capacity)),
+                id: { ready[$0].instance.id }, pressure)
         }
         var random = SystemRandomNumberGenerator()
         return Balancer.choose(candidates, pressure, using: &random)

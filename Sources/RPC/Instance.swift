@@ -40,6 +40,8 @@ package struct CallOptions: Sendable {
     package var filter: (@Sendable (ServiceDescription) -> Bool)?
     /// Equal keys go to the same instance while its load allows it.
     package var affinity: [UInt8]?
+    /// Units of work that the call saves there: it may have so much more to do than others.
+    package var affinityWorth = 0
     /// Without a suitable instance: wait for one, or fail at once.
     package var waitsForReady = true
     /// How long to wait for one at most.
@@ -82,12 +84,12 @@ enum Balancer {
         return pressure(a) <= pressure(b) ? a : b
     }
 
-    /// The highest rendezvous hash whose pressure is at most 1.25 × the mean plus 1.
+    /// The highest rendezvous hash whose pressure is at most 1.25 × the mean plus `slack`.
     static func choose(
-        _ candidates: [Int], affinity: [UInt8], id: (Int) -> String, _ pressure: (Int) -> Double
+        _ candidates: [Int], affinity: [UInt8], slack: Double = 1, id: (Int) -> String, _ pressure: (Int) -> Double
     ) -> Int? {
         guard !candidates.isEmpty else { return nil }
-        let bound = candidates.reduce(0.0) { $0 + pressure($1) } / Double(candidates.count) * 1.25 + 1
+        let bound = candidates.reduce(0.0) { $0 + pressure($1) } / Double(candidates.count) * 1.25 + slack
         return candidates.filter { pressure($0) <= bound }.max { hash(affinity, id($0)) < hash(affinity, id($1)) }
     }
 

@@ -42,8 +42,8 @@ package final class LoadGauge: Sendable {
         capacityUnits.store(max(1, units), ordering: .relaxed)
     }
 
-    /// How long a call would take from now to its end; nil where nobody waits, or nothing is known.
-    package func setExpectedTime(_ time: Duration?) {
+    /// How long a call that came now would wait for its turn; nil where nobody waits, or nothing is known.
+    package func setExpectedWait(_ time: Duration?) {
         expected.store(time.map { max(1, $0.microseconds) } ?? 0, ordering: .relaxed)
     }
 
@@ -82,7 +82,7 @@ package final class LoadGauge: Sendable {
         report.steps = steps.load(ordering: .relaxed)
         report.slowestStep = .nanoseconds(Int64(clamping: slowest.load(ordering: .relaxed)))
         let expected = expected.load(ordering: .relaxed)
-        if expected > 0 { report.expectedTime = .microseconds(Int64(clamping: expected)) }
+        if expected > 0 { report.expectedWait = .microseconds(Int64(clamping: expected)) }
         let start = stepStart.load(ordering: .relaxed)
         let now = sinceOrigin
         if start != 0 { report.stepAge = .nanoseconds(Int64(clamping: now > start ? now - start : 0)) }
@@ -98,7 +98,7 @@ extension LoadReport {
         report.steps += other.steps
         report.slowestStep = max(slowestStep, other.slowestStep)
         report.stepAge = [stepAge, other.stepAge].compactMap { $0 }.max()
-        report.expectedTime = [expectedTime, other.expectedTime].compactMap { $0 }.max()
+        report.expectedWait = [expectedWait, other.expectedWait].compactMap { $0 }.max()
         return report
     }
 }

@@ -155,7 +155,7 @@ package final class RevisionKeeper<Revision: ModelRevision>: Sendable {
         let start = ContinuousClock.now
         let loaded: Revision? = try await withCheckedThrowingContinuation { done in
             do {
-                _ = try DedicatedThread(name: "model-loader") {
+                _ = try DedicatedThread(name: "model-loader", rank: .computing) {
                     done.resume(with: Result { try load(current) })
                 }
             } catch {

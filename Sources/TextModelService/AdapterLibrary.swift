@@ -37,7 +37,7 @@ package final class AdapterLibrary: Sendable {
     package init(for model: any TextModel, modelName: String, options: Options = Options()) throws {
         let (shelf, queue) = (AdapterShelf(model: model, modelName: modelName, options: options), queue)
         self.shelf = shelf
-        thread = try DedicatedThread(name: "adapter-loader") {
+        thread = try DedicatedThread(name: "adapter-loader", rank: .computing) {
             while let job = queue.take() {
                 guard !job.context.isCancelled else {
                     job.done.resume(throwing: RPCError(.cancelled, "the caller is gone", notStarted: true))

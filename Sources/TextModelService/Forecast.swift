@@ -7,73 +7,84 @@ import TextModels
 /// queue only between steps.
 final class Forecast: Sendable {
     private struct State {
-        var estimator = WaitEstimator()
-        /// Sequences that run and that wait in the engine, and what work the latter are.
-        var running = 0
-        var waiting = 0
-        var waitingWork = 0
-        /// Those that the engine has not seen yet.
-        var offered = 0
-        var offeredWork = 0
+        var timetable: Timetable
+        var lengths = AnswerLengths()
+        /// Those that the engine has not seen yet, in order.
+        var offered: [(ticket: UInt64, sequences: [Timetable.Sequence])] = []
+        var nextTicket: UInt64 = 0
     }
 
-    private let state = Mutex(State())
-    private let sequenceLimit: Int
-    private let cachePositions: Int
-    /// More time than it has been of late: steps grow longer as answers do, and others want the processor too; and an
-    /// answer that comes too late is work for nothing.
-    private static let caution = 1.4
+    private let state: Mutex<State>
+    private let origin = MonotonicInstant.now
 
     init(_ options: EngineCore.Options) {
-        (sequenceLimit, cachePositions) = (options.sequenceLimit, options.cachePositions)
+        state = Mutex(
+            State(
+                timetable: Timetable(
+                    sequenceLimit: options.sequenceLimit, cachePositions: options.cachePositions)))
     }
 
-    func publish(_ estimator: WaitEstimator, running: Int, waiting: Int, waitingWork: Int) {
-        state.withLock { state in
-            state.estimator = estimator
-            (state.running, state.waiting, state.waitingWork) = (running, waiting, waitingWork)
-        }
+    /// A deadline on the timetable's clock.
+    func seconds(_ deadline: MonotonicInstant?) -> Double {
+        deadline.map { ($0 - origin) / .seconds(1) } ?? .infinity
     }
 
-    /// The engine has seen a request.
-    func taken(_ work: Int) {
-        state.withLock { state in
-            state.offered -= 1
-            state.offeredWork -= work
-        }
-    }
-
-    /// Counts a request that is about to be offered, unless it would have to wait and its answer would come too late.
+    /// Tells how the engine stands.
     ///
-    /// - Returns: rows that it is counted for, until it is `taken`.
+    /// - Parameter taken: requests that it has seen since it last told.
+    func publish(_ timetable: Timetable, _ lengths: AnswerLengths, taken: [UInt64]) {
+        state.withLock { state in
+            (state.timetable, state.lengths) = (timetable, lengths)
+            if !taken.isEmpty { state.offered.removeAll { taken.contains($0.ticket) } }
+        }
+    }
+
+    /// A request that was admitted does not come.
+    func withdraw(_ ticket: UInt64) {
+        state.withLock { $0.offered.removeAll { $0.ticket == ticket } }
+    }
+
+    /// Counts a request that is about to be offered, unless its answer would come too late, or make others come too late.
+    ///
+    /// - Returns: what it is counted by, until the engine has seen it.
     /// - Throws: `RPCError` RESOURCE_EXHAUSTED that says when to try again.
-    func admit(_ request: GenerationRequest, until deadline: MonotonicInstant?) throws -> Int {
-        try state.withLock { state in
-            let answer = min(request.maxTokens, state.estimator.answerLength)
-            let work = (request.prompt.count + answer) * request.n
-            // So many of its kind run together; more where they share what begins alike.
-            var batch = max(1, min(sequenceLimit, cachePositions / max(1, request.prompt.count + answer)))
-            if state.waiting > 0 { batch = max(batch, state.running) }
+    func admit(_ request: GenerationRequest, until deadline: MonotonicInstant?) throws -> UInt64 {
+        let (now, deadline) = (seconds(.now), seconds(deadline))
+        return try state.withLock { state in
+            let sequences = Self.sequences(of: request, deadline, state.lengths)
             // A call that has moved here is not turned away any more.
-            if let deadline, request.resume.isEmpty,
-                state.running + state.waiting + state.offered >= batch
-            {
-                let before = state.waitingWork + state.offeredWork + request.prompt.count
-                if let time = state.estimator.time(behind: before, batch: batch, tokens: answer) {
-                    try Self.check(time * Self.caution, deadline - .now)
+            if request.resume.isEmpty, deadline < .infinity {
+                var timetable = state.timetable
+                for offered in state.offered { timetable.waiting += offered.sequences }
+                if let wait = timetable.refusal(of: sequences, now: now) {
+                    throw Self.tooLate(wait, of: deadline - now)
                 }
             }
-            state.offered += 1
-            state.offeredWork += work
-            return work
+            state.nextTicket += 1
+            state.offered.append((state.nextTicket, sequences))
+            return state.nextTicket
         }
     }
 
-    private static func check(_ time: Duration, _ left: Duration) throws {
-        guard time > left else { return }
-        throw RPCError(
+    private static func sequences(
+        of request: GenerationRequest, _ deadline: Double, _ lengths: AnswerLengths
+    ) -> [Timetable.Sequence] {
+        let resumed = Dictionary(request.resume.map { ($0.choice, $0) }) { $1 }
+        return (0..<request.n).filter { resumed[$0]?.isFinished != true }.enumerated().map { number, choice in
+            let generated = resumed[choice]?.ids.count ?? 0
+            let allowed = max(0, request.maxTokens - generated)
+            let answer = request.hasKnownLength ? allowed : lengths.remaining(generated: generated, allowed: allowed)
+            // Further choices share the prompt's pages.
+            let own = number == 0 ? request.prompt.count : 1
+            return Timetable.Sequence(
+                prompt: own + generated, answer: answer, positions: own + generated + answer, deadline: deadline)
+        }
+    }
+
+    private static func tooLate(_ wait: Double, of left: Double) -> RPCError {
+        RPCError(
             .resourceExhausted,
-            "so many requests wait that this one would end in \(time.components.seconds + 1) s, after its deadline",
-            reason: "too_late", retryAfter: .seconds((time - left).components.seconds + 1), notStarted: true)
+            "the engine has so much to do that this request, or one before it, would miss its deadline",
+            reason: "too_late", retryAfter: .seconds(min(max(wait.rounded(.up), 1), 600)), notStarted: true)
     }
 }

@@ -16,8 +16,8 @@ package final class TextEngine: Sendable {
         var writer: ReplyWriter<GenerateDelta>
         var context: ServerContext
         var done: CheckedContinuation<Void, any Error>
-        /// Rows that it is counted for while it waits.
-        var work: Int
+        /// What the forecast counts it by until the engine has seen it.
+        var ticket: UInt64
     }
 
     private let queue: BoundedQueue<Job>
@@ -62,7 +62,7 @@ package final class TextEngine: Sendable {
         self.queue = queue
         let forecast = Forecast(options)
         self.forecast = forecast
-        thread = try DedicatedThread(name: "text-engine") {
+        thread = try DedicatedThread(name: "text-engine", rank: .computing) {
             var loop = TextEngineLoop(core: core, shards: shards, gauge: gauge, forecast: forecast)
             loop.run(queue)
         }
@@ -80,21 +80,21 @@ package final class TextEngine: Sendable {
     func generate(
         _ request: GenerationRequest, to writer: ReplyWriter<GenerateDelta>, _ context: ServerContext
     ) async throws {
-        let work = try forecast.admit(request, until: context.deadline)
+        let ticket = try forecast.admit(request, until: context.deadline)
         started.add(1, ordering: .relaxed)
         defer { ended.add(1, ordering: .releasing) }
         try await withCheckedThrowingContinuation { done in
-            let job = Job(request: request, writer: writer, context: context, done: done, work: work)
+            let job = Job(request: request, writer: writer, context: context, done: done, ticket: ticket)
             switch queue.offer(job) {
             case .accepted: break
             case .full:
-                forecast.taken(work)
+                forecast.withdraw(ticket)
                 done.resume(
                     throwing: RPCError(
                         .resourceExhausted, "\(queue.capacity) requests wait already", reason: "queue_full",
                         retryAfter: .seconds(1), notStarted: true))
             case .closed:
-                forecast.taken(work)
+                forecast.withdraw(ticket)
                 done.resume(throwing: RPCError(.unavailable, "the engine has stopped", notStarted: true))
             }
         }

@@ -11,6 +11,8 @@ struct TextEngineLoop {
         var openChoices: Int
         /// Tokens that the gauge still counts for it.
         var outstanding: Int
+        /// On the forecast's clock.
+        var deadline: Double
     }
 
     var core: EngineCore
@@ -18,7 +20,17 @@ struct TextEngineLoop {
     var pacer: StepPacer
     /// What is told to those who ask whether a request can be answered in time.
     let forecast: Forecast
-    var estimator = WaitEstimator()
+    /// Requests that the forecast is to be told of.
+    private var taken: [UInt64] = []
+    private var timetable: Timetable
+    private var lengths = AnswerLengths()
+    /// What drafts have brought until the last step.
+    private var drafts = (proposed: 0, accepted: 0)
+    /// The requests of those in the timetable that wait.
+    private var waiting: [UInt64] = []
+    /// When the gauge was last told how long requests wait, and when those were looked for that wait in vain.
+    private var toldWait: ContinuousClock.Instant?
+    private var lookedForHopeless: ContinuousClock.Instant?
     /// When the last step ended; nil after an idle time.
     private var lastStep: ContinuousClock.Instant?
     /// Where the model's later layers are; nil when all are here.
@@ -32,6 +44,8 @@ struct TextEngineLoop {
     init(core: EngineCore, shards: LaterShardClients?, gauge: LoadGauge, forecast: Forecast) {
         self.forecast = forecast
         self.core = core
+        timetable = Timetable(
+            sequenceLimit: core.sequenceLimit, cachePositions: core.cachePositions)
         self.shards = shards
         self.gauge = gauge
         pacer = StepPacer(limit: core.promptBudget)
@@ -54,12 +68,13 @@ struct TextEngineLoop {
     }
 
     private mutating func add(_ job: TextEngine.Job) {
-        forecast.taken(job.work)
+        taken.append(job.ticket)
         do {
             let number = try core.add(job.request)
             let choices = job.request.n - job.request.resume.count { $0.isFinished }
             let tokens = (job.request.prompt.count + job.request.maxTokens) * choices
-            running[number] = Running(job: job, openChoices: choices, outstanding: tokens)
+            running[number] = Running(
+                job: job, openChoices: choices, outstanding: tokens, deadline: forecast.seconds(job.context.deadline))
             gauge.addOutstanding(tokens)
             if choices == 0 { finish(number, throwing: nil) }
         } catch {
@@ -76,15 +91,13 @@ struct TextEngineLoop {
 
     /// Refuses what has not begun and would not end in time any more: it would be work for nothing.
     private mutating func dropHopeless() {
-        for number in core.untouchedRequests {
-            guard let request = running[number]?.job.request, let deadline = running[number]?.job.context.deadline
-            else {
-                continue
-            }
-            let tokens = min(request.maxTokens, estimator.answerLength)
-            guard let time = estimator.time(behind: request.prompt.count, batch: core.runningCount, tokens: tokens),
-                .now + time > deadline
-            else { continue }
+        // The timetable is that of the last step.
+        guard timetable.cost.isKnown, lookedForHopeless.map({ .now - $0 >= .milliseconds(50) }) ?? true else { return }
+        lookedForHopeless = .now
+        let now = forecast.seconds(.now)
+        let ends = timetable.ends().dropFirst(timetable.running.count)
+        let late = zip(waiting, ends).filter { now + $1 > running[$0]?.deadline ?? .infinity }.map(\.0)
+        for number in core.untouchedRequests.intersection(late) {
             core.cancel(number)
             finish(
                 number,
@@ -114,17 +127,41 @@ struct TextEngineLoop {
     mutating func record(rows: Int, since start: ContinuousClock.Instant) {
         let duration = ContinuousClock.now - start
         pacer.record(rows: rows, duration: duration)
-        estimator.record(rows: rows, duration: ContinuousClock.now - (lastStep ?? start))
+        timetable.cost.record(rows: rows, duration: ContinuousClock.now - (lastStep ?? start))
+        let statistics = core.statistics
+        timetable.cost.recordDrafts(
+            statistics.draftedTokens - drafts.proposed, accepted: statistics.acceptedTokens - drafts.accepted,
+            sequences: core.decodingCount)
+        drafts = (statistics.draftedTokens, statistics.acceptedTokens)
         lastStep = .now
     }
 
     private mutating func publish() {
-        core.expectedAnswer = estimator.knownAnswerLength
-        let waiting = core.waitingWork(answerLength: estimator.answerLength)
-        forecast.publish(
-            estimator, running: core.runningCount, waiting: core.waitingCount, waitingWork: waiting)
-        let time = estimator.time(behind: waiting, batch: core.runningCount, tokens: estimator.answerLength)
-        gauge.setExpectedTime(waiting > 0 ? time : nil)
+        core.expectedAnswer = lengths.mean
+        let (running, waiting) = core.standings
+        timetable.groups = shards == nil ? 1 : core.groups
+        timetable.running = running.map(scheduled)
+        timetable.waiting = waiting.map(scheduled)
+        self.waiting = waiting.map(\.request)
+        forecast.publish(timetable, lengths, taken: taken)
+        taken.removeAll(keepingCapacity: true)
+        guard !waiting.isEmpty else {
+            if toldWait != nil { gauge.setExpectedWait(nil) }
+            toldWait = nil
+            return
+        }
+        if let toldWait, .now - toldWait < .milliseconds(50) { return }
+        gauge.setExpectedWait(timetable.wait.map { .seconds($0) })
+        toldWait = .now
+    }
+
+    private func scheduled(_ standing: EngineCore.Standing) -> Timetable.Sequence {
+        let answer =
+            standing.hasKnownLength
+            ? standing.allowed : lengths.remaining(generated: standing.generated, allowed: standing.allowed)
+        return Timetable.Sequence(
+            prompt: standing.prompt, answer: answer, positions: standing.positions + answer,
+            deadline: running[standing.request]?.deadline ?? .infinity)
     }
 
     mutating func giveUp(_ requests: [UInt64], _ error: RPCError) {
@@ -142,7 +179,7 @@ struct TextEngineLoop {
         }
         if delta.finishReason != nil {
             entry.openChoices -= 1
-            estimator.recordAnswer(tokens: max(0, delta.index) + 1)
+            lengths.record(tokens: max(0, delta.index) + 1, wasCut: delta.finishReason == .length)
         }
         running[delta.request] = entry
         do {

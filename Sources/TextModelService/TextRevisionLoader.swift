@@ -94,7 +94,7 @@ package struct TextRevisionLoader: Sendable {
             checkpoint.loaded, drafts: drafts, shards: shards, options: options.engine, on: device, gauge: gauge)
         // Requests need not wait for the disk.
         for packed in [checkpoint.loaded.packedCache, drafts?.packedCache].compactMap({ $0 }) {
-            _ = try DedicatedThread(name: "packed-cache") { packed.write() }
+            _ = try DedicatedThread(name: "packed-cache", rank: .computing) { packed.write() }
         }
         return TextRevision(
             name: name, numericsID: checkpoint.numericsID, tokenizerHash: checkpoint.loaded.tokenizer.hash,

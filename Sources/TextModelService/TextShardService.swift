@@ -115,7 +115,7 @@ final class TextShardEngine: Sendable {
     init(_ core: ShardCore, gauge: LoadGauge) throws {
         (shape, layers, self.gauge) = (core.model.shape, core.model.layers, gauge)
         let queue = queue
-        thread = try DedicatedThread(name: "text-shard") {
+        thread = try DedicatedThread(name: "text-shard", rank: .computing) {
             var core = core
             while let job = queue.take() { Self.run(job, &core, gauge) }
         }

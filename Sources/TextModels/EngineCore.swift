@@ -38,6 +38,25 @@ package struct EngineCore {
         package var freePages: Int
     }
 
+    /// How far a sequence is.
+    package struct Standing: Sendable {
+        package var request: UInt64
+        /// Rows to be computed before its next token, which the step that brings it does not count.
+        package var prompt: Int
+        package var generated: Int
+        /// Tokens that it may still have, and whether it will have as many.
+        package var allowed: Int
+        package var hasKnownLength: Bool
+        /// Tokens of prompt and answer.
+        package var positions: Int
+
+        init(_ sequence: GeneratingSequence) {
+            (request, generated, allowed) = (sequence.request, sequence.generatedCount, sequence.remaining)
+            prompt = sequence.isDecoding ? 0 : sequence.pending
+            (hasKnownLength, positions) = (sequence.parameters.hasKnownLength, sequence.tokens.count)
+        }
+    }
+
     /// What has happened since the engine was made.
     package struct Statistics: Sendable, Hashable {
         /// Tokens of started prompts, and how many of them were in the cache already.
@@ -96,6 +115,10 @@ package struct EngineCore {
 
     /// What keys and values may take, in bytes.
     package var cacheByteCount: Int { cache.byteCount }
+    /// Sequences that run together, at most.
+    package var sequenceLimit: Int { options.sequenceLimit }
+    /// Positions that the cache holds.
+    package var cachePositions: Int { options.cachePositions }
     package var isIdle: Bool { scheduler.isIdle }
     package var load: Load { scheduler.load }
     package var statistics: Statistics { scheduler.statistics }
@@ -112,8 +135,8 @@ package struct EngineCore {
     /// Requests that wait and have not begun.
     package var untouchedRequests: Set<UInt64> { scheduler.untouchedRequests }
 
-    /// Rows that requests which wait still need, where answers have so many tokens.
-    package func waitingWork(answerLength: Int) -> Int { scheduler.waitingWork(answerLength: answerLength) }
+    /// Where those stand that run, and those that wait, in order of turn.
+    package var standings: (running: [Standing], waiting: [Standing]) { scheduler.standings }
 
     /// Streams that wait for the next step.
     package var decodingCount: Int { scheduler.running.count { $0.isDecoding } }

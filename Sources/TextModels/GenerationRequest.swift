@@ -19,6 +19,8 @@ package struct GenerationRequest: Sendable {
     package let resume: [ResumedChoice]
     /// Whether it is computed in passes of its own until a token comes: an instance was lost under it.
     package let runsAlone: Bool
+    /// Whether answers have exactly `maxTokens`.
+    package var hasKnownLength: Bool { ignoresEndOfText && stop.isEmpty }
     /// Sets a tenant's prompts apart: requests with different salts share no pages.
     package var cacheSalt = ""
     /// What the prompt's pages depend on besides its tokens: requests with different roots never share any.

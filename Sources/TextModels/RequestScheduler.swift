@@ -83,9 +83,9 @@ struct RequestScheduler: Sendable {
         return Set(waiting.map(\.request)).subtracting(begun)
     }
 
-    /// Rows that waiting sequences still need, where answers have so many tokens.
-    func waitingWork(answerLength: Int) -> Int {
-        waiting.reduce(0) { $0 + $1.pending + min($1.remaining, answerLength) }
+    /// Where those stand that run, and those that wait, in order of turn.
+    var standings: (running: [EngineCore.Standing], waiting: [EngineCore.Standing]) {
+        (running.map(EngineCore.Standing.init), waiting.map(EngineCore.Standing.init))
     }
 
     // MARK: Requests

@@ -1,12 +1,12 @@
+import Accounts
 import ArgumentParser
 import Foundation
 import Gateway
-import Hummingbird
-import HummingbirdCore
 import Logging
 import RPC
 import ServiceLifecycle
 import ServiceRuntime
+import UnixSignals
 import ZeroMQTransport
 
 @main
@@ -40,11 +40,32 @@ struct GatewayMain: AsyncParsableCommand {
     @Flag(help: "Lets clients have models loaded again: POST /admin/models/NAME/reload.")
     var allowReload = false
 
+    @Option(
+        help: ArgumentHelp(
+            "A YAML file with aliases, presets and routes; read again when it changes, and on SIGHUP.",
+            valueName: "file"))
+    var routes: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "A file of accounts: clients need a key then. `nephele keys create` makes both.",
+            discussion: "Without it, or NEPHELE_ACCOUNTS, everybody may come in.", valueName: "file"))
+    var accounts: String?
+
+    @Flag(help: "Keeps requests and answers in the accounts file, for feedback and `nephele export`.")
+    var record = false
+
     @Option(help: "Requests under way at a time, at most; the next are refused with 503.")
     var requestLimit: Int = 2_048
 
     @Option(help: "Connections, at most, as far as files may be open; further ones wait to be accepted.")
     var connectionLimit: Int = 8_192
+
+    @Option(help: ArgumentHelp("A certificate chain in PEM form: the gateway speaks HTTPS then.", valueName: "file"))
+    var tlsCertificate: String?
+
+    @Option(help: ArgumentHelp("The private key of --tls-certificate, in PEM form.", valueName: "file"))
+    var tlsKey: String?
 
     @Option(name: .long, help: "A file to which the port is written once the gateway listens.")
     var portFile: String?
@@ -59,37 +80,68 @@ struct GatewayMain: AsyncParsableCommand {
         guard (1...1_048_576).contains(requestLimit), (1...1_048_576).contains(connectionLimit) else {
             throw ValidationError("--request-limit and --connection-limit take 1 to 1048576")
         }
+        guard (tlsCertificate == nil) == (tlsKey == nil) else {
+            throw ValidationError("--tls-certificate and --tls-key go together")
+        }
         guard (0...65_535).contains(port) else { throw ValidationError("--port is \(port); give 0 to 65535") }
     }
 
     func run() async throws {
+        let trace = [RequestTrace.Propagation()]
         let fleet = Fleet(
-            tokenizer: try tokenizer.map { try RPCClient(target: $0) },
-            textModel: try textModel.map { try RPCClient(target: $0) },
-            diffusion: try diffusion.map { try RPCClient(target: $0) },
-            textShards: try textShard.map { try RPCClient(target: $0) })
+            tokenizer: try tokenizer.map { try RPCClient(target: $0, interceptors: trace) },
+            textModel: try textModel.map { try RPCClient(target: $0, interceptors: trace) },
+            diffusion: try diffusion.map { try RPCClient(target: $0, interceptors: trace) },
+            textShards: try textShard.map { try RPCClient(target: $0, interceptors: trace) })
         let portFile = portFile
+        let routing = try RoutingSource(file: routes)
+        let file = accounts ?? ProcessInfo.processInfo.environment["NEPHELE_ACCOUNTS"]
+        if record, file == nil { throw ValidationError("--record needs --accounts FILE, where it is kept") }
+        let keeper = try file.map { AccountKeeper(store: try AccountStore(file: $0), isRecording: record) }
         let gateway = Gateway(
-            fleet: fleet, requestLimit: requestLimit, allowsAdapterUpdates: allowAdapterUpdates,
+            fleet: fleet, routing: routing, accounts: keeper, requestLimit: requestLimit,
+            allowsAdapterUpdates: allowAdapterUpdates,
             allowsReload: allowReload)
         // Those of the bus need files too.
         let files = OpenFileLimit.current.map { max(16, $0 - 256) } ?? connectionLimit
-        let application = Application(
-            router: gateway.router(),
-            // A connection that brings no whole request in that time is closed.
-            server: .http1(configuration: .init(idleTimeout: .seconds(60))),
-            configuration: .init(
-                address: .hostname(host, port: port), serverName: "nephele",
-                availableConnectionsDelegate: MaximumAvailableConnections(min(connectionLimit, files))),
-            onServerRunning: { channel in
-                guard let portFile, let port = channel.localAddress?.port else { return }
-                do {
-                    try Data("\(port)\n".utf8).write(to: URL(fileURLWithPath: portFile), options: .atomic)
-                } catch {
-                    Logger(label: "nephele-gateway").error("cannot write \(portFile): \(error.localizedDescription)")
-                }
-            })
-        try await ServiceProcess.run([AdapterKeeping(fleet: fleet), application], label: "nephele-gateway")
+        var address = GatewayAddress(host: host, port: port)
+        address.connectionLimit = min(connectionLimit, files)
+        if let tlsCertificate, let tlsKey { address.certificates = (tlsCertificate, tlsKey) }
+        let application = try gateway.application(at: address) { channel in
+            guard let portFile, let port = channel.localAddress?.port else { return }
+            do {
+                try Data("\(port)\n".utf8).write(to: URL(fileURLWithPath: portFile), options: .atomic)
+            } catch {
+                Logger(label: "nephele-gateway").error("cannot write \(portFile): \(error.localizedDescription)")
+            }
+        }
+        var services: [any Service] = [AdapterKeeping(fleet: fleet), RoutesWatch(routing: routing)]
+        if let keeper { services.append(UsageWriting(keeper: keeper)) }
+        try await ServiceProcess.run(
+            services + [application], label: "nephele-gateway")
+    }
+}
+
+/// Writes usage down, the last of it when all requests have ended: services stop in the order opposite to their start.
+private struct UsageWriting: Service {
+    let keeper: AccountKeeper
+
+    func run() async { await cancelWhenGracefulShutdown { await keeper.run() } }
+}
+
+/// Reads the routes again when their file changes, or when it is asked to by SIGHUP.
+private struct RoutesWatch: Service {
+    let routing: RoutingSource
+
+    func run() async {
+        let signals = await UnixSignalsSequence(trapping: .sighup)
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await routing.watch() }
+                for await _ in signals { routing.reload() }
+                group.cancelAll()
+            }
+        }
     }
 }
 

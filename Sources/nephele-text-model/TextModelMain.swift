@@ -148,7 +148,7 @@ struct TextModelMain: AsyncParsableCommand {
             cachePrecision: cachePrecision, on: device, gauge: gauge)
         // Requests need not wait for the disk.
         if let packed = checkpoint.loaded.packedCache {
-            _ = try DedicatedThread(name: "packed-cache") { packed.write() }
+            _ = try DedicatedThread(name: "packed-cache", rank: .computing) { packed.write() }
         }
         let server = RPCServer(
             service.description(numericsID: checkpoint.numericsID, capacity: sequences), services: [service],

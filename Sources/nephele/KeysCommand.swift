@@ -5,7 +5,16 @@ import ZeroMQTransport
 
 struct KeysCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "keys", abstract: "Makes the keys by which services know each other on the bus.",
+        commandName: "keys", abstract: "Makes keys: of clients at the gateway, and of services on the bus.",
+        discussion: "`nephele keys DIRECTORY [NAME …]` is short for `nephele keys bus DIRECTORY [NAME …]`.",
+        subcommands: [
+            CreateKeyCommand.self, ListKeysCommand.self, RevokeKeyCommand.self, PriceCommand.self, BusKeysCommand.self,
+        ], defaultSubcommand: BusKeysCommand.self)
+}
+
+struct BusKeysCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bus", abstract: "Makes the keys by which services know each other on the bus.",
         discussion: """
             Writes DIRECTORY/NAME/bus.key, a key pair that only its owner can read, for each name that has none, and \
             DIRECTORY/NAME/allowed.keys, the list of all public keys. Give each service its own folder and say \

@@ -21,6 +21,8 @@ struct LocalSystem {
         var adapterFolder: String?
         var allowsAdapterUpdates = false
         var allowsReload = false
+        /// Further arguments of the gateway.
+        var gatewayArguments: [String] = []
         /// How text models hold their weights.
         var precision = Precision.auto
         /// What proposes tokens: none or lookup; or a small model of the same tokenizer.
@@ -161,7 +163,7 @@ struct LocalSystem {
             }
         }
         if !options.imageModels.isEmpty { gateway += ["--diffusion", "ipc://\(directory)/diffusion-*.sock"] }
-        if options.allowsReload { gateway.append("--allow-reload") }
+        gateway += options.gatewayArguments
         if options.allowsAdapterUpdates { gateway.append("--allow-adapter-updates") }
         if options.allowsReload { gateway.append("--allow-reload") }
         services.append(

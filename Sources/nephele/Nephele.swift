@@ -9,7 +9,9 @@ struct Nephele: AsyncParsableCommand {
         discussion: "New here? `nephele demo` starts everything, writes a poem, draws a picture, and stops.",
         subcommands: [
             UpCommand.self, DemoCommand.self, ChatCommand.self, DrawCommand.self, StatusCommand.self,
-            ModelsCommand.self, ReloadCommand.self, HealthCommand.self, KeysCommand.self, QuantizeCommand.self,
+            ModelsCommand.self, RouteCommand.self, ReloadCommand.self, HealthCommand.self, KeysCommand.self,
+            UsageCommand.self, ExportCommand.self,
+            QuantizeCommand.self,
             BenchCommand.self,
         ])
 

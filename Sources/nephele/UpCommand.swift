@@ -2,6 +2,7 @@ import ArgumentParser
 import Console
 import EmbeddedModels
 import GatewayClient
+import PromptRouting
 import ServiceRuntime
 import TextModels
 
@@ -48,6 +49,17 @@ struct UpCommand: AsyncParsableCommand {
 
     @Flag(help: "Lets clients have models reloaded, as `nephele reload` does.")
     var allowReload = false
+
+    @Option(
+        help: ArgumentHelp(
+            "A YAML file with aliases, presets and routes; read again when it changes.", valueName: "file"))
+    var routes: String?
+
+    @Option(help: ArgumentHelp("A file of accounts: clients need a key of it then.", valueName: "file"))
+    var accounts: String?
+
+    @Flag(help: "Keeps requests and answers in the accounts file, for feedback and `nephele export`.")
+    var record = false
 
     @Option(
         help: "What proposes tokens for text models to check, several a step: none, or lookup (in prompt and answer).")
@@ -99,6 +111,13 @@ struct UpCommand: AsyncParsableCommand {
             grouping: adapter, by: { try self.model(of: $0, among: options.textModels.map(\.name)) })
         (options.adapterFolder, options.allowsAdapterUpdates) = (catalogue.directory, allowAdapterUpdates)
         options.allowsReload = allowReload
+        if let routes {
+            // An error is better told here than by a gateway that is started again and again.
+            _ = try RoutingTable(file: routes)
+            options.gatewayArguments += ["--routes", routes]
+        }
+        if let accounts { options.gatewayArguments += ["--accounts", accounts] }
+        if record { options.gatewayArguments.append("--record") }
         options.speculation = speculate
         options.draftModel = try draftModel.map { try catalogue.entry($0, .text) }
         let system = try LocalSystem(options)

@@ -7,7 +7,10 @@ private let environment = ProcessInfo.processInfo.environment
 /// Real processes, mixed load, and what may befall them. `Tests/Chaos/run` is the long form.
 @Suite(.serialized, .timeLimit(.minutes(90))) struct ChaosTests {
     private static let all: [any ChaosCase] =
-        [KillCase(), DrainCase(), ReloadCase(), PoisonCase(), OverloadCase()] + NetworkCase.all
+        [
+            KillCase(), DrainCase(), ReloadCase(), PoisonCase(), OverloadCase(name: "overload", deadline: nil),
+            OverloadCase(name: "overload-8s", deadline: .seconds(8)), SoakCase(),
+        ] + NetworkCase.all
     /// Those that are asked for, or that there is time for, on a machine that can do them.
     static let cases = all.filter { chaos in
         guard let asked = environment["NEPHELE_CHAOS_CASES"] else { return isMeasured || !chaos.isLong }

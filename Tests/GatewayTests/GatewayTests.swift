@@ -1,130 +1,10 @@
-import DiffusionModels
-import DiffusionService
 import Foundation
 import FoundationNetworking
-import Gateway
-import Hummingbird
-import Messages
-import RPC
-import Tensors
 import Testing
-import TextModelService
-import TextModels
-import TokenizerService
-import ZeroMQTransport
-
-private let llama = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .appendingPathComponent("TextModelsTests/Goldens/llama").path
-
-private let tiny = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .appendingPathComponent("DiffusionModelsTests/Goldens/tiny").path
-
-/// Loaded once: loading blocks, and every test would do it on the few threads that all share.
-private let device = Device(threadCount: 1)
-private let textModel = Result { try LoadedModel(directory: llama, on: device) }
-private let imageModel = Result { try DiffusionPipeline(directory: tiny, device: device) }
-
-/// The services of one text and one image model over ipc, and a gateway before them.
-private func withGateway(_ body: @Sendable @escaping (Client) async throws -> Void) async throws {
-    let directory = FileManager.default.temporaryDirectory.appendingPathComponent("nephele-" + UUID().uuidString).path
-    try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-    defer { try? FileManager.default.removeItem(atPath: directory) }
-    let loaded = try textModel.get()
-    let gauge = LoadGauge(capacity: 64)
-    let engine = try TextEngine(loaded, options: .init(cachePositions: 4_096), on: device, gauge: gauge)
-    let service = TextModelService(
-        TextRevision(
-            name: "llama", numericsID: "0123456789abcdef", tokenizerHash: loaded.tokenizer.hash, engine: engine))
-    let tokenizers = TokenizerService(tokenizers: ["llama": loaded.tokenizer])
-    let transport = try ZeroMQTransport.shared()
-    let textServer = RPCServer(
-        service.description(capacity: 64), services: [service],
-        transports: [transport.server("ipc://\(directory)/text-model-1.sock")], gauge: gauge)
-    let tokenizerServer = RPCServer(
-        tokenizers.description(capacity: 64), services: [tokenizers],
-        transports: [transport.server("ipc://\(directory)/tokenizer-1.sock")])
-    let imageGauge = LoadGauge(capacity: 4)
-    var oneAtATime = DiffusionEngine.Options()
-    oneAtATime.runningLimit = 1
-    let (drawings, arrival) = AsyncStream<Void>.makeStream()
-    let studio = DiffusionService(
-        DiffusionRevision(name: "tiny", numericsID: "fedcba9876543210", pipeline: try imageModel.get()),
-        engine: try DiffusionEngine(options: oneAtATime, gauge: imageGauge))
-    let imageServer = RPCServer(
-        studio.description(capacity: 4), services: [studio],
-        transports: [transport.server("ipc://\(directory)/diffusion-1.sock")], gauge: imageGauge,
-        interceptors: [Arrival { arrival.yield() }])
-    try textServer.start()
-    try tokenizerServer.start()
-    try imageServer.start()
-    defer {
-        imageServer.stop()
-        textServer.stop()
-        tokenizerServer.stop()
-    }
-    let text = try RPCClient(target: "ipc://\(directory)/text-model-*.sock")
-    let tokenizer = try RPCClient(target: "ipc://\(directory)/tokenizer-*.sock")
-    let diffusion = try RPCClient(target: "ipc://\(directory)/diffusion-*.sock")
-    try await text.waitUntil { !$0.isEmpty }
-    try await diffusion.waitUntil { !$0.isEmpty }
-    try await tokenizer.waitUntil { !$0.isEmpty }
-    let gateway = Gateway(fleet: Fleet(tokenizer: tokenizer, textModel: text, diffusion: diffusion), bodyLimit: 1 << 16)
-    let (ports, running) = AsyncStream<Int>.makeStream()
-    let application = Application(
-        router: gateway.router(), configuration: .init(address: .hostname("127.0.0.1", port: 0)),
-        onServerRunning: { running.yield($0.localAddress?.port ?? 0) })
-    try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await application.run() }
-        for await port in ports {
-            try await body(Client(port: port, imageGauge: imageGauge, drawings: drawings))
-            break
-        }
-        group.cancelAll()
-    }
-}
-
-/// Tells of each drawing that arrives.
-private struct Arrival: ServerInterceptor {
-    let arrived: @Sendable () -> Void
-
-    func admit(_ context: ServerContext) {
-        if context.method == DiffusionMethods.draw.path { arrived() }
-    }
-}
-
-/// A plain HTTP client of one gateway.
-private struct Client: Sendable {
-    struct Answer: Sendable {
-        var status: Int
-        var body: Data
-    }
-
-    var port: Int
-    /// The diffusion service's own counter.
-    var imageGauge: LoadGauge
-    /// An element for each drawing that has reached its service.
-    var drawings: AsyncStream<Void>
-
-    func execute(uri: String, method: String, body: Data? = nil) async throws -> Answer {
-        var request = URLRequest(url: try #require(URL(string: "http://127.0.0.1:\(port)\(uri)")))
-        request.httpMethod = method
-        request.httpBody = body
-        let (data, response) = try await URLSession.shared.data(for: request)
-        return Answer(status: (response as? HTTPURLResponse)?.statusCode ?? 0, body: data)
-    }
-}
-
-private func json(_ data: Data) throws -> [String: Any] {
-    try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
-}
-
-private func post(_ client: Client, _ path: String, _ body: String) async throws -> Client.Answer {
-    try await client.execute(uri: path, method: "POST", body: Data(body.utf8))
-}
 
 @Suite(.timeLimit(.minutes(5)), .serialized) struct GatewayTests {
     @Test func `a chat is answered whole and as a stream, with the same text`() async throws {
-        try await withGateway { client in
+        try await withWholeGateway { client in
             let fields = #""model":"llama","messages":[{"role":"user","content":"你好 hello"}],"max_tokens":20,"seed":3"#
             let whole = try await post(client, "/v1/chat/completions", "{\(fields)}")
             #expect(whole.status == 200)
@@ -156,7 +36,7 @@ private func post(_ client: Client, _ path: String, _ body: String) async throws
     }
 
     @Test func `models are listed and a completion has its choices`() async throws {
-        try await withGateway { client in
+        try await withWholeGateway { client in
             let models = try json(try await client.execute(uri: "/v1/models", method: "GET").body)
             #expect((models["data"] as? [[String: Any]])?.map { $0["modality"] as? String } == ["text", "image"])
             let model = try #require((models["data"] as? [[String: Any]])?.first)
@@ -200,7 +80,7 @@ private func post(_ client: Client, _ path: String, _ body: String) async throws
     func `a bad request gets an error object that names the field`(
         body: String, status: Int, parameter: String?, code: String?
     ) async throws {
-        try await withGateway { client in
+        try await withWholeGateway { client in
             let reply = try await post(client, "/v1/chat/completions", body)
             #expect(reply.status == status)
             let error = try #require(try json(reply.body)["error"] as? [String: Any])
@@ -211,7 +91,7 @@ private func post(_ client: Client, _ path: String, _ body: String) async throws
     }
 
     @Test func `bytes that are not UTF-8 and routes that are not there are refused`() async throws {
-        try await withGateway { client in
+        try await withWholeGateway { client in
             let bad = try await client.execute(
                 uri: "/v1/chat/completions", method: "POST", body: Data([0x7B, 0xFF, 0xFE, 0x7D]))
             #expect(bad.status == 400)
@@ -222,7 +102,7 @@ private func post(_ client: Client, _ path: String, _ body: String) async throws
     }
 
     @Test func `log-probabilities come with their alternatives, and echo brings the prompt's`() async throws {
-        try await withGateway { client in
+        try await withWholeGateway { client in
             let chat = try json(
                 try await post(
                     client, "/v1/chat/completions",
@@ -259,7 +139,7 @@ private func post(_ client: Client, _ path: String, _ body: String) async throws
     }
 
     @Test func `a streamed completion's log-probabilities are those of the whole one, offsets too`() async throws {
-        try await withGateway { client in
+        try await withWholeGateway { client in
             let fields = #""model":"llama","prompt":"Hello","max_tokens":8,"seed":7,"logprobs":1,"n":2"#
             let whole = try json(try await post(client, "/v1/completions", "{\(fields)}").body)
             let streamed = try await post(client, "/v1/completions", "{\(fields),\"stream\":true}")
@@ -283,7 +163,7 @@ private func post(_ client: Client, _ path: String, _ body: String) async throws
     }
 
     @Test func `a prompt beyond the context is refused under the field it came in`() async throws {
-        try await withGateway { client in
+        try await withWholeGateway { client in
             let prompt = String(repeating: "x ", count: 2_000)
             let reply = try await post(client, "/v1/completions", #"{"model":"llama","prompt":"\#(prompt)"}"#)
             let error = try #require(try json(reply.body)["error"] as? [String: Any])
@@ -292,7 +172,7 @@ private func post(_ client: Client, _ path: String, _ body: String) async throws
     }
 
     @Test func `prompts come as lists and as ids, and tokens go there and back`() async throws {
-        try await withGateway { client in
+        try await withWholeGateway { client in
             let there = try json(
                 try await post(
                     client, "/tokenize", #"{"model":"llama","prompt":"Hello 世界","add_special_tokens":false}"#
@@ -314,7 +194,7 @@ private func post(_ client: Client, _ path: String, _ body: String) async throws
     }
 
     @Test func `a drawing is the same whole and streamed, with an event for each step`() async throws {
-        try await withGateway { client in
+        try await withWholeGateway { client in
             let fields = #""model":"tiny","prompt":"x","n":2,"seed":5,"steps":6"#
             let whole = try await post(client, "/v1/images/generations", "{\(fields)}")
             #expect(whole.status == 200)
@@ -347,7 +227,7 @@ private func post(_ client: Client, _ path: String, _ body: String) async throws
             (#"{"model":"llama","prompt":"x"}"#, 400, "model"), (#"{"model":"dall-e","prompt":"x"}"#, 404, "model"),
         ] as [(String, Int, String?)])
     func `a drawing that cannot be is refused`(body: String, status: Int, parameter: String?) async throws {
-        try await withGateway { client in
+        try await withWholeGateway { client in
             let reply = try await post(client, "/v1/images/generations", body)
             #expect(reply.status == status)
             let error = try #require(try json(reply.body)["error"] as? [String: Any])
@@ -356,7 +236,7 @@ private func post(_ client: Client, _ path: String, _ body: String) async throws
     }
 
     @Test(arguments: [true, false]) func `a client that goes away stops its work`(streams: Bool) async throws {
-        try await withGateway { client in
+        try await withWholeGateway { client in
             let request = Task {
                 try await post(
                     client, "/v1/images/generations",
@@ -373,7 +253,7 @@ private func post(_ client: Client, _ path: String, _ body: String) async throws
     }
 
     @Test func `the fleet's instances are shown with their load`() async throws {
-        try await withGateway { client in
+        try await withWholeGateway { client in
             let status = try json(try await client.execute(uri: "/admin/status", method: "GET").body)
             let instances = try #require(status["instances"] as? [[String: Any]])
             #expect(instances.map { $0["service"] as? String } == ["diffusion", "text-model", "tokenizer"])
@@ -413,7 +293,7 @@ struct OpenAIPackageTests {
     @Test func `OpenAI's own client reads every answer and every error`() async throws {
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
             .appendingPathComponent("openai_client.py").path
-        try await withGateway { client in
+        try await withWholeGateway { client in
             let process = Process(), output = Pipe()
             process.executableURL = URL(fileURLWithPath: python ?? "")
             process.arguments = [script, "http://127.0.0.1:\(client.port)/v1"]

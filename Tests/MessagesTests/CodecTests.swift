@@ -23,7 +23,7 @@ import Testing
         load.stepAge = .zero
         load.slowestStep = .seconds(3)
         load.isDraining = true
-        load.expectedTime = .milliseconds(1_500)
+        load.expectedWait = .milliseconds(1_500)
         load.cancelledCalls = 9
         return [
             FrameHeader(call: 1, .call(start)), FrameHeader(call: .max, sequence: .max, .message(attachmentSizes: [7])),

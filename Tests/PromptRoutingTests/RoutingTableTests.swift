@@ -109,6 +109,15 @@ import Testing
         #expect(!decision.steps.joined().contains("你好"))
     }
 
+    @Test func `a route that names no model leaves that to those after it`() throws {
+        let table = try table("routes:\n  - {name: guests, when: {key: guest}, limits: {max_tokens: 5}}")
+        let decision = table.decide(.init(kind: .chat, model: "auto", text: "画一只猫", key: "guest"))
+        #expect(decision.route == "guests" && decision.limits.maxTokens == 5)
+        #expect(decision.targets.first?.model == .anyImage)
+        let named = table.decide(.init(kind: .chat, model: "m", text: "", key: "guest"))
+        #expect(named.route == "guests" && named.targets == [RouteTarget(.named("m"))])
+    }
+
     @Test func `weights share users out, and each user keeps to one side`() throws {
         let table = try table(
             """

@@ -40,7 +40,7 @@ private let llama = URL(fileURLWithPath: #filePath).deletingLastPathComponent().
         #expect(try await generate(.seconds(60)) == 250)
         try await withThrowingTaskGroup(of: Int.self) { group in
             for _ in 0..<40 { group.addTask { try await generate(.seconds(100)) } }
-            try await client.waitUntil { $0.first?.load.expectedTime != nil }
+            try await client.waitUntil { $0.first?.load.expectedWait != nil }
             let error = await #expect(throws: RPCError.self) { try await generate(.seconds(1)) }
             #expect(error?.code == .resourceExhausted && error?.reason == "too_late", "\(String(describing: error))")
             #expect(error?.notStarted == true && error?.retryAfter != nil)

@@ -72,6 +72,37 @@ struct BalancingTests {
         for server in servers { server.stop() }
     }
 
+    @Test("a key keeps its instance until that has more to do than the rest by what the key is worth")
+    func boundedAffinity() async throws {
+        let fixture = try Fixture(.inProcess)
+        let (a, first) = try fixture.serve { $0.capacity = 10 }
+        let (b, second) = try fixture.serve { $0.capacity = 10 }
+        defer {
+            a.stop()
+            b.stop()
+        }
+        let client = try fixture.client(resolver: StaticResolver(addresses: [first, second]))
+        try await client.waitUntil { $0.count == 2 }
+        var options = CallOptions()
+        (options.affinity, options.affinityWorth) = ([1], 1_000)
+        func chosen() async throws -> String { try await client.call(Echo.echo, EchoRequest(), options).instanceID }
+        let preferred = try await chosen()
+        let (own, other) = preferred == a.description.instanceID ? (a, b) : (b, a)
+        // Of a pressure p beside none: p ≤ 0.625 p + 1 + 1,000 / 10 holds for p = 250, not for 300.
+        for (outstanding, expected) in [(2_500, own), (3_000, other), (0, own)] {
+            own.gauge.addOutstanding(outstanding - own.load.outstanding)
+            try await client.waitUntil { instances in
+                instances.contains { $0.id == own.description.instanceID && $0.load.outstanding == outstanding }
+            }
+            #expect(try await chosen() == expected.description.instanceID)
+        }
+        // Both are busy: it is the difference that counts.
+        own.gauge.addOutstanding(9_000)
+        other.gauge.addOutstanding(9_000)
+        try await client.waitUntil { $0.allSatisfy { $0.load.outstanding == 9_000 } }
+        #expect(try await chosen() == preferred)
+    }
+
     @Test("a stuck instance takes no calls")
     func stuck() {
         var load = LoadReport()

@@ -4,7 +4,10 @@ import Synchronization
 /// Ten times as many requests as the system can answer: those that it takes are answered in time, the rest is turned
 /// away at once, and when the load ends, so does the trouble.
 struct OverloadCase: LocalCase {
-    let name = "overload"
+    let name: String
+    /// Of the flood's requests; twice the mean time without overload where there is none.
+    let deadline: Duration?
+    var isLong: Bool { deadline != nil }
     private static let tokens = 384
     /// Clients at which the most is done.
     private static let clients = 16
@@ -23,11 +26,16 @@ struct OverloadCase: LocalCase {
         let expected = try await send(port, deadline: .seconds(600)).body
         _ = try await peak(port, duration / 2)
         let peak = try await peak(port, duration)
-        let deadline = peak.meanLatency * 2 + .milliseconds(500)
+        let deadline = deadline ?? peak.meanLatency * 2
+        // So many clients cost this machine what they do even if they want nothing of a model.
+        let bystanders = Flood(deadline: .seconds(600))
+        async let crowd: Void = bystanders.run(rate: peak.rate * 10, for: duration) { try await health(port) }
+        let besideCrowd = try await self.peak(port, duration)
+        try await crowd
         let before = await memory(system)
         // 2. Ten times as many, come what may.
         let flood = Flood(deadline: deadline)
-        let duration = max(duration, deadline * 2)
+        let duration = max(duration, deadline * 3)
         try await flood.run(rate: peak.rate * 10, for: duration) { try await send(port, deadline: deadline) }
         let after = await memory(system)
         // 3. At once all is well again.
@@ -37,16 +45,18 @@ struct OverloadCase: LocalCase {
         let result = flood.result(expected: content(expected))
         result.report(to: tally)
         if answer.status != 200 { tally.fail("after the load a request was answered with \(answer.status)") }
-        let goodput = Double(result.inTime) / (result.lastInTime / .seconds(1))
+        let goodput = result.rate(from: deadline, to: duration)
         tally.note(
             "peak \(tenths(peak.rate)) requests/s of \(Self.tokens) tokens, mean \(peak.meanLatency.milliseconds) ms; "
                 + "sent \(tenths(Double(result.sent) / (duration / .seconds(1))))/s with a deadline of "
-                + "\(deadline.milliseconds) ms: in time \(tenths(goodput))/s (\(percent(goodput / peak.rate))), late "
+                + "\(deadline.milliseconds) ms: in time \(tenths(goodput))/s (\(percent(goodput / peak.rate)); "
+                + "\(percent(goodput / besideCrowd.rate)) of what is done beside as many requests for /healthz; after "
+                + "\((result.latency / max(1, result.inTime.count)).milliseconds) ms), late "
                 + "\(result.late), refused \(result.refused) in \(result.refusalTime(0.5)) ms at p50, "
                 + "\(result.refusalTime(0.99)) ms at p99")
         tally.note(
             "memory before and after, MiB: \(before) → \(after); a request after it took \(recovered.milliseconds) ms")
-        if ChaosTests.isMeasured, goodput < 0.95 * peak.rate {
+        if ChaosTests.isMeasured, goodput < 0.95 * besideCrowd.rate {
             tally.fail("goodput fell to \(percent(goodput / peak.rate)) of its peak")
         }
         return tally.result
@@ -62,6 +72,10 @@ struct OverloadCase: LocalCase {
             """
         return try await PlainHTTP.post(
             port, "/v1/completions", body, headers: [("X-Request-Timeout-Ms", "\(deadline.milliseconds)")])
+    }
+
+    private func health(_ port: Int) async throws -> PlainHTTP.Answer {
+        try await PlainHTTP.post(port, "/healthz", "{}")
     }
 
     /// Answers a second, and how long each took, with clients that wait.
@@ -107,15 +121,21 @@ struct OverloadCase: LocalCase {
 private final class Flood: Sendable {
     struct Result: Sendable {
         var sent = 0
-        var inTime = 0
-        /// When the last of them was answered, from the beginning.
-        var lastInTime: Duration = .zero
+        /// When each that was answered in time was, from the beginning.
+        var inTime: [Duration] = []
+        /// Of all of them together.
+        var latency: Duration = .zero
         /// Taken, and not answered before the deadline.
         var late = 0
         var refused = 0
         var different = 0
         var failures: [String] = []
         var refusals: [Duration] = []
+
+        /// Answers in time, a second, once the flood has risen and before it falls.
+        func rate(from start: Duration, to end: Duration) -> Double {
+            Double(inTime.count { start < $0 && $0 <= end }) / ((end - start) / .seconds(1))
+        }
 
         func report(to tally: Tally) {
             for failure in failures { tally.fail(failure) }
@@ -168,8 +188,8 @@ private final class Flood: Sendable {
             switch outcome.answer {
             case .failure(let error): result.failures.append("\(error)")
             case .success(let answer) where answer.status == 200:
-                result.inTime += 1
-                result.lastInTime = max(result.lastInTime, outcome.time)
+                result.inTime.append(outcome.time)
+                result.latency += answer.duration
                 if Self.content(answer.body) != expected { result.different += 1 }
             case .success(let answer) where answer.status == 504: result.late += 1
             case .success(let answer) where [429, 503].contains(answer.status):

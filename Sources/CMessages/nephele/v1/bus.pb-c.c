@@ -1020,18 +1020,6 @@ static const ProtobufCFieldDescriptor nephele__v1__load_report__field_descriptor
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "expected_time_us",
-    9,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT64,
-    offsetof(Nephele__V1__LoadReport, has_expected_time_us),
-    offsetof(Nephele__V1__LoadReport, expected_time_us),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
     "cancelled_calls",
     10,
     PROTOBUF_C_LABEL_OPTIONAL,
@@ -1043,22 +1031,36 @@ static const ProtobufCFieldDescriptor nephele__v1__load_report__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "expected_wait_us",
+    12,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Nephele__V1__LoadReport, has_expected_wait_us),
+    offsetof(Nephele__V1__LoadReport, expected_wait_us),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__load_report__field_indices_by_name[] = {
-  9,   /* field[9] = cancelled_calls */
+  8,   /* field[8] = cancelled_calls */
   1,   /* field[1] = capacity */
   4,   /* field[4] = describe_epoch */
   3,   /* field[3] = draining */
-  8,   /* field[8] = expected_time_us */
+  9,   /* field[9] = expected_wait_us */
   0,   /* field[0] = outstanding */
   2,   /* field[2] = running_calls */
   7,   /* field[7] = slowest_step_us */
   6,   /* field[6] = step_age_us */
   5,   /* field[5] = steps */
 };
-static const ProtobufCIntRange nephele__v1__load_report__number_ranges[1 + 1] =
+static const ProtobufCIntRange nephele__v1__load_report__number_ranges[3 + 1] =
 {
   { 1, 0 },
+  { 10, 8 },
+  { 12, 9 },
   { 0, 10 }
 };
 const ProtobufCMessageDescriptor nephele__v1__load_report__descriptor =
@@ -1072,7 +1074,7 @@ const ProtobufCMessageDescriptor nephele__v1__load_report__descriptor =
   10,
   nephele__v1__load_report__field_descriptors,
   nephele__v1__load_report__field_indices_by_name,
-  1,  nephele__v1__load_report__number_ranges,
+  3,  nephele__v1__load_report__number_ranges,
   (ProtobufCMessageInit) nephele__v1__load_report__init,
   NULL,NULL,NULL    /* reserved[123] */
 };

@@ -201,15 +201,15 @@ struct  Nephele__V1__LoadReport
   protobuf_c_boolean has_slowest_step_us;
   uint64_t slowest_step_us;
   /*
-   * How long a call like those of late would take from now to its end; absent: nobody waits, or nothing is known.
-   */
-  protobuf_c_boolean has_expected_time_us;
-  uint64_t expected_time_us;
-  /*
    * Calls that were given up while they ran: their callers went, or their deadlines passed.
    */
   protobuf_c_boolean has_cancelled_calls;
   uint64_t cancelled_calls;
+  /*
+   * How long a call that came now would wait for its turn; absent: nobody waits, or nothing is known.
+   */
+  protobuf_c_boolean has_expected_wait_us;
+  uint64_t expected_wait_us;
 };
 #define NEPHELE__V1__LOAD_REPORT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__load_report__descriptor) \

@@ -1,0 +1,47 @@
+/// A key's owner, and what the key allows.
+package struct Account: Sendable, Equatable, Codable {
+    package enum Role: String, Sendable, Codable, CaseIterable {
+        /// Sends requests.
+        case user
+        /// Sends requests, and sees and changes everything.
+        case admin
+    }
+
+    package struct Limits: Sendable, Equatable, Codable {
+        package var requestsPerMinute: Int?
+        /// Of prompts and answers together.
+        package var tokensPerMinute: Int?
+        /// By the price list, in its currency.
+        package var spendingPerDay: Double?
+
+        package init(requestsPerMinute: Int? = nil, tokensPerMinute: Int? = nil, spendingPerDay: Double? = nil) {
+            (self.requestsPerMinute, self.tokensPerMinute) = (requestsPerMinute, tokensPerMinute)
+            self.spendingPerDay = spendingPerDay
+        }
+    }
+
+    package var id: Int64
+    /// Unique among keys that are in force.
+    package var name: String
+    package var role: Role
+    /// Names in which `*` stands for anything; empty for all.
+    package var models: [String]
+    package var limits: Limits
+    /// The name of a filter policy for this key's requests; nil for the route's.
+    package var filter: String?
+    /// The beginning of the secret.
+    package var hint: String
+    /// Seconds since 1970.
+    package var created: Int64
+    package var revoked: Int64?
+
+    package func allows(model: String) -> Bool {
+        models.isEmpty || models.contains { pattern in Self.matches(model, pattern) }
+    }
+
+    private static func matches(_ name: String, _ pattern: String) -> Bool {
+        guard let star = pattern.firstIndex(of: "*") else { return name == pattern }
+        let (head, tail) = (pattern[..<star], pattern[pattern.index(after: star)...])
+        return name.count >= head.count + tail.count && name.hasPrefix(head) && name.hasSuffix(tail)
+    }
+}

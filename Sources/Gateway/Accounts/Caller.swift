@@ -1,0 +1,97 @@
+import Accounts
+import Foundation
+import Hummingbird
+import Synchronization
+
+/// Who sent a request, and what was taken from their limits for it.
+final class Caller: Sendable {
+    let account: Account
+    private let keeper: AccountKeeper
+    private let requests: RateLimits.Answer?
+    private let tokens = Mutex<(answer: RateLimits.Answer?, reserved: Int)>((nil, 0))
+
+    /// Counts the request against the limits of the key that it came with.
+    ///
+    /// - Throws: `APIError`: no key, one that opens nothing, or one whose limits are reached.
+    init(_ request: Request, _ keeper: AccountKeeper) async throws {
+        (account, self.keeper) = (try await Self.account(of: request, keeper), keeper)
+        requests = try await keeper.admit(account).requests
+    }
+
+    /// - Throws: `APIError`, 401: no key, or one that opens nothing.
+    static func account(of request: Request, _ keeper: AccountKeeper) async throws -> Account {
+        guard let secret = secret(of: request) else {
+            throw APIError(
+                status: .unauthorized,
+                message: "No API key was given: send it as 'Authorization: Bearer KEY'.",
+                type: "invalid_request_error", code: "missing_api_key")
+        }
+        guard let account = try await keeper.account(secret: secret) else {
+            throw APIError(
+                status: .unauthorized, message: "Incorrect API key: it was not made here, or it is revoked.",
+                type: "invalid_request_error", code: "invalid_api_key")
+        }
+        return account
+    }
+
+    /// As OpenAI's, Azure's and Anthropic's clients send it.
+    private static func secret(of request: Request) -> String? {
+        if let bearer = request.headers[.authorization], bearer.lowercased().hasPrefix("bearer ") {
+            return String(bearer.dropFirst(7)).trimmingCharacters(in: .whitespaces)
+        }
+        return ["api-key", "x-api-key"].lazy.compactMap { HTTPFields.Element.Name($0) }
+            .compactMap { request.headers[$0] }.first
+    }
+
+    /// - Throws: `APIError` when the account may not use the model, or has used its tokens.
+    func use(_ model: String, tokens estimate: Int) throws {
+        guard account.allows(model: model) else {
+            throw APIError(
+                status: .forbidden, message: "The key '\(account.name)' may not use the model '\(model)'.",
+                type: "invalid_request_error", parameter: "model", code: "model_not_allowed")
+        }
+        giveBack()
+        let answer = try keeper.reserve(estimate, for: account)
+        tokens.withLock { $0 = (answer, answer == nil ? 0 : estimate) }
+    }
+
+    /// Of a model that could not take the request.
+    private func giveBack() {
+        let reserved = tokens.withLock { tokens in
+            defer { tokens.reserved = 0 }
+            return tokens.reserved
+        }
+        keeper.giveBack(reserved, to: account)
+    }
+
+    /// OpenAI's rate-limit headers.
+    func describe(in headers: inout HTTPFields) {
+        func add(_ name: String, _ value: String) {
+            if let name = HTTPFields.Element.Name("x-ratelimit-" + name) { headers[name] = value }
+        }
+        let both = [
+            ("requests", account.limits.requestsPerMinute, requests),
+            ("tokens", account.limits.tokensPerMinute, tokens.withLock { $0.answer }),
+        ]
+        for (unit, limit, answer) in both {
+            guard let limit, let answer else { continue }
+            add("limit-\(unit)", "\(limit)")
+            add("remaining-\(unit)", "\(answer.remaining)")
+            add("reset-\(unit)", "\(Int((answer.wait / .milliseconds(1)).rounded(.up)))ms")
+        }
+    }
+
+    /// Writes down what became of the request.
+    func settle(_ record: RequestRecord) async {
+        let state = record.snapshot
+        let reserved = tokens.withLock { $0.reserved }
+        guard !state.model.isEmpty, state.promptTokens + state.completionTokens + state.pictures > 0 else {
+            keeper.giveBack(reserved, to: account)
+            return
+        }
+        let usage = Consumption(
+            requests: 1, promptTokens: state.promptTokens, completionTokens: state.completionTokens,
+            pictures: state.pictures)
+        await keeper.settle(account, model: state.model, usage, reserved: reserved)
+    }
+}

@@ -1,0 +1,159 @@
+import Foundation
+import Hummingbird
+import Messages
+import PromptRouting
+import RPC
+
+/// Where requests go.
+extension Gateway {
+    /// Decides by the routing table, and answers with the first of the route's models that can take the request.
+    ///
+    /// - Parameters:
+    ///   - maxTokens: that the client asks for.
+    ///   - modalities: of models that `body` can do something with.
+    ///   - body: throws before it has answered anything when its model cannot take the request.
+    /// - Throws: `APIError`.
+    func route(
+        _ request: RoutingRequest, preset: String?, maxTokens: Int? = nil, modalities: Set<String>,
+        _ scope: RequestScope,
+        _ body: (ModelDescription, RouteDecision, RequestScope) async throws -> Response
+    ) async throws -> Response {
+        let table = routing.current
+        var request = request
+        request.key = scope.caller?.account.name
+        if let preset, table.presets[preset] == nil {
+            throw APIError.invalidRequest(
+                "There is no preset '\(preset.prefix(100))'; presets: \(table.presets.keys.sorted())",
+                parameter: "preset")
+        }
+        let decision = table.decide(request, preset: preset)
+        try checkRate(of: decision)
+        let scope = scope.limited(toMilliseconds: decision.limits.timeoutMilliseconds)
+        for (index, target) in decision.targets.enumerated() {
+            let isLast = index == decision.targets.count - 1
+            do {
+                let model = try fleet.model(target, modalities: modalities)
+                // With another model to turn to, nobody waits for one without an instance.
+                if !isLast, !fleet.isServed(model) { continue }
+                // A token is four letters or so; what was too much is given back when the answer has ended.
+                try scope.caller?.use(model.name, tokens: request.length / 4 + (maxTokens ?? 256))
+                scope.record.routed(decision.route, model: model.name)
+                var response = try await body(model, decision, scope)
+                if let route = decision.route, let name = HTTPFields.Element.Name("x-nephele-route") {
+                    response.headers[name] = route.filter { $0.isASCII && !$0.isNewline }
+                }
+                return response
+            } catch let error as APIError where !isLast && error.isElsewhereBetter {
+                fleet.counters.countFallback()
+            }
+        }
+        throw APIError.modelNotFound(request.model, known: fleet.models.keys.sorted())
+    }
+
+    private func checkRate(of decision: RouteDecision) throws {
+        guard let route = decision.route, let limit = decision.limits.requestsPerMinute else { return }
+        let answer = rates.take(1, from: "route \(route)", perMinute: Double(limit))
+        guard !answer.isAllowed else { return }
+        throw APIError(
+            status: .tooManyRequests, message: "The route '\(route)' takes \(limit) requests a minute.",
+            type: "rate_limit_error", code: "rate_limit_exceeded", retryAfter: answer.wait.wholeSeconds)
+    }
+
+    // MARK: What is told of it
+
+    private struct ExplainRequest: Decodable {
+        var text: String
+        var model: String?
+        var kind: String?
+        var user: String?
+        var preset: String?
+    }
+
+    private struct ExplainResponse: Encodable {
+        var route: String?
+        var targets: [String]
+        var preset: String?
+        var filter: String?
+        var steps: [String]
+    }
+
+    /// `POST /admin/route`: which rule would take a request, and why.
+    func explainRoute(_ data: Data) throws -> Response {
+        let request = try JSONRequest.decode(ExplainRequest.self, from: data)
+        guard let kind = RoutingRequest.Kind(rawValue: request.kind ?? "chat") else {
+            throw APIError.invalidRequest(
+                "'kind' is one of \(RoutingRequest.Kind.allCases.map(\.rawValue)).", parameter: "kind")
+        }
+        let decision = routing.current.decide(
+            RoutingRequest(kind: kind, model: request.model ?? "auto", text: request.text, user: request.user),
+            preset: request.preset)
+        return try JSONResponse.make(
+            ExplainResponse(
+                route: decision.route, targets: decision.targets.map(\.description), preset: decision.preset,
+                filter: decision.filter, steps: decision.steps))
+    }
+
+    private struct PresetList: Encodable {
+        struct Item: Encodable {
+            var id: String
+            var object = "preset"
+            var summary: String
+            var languages: [String]
+            var variables: [String: String]
+        }
+
+        var object = "list"
+        var data: [Item]
+    }
+
+    /// `GET /v1/presets`.
+    func presets() -> some Encodable & Sendable {
+        PresetList(
+            data: routing.current.presets.values.sorted { $0.name < $1.name }.map {
+                .init(
+                    id: $0.name, summary: $0.summary, languages: $0.languages.map(\.rawValue), variables: $0.variables)
+            })
+    }
+}
+
+extension Duration {
+    /// Rounded up, at least 1: for `Retry-After`.
+    var wholeSeconds: Int { max(1, Int((self / .seconds(1)).rounded(.up))) }
+}
+
+extension APIError {
+    /// Whether another model may do what this one could not.
+    fileprivate var isElsewhereBetter: Bool { status.code == 404 || status.code == 429 || status.code >= 500 }
+}
+
+extension Fleet {
+    /// The revision of a model that a target means.
+    ///
+    /// - Throws: `APIError`.
+    func model(_ target: RouteTarget, modalities: Set<String>) throws -> ModelDescription {
+        switch target.model {
+        case .named(let name): return try model(name, modalities: modalities, revision: target.revision)
+        case .anyText: return try any("text", modalities)
+        case .anyImage: return try any("image", modalities)
+        }
+    }
+
+    private func any(_ modality: String, _ modalities: Set<String>) throws -> ModelDescription {
+        let names = models.values.filter { $0.modality == modality && $0.parent == nil && !$0.isRetiring }.map(\.name)
+        guard modalities.contains(modality), let name = names.min() else {
+            guard isReady else { throw APIError.notReady }
+            throw APIError(
+                status: .notFound, message: "No \(modality) model is served here.", type: "invalid_request_error",
+                parameter: "model", code: "model_not_found")
+        }
+        return try model(name, modalities: modalities)
+    }
+
+    /// Whether an instance has the model now.
+    func isServed(_ model: ModelDescription) -> Bool {
+        let client = model.modality == "text" ? textModel : diffusion
+        return client?.readyInstances.contains { instance in
+            instance.description.models.contains { $0.name == model.name && !$0.isRetiring }
+        } ?? false
+    }
+}

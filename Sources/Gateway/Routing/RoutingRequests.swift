@@ -1,0 +1,40 @@
+import PromptRouting
+
+extension ChatCompletionRequest {
+    /// What the user said last.
+    var lastUserText: String { messages.last { $0.role == "user" }?.content ?? "" }
+
+    var routing: RoutingRequest {
+        RoutingRequest(
+            kind: .chat, model: parameters.model, text: lastUserText,
+            length: messages.reduce(0) { $0 + $1.content.unicodeScalars.count }, user: parameters.user)
+    }
+}
+
+extension CompletionRequest {
+    var routing: RoutingRequest {
+        let texts = prompts.map { if case .text(let text) = $0 { text } else { "" } }
+        return RoutingRequest(
+            kind: .completion, model: parameters.model, text: texts.first ?? "",
+            length: texts.reduce(0) { $0 + $1.unicodeScalars.count }, user: parameters.user)
+    }
+}
+
+extension ImageGenerationRequest {
+    var routing: RoutingRequest { RoutingRequest(kind: .image, model: model, text: prompt, user: user) }
+}
+
+extension String {
+    /// Text in which pictures that a chat answered with are no longer than their names: a model that writes cannot see them,
+    /// and clients send them back with every turn.
+    var withoutPictures: String {
+        var result = ""
+        var rest = self[...]
+        while let open = rest.firstRange(of: "](data:image/"), let close = rest[open.upperBound...].firstIndex(of: ")")
+        {
+            result += rest[..<open.lowerBound] + "]"
+            rest = rest[rest.index(after: close)...]
+        }
+        return result + rest
+    }
+}

@@ -1,0 +1,201 @@
+import CKernels
+import DiffusionModels
+import PNG
+import Tensors
+import TextModels
+import Tokenizers
+
+/// Safetensors: header and tensors.
+struct SafetensorsTarget: FuzzTarget {
+    let kind = SampleKind.bytes
+    let samples: [[UInt8]]
+    private let scratch: Scratch
+
+    init() throws {
+        scratch = try Scratch()
+        samples =
+            try ["llama-list", "gpt2-layer"].map {
+                try Corpus.file("TextModelsTests/Goldens/adapters/\($0)/adapter_model.safetensors")
+            } + [Self.file(#"{"a":{"dtype":"F32","shape":[2],"data_offsets":[0,8]},"__metadata__":{"b":"c"}}"#, 8)]
+    }
+
+    mutating func run(_ input: [UInt8]) throws {
+        try scratch.write(input, to: "f.safetensors")
+        guard let file = try? SafetensorsFile(path: scratch.path + "/f.safetensors") else { return }
+        for (name, entry) in file.entries {
+            _ = try? file.tensor(name, shape: entry.shape)
+        }
+    }
+
+    private static func file(_ header: String, _ bytes: Int) -> [UInt8] {
+        [UInt8(header.utf8.count), 0, 0, 0, 0, 0, 0, 0] + Array(header.utf8) + [UInt8](repeating: 1, count: bytes)
+    }
+}
+
+/// GGUF: header, tensors, blocks, the tokenizer inside, and the model.
+struct GGUFTarget: FuzzTarget {
+    let kind = SampleKind.bytes
+    let samples: [[UInt8]]
+    private let scratch: Scratch
+    private let device = Device(threadCount: 1)
+
+    init() throws {
+        scratch = try Scratch()
+        samples =
+            try Corpus.files("TextModelsTests/Goldens/gguf") { $0.hasSuffix(".gguf") && $0 != "blocks.gguf" }
+            + Corpus.files("TokenizersTests/Goldens/gguf") { $0.hasSuffix(".gguf") }
+    }
+
+    mutating func run(_ input: [UInt8]) throws {
+        try scratch.write(input, to: "f.gguf")
+        let path = scratch.path + "/f.gguf"
+        guard let file = try? GGUFFile(path: path) else { return }
+        for (name, info) in file.header.tensors {
+            _ = try? file.tensor(name)
+            _ = try? file.blocks(name, shape: info.shape)
+        }
+        if let tokenizer = try? Tokenizer(gguf: path) { Texts.use(tokenizer) }
+        _ = try? LoadedModel.loadModel(directory: path, on: device)
+    }
+}
+
+/// A model's `config.json`, over weights that fit the right one.
+struct ModelConfigurationTarget: FuzzTarget {
+    let kind = SampleKind.text
+    let samples: [[UInt8]]
+    private let scratch: Scratch
+    private let device = Device(threadCount: 1)
+    private var turn = 0
+
+    private static let models = ["llama", "gpt2", "gemma2", "phi3-longrope", "qwen3", "mistral", "llama3-scaled"]
+
+    init() throws {
+        scratch = try Scratch()
+        samples = try Self.models.map { try Corpus.file("TextModelsTests/Goldens/\($0)/config.json") }
+        try scratch.write(
+            try Corpus.file("TextModelsTests/Goldens/qwen3/model.safetensors"), to: "model.safetensors")
+    }
+
+    mutating func run(_ input: [UInt8]) throws {
+        try scratch.write(input, to: "config.json")
+        _ = try? LoadedModel.loadModel(directory: scratch.path, on: device)
+    }
+}
+
+/// A LoRA adapter: `adapter_config.json` in every second case, its tensors in the others.
+struct AdapterTarget: FuzzTarget {
+    let kind = SampleKind.text
+    let samples: [[UInt8]]
+    private let scratch: Scratch
+    private let model: any TextModel
+    private let device = Device(threadCount: 1)
+    private let configuration: [UInt8], tensors: [UInt8]
+
+    init() throws {
+        scratch = try Scratch()
+        let folder = "TextModelsTests/Goldens/adapters/"
+        model = try LoadedModel.loadModel(directory: Corpus.path("TextModelsTests/Goldens/llama"), on: device)
+        configuration = try Corpus.file(folder + "llama-list/adapter_config.json")
+        tensors = try Corpus.file(folder + "llama-list/adapter_model.safetensors")
+        samples =
+            try ["llama-list", "llama-all", "llama-regex", "gpt2-layer"].map {
+                try Corpus.file(folder + $0 + "/adapter_config.json")
+            } + [tensors]
+    }
+
+    mutating func run(_ input: [UInt8]) throws {
+        // A file of tensors begins with a length, JSON does not.
+        let isJSON = input.first { $0 > 0x20 } == UInt8(ascii: "{") && input.prefix(8).allSatisfy { $0 != 0 }
+        try scratch.write(isJSON ? input : configuration, to: "adapter_config.json")
+        try scratch.write(isJSON ? tensors : input, to: "adapter_model.safetensors")
+        _ = try? Adapter(directory: scratch.path, for: model, byteLimit: 1 << 26, on: device)
+    }
+}
+
+/// The cache of packed weights.
+struct PackedCacheTarget: FuzzTarget {
+    let kind = SampleKind.bytes
+    let samples: [[UInt8]]
+    private let scratch: Scratch
+    private let device = Device(threadCount: 1)
+
+    init() throws {
+        scratch = try Scratch()
+        let directory = CacheDirectory(path: scratch.path)
+        let matrices = [
+            ("a", try PackedMatrix(try Tensor(zeros: [40, 64], dtype: .f32), on: device)),
+            ("b", try PackedMatrix(try Tensor(zeros: [16, 32], dtype: .f32), on: device)),
+        ]
+        let cache = PackedCache(directory, key: "k", patience: .zero, on: device)
+        for (name, matrix) in matrices {
+            _ = try cache.matrix(name, columns: matrix.columns, depth: matrix.depth) { matrix }
+        }
+        cache.write()
+        samples = [try scratch.read("k.packed")]
+    }
+
+    mutating func run(_ input: [UInt8]) throws {
+        try scratch.write(Self.summed(input), to: "k.packed")
+        let cache = PackedCache(CacheDirectory(path: scratch.path), key: "k", patience: .zero, on: device)
+        guard cache.isWarm else { return }
+        // It is whole, whatever was changed: then its matrices are too.
+        _ = try? cache.matrix("a", columns: 40, depth: 64) { () throws(TensorError) in
+            try PackedMatrix(try Tensor(zeros: [40, 64], dtype: .f32), on: device)
+        }
+    }
+}
+
+extension PackedCacheTarget {
+    /// With the header's checksum and the file's size set right, so that what is behind them is looked at.
+    private static func summed(_ input: [UInt8]) -> [UInt8] {
+        guard input.count >= 64 else { return input }
+        var file = input
+        func word(_ index: Int) -> UInt64 {
+            file[8 * index..<8 * index + 8].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+        }
+        func set(_ index: Int, _ value: UInt64) {
+            for byte in 0..<8 { file[8 * index + byte] = UInt8(truncatingIfNeeded: value >> UInt64(8 * byte)) }
+        }
+        set(4, UInt64(file.count))
+        guard word(2) <= UInt64(file.count - 64) else { return file }
+        let header = Array(file[64..<64 + Int(word(2))])
+        var sum: UInt64 = 0
+        header.withUnsafeBufferPointer { buffer in
+            withUnsafeMutablePointer(to: &sum) { sum in
+                let args = nephele_checksum_args(
+                    data: buffer.baseAddress, bytes: buffer.count, block_bytes: max(1, buffer.count), sums: sum)
+                withUnsafePointer(to: args) { nephele_checksum($0, 0, 1) }
+            }
+        }
+        set(3, sum)
+        return file
+    }
+}
+
+/// A drawing's checkpoint, and a picture.
+struct PictureTarget: FuzzTarget {
+    let kind = SampleKind.bytes
+    let samples: [[UInt8]]
+
+    init() throws {
+        let rgba = [UInt8](unsafeUninitializedCapacity: 8 * 8 * 4) { buffer, count in
+            for index in 0..<256 { buffer[index] = UInt8(truncatingIfNeeded: index * 7) }
+            count = 256
+        }
+        let checkpoint = try DiffusionCheckpoint(bytes: Self.checkpoint)
+        samples = [try PNG.encode(rgba: rgba, width: 8, height: 8), checkpoint.bytes]
+    }
+
+    mutating func run(_ input: [UInt8]) throws {
+        _ = try? PNG.decode(input, pixelLimit: 1 << 20)
+        if let checkpoint = try? DiffusionCheckpoint(bytes: input), checkpoint.bytes.count != input.count {
+            throw FuzzFinding(description: "a checkpoint does not survive its encoding")
+        }
+    }
+
+    private static var checkpoint: [UInt8] {
+        [0x4E44_4301, 1, 9, 1, 1, 2, 2, 0, 0, 1, 2, 3].flatMap { word in
+            (0..<4).map { UInt8(truncatingIfNeeded: UInt32(word) >> UInt32(8 * $0)) }
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import Messages
+
+/// Every message of the bus: each input is read as each of them.
+struct MessageTarget: FuzzTarget {
+    let kind = SampleKind.protobuf
+    let samples: [[UInt8]]
+    private var headers = HeaderDecoder()
+
+    private static let types: [any BusMessage.Type] = [
+        FrameHeader.self, DescribeRequest.self, ServiceDescription.self, HealthRequest.self, HealthReply.self,
+        EncodeRequest.self, RenderChatRequest.self, TokensReply.self, DecodeRequest.self, TextReply.self,
+        GenerateRequest.self, GenerateDelta.self, SamplingDefaults.self, ForwardRequest.self, ForwardReply.self,
+        ReleaseRequest.self, ReleaseReply.self, DrawRequest.self, DrawUpdate.self, LoadAdapterRequest.self,
+        LoadAdapterReply.self, UnloadAdapterRequest.self, UnloadAdapterReply.self, ReloadRequest.self, ReloadReply.self,
+        EchoRequest.self, EchoReply.self, CountRequest.self, CountReply.self,
+    ]
+
+    init() { samples = Self.headers.map { $0.encoded() } + Self.messages.map { $0.encoded() } }
+
+    mutating func run(_ input: [UInt8]) throws {
+        for type in Self.types { try Self.decode(type, input) }
+        // What is recognised by its bytes is what protobuf reads.
+        let known = input.withSpan { try? headers.decode($0) }
+        if known != (try? FrameHeader(decoding: input)) {
+            throw FuzzFinding(description: "a header is read in two ways")
+        }
+    }
+
+    private static func decode<Message: BusMessage>(_ type: Message.Type, _ input: [UInt8]) throws {
+        guard let message = try? Message(decoding: input) else { return }
+        let bytes = message.encoded()
+        guard let again = try? Message(decoding: bytes), again.encoded() == bytes else {
+            throw FuzzFinding(description: "a \(type) does not survive its encoding")
+        }
+    }
+
+    static var headers: [FrameHeader] {
+        var start = CallStart(method: "nephele.v1.Echo/EchoLater", creditMessages: 64, creditBytes: 1 << 22)
+        let plain = start
+        (start.timeout, start.metadata) = (.seconds(9), ["trace": "é"])
+        (start.instanceID, start.numericsID, start.attachmentSizes) = ("abc", "def", [5, 0, 1 << 20])
+        var end = CallEnd(code: 8)
+        (end.message, end.reason, end.field, end.retryAfter) = ("busy", "queue_full", "prompt", .seconds(2))
+        (end.notStarted, end.hasMessage, end.attachmentSizes) = (true, true, [3])
+        var load = LoadReport()
+        (load.outstanding, load.capacity, load.runningCalls, load.isDraining) = (5, 2, 3, true)
+        (load.steps, load.stepAge, load.slowestStep, load.expectedWait) = (9, .seconds(1), .seconds(3), .seconds(4))
+        return [
+            FrameHeader(call: 1, .call(start)), FrameHeader(call: 1, .call(plain)),
+            FrameHeader(call: 1, sequence: 1, .message(attachmentSizes: [7])),
+            FrameHeader(call: 1, sequence: 1, .message(attachmentSizes: [])),
+            FrameHeader(call: 1, sequence: 1, .chunk(attachment: 0, offset: 2)), FrameHeader(call: 1, .end(end)),
+            FrameHeader(call: 1, .end(CallEnd(code: 0))), FrameHeader(call: 1, .cancel(reason: "deadline")),
+            FrameHeader(call: 1, .credit(messages: 3, bytes: 99)), FrameHeader(.ping(7)), FrameHeader(.pong(7, load)),
+            FrameHeader(.goAway(reason: "later")),
+        ]
+    }
+
+    private static var messages: [any BusMessage] {
+        var model = ModelDescription(name: "nephele-verse")
+        (model.contextLength, model.numericsID, model.modality) = (4_096, "abc", "text")
+        (model.parent, model.tokenizerHash, model.metadata) = ("base", "0123", SamplingDefaults().encoded())
+        var description = ServiceDescription(service: "text-model")
+        (description.models, description.layers, description.shardCount) = ([model, model], 2..<4, 2)
+        var generate = GenerateRequest(model: "m", prompt: [1, 2, -1], maxTokens: 3, seed: 4)
+        (generate.stop, generate.logprobs, generate.n) = (["\n", "詩"], 2, 3)
+        generate.logitBias = [LogitBias(id: 5, bias: -1.5)]
+        generate.resume = [ChoiceResume(choice: 1, ids: [5, -1, .max], textBytes: 9, logprobs: 3)]
+        let logprob = TokenLogprob(
+            id: 1, logprob: -0.5, bytes: [0xe4], alternatives: [.init(id: 2, logprob: -.infinity, bytes: [])])
+        var defaults = SamplingDefaults()
+        (defaults.temperature, defaults.topK, defaults.topP) = (0.7, 20, 0.9)
+        var draw = DrawRequest(model: "m", prompt: "一本书", seeds: [1, .max])
+        (draw.steps, draw.guidanceScale, draw.width, draw.height) = (9, 7.5, 64, 32)
+        let picture = DrawnPicture(index: 1, seed: 2, width: 32, height: 32)
+        return [
+            DescribeRequest(), description, HealthRequest(), HealthReply(state: .stuck, load: LoadReport()),
+            EncodeRequest(model: "m", text: "abc", addSpecialTokens: true),
+            RenderChatRequest(model: "m", messages: [ChatTurn(role: "user", content: "hello")]),
+            TokensReply(ids: [1, 2, 3], tokenizerHash: "0123"), DecodeRequest(model: "m", ids: [1, 2, 3]),
+            TextReply(text: "明月"), generate,
+            GenerateDelta(
+                choice: 1, index: 2, token: 3, text: "a", textOffset: 7, logprob: logprob, promptLogprobs: [logprob],
+                finishReason: "stop"), defaults,
+            ForwardRequest(
+                owner: "me",
+                sequences: [ShardRows(sequence: 1, start: 2, count: 3, outputs: 1, tokens: [1, 2, 3], root: "r")]),
+            ForwardReply(missing: [MissingRows(sequence: 1, have: 32), MissingRows(sequence: 2, have: nil)]),
+            ReleaseRequest(owner: "me", sequences: [1, 2]), ReleaseReply(), draw,
+            DrawUpdate(step: 1, steps: 2, picture: picture), LoadAdapterRequest(model: "m", name: "a", path: "b/c"),
+            LoadAdapterReply(model: "m", contentID: "01", size: 1 << 40, wasLoaded: true),
+            UnloadAdapterRequest(model: "m", name: "a"), UnloadAdapterReply(), ReloadRequest(model: "m"),
+            ReloadReply(revision: "a", previous: "b", duration: .seconds(1)), EchoRequest(payload: [1, 2]),
+            EchoReply(payload: [3]), CountRequest(count: 2, payloadSize: 3), CountReply(index: 1, payload: [7]),
+        ]
+    }
+}

@@ -1,0 +1,39 @@
+/// All targets by name. Making one may read and compute; only a child does it.
+enum Targets {
+    static let names = [
+        "messages", "frames", "safetensors", "gguf", "config", "adapter", "packed-cache", "pictures", "tokenizer-json",
+        "tokenizer-config", "vocabulary", "merges", "sentencepiece", "template", "http",
+    ]
+
+    static func make(_ name: String) async throws -> any FuzzTarget {
+        let goldens = "TokenizersTests/Goldens/"
+        switch name {
+        case "messages": return MessageTarget()
+        case "frames": return try FrameTarget()
+        case "safetensors": return try SafetensorsTarget()
+        case "gguf": return try GGUFTarget()
+        case "config": return try ModelConfigurationTarget()
+        case "adapter": return try AdapterTarget()
+        case "packed-cache": return try PackedCacheTarget()
+        case "pictures": return try PictureTarget()
+        case "tokenizer-json":
+            return try TokenizerFileTarget(
+                "tokenizer.json", .text,
+                folders: [goldens + "llama3-tiny", goldens + "llama2-converted", "TextModelsTests/Goldens/llama"])
+        case "tokenizer-config":
+            return try TokenizerFileTarget(
+                "tokenizer_config.json", .text, folders: [goldens + "llama3-tiny"], beside: ["tokenizer.json"])
+        case "vocabulary":
+            return try TokenizerFileTarget(
+                "vocab.json", .text, folders: [goldens + "gpt2-tiny"], beside: ["merges.txt"])
+        case "merges":
+            return try TokenizerFileTarget(
+                "merges.txt", .text, folders: [goldens + "gpt2-tiny"], beside: ["vocab.json"])
+        case "sentencepiece":
+            return try TokenizerFileTarget("tokenizer.model", .protobuf, folders: [goldens + "llama2-tiny"])
+        case "template": return try TemplateTarget()
+        case "http": return try await GatewayTarget()
+        default: throw FuzzFinding(description: "there is no target \(name); known: \(names.joined(separator: ", "))")
+        }
+    }
+}

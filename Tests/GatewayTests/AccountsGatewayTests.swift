@@ -1,0 +1,146 @@
+import Accounts
+import Foundation
+import Gateway
+import Testing
+
+@Suite struct RateLimitsTests {
+    private let start = ContinuousClock.now
+
+    @Test func `a bucket gives a minute's worth at once and fills as time goes by`() {
+        let limits = RateLimits()
+        for left in [2, 1, 0] {
+            let answer = limits.take(1, from: "a", perMinute: 3, now: start)
+            #expect(answer.isAllowed && answer.remaining == left)
+        }
+        let refused = limits.take(1, from: "a", perMinute: 3, now: start)
+        #expect(!refused.isAllowed && refused.wait == .seconds(20))
+        #expect(limits.take(1, from: "b", perMinute: 3, now: start).isAllowed)
+        #expect(limits.take(1, from: "a", perMinute: 3, now: start + .seconds(20)).isAllowed)
+        #expect(!limits.take(1, from: "a", perMinute: 3, now: start + .seconds(39)).isAllowed)
+        #expect(limits.take(3, from: "a", perMinute: 3, now: start + .seconds(500)).isAllowed)
+    }
+
+    @Test func `more than a whole bucket is allowed when that is full, and what was too much comes back`() {
+        let limits = RateLimits()
+        #expect(limits.take(50, from: "a", perMinute: 10, now: start).isAllowed)
+        #expect(!limits.take(1, from: "a", perMinute: 10, now: start).isAllowed)
+        limits.settle(45, in: "a", perMinute: 10)
+        #expect(limits.take(5, from: "a", perMinute: 10, now: start).isAllowed)
+    }
+}
+
+@Suite(.timeLimit(.minutes(5)), .serialized) struct AccountsGatewayTests {
+    private let folder = FileManager.default.temporaryDirectory.appendingPathComponent("accounts-" + UUID().uuidString)
+
+    private func keeper(recording: Bool = false) throws -> AccountKeeper {
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        return AccountKeeper(
+            store: try AccountStore(file: folder.appendingPathComponent("accounts.sqlite").path), isRecording: recording
+        )
+    }
+
+    private func code(_ answer: WholeGatewayClient.Answer) throws -> String? {
+        (try json(answer.body)["error"] as? [String: Any])?["code"] as? String
+    }
+
+    private static let chat =
+        #"{"model":"llama","max_tokens":4,"seed":3,"messages":[{"role":"user","content":"hi"}]}"#
+
+    @Test func `a key opens what it is for, within its limits`() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let keeper = try keeper()
+        let user = try await keeper.store.makeKey(
+            name: "user", models: ["llama"], limits: .init(requestsPerMinute: 2)
+        ).key.secret
+        let admin = try await keeper.store.makeKey(name: "operator", role: .admin).key.secret
+        try await withWholeGateway(accounts: keeper) { client in
+            let path = "/v1/chat/completions"
+            let stranger = try await post(client, path, Self.chat)
+            #expect(stranger.status == 401)
+            #expect(try code(stranger) == "missing_api_key")
+            #expect(try await code(post(client, path, Self.chat, key: "nph-guess")) == "invalid_api_key")
+            #expect(try await client.execute(uri: "/admin/status", method: "GET").status == 401)
+            #expect(try await client.execute(uri: "/healthz", method: "GET").status == 200)
+            #expect(try await client.execute(uri: "/admin/status", method: "GET", key: admin).status == 200)
+
+            let answer = try await post(client, path, Self.chat, key: user)
+            #expect(answer.status == 200)
+            #expect(answer.headers["x-ratelimit-limit-requests"] == "2")
+            #expect(answer.headers["x-ratelimit-remaining-requests"] == "1")
+            #expect(try await client.execute(uri: "/admin/status", method: "GET", key: user).status == 403)
+            let drawing = try await post(
+                client, "/v1/images/generations", #"{"model":"tiny","prompt":"a"}"#, key: user)
+            #expect(drawing.status == 403)
+            #expect(try code(drawing) == "model_not_allowed")
+            let list = try await client.execute(uri: "/v1/models", method: "GET", key: user)
+            let models = (try json(list.body)["data"] as? [[String: Any]])?.compactMap { $0["id"] as? String }
+            #expect(models == ["llama"])
+            let third = try await post(client, path, Self.chat, key: user)
+            #expect(third.status == 429)
+            #expect(try code(third) == "rate_limit_exceeded")
+            #expect(third.headers["retry-after"] == "30")
+        }
+    }
+
+    @Test func `tokens and spending are counted, also of a stream, and bounded`() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let keeper = try keeper()
+        try await keeper.store.setPrice(Price(model: "llama", perMillionCompletionTokens: 1e6))
+        let tokens = try await keeper.store.makeKey(name: "tokens", limits: .init(tokensPerMinute: 40)).key.secret
+        let money = try await keeper.store.makeKey(name: "money", limits: .init(spendingPerDay: 6)).key.secret
+        try await withWholeGateway(accounts: keeper) { client in
+            let path = "/v1/chat/completions"
+            let large = #"{"model":"llama","max_tokens":39,"messages":[{"role":"user","content":"hi"}]}"#
+            let first = try await post(client, path, large, key: tokens)
+            #expect(first.status == 200)
+            #expect(first.headers["x-ratelimit-limit-tokens"] == "40")
+            let second = try await post(client, path, large, key: tokens)
+            #expect(second.status == 429)
+            #expect(try code(second) == "rate_limit_exceeded")
+
+            let stream = #"{"stream":true,"# + Self.chat.dropFirst()
+            for _ in 0..<2 { #expect(try await post(client, path, stream, key: money).status == 200) }
+            var rows: [[String: Any]] = []
+            while rows.first?["requests"] as? Int != 2 {
+                // It is written down after the answer is out.
+                let answer = try await client.execute(uri: "/v1/usage", method: "GET", key: money)
+                rows = try #require(try json(answer.body)["data"] as? [[String: Any]])
+            }
+            #expect(rows.count == 1)
+            #expect(rows[0]["completion_tokens"] as? Int == 8)
+            #expect(rows[0]["cost"] as? Double == 8)
+            let refused = try await post(client, path, Self.chat, key: money)
+            #expect(refused.status == 429)
+            #expect(try code(refused) == "insufficient_quota")
+            let wrong = try await client.execute(uri: "/v1/usage?from=yesterday", method: "GET", key: tokens)
+            #expect(wrong.status == 400)
+        }
+    }
+
+    @Test func `answers are recorded where that is switched on, and feedback finds them`() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let keeper = try keeper(recording: true)
+        let key = try await keeper.store.makeKey(name: "a").key.secret
+        try await withWholeGateway(accounts: keeper) { client in
+            let answer = try json(await post(client, "/v1/chat/completions", Self.chat, key: key).body)
+            let id = try #require(answer["id"] as? String)
+            var recorded = false
+            while !recorded {
+                // It is written down after the answer is out.
+                let feedback = try await post(
+                    client, "/v1/feedback", #"{"id":"\#(id)","rating":1,"correction":"hello to you"}"#, key: key)
+                #expect(feedback.status == 200)
+                recorded = try json(feedback.body)["recorded"] as? Bool ?? false
+            }
+            let choice = try #require((answer["choices"] as? [[String: Any]])?.first?["message"] as? [String: Any])
+            var examples: [TrainingExample] = []
+            try await keeper.store.exportTraining { examples.append($0) }
+            #expect(examples.count == 1)
+            #expect(examples[0].messages.map(\.content) == ["hi", "hello to you"])
+            #expect(examples[0].rejected == choice["content"] as? String)
+            for wrong in [#"{"id":""}"#, #"{"id":"a"}"#, #"{"id":"a","rating":2}"#, #"{"rating":1}"#] {
+                #expect(try await post(client, "/v1/feedback", wrong, key: key).status == 400)
+            }
+        }
+    }
+}

@@ -1,0 +1,160 @@
+import Testing
+import TextModels
+
+@Suite struct TimetableTests {
+    /// An engine whose steps take 1 ms, and 0.1 ms for each row.
+    private func cost() -> StepCost {
+        var cost = StepCost()
+        for _ in 0..<200 {
+            for rows in [1, 4, 16, 64] {
+                cost.record(rows: rows, duration: .microseconds(1_000 + 100 * rows))
+            }
+        }
+        return cost
+    }
+
+    private func timetable(sequences: Int = 64) -> Timetable {
+        var timetable = Timetable(sequenceLimit: sequences, cachePositions: 100_000)
+        timetable.cost = cost()
+        return timetable
+    }
+
+    private func sequence(_ answer: Int, prompt: Int = 0, deadline: Double = .infinity) -> Timetable.Sequence {
+        Timetable.Sequence(prompt: prompt, answer: answer, positions: prompt + answer, deadline: deadline)
+    }
+
+    @Test func `nothing is foretold, and nobody refused, before anything is known`() {
+        let timetable = Timetable(sequenceLimit: 1, cachePositions: 100)
+        #expect(timetable.refusal(of: [sequence(1_000_000, deadline: 0.001)], now: 0) == nil)
+        #expect(timetable.wait == nil)
+    }
+
+    @Test func `a step's cost is told apart into what all share and what each adds`() {
+        let cost = cost()
+        for sequences in [1, 8, 30, 64] {
+            let expected = 0.001 + 0.000_1 * Double(sequences)
+            let told = cost.secondsPerToken(sequences: sequences)
+            #expect(abs(told - expected) < 0.02 * expected, "\(sequences): \(told)")
+        }
+    }
+
+    @Test func `where all steps were alike more rows cost in proportion, and the total time is right`() {
+        var cost = StepCost()
+        for turn in 0..<400 { cost.record(rows: 10, duration: .milliseconds(turn.isMultiple(of: 2) ? 1 : 3)) }
+        #expect(abs(cost.secondsPerToken(sequences: 10) - 0.002) < 0.000_05)
+        #expect(abs(cost.secondsPerToken(sequences: 40) - 0.008) < 0.000_2)
+    }
+
+    @Test func `accepted drafts make tokens faster`() {
+        var cost = cost()
+        let before = cost.secondsPerToken(sequences: 1)
+        for _ in 0..<500 { cost.recordDrafts(4, accepted: 3, sequences: 1) }
+        // Five rows a step of 1.5 ms bring four tokens.
+        #expect(abs(cost.secondsPerToken(sequences: 1) - 0.001_5 / 4) < 0.000_02 && before > 0.001)
+    }
+
+    @Test func `those that run share the time, and are faster as others end`() {
+        var timetable = timetable()
+        timetable.running = [sequence(100), sequence(50)]
+        let ends = timetable.ends()
+        // 50 steps of two, 50 of one.
+        #expect(abs(ends[1] - 50 * 0.001_2) < 0.002 && abs(ends[0] - (50 * 0.001_2 + 50 * 0.001_1)) < 0.003)
+    }
+
+    @Test func `a sequence that waits starts when there is a place, with its prompt`() {
+        var timetable = timetable(sequences: 1)
+        timetable.running = [sequence(100)]
+        timetable.waiting = [sequence(100, prompt: 500), sequence(10)]
+        let ends = timetable.ends()
+        #expect(abs(ends[0] - 0.11) < 0.003)
+        #expect(abs(ends[1] - (0.11 + 0.05 + 0.11)) < 0.006)
+        #expect(abs(ends[2] - (0.27 + 0.011)) < 0.007)
+        let wait = timetable.wait ?? 0
+        #expect(abs(wait - ends[2]) < 0.001)
+    }
+
+    @Test func `positions in the cache are a place too`() {
+        var timetable = Timetable(sequenceLimit: 64, cachePositions: 1_000)
+        timetable.cost = cost()
+        timetable.running = [sequence(600)]
+        timetable.waiting = [sequence(600)]
+        let ends = timetable.ends()
+        #expect(abs(ends[1] / ends[0] - 2) < 0.02)
+    }
+
+    @Test func `a newcomer that would end late is refused, long before the batch is full`() throws {
+        var timetable = timetable()
+        timetable.running = (0..<20).map { _ in sequence(400) }
+        // 21 rows: 3.1 ms a step, 1.24 s for 400 tokens.
+        #expect(timetable.refusal(of: [sequence(400, deadline: 10 + 2)], now: 10) == nil)
+        let wait = try #require(timetable.refusal(of: [sequence(400, deadline: 10 + 1)], now: 10))
+        #expect(wait > 0.2 && wait < 0.8)
+        // A short one is let in.
+        #expect(timetable.refusal(of: [sequence(20, deadline: 10 + 1)], now: 10) == nil)
+    }
+
+    @Test func `a newcomer with time to spare is refused where it would make others late`() {
+        var timetable = timetable()
+        timetable.running = (0..<20).map { _ in sequence(400, deadline: 1.5) }
+        #expect(timetable.refusal(of: [sequence(400, deadline: 100)], now: 0) == nil)
+        timetable.running = (0..<20).map { _ in sequence(400, deadline: 1.45) }
+        #expect(timetable.refusal(of: [sequence(400, deadline: 100)], now: 0) != nil)
+    }
+
+    @Test func `one that is late in any case holds nobody up`() {
+        var timetable = timetable()
+        timetable.running = [sequence(400, deadline: 0.1)]
+        #expect(timetable.refusal(of: [sequence(400, deadline: 100)], now: 0) == nil)
+    }
+
+    @Test func `under a flood those that are let in end in time, and the engine is not idle`() {
+        // The engine is as foretold, arrivals are ten times what it can do, deadlines twice what eight together take.
+        let cost = cost()
+        let deadline = 2 * 400 * cost.secondsPerToken(sequences: 8)
+        var timetable = timetable()
+        var (now, arrivals, late, ended) = (0.0, 0.0, 0, 0)
+        while now < 20 {
+            while arrivals <= now {
+                let newcomer = sequence(400, deadline: arrivals + deadline)
+                if timetable.refusal(of: [newcomer], now: now) == nil { timetable.running.append(newcomer) }
+                arrivals += 0.005
+            }
+            now += cost.secondsPerToken(sequences: timetable.running.count)
+            for index in timetable.running.indices { timetable.running[index].answer -= 1 }
+            for done in timetable.running.filter({ $0.answer <= 0 }) {
+                ended += 1
+                if done.deadline < now { late += 1 }
+            }
+            timetable.running.removeAll { $0.answer <= 0 }
+        }
+        // With eight at a time all the while.
+        let eight = 20 / (400 * cost.secondsPerToken(sequences: 8)) * 8
+        #expect(late == 0 && Double(ended) > 0.95 * eight, "\(late) late of \(ended); \(eight)")
+    }
+}
+
+@Suite struct AnswerLengthsTests {
+    @Test func `answers are expected to be as long as others were, as far as they may`() {
+        var lengths = AnswerLengths()
+        #expect(lengths.mean == nil && lengths.remaining(allowed: 100) == 100)
+        for count in [10, 20, 30] { lengths.record(tokens: count, wasCut: false) }
+        #expect(lengths.remaining(allowed: 100) == 20)
+        #expect(lengths.remaining(allowed: 20) == 17)
+        for _ in 0..<200 { lengths.record(tokens: 60, wasCut: false) }
+        #expect(lengths.mean == 60 && lengths.remaining(allowed: 100) == 60)
+    }
+
+    @Test func `the longer an answer is, the fewer of the others tell`() {
+        var lengths = AnswerLengths()
+        for count in [10, 10, 10, 100] { lengths.record(tokens: count, wasCut: false) }
+        #expect(lengths.remaining(generated: 10, allowed: 1_000) == 90)
+        #expect(lengths.remaining(generated: 100, allowed: 1_000) == 256)
+    }
+
+    @Test func `an answer that was cut short says little about one that may be longer`() {
+        var lengths = AnswerLengths()
+        lengths.record(tokens: 16, wasCut: true)
+        #expect(lengths.remaining(allowed: 16) == 16)
+        #expect(lengths.remaining(allowed: 1_000) == 272)
+    }
+}
