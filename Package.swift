@@ -162,7 +162,7 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Accounts", "Messages", "Observability", "PromptRouting", "RPC",
+                "Accounts", "ContentFilter", "Messages", "Observability", "PromptRouting", "RPC",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -174,7 +174,7 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Accounts", "DiffusionModels", "DiffusionService", "Gateway", "Messages", "PromptRouting", "RPC",
+                "Accounts", "ContentFilter", "DiffusionModels", "DiffusionService", "Gateway", "Messages", "PromptRouting", "RPC",
                 "Tensors",
                 "TextModels",
                 "TextModelService", "TokenizerService", "ZeroMQTransport",

@@ -1,7 +1,7 @@
 /// A policy at work: texts are checked whole or as they stream.
 package struct ContentFilter: Sendable {
     /// A text that was filtered whole.
-    package struct Result: Sendable, Equatable {
+    package struct Outcome: Sendable, Equatable {
         /// What may be passed on: the text itself, or what is left of it.
         package var text: String
         package var verdict: FilterVerdict
@@ -14,9 +14,16 @@ package struct ContentFilter: Sendable {
 
     /// - Throws: `FilterError` for a phrase or a pattern of the policy that cannot be looked for.
     package init(_ policy: FilterPolicy = .standard) throws {
-        let detectors = try Detectors(phrases: PhraseLists.all + policy.phrases, patterns: policy.patterns)
-        self.init(policy, detectors)
+        // Policies without lists of their own share one set of tables.
+        let isPlain = policy.phrases.isEmpty && policy.patterns.isEmpty
+        self.init(
+            policy,
+            try isPlain
+                ? Self.shared.get()
+                : Detectors(phrases: PhraseLists.all + policy.phrases, patterns: policy.patterns))
     }
+
+    private static let shared = Result<Detectors, any Error> { try Detectors() }
 
     init(_ policy: FilterPolicy, _ detectors: Detectors) {
         self.policy = policy
@@ -25,10 +32,10 @@ package struct ContentFilter: Sendable {
             uniqueKeysWithValues: FilterPolicy.Direction.allCases.map { ($0, RuleTable(policy, $0)) })
     }
 
-    package func check(_ text: String, _ direction: FilterPolicy.Direction) -> Result {
+    package func check(_ text: String, _ direction: FilterPolicy.Direction) -> Outcome {
         var stream = stream(direction)
         let passed = stream.feed(text)
-        return Result(text: passed + stream.finish(), verdict: stream.verdict)
+        return Outcome(text: passed + stream.finish(), verdict: stream.verdict)
     }
 
     package func stream(_ direction: FilterPolicy.Direction) -> StreamFilter {
