@@ -2,7 +2,7 @@ import Foundation
 package import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
-import Logging
+package import Logging
 package import NIOCore
 import NIOSSL
 
@@ -25,7 +25,8 @@ extension Gateway {
     /// - Parameter onServerRunning: is told the channel once the gateway listens.
     /// - Throws: what is wrong with the certificates.
     package func application(
-        at address: GatewayAddress, onServerRunning: @escaping @Sendable (any Channel) async -> Void = { _ in }
+        at address: GatewayAddress, logger: Logger? = nil,
+        onServerRunning: @escaping @Sendable (any Channel) async -> Void = { _ in }
     ) throws -> some ApplicationProtocol {
         let clients = clients
         let http = HTTPServerBuilder.http1(
@@ -48,6 +49,6 @@ extension Gateway {
             configuration: .init(
                 address: .hostname(address.host, port: address.port), serverName: "nephele",
                 availableConnectionsDelegate: MaximumAvailableConnections(address.connectionLimit)),
-            onServerRunning: onServerRunning)
+            onServerRunning: onServerRunning, logger: logger)
     }
 }

@@ -29,6 +29,7 @@ struct DiffusionMain: AsyncParsableCommand {
     }
 
     func run() async throws {
+        ServiceLog.bootstrap()
         let loader = DiffusionRevisionLoader(
             name: model.name, on: Device(threadCount: threads), room: MemoryRoom { AvailableMemory.bytes() }
         ) { [model] in try model.directory(.image) }
@@ -40,7 +41,8 @@ struct DiffusionMain: AsyncParsableCommand {
         ) { try loader.next(after: $0) }
         let server = RPCServer(
             service.description(capacity: drawings), services: [service],
-            transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge)
+            transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge,
+            interceptors: [CallLog(label: "nephele-diffusion")])
         service.keepDescribed(by: server)
         try await ServerLifetime.serve(server, label: "nephele-diffusion")
     }

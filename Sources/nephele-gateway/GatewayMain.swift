@@ -96,6 +96,7 @@ struct GatewayMain: AsyncParsableCommand {
     }
 
     func run() async throws {
+        ServiceLog.bootstrap()
         let trace = [RequestTrace.Propagation()]
         let fleet = Fleet(
             tokenizer: try tokenizer.map { try RPCClient(target: $0, interceptors: trace) },

@@ -17,6 +17,7 @@ struct TokenizerMain: AsyncParsableCommand {
     var bind: String
 
     func run() async throws {
+        ServiceLog.bootstrap()
         var tokenizers: [String: Tokenizer] = [:]
         for model in model { tokenizers[model.name] = try Tokenizer(directory: model.directory(.text)) }
         let places = Dictionary(model.map { ($0.name, $0) }) { $1 }
@@ -26,7 +27,8 @@ struct TokenizerMain: AsyncParsableCommand {
         }
         let server = RPCServer(
             service.description(capacity: 64), services: [service],
-            transports: [try ZeroMQTransport.shared().server(bind)])
+            transports: [try ZeroMQTransport.shared().server(bind)],
+            interceptors: [CallLog(label: "nephele-tokenizer")])
         service.keepDescribed(by: server)
         try await ServerLifetime.serve(server, label: "nephele-tokenizer")
     }

@@ -50,7 +50,9 @@ struct GatewayTarget: FuzzTarget {
 
     init() async throws {
         services = try await Services()
-        let gateway = Gateway(fleet: services.fleet, bodyLimit: 1 << 18, allowsAdapterUpdates: true)
+        let gateway = Gateway(
+            fleet: services.fleet, routing: try RoutingSource(file: nil), bodyLimit: 1 << 18, allowsAdapterUpdates: true
+        )
         samples = Self.requests.map { path, body in
             Array(
                 ("POST \(path) HTTP/1.1\r\nHost: a\r\nX-Request-Timeout-Ms: 2000\r\nContent-Type: application/json\r\n\r\n"
@@ -59,9 +61,9 @@ struct GatewayTarget: FuzzTarget {
         var logger = Logger(label: "fuzz")
         logger.logLevel = .critical
         let (ports, running) = AsyncStream<Int>.makeStream()
-        let application = Application(
-            router: gateway.router(), configuration: .init(address: .hostname("127.0.0.1", port: 0)),
-            onServerRunning: { running.yield($0.localAddress?.port ?? 0) }, logger: logger)
+        let application = try gateway.application(at: GatewayAddress(), logger: logger) {
+            running.yield($0.localAddress?.port ?? 0)
+        }
         Task { try await application.run() }
         var first = ports.makeAsyncIterator()
         port = UInt16(await first.next() ?? 0)
