@@ -176,7 +176,8 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Accounts", "ContentFilter", "DiffusionModels", "DiffusionService", "Gateway", "Messages", "PromptRouting", "RPC",
+                "Accounts", "ContentFilter", "DiffusionModels", "DiffusionService", "Gateway", "Messages",
+                "PromptRouting", "RPC",
                 "Tensors",
                 "TextModels",
                 "TextModelService", "TokenizerService", "ZeroMQTransport",
@@ -197,7 +198,7 @@ let package = Package(
         .target(
             name: "Benchmarks",
             dependencies: [
-                "Messages", "RPC", "Tensors", "TextModels", "ZeroMQ", "ZeroMQTransport",
+                "ContentFilter", "Messages", "RPC", "Tensors", "TextModels", "ZeroMQ", "ZeroMQTransport",
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: safe),

@@ -21,6 +21,19 @@ package final class Detectors: Sendable {
         return scan.feed(Array(text.utf8), isWhole: true)
     }
 
+    /// How many phrases of the lists a text holds; folding counts, nothing else does.
+    package func phraseCount(in bytes: [UInt8]) -> Int {
+        var scanner = PhraseScanner(automaton)
+        var text = FoldedText()
+        var count = 0
+        for start in stride(from: 0, to: bytes.count, by: 1 << 16) {
+            text.append(Array(bytes[start..<min(bytes.count, start + 1 << 16)]))
+            count += scanner.scan(text, isWhole: false).count
+            text.drop(before: scanner.hold(text) - 128)
+        }
+        return count
+    }
+
     /// The highest score of each category.
     package static func scores(_ findings: [Finding]) -> [FilterCategory: Double] {
         Dictionary(findings.map { ($0.category, $0.score) }, uniquingKeysWith: max)

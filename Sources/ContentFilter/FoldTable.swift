@@ -29,5 +29,8 @@ struct FoldTable: Sendable {
         return place + 1..<place + 1 + Int(pool[place])
     }
 
+    /// Whether the code point becomes nothing else.
+    func stays(_ point: UInt32) -> Bool { entries[Int(blocks[Int(point >> 8)]) << 8 + Int(point & 255)] == 0 }
+
     var text: [UInt8] { pool }
 }

@@ -42,32 +42,39 @@ struct FoldedText: Sendable {
         let table = FoldTable.shared
         let pool = table.text
         var index = 0
+        // What stays as it is is taken over in stretches as long as can be.
+        var first = 0
         while index < chunk.count {
-            let first = index
-            while index < chunk.count, chunk[index] < 0x80 { index += 1 }
-            if index > first { take(chunk[first..<index]) }
-            guard index < chunk.count else { return }
-            let length = Self.length(chunk[index])
-            guard index + length <= chunk.count else {
-                incomplete = Array(chunk[index...])
-                return
-            }
-            guard let point = Self.point(chunk, at: index, length: length) else {
-                replace(length: 1, by: [0x20])
+            if chunk[index] < 0x80 {
                 index += 1
                 continue
             }
-            if let folded = table.folded(point) {
+            let length = Self.length(chunk[index])
+            let isCut = index + length > chunk.count
+            let point = isCut ? nil : Self.point(chunk, at: index, length: length)
+            if let point, table.stays(point) {
+                index += length
+                continue
+            }
+            if index > first { take(chunk[first..<index]) }
+            if isCut {
+                incomplete = Array(chunk[index...])
+                return
+            }
+            if let point, let folded = table.folded(point) {
                 if folded.isEmpty, hidden.take(point, at: originEnd) {
                     originEnd += length
                 } else {
                     replace(length: length, by: pool[folded])
                 }
+                index += length
             } else {
-                take(chunk[index..<index + length])
+                replace(length: 1, by: [0x20])
+                index += 1
             }
-            index += length
+            first = index
         }
+        if index > first { take(chunk[first..<index]) }
     }
 
     private mutating func take(_ slice: ArraySlice<UInt8>) {

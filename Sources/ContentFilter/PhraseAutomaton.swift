@@ -17,6 +17,7 @@ struct PhraseAutomaton: Sendable {
     /// Phrases that may end at a state: a range of `outputs`.
     private(set) var outputStarts: [UInt32]
     private(set) var outputs: [UInt32]
+    private(set) var hasOutput: [Bool]
     let letters: [LetterRuns]
     let unitsOf: [UInt8]
     /// Where every text begins: at an edge.
@@ -50,6 +51,7 @@ struct PhraseAutomaton: Sendable {
         let table = trie.table()
         (next, units, depths) = (table.next, table.units, table.depths)
         (outputStarts, outputs) = (table.outputStarts, table.outputs)
+        hasOutput = (1..<table.outputStarts.count).map { table.outputStarts[$0] > table.outputStarts[$0 - 1] }
         self.phrases = phrases
         self.alphabet = alphabet
         letters = folded.map { LetterRuns($0[...], alphabet) }

@@ -46,17 +46,21 @@ struct PhraseScanner: Sendable {
                 symbol = last == .word && follows ? PhraseAlphabet.between : PhraseAlphabet.stop
             }
             if symbol < PhraseAlphabet.otherLetter {
-                if last == .word {
+                if last != .word {
+                    begin(at: index + base)
+                    (last, lastSymbol) = (.word, .max)
+                }
+                var (state, lastSymbol) = (self.state, self.lastSymbol)
+                repeat {
                     if symbol != lastSymbol {
                         state = next[Int(state) &* width &+ Int(symbol)]
                         lastSymbol = symbol
                     }
-                } else {
-                    begin(at: index + base)
-                    state = next[Int(state) &* width &+ Int(symbol)]
-                    (last, lastSymbol) = (.word, symbol)
-                }
-                index += 1
+                    index &+= 1
+                    guard index < end else { break }
+                    symbol = classes[Int(bytes[index])]
+                } while symbol < PhraseAlphabet.otherLetter
+                (self.state, self.lastSymbol) = (state, lastSymbol)
                 continue
             }
             guard symbol == PhraseAlphabet.multibyte else {
@@ -102,9 +106,12 @@ struct PhraseScanner: Sendable {
     private mutating func endWord(at offset: Int, _ text: FoldedText, _ matches: inout [Match]) {
         step(PhraseAlphabet.edge)
         last = .edge
-        collect(end: offset, text, &matches)
-        for found in spaced.wordEnded(wordStart..<offset, text, automaton)
-        where spells(found.phrase, found.range, text) { matches.append(found) }
+        if automaton.hasOutput[Int(state)] { collect(end: offset, text, &matches) }
+        let word = wordStart..<offset
+        if spaced.stayApart(word, text) { return }
+        for found in spaced.wordEnded(word, text, automaton) where spells(found.phrase, found.range, text) {
+            matches.append(found)
+        }
     }
 
     private mutating func read(
@@ -123,7 +130,7 @@ struct PhraseScanner: Sendable {
             step(high)
             step(low)
             last = .han
-            collect(end: offset + character.length, text, &matches)
+            if automaton.hasOutput[Int(state)] { collect(end: offset + character.length, text, &matches) }
         case .letter:
             if last != .word { begin(at: offset) }
             step(PhraseAlphabet.otherLetter)

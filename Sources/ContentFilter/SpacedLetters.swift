@@ -20,6 +20,19 @@ struct SpacedLetters: Sendable {
     /// Whether `beginnings` stands for the words up to `previous`.
     private var isLinked = false
 
+    /// Most words: one that a space parts from the one before, not both of them single letters.
+    ///
+    /// - Returns: whether nothing is to be done about the word.
+    mutating func stayApart(_ word: Range<Int>, _ text: FoldedText) -> Bool {
+        let gap = word.lowerBound &- previous.upperBound
+        let isSingle = word.upperBound &- word.lowerBound == 1 && previous.upperBound &- previous.lowerBound == 1
+        guard !isLinked,
+            gap > Self.gapLimit || gap == 1 && !isSingle && text.bytes[previous.upperBound &- text.base] == 0x20
+        else { return false }
+        previous = word
+        return true
+    }
+
     /// - Returns: phrases that words pulled apart spell, by their symbols.
     mutating func wordEnded(
         _ word: Range<Int>, _ text: FoldedText, _ automaton: PhraseAutomaton
