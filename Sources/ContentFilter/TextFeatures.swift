@@ -11,7 +11,7 @@ struct TextFeatures {
     private let table = Self.crcTable
     private var word: [UInt8] = []
     private var lastWord: [UInt8] = []
-    private var han: [ArraySlice<UInt8>] = []
+    private var han: [Range<Int>] = []
 
     /// - Parameter text: folded, of valid UTF-8.
     init(_ text: ArraySlice<UInt8>) {
@@ -26,13 +26,13 @@ struct TextFeatures {
             case 0..<0x80: endWord()
             default:
                 let character = FoldedCharacter(bytes, at: index)
-                let slice = bytes[index..<index + character.length]
+                let range = index..<index + character.length
                 index += character.length
                 switch CharacterKind(character.point) {
                 case .han:
                     endWord()
-                    add(han: slice)
-                case .letter: word.append(contentsOf: slice)
+                    add(han: range, bytes)
+                case .letter: word.append(contentsOf: bytes[range])
                 case .space, .stop: endWord()
                 }
                 continue
@@ -42,26 +42,35 @@ struct TextFeatures {
         endWord()
     }
 
-    private mutating func add(han character: ArraySlice<UInt8>) {
+    private mutating func add(han character: Range<Int>, _ bytes: [UInt8]) {
+        if han.count == 3 { han.removeFirst() }
         han.append(character)
-        if han.count > 3 { han.removeFirst() }
-        for count in 1...han.count { add(crc(0x68, han.suffix(count).joined())) }
+        for first in han.indices.reversed() {
+            var value = step(~0, 0x68)
+            for range in han[first...] {
+                for index in range { value = step(value, bytes[index]) }
+            }
+            add(~value)
+        }
     }
 
     private mutating func endWord() {
         guard !word.isEmpty else { return }
-        han = []
+        han.removeAll(keepingCapacity: true)
         add(crc(0x77, word))
         if !lastWord.isEmpty { add(crc(0x62, lastWord + [0x20] + word)) }
-        let edged = [0x20] + word + [0x20]
-        for start in 0..<edged.count {
-            var value = step(~0, 0x63)
-            for (length, byte) in edged[start...].prefix(5).enumerated() {
-                value = step(value, byte)
-                if length >= 2 { add(~value) }
+        word.insert(0x20, at: 0)
+        word.append(0x20)
+        let opening = step(~0, 0x63)
+        for start in word.indices {
+            var value = opening
+            for index in start..<min(start + 5, word.count) {
+                value = step(value, word[index])
+                if index &- start >= 2 { add(~value) }
             }
         }
-        lastWord = word
+        lastWord.removeAll(keepingCapacity: true)
+        lastWord.append(contentsOf: word[1..<word.count - 1])
         word.removeAll(keepingCapacity: true)
     }
 
