@@ -1,4 +1,4 @@
-package import ContentFilter
+import ContentFilter
 package import Foundation
 
 /// How fast the content filter is, and how well it judges labelled text.

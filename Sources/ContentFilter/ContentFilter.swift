@@ -5,6 +5,8 @@ package struct ContentFilter: Sendable {
         /// What may be passed on: the text itself, or what is left of it.
         package var text: String
         package var verdict: FilterVerdict
+
+        package init(text: String, verdict: FilterVerdict) { (self.text, self.verdict) = (text, verdict) }
     }
 
     package let policy: FilterPolicy

@@ -21,7 +21,7 @@ private func filter(_ rules: String, _ phrases: String) throws -> ContentFilter 
     private func deltas(_ texts: [String], reason: String = "length") -> [GenerateDelta] {
         var offset = 0
         return texts.enumerated().map { index, text in
-            let logprob = TokenLogprob(token: Int32(index), logprob: -1, bytes: Array(text.utf8), alternatives: [])
+            let logprob = TokenLogprob(id: Int32(index), logprob: -1, bytes: Array(text.utf8), alternatives: [])
             defer { offset += text.utf8.count }
             return GenerateDelta(
                 choice: 0, index: UInt32(index), token: Int32(index), text: text, textOffset: offset, logprob: logprob,
@@ -153,8 +153,9 @@ private func filter(_ rules: String, _ phrases: String) throws -> ContentFilter 
             routes:
               - {name: open, when: {model: llama}, to: llama, filter: "off"}
             """
-        try await withWholeGateway(routes: routes, filter: strict) { client in
-            #expect(try await post(client, "/v1/chat/completions", chat("you faggot")).status == 200)
+        try await withWholeGateway(routes: routes, filter: strict) { client async throws in
+            let answer = try await post(client, "/v1/chat/completions", chat("you faggot"))
+            #expect(answer.status == 200)
         }
         try await withWholeGateway(routes: routes.replacingOccurrences(of: "\"off\"", with: "nowhere")) { client in
             let answer = try await post(client, "/v1/chat/completions", chat("hello"))

@@ -98,7 +98,7 @@ private final class System: Sendable {
         while fleet.instances.count < 4 { try await Task.sleep(for: .milliseconds(5)) }
         let (ports, running) = AsyncStream<Int>.makeStream()
         let application = try Gateway(
-            fleet: fleet, routing: try RoutingSource(file: nil), filters: FilterSet(standard: "off"),
+            fleet: fleet, routing: try RoutingSource(file: nil), filters: try FilterSet(standard: "off"),
             allowsReload: allowsReload
         )
         .application(at: GatewayAddress()) { running.yield($0.localAddress?.port ?? 0) }

@@ -1,4 +1,4 @@
-package import ContentFilter
+import ContentFilter
 import Foundation
 
 /// The filter policies of a gateway, by the names that routes call them by.

@@ -1,7 +1,7 @@
 import ContentFilter
 import Foundation
 import Hummingbird
-import RPC
+import Messages
 
 /// `POST /v1/moderations`: a text, texts, or parts of one message.
 struct ModerationRequest: Decodable, Sendable {
