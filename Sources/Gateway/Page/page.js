@@ -53,10 +53,10 @@ at("theme").onclick = () => {
   const isDark = (localStorage.theme ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
   document.documentElement.dataset.theme = localStorage.theme = isDark ? "light" : "dark";
 };
-at("key").value = sessionStorage.key ?? "";
-at("key").onchange = () => { sessionStorage.key = at("key").value; fillChoices(); };
+at("key").value = sessionStorage.apiKey ?? "";
+at("key").onchange = () => { sessionStorage.apiKey = at("key").value; fillChoices(); };
 
-const headers = () => sessionStorage.key ? { Authorization: `Bearer ${sessionStorage.key}` } : {};
+const headers = () => sessionStorage.apiKey ? { Authorization: `Bearer ${sessionStorage.apiKey}` } : {};
 
 /** The answer's JSON, or an error with the gateway's own message. */
 async function ask(path, body, signal) {
@@ -80,7 +80,8 @@ async function* events(response) {
     rest = parts.pop();
     for (const part of parts) {
       if (!part.startsWith("data: ") || part === "data: [DONE]") continue;
-      const data = JSON.parse(part.slice(6));
+      // A seed has up to 64 bits, more than a number here.
+      const data = JSON.parse(part.slice(6).replace(/"seed":(\d{16,})/, '"seed":"$1"'));
       if (data.error) throw new Error(data.error.message);
       yield data;
     }
@@ -151,12 +152,13 @@ function turn(role, text) {
 
 function write(node, text) {
   const isAtEnd = at("talk").scrollHeight - at("talk").scrollTop - at("talk").clientHeight < 80;
+  const follow = () => { if (isAtEnd) at("talk").scrollTop = at("talk").scrollHeight; };
   const parts = text.split(/(!\[[^\]]*\]\(data:image\/png;base64,[A-Za-z0-9+/=]+\))/);
   node.replaceChildren(...parts.filter(part => part).map(part => {
     const picture = part.match(/^!\[([^\]]*)\]\((data:image\/png;base64,[A-Za-z0-9+/=]+)\)$/);
-    return picture ? element("img", { src: picture[2], alt: picture[1] }) : part;
+    return picture ? element("img", { src: picture[2], alt: picture[1], onload: follow }) : part;
   }));
-  if (isAtEnd) at("talk").scrollTop = at("talk").scrollHeight;
+  follow();
 }
 
 function note(message) {
@@ -174,6 +176,7 @@ function judge(node, id) {
     },
   });
   node.append(element("div", { className: "judge" }, button("good", 1), button("bad", -1)));
+  node.lastChild.scrollIntoView({ block: "nearest" });
 }
 
 at("ask").onsubmit = async event => {
