@@ -96,6 +96,11 @@ let package = Package(
             resources: [.embedInCode("standard.yaml"), .embedInCode("presets.yaml")], swiftSettings: safe),
         .testTarget(name: "PromptRoutingTests", dependencies: ["PromptRouting"], swiftSettings: safe),
 
+        .target(
+            name: "ContentFilter", dependencies: ["RegularExpressions", .product(name: "Yams", package: "Yams")],
+            exclude: ["Training"], swiftSettings: safe),
+        .testTarget(name: "ContentFilterTests", dependencies: ["ContentFilter"], swiftSettings: safe),
+
         // Layer 3: bindings and models
         .target(
             name: "ZeroMQTransport",
@@ -159,7 +164,7 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Accounts", "Messages", "Observability", "PromptRouting", "RPC",
+                "Accounts", "ContentFilter", "Messages", "Observability", "PromptRouting", "RPC",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -174,7 +179,8 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Accounts", "DiffusionModels", "DiffusionService", "Gateway", "Messages", "PromptRouting", "RPC",
+                "Accounts", "ContentFilter", "DiffusionModels", "DiffusionService", "Gateway", "Messages",
+                "PromptRouting", "RPC",
                 "Tensors",
                 "TextModels",
                 "TextModelService", "TokenizerService", "ZeroMQTransport",
@@ -195,7 +201,7 @@ let package = Package(
         .target(
             name: "Benchmarks",
             dependencies: [
-                "Messages", "RPC", "Tensors", "TextModels", "ZeroMQ", "ZeroMQTransport",
+                "ContentFilter", "Messages", "RPC", "Tensors", "TextModels", "ZeroMQ", "ZeroMQTransport",
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: safe),

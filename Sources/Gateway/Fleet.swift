@@ -171,7 +171,7 @@ package struct Fleet: Sendable {
         return Generation(
             id: idPrefix + ServiceDescription.newInstanceID(), created: Int(Date().timeIntervalSince1970),
             model: model.name, fingerprint: "fp_" + (parts.first?.call.numericsID ?? model.numericsID).prefix(12),
-            choicesOfEach: Int(calls.first?.n ?? 1), parts: parts, record: scope.record)
+            choicesOfEach: Int(calls.first?.n ?? 1), parts: parts, record: scope.record, filter: scope.filter)
     }
 
     /// A drawing; what the service refuses comes with its first update.

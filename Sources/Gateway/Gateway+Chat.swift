@@ -1,3 +1,4 @@
+import ContentFilter
 import Foundation
 import Hummingbird
 import Messages
@@ -14,6 +15,11 @@ extension Gateway {
             modalities: ["text", "image"], scope
         ) { model, decision, scope in
             var request = request
+            let direction: FilterPolicy.Direction = model.modality == "image" ? .image : .in
+            for index in request.messages.indices {
+                request.messages[index].content = try await scope.filtered(
+                    request.messages[index].content.withoutPictures, direction, from: "messages")
+            }
             let input = request.lastUserText
             let preset = try preset(decision, variables: request.parameters.preset_variables, input: input)
             if model.modality == "image" {

@@ -12,13 +12,15 @@ extension Gateway {
         ) { model, decision, scope in
             var request = request
             for (index, prompt) in request.prompts.enumerated() {
-                guard case .text(let text) = prompt else { continue }
+                request.prompts[index] = try await filtered(prompt, model: model, scope)
+                guard case .text(let text) = request.prompts[index] else { continue }
                 let preset = try preset(decision, variables: request.parameters.preset_variables, input: text)
                 preset?.complete(&request.parameters)
                 if let preset { request.prompts[index] = .text(preset.completion(text)) }
             }
             request.parameters.routeMaxTokens = decision.limits.maxTokens
-            scope.record.keep([.init(role: "user", content: request.routing.text)])
+            let recorded = request.routing.text
+            scope.record.keep([.init(role: "user", content: recorded)])
             return try await complete(request, with: model, scope)
         }
     }
@@ -83,6 +85,16 @@ extension Gateway {
                 id: generation.id, created: generation.created, model: generation.model,
                 system_fingerprint: generation.fingerprint, choices: texts,
                 usage: Usage(prompt: generation.promptTokens, completion: tokens)))
+    }
+
+    /// Token ids are filtered as the text they spell, and become it where something is redacted.
+    private func filtered(
+        _ prompt: CompletionPrompt, model: ModelDescription, _ scope: RequestScope
+    ) async throws -> CompletionPrompt {
+        guard scope.filter != nil else { return prompt }
+        let spelled = try await text(prompt, model: model, until: scope.deadline)
+        let passed = try await scope.filtered(spelled, .in, from: "prompt")
+        return passed == spelled ? prompt : .text(passed)
     }
 
     private func encode(

@@ -9,6 +9,10 @@ extension Gateway {
         let request = try JSONRequest.decode(ImageGenerationRequest.self, from: data)
         return try await route(request.routing, preset: request.preset, modalities: ["image"], scope) {
             model, decision, scope in
+            var request = request
+            request.prompt = try await scope.filtered(request.prompt, .image, from: "prompt")
+            request.negative_prompt = try await scope.filtered(
+                request.negative_prompt ?? "", .image, from: "negative_prompt")
             let preset = try preset(decision, variables: request.preset_variables, input: request.prompt)
             return try await draw(
                 request, prompt: preset?.picture(request.prompt) ?? request.prompt, on: model, scope)

@@ -49,12 +49,25 @@ struct StatusResponse: Encodable {
         var given_up_calls: Int
     }
 
+    /// How often a rule of the content filter took effect.
+    struct FilterCount: Encodable {
+        var policy: String
+        var rule: String
+        /// `flag`, `redact` or `block`.
+        var action: String
+        /// `in`, `out` or `image`.
+        var direction: String
+        var count: Int
+    }
+
     var requests: Requests
+    var filter: [FilterCount]
     var instances: [Instance]
     /// By the service's name, for later shards with their layers: `text-shard-6-11`.
     var services: [String: Service]
 
-    init(requests: Requests, instances: [Instance]) {
+    init(requests: Requests, filter: [FilterCount], instances: [Instance]) {
+        self.filter = filter
         self.requests = requests
         self.instances = instances
         services = [:]
@@ -76,6 +89,7 @@ extension Gateway {
                 running: admission.requests, cancelled: fleet.counters.cancelled,
                 refused: fleet.counters.refused + admission.refused, migrated_calls: fleet.counters.migrated,
                 given_up_calls: fleet.counters.givenUp),
+            filter: filters.counts,
             instances: fleet.instances.map { instance in
                 .init(
                     service: instance.description.service, address: instance.address, instance_id: instance.id,

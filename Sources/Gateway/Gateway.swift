@@ -16,6 +16,7 @@ package struct Gateway: Sendable {
     let allowsReload: Bool
     let admission: Admission
     let routing: RoutingSource
+    let filters: FilterSet
     let rates = RateLimits()
     let clients = ConnectedClients()
     let metrics = GatewayMetrics()
@@ -24,11 +25,13 @@ package struct Gateway: Sendable {
 
     /// - Parameter requestLimit: how many requests are under way at a time, at most.
     package init(
-        fleet: Fleet, routing: RoutingSource, accounts: AccountKeeper? = nil, bodyLimit: Int = 4 << 20,
+        fleet: Fleet, routing: RoutingSource, filters: FilterSet, accounts: AccountKeeper? = nil,
+        bodyLimit: Int = 4 << 20,
         requestLimit: Int = 2_048,
         allowsAdapterUpdates: Bool = false, allowsReload: Bool = false
     ) {
         (self.fleet, self.routing, self.accounts) = (fleet, routing, accounts)
+        self.filters = filters
         self.bodyLimit = bodyLimit
         (self.allowsAdapterUpdates, self.allowsReload) = (allowsAdapterUpdates, allowsReload)
         admission = Admission(requestLimit: requestLimit)
@@ -56,6 +59,9 @@ package struct Gateway: Sendable {
         router.post("/v1/chat/completions") { try await answer($0, $1, chat) }
         router.post("/v1/completions") { try await answer($0, $1, complete) }
         router.post("/v1/images/generations") { try await answer($0, $1, draw) }
+        router.post("/v1/moderations") { request, _ in
+            try await inPlace(request) { data, _ in try await moderate(data) }
+        }
         router.post("/tokenize") { request, _ in
             try await inPlace(request) { data, _ in try await tokenize(data, until: Self.deadline(of: request)) }
         }

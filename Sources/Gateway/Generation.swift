@@ -1,3 +1,4 @@
+import ContentFilter
 import Messages
 import RPC
 
@@ -22,6 +23,7 @@ struct Generation: Sendable {
     /// One for each prompt.
     let parts: [Part]
     let record: RequestRecord
+    var filter: ContentFilter?
 
     /// One prompt's call, and the first delta that came of it.
     struct Part: Sendable {
@@ -36,7 +38,8 @@ struct Generation: Sendable {
     /// The deltas of all prompts, choices counted through: those of the second prompt follow those of the first.
     func deltas() -> Deltas {
         record.began(id, promptTokens: promptTokens)
-        return Deltas(choicesOfEach: choicesOfEach, parts: parts, record: record)
+        let filtered = filter.flatMap { $0.filters(.out) ? FilteredDeltas($0, choices: choices) : nil }
+        return Deltas(choicesOfEach: choicesOfEach, parts: parts, record: record, filtered: filtered)
     }
 
     struct Deltas: Sendable {
@@ -44,13 +47,34 @@ struct Generation: Sendable {
         fileprivate var parts: [Part]
         private var current = 0
         private let record: RequestRecord
+        private var filtered: FilteredDeltas?
+        /// What the filter let pass, the last first.
+        private var passed: [GenerateDelta] = []
 
-        fileprivate init(choicesOfEach: Int, parts: [Part], record: RequestRecord) {
-            (self.choicesOfEach, self.parts, self.record) = (choicesOfEach, parts, record)
+        fileprivate init(choicesOfEach: Int, parts: [Part], record: RequestRecord, filtered: FilteredDeltas?) {
+            (self.choicesOfEach, self.parts, self.record, self.filtered) = (choicesOfEach, parts, record, filtered)
         }
 
         /// - Throws: `RPCError`.
         mutating func next() async throws -> GenerateDelta? {
+            while passed.isEmpty {
+                guard let delta = try await nextUnfiltered() else { return nil }
+                guard filtered != nil else { return kept(delta) }
+                passed = filtered?.take(delta).reversed() ?? []
+                // With all of a prompt's choices blocked nobody needs the rest of them.
+                let choices = current * choicesOfEach..<(current + 1) * choicesOfEach
+                if current < parts.count, filtered?.haveEnded(choices) == true { parts[current].call.giveUp() }
+            }
+            return passed.popLast().map(kept)
+        }
+
+        private func kept(_ delta: GenerateDelta) -> GenerateDelta {
+            record.keep(answer: delta.text, choice: delta.choice)
+            if !delta.finishReason.isEmpty { record.finished(delta.finishReason) }
+            return delta
+        }
+
+        private mutating func nextUnfiltered() async throws -> GenerateDelta? {
             while current < parts.count {
                 var delta = parts[current].first
                 parts[current].first = nil
@@ -58,8 +82,6 @@ struct Generation: Sendable {
                 if var delta {
                     delta.choice += UInt32(current * choicesOfEach)
                     if delta.token != nil { record.token() }
-                    record.keep(answer: delta.text, choice: delta.choice)
-                    if !delta.finishReason.isEmpty { record.finished(delta.finishReason) }
                     return delta
                 }
                 current += 1

@@ -18,6 +18,7 @@ struct ResumableGeneration: Sendable {
     private var stream: ReplyStream<GenerateDelta>?
     private var progress: [ChoiceProgress]
     private var losses = CallLosses()
+    private var isGivenUp = false
     /// Equal for prompts that begin alike; nil for one that is too short to be shared.
     private let affinity: [UInt8]?
 
@@ -32,7 +33,7 @@ struct ResumableGeneration: Sendable {
     ///
     /// - Throws: `RPCError`: what a text-model refuses, DEADLINE_EXCEEDED, CANCELLED, or that the call was lost too often.
     mutating func next() async throws -> GenerateDelta? {
-        while true {
+        while !isGivenUp {
             do {
                 if stream == nil { try await dispatch() }
                 guard let delta = try await stream?.next()?.message else { return nil }
@@ -42,6 +43,13 @@ struct ResumableGeneration: Sendable {
                 try await recover(from: RPCError(converting: error))
             }
         }
+        return nil
+    }
+
+    /// Stops the work: nobody wants the rest.
+    mutating func giveUp() {
+        isGivenUp = true
+        stream = nil
     }
 
     /// Sends the call, if an instance takes it at once; `next` does what is left to do.

@@ -25,7 +25,7 @@ package final class RegularExpression: @unchecked Sendable {  // compiled code i
         }
         code = compiled
         // Without just-in-time compilation matching is slower, not different.
-        pcre2_jit_compile_8(code, UInt32(PCRE2_JIT_COMPLETE))
+        pcre2_jit_compile_8(code, UInt32(PCRE2_JIT_COMPLETE) | UInt32(PCRE2_JIT_PARTIAL_HARD))
     }
 
     deinit { pcre2_code_free_8(code) }
@@ -57,5 +57,37 @@ package final class RegularExpression: @unchecked Sendable {  // compiled code i
             }
         }
         return found
+    }
+
+    /// What a search in the beginning of a text finds.
+    package enum Progress: Sendable, Equatable {
+        case match(Range<Int>)
+        /// What begins here could become a match, or a longer one, with more text.
+        case partial(from: Int)
+        case none
+    }
+
+    /// The leftmost match that begins at `start` or later. While more text may follow, whatever that text could still
+    /// change is `.partial`: so the matches of a text do not depend on the pieces it comes in.
+    ///
+    /// - Parameter bytes: valid UTF-8; what precedes `start` stays visible to look-behind.
+    package func search(in bytes: [UInt8], from start: Int, isWhole: Bool) -> Progress {
+        guard start < bytes.count, let data = pcre2_match_data_create_8(1, nil) else { return .none }
+        defer { pcre2_match_data_free_8(data) }
+        let options = UInt32(PCRE2_NO_UTF_CHECK) | UInt32(PCRE2_NOTEMPTY) | (isWhole ? 0 : UInt32(PCRE2_PARTIAL_HARD))
+        return bytes.withUnsafeBufferPointer { buffer in
+            guard let base = buffer.baseAddress else { return .none }
+            let status = pcre2_match_8(code, base, buffer.count, start, options, data, nil)
+            guard let offsets = pcre2_get_ovector_pointer_8(data) else { return .none }
+            if status == PCRE2_ERROR_PARTIAL { return .partial(from: Int(offsets[0])) }
+            return status >= 0 ? .match(Int(offsets[0])..<Int(offsets[1])) : .none
+        }
+    }
+
+    /// Characters before a match that the pattern may look at.
+    package var lookBehind: Int {
+        var count: UInt32 = 0
+        pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_MAXLOOKBEHIND), &count)
+        return Int(count)
     }
 }

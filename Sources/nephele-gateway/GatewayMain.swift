@@ -48,6 +48,15 @@ struct GatewayMain: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "The content filter: off, default (blocks sexual text about minors, flags the rest), or a policy in YAML.",
+            discussion: "Without it, NEPHELE_FILTER, or default.", valueName: "policy"))
+    var filter: String?
+
+    @Option(help: ArgumentHelp("A further policy, for routes to name; may be repeated.", valueName: "name=file"))
+    var filterPolicy: [String] = []
+
+    @Option(
+        help: ArgumentHelp(
             "A file of accounts: clients need a key then. `nephele keys create` makes both.",
             discussion: "Without it, or NEPHELE_ACCOUNTS, everybody may come in.", valueName: "file"))
     var accounts: String?
@@ -99,8 +108,11 @@ struct GatewayMain: AsyncParsableCommand {
         let file = accounts ?? ProcessInfo.processInfo.environment["NEPHELE_ACCOUNTS"]
         if record, file == nil { throw ValidationError("--record needs --accounts FILE, where it is kept") }
         let keeper = try file.map { AccountKeeper(store: try AccountStore(file: $0), isRecording: record) }
+        let filters = try FilterSet(
+            standard: filter ?? ProcessInfo.processInfo.environment["NEPHELE_FILTER"] ?? "default",
+            policies: filterPolicy)
         let gateway = Gateway(
-            fleet: fleet, routing: routing, accounts: keeper, requestLimit: requestLimit,
+            fleet: fleet, routing: routing, filters: filters, accounts: keeper, requestLimit: requestLimit,
             allowsAdapterUpdates: allowAdapterUpdates,
             allowsReload: allowReload)
         // Those of the bus need files too.

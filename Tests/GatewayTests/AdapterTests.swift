@@ -142,6 +142,7 @@ private func withGateway(
     try await tokenizer.waitUntil { !$0.isEmpty }
     let gateway = Gateway(
         fleet: Fleet(tokenizer: tokenizer, textModel: text), routing: try RoutingSource(file: nil),
+        filters: try FilterSet(standard: "off"),
         allowsAdapterUpdates: allowsUpdates)
     let (ports, running) = AsyncStream<Int>.makeStream()
     let application = try gateway.application(at: GatewayAddress()) { running.yield($0.localAddress?.port ?? 0) }

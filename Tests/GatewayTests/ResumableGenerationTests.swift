@@ -241,6 +241,7 @@ import TokenizerService
         let data = try JSONSerialization.data(withJSONObject: body)
         let gateway = Gateway(
             fleet: Fleet(tokenizer: tokenizer, textModel: fleet.client), routing: try RoutingSource(file: nil),
+            filters: try FilterSet(standard: "off"),
             requestLimit: requestLimit)
         let (ports, running) = AsyncStream<Int>.makeStream()
         let application = try gateway.application(at: GatewayAddress()) { running.yield($0.localAddress?.port ?? 0) }

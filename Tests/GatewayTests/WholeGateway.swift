@@ -29,7 +29,7 @@ private let imageModel = Result { try DiffusionPipeline(directory: tiny, device:
 /// - Parameters:
 ///   - routes: a routing file's text; nil for the standard table.
 func withWholeGateway(
-    routes: String? = nil, accounts: AccountKeeper? = nil,
+    routes: String? = nil, accounts: AccountKeeper? = nil, filter: String? = nil,
     _ body: @Sendable @escaping (WholeGatewayClient) async throws -> Void
 ) async throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("nephele-" + UUID().uuidString).path
@@ -76,9 +76,13 @@ func withWholeGateway(
     try await tokenizer.waitUntil { !$0.isEmpty }
     let file = directory + "/routes.yaml"
     if let routes { try Data(routes.utf8).write(to: URL(fileURLWithPath: file)) }
+    let policy = directory + "/filter.yaml"
+    if let filter { try Data(filter.utf8).write(to: URL(fileURLWithPath: policy)) }
+    let filters = try FilterSet(standard: filter == nil ? "default" : policy)
     let gateway = Gateway(
         fleet: Fleet(tokenizer: tokenizer, textModel: text, diffusion: diffusion),
-        routing: try RoutingSource(file: routes == nil ? nil : file), accounts: accounts, bodyLimit: 1 << 16)
+        routing: try RoutingSource(file: routes == nil ? nil : file), filters: filters, accounts: accounts,
+        bodyLimit: 1 << 16)
     let (ports, running) = AsyncStream<Int>.makeStream()
     let application = try gateway.application(at: GatewayAddress()) { running.yield($0.localAddress?.port ?? 0) }
     try await withThrowingTaskGroup(of: Void.self) { group in

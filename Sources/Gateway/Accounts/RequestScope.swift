@@ -1,3 +1,4 @@
+import ContentFilter
 import Hummingbird
 import Messages
 import Observability
@@ -12,6 +13,8 @@ struct RequestScope: Sendable {
     let record: RequestRecord
     /// nil where the gateway has no accounts.
     let caller: Caller?
+    /// The policy that the route or the gateway sets; nil for none.
+    var filter: ContentFilter?
 
     /// - Throws: `APIError` for a header that is not what it should be, and for a client that may not come in.
     init(_ request: Request, accounts: AccountKeeper?) async throws {

@@ -28,7 +28,8 @@ extension Gateway {
         }
         let decision = table.decide(request, preset: preset)
         try checkRate(of: decision)
-        let scope = scope.limited(toMilliseconds: decision.limits.timeoutMilliseconds)
+        var scope = scope.limited(toMilliseconds: decision.limits.timeoutMilliseconds)
+        scope.filter = try filters.filter(named: decision.filter)
         for (index, target) in decision.targets.enumerated() {
             let isLast = index == decision.targets.count - 1
             do {

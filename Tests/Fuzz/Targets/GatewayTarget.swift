@@ -51,7 +51,8 @@ struct GatewayTarget: FuzzTarget {
     init() async throws {
         services = try await Services()
         let gateway = Gateway(
-            fleet: services.fleet, routing: try RoutingSource(file: nil), bodyLimit: 1 << 18, allowsAdapterUpdates: true
+            fleet: services.fleet, routing: try RoutingSource(file: nil), filters: try FilterSet(standard: "default"),
+            bodyLimit: 1 << 18, allowsAdapterUpdates: true
         )
         samples = Self.requests.map { path, body in
             Array(

@@ -1,0 +1,147 @@
+/// All that looks for something in a text: lists, patterns, the classifier. Made once, shared by every text.
+package final class Detectors: Sendable {
+    let automaton: PhraseAutomaton
+    let patterns: [PatternDetector]
+    /// Nil for none.
+    let classifier: LinearClassifier?
+
+    /// - Throws: `FilterError` for a phrase or a pattern that cannot be looked for.
+    package init(
+        phrases: [Phrase] = PhraseLists.all, patterns: [PatternDetector] = [], usesClassifier: Bool = true
+    ) throws {
+        automaton = try PhraseAutomaton(phrases)
+        self.patterns =
+            try PersonalData.detectors() + InjectionPatterns.detectors() + PhraseLists.detectors() + patterns
+        classifier = usesClassifier ? .shared : nil
+    }
+
+    /// Everything that is found in a text, in the order in which it takes effect.
+    package func findings(in text: String) -> [Finding] {
+        var scan = DetectorScan(self, categories: nil, holdsSentences: false)
+        return scan.feed(Array(text.utf8), isWhole: true)
+    }
+
+    /// How many phrases of the lists a text holds; folding counts, nothing else does.
+    package func phraseCount(in bytes: [UInt8]) -> Int {
+        var scanner = PhraseScanner(automaton)
+        var text = FoldedText()
+        var count = 0
+        for start in stride(from: 0, to: bytes.count, by: 1 << 16) {
+            text.append(Array(bytes[start..<min(bytes.count, start + 1 << 16)]))
+            count += scanner.scan(text, isWhole: false).count
+            text.drop(before: scanner.hold(text) - 128)
+        }
+        return count
+    }
+
+    /// The highest score of each category.
+    package static func scores(_ findings: [Finding]) -> [FilterCategory: Double] {
+        Dictionary(findings.map { ($0.category, $0.score) }, uniquingKeysWith: max)
+    }
+}
+
+/// One text on its way through the detectors.
+struct DetectorScan: Sendable {
+    private let detectors: Detectors
+    /// What is looked for; nil for everything.
+    private let categories: Set<FilterCategory>?
+    private let patterns: [PatternDetector]
+    private let classifies: Bool
+    /// Whether a sentence's score belongs to its beginning, as it must to block it, or to its end.
+    private let holdsSentences: Bool
+    private let depth: Int
+
+    private(set) var text = FoldedText()
+    private var phrases: PhraseScanner
+    private var patternStarts: [Int]
+    private var sentences = Sentences()
+    private var encoded = EncodedText()
+
+    init(_ detectors: Detectors, categories: Set<FilterCategory>?, holdsSentences: Bool, depth: Int = 0) {
+        self.detectors = detectors
+        self.categories = categories
+        self.holdsSentences = holdsSentences
+        self.depth = depth
+        patterns = detectors.patterns.filter { categories?.contains($0.category) ?? true }
+        patternStarts = [Int](repeating: 0, count: patterns.count)
+        phrases = PhraseScanner(detectors.automaton)
+        classifies =
+            depth == 0 && detectors.classifier != nil
+            && (categories.map { !$0.isDisjoint(with: LinearClassifier.categories) } ?? true)
+    }
+
+    /// Reads on.
+    ///
+    /// - Returns: what was found, in no order.
+    mutating func feed(_ bytes: [UInt8], isWhole: Bool) -> [Finding] {
+        text.append(bytes)
+        if isWhole { text.finish() }
+        var found: [Finding] = []
+        for match in phrases.scan(text, isWhole: isWhole) {
+            let phrase = detectors.automaton.phrases[match.phrase]
+            add(
+                Finding(
+                    phrase.category, .list, score: phrase.score, range: text.origin(of: match.range),
+                    detail: "phrase \(match.phrase)"), to: &found)
+        }
+        for (index, pattern) in patterns.enumerated() {
+            let (ranges, next) = pattern.scan(text, from: patternStarts[index], isWhole: isWhole)
+            patternStarts[index] = next
+            for range in ranges {
+                found.append(
+                    Finding(
+                        pattern.category, .pattern, score: pattern.score, range: text.origin(of: range),
+                        detail: pattern.name))
+            }
+        }
+        if depth < EncodedText.depthLimit { decode(isWhole: isWhole, &found) }
+        if classifies { classify(isWhole: isWhole, &found) }
+        if !isWhole { text.drop(before: min(foldedHold, classifies ? sentences.start : .max) - 128) }
+        return found
+    }
+
+    private mutating func classify(isWhole: Bool, _ found: inout [Finding]) {
+        guard let classifier = detectors.classifier else { return }
+        for range in sentences.scan(text, isWhole: isWhole) {
+            let slice = text.bytes[range.lowerBound - text.base..<range.upperBound - text.base]
+            let origin = text.origin(of: range)
+            for (category, score) in zip(LinearClassifier.categories, classifier.scores(slice)) {
+                var finding = Finding(category, .classifier, score: score, range: origin, detail: "sentence")
+                if !holdsSentences { finding.position = origin.upperBound }
+                add(finding, to: &found)
+            }
+        }
+    }
+
+    /// Looks through what stood encoded or hidden; findings bear the range of all that was decoded.
+    private mutating func decode(isWhole: Bool, _ found: inout [Finding]) {
+        for (range, decoded) in encoded.scan(text, isWhole: isWhole) {
+            look(into: decoded, at: text.origin(of: range), &found)
+        }
+        for run in text.hidden.takeEnded() { look(into: run.bytes, at: run.range, &found) }
+    }
+
+    private func look(into decoded: [UInt8], at origin: Range<Int>, _ found: inout [Finding]) {
+        var inner = DetectorScan(detectors, categories: categories, holdsSentences: false, depth: depth + 1)
+        for finding in inner.feed(decoded, isWhole: true) {
+            add(
+                Finding(
+                    finding.category, .encoded, score: finding.score, range: origin, detail: finding.detail), to: &found
+            )
+        }
+    }
+
+    private func add(_ finding: Finding, to found: inout [Finding]) {
+        if categories?.contains(finding.category) ?? true { found.append(finding) }
+    }
+
+    private var foldedHold: Int {
+        var hold = min(phrases.hold(text), encoded.hold ?? .max)
+        for start in patternStarts { hold = min(hold, start) }
+        if holdsSentences, classifies { hold = min(hold, sentences.start) }
+        return hold
+    }
+
+    /// The first byte of the original at which something may still be found.
+    var hold: Int { min(text.origin(of: foldedHold), text.hidden.start ?? .max) }
+}

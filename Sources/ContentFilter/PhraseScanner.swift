@@ -1,0 +1,159 @@
+/// Goes through a folded text symbol by symbol and finds the phrases in it; what it finds does not depend on the pieces
+/// that the text comes in.
+struct PhraseScanner: Sendable {
+    struct Match: Sendable, Equatable {
+        var phrase: Int
+        /// In the folded text.
+        var range: Range<Int>
+    }
+
+    private enum Last { case edge, word, han }
+
+    /// Bytes from a phrase's beginning to its end; a letter repeated without end is not waited for.
+    private static let lengthLimit = 512
+
+    /// Offsets of the last units (words, Chinese characters): a ring.
+    private static let ringMask = 31
+
+    let automaton: PhraseAutomaton
+    private var state: PhraseAutomaton.State
+    private var last = Last.edge
+    private var lastSymbol: UInt8 = 0
+    private var unitStarts = [Int](repeating: 0, count: Self.ringMask + 1)
+    private var unitCount = 0
+    private var position = 0
+    private var spaced = SpacedLetters()
+
+    init(_ automaton: PhraseAutomaton) {
+        self.automaton = automaton
+        state = automaton.start
+    }
+
+    /// Reads on, up to the end of `text`; its last character only when nothing follows.
+    mutating func scan(_ text: FoldedText, isWhole: Bool) -> [Match] {
+        var matches: [Match] = []
+        let bytes = text.bytes
+        let base = text.base
+        let classes = automaton.alphabet.classes
+        let next = automaton.next
+        let width = PhraseAutomaton.symbolCount
+        var index = position - base
+        let end = isWhole ? bytes.count : bytes.count - 1
+        while index < end {
+            var symbol = classes[Int(bytes[index])]
+            if symbol == PhraseAlphabet.letterBetweenLetters {
+                let follows = index + 1 < bytes.count && classes[Int(bytes[index + 1])] < PhraseAlphabet.otherLetter
+                symbol = last == .word && follows ? PhraseAlphabet.between : PhraseAlphabet.stop
+            }
+            if symbol < PhraseAlphabet.otherLetter {
+                if last != .word {
+                    begin(at: index + base)
+                    (last, lastSymbol) = (.word, .max)
+                }
+                var (state, lastSymbol) = (self.state, self.lastSymbol)
+                repeat {
+                    if symbol != lastSymbol {
+                        state = next[Int(state) &* width &+ Int(symbol)]
+                        lastSymbol = symbol
+                    }
+                    index &+= 1
+                    guard index < end else { break }
+                    symbol = classes[Int(bytes[index])]
+                } while symbol < PhraseAlphabet.otherLetter
+                (self.state, self.lastSymbol) = (state, lastSymbol)
+                continue
+            }
+            guard symbol == PhraseAlphabet.multibyte else {
+                if last == .word { endWord(at: index + base, text, &matches) }
+                if symbol == PhraseAlphabet.stop {
+                    (state, last) = (automaton.start, .edge)
+                }
+                index += 1
+                continue
+            }
+            let character = FoldedCharacter(bytes, at: index)
+            guard index + character.length <= end || isWhole else { break }
+            read(character, at: index + base, text, &matches)
+            index += character.length
+        }
+        position = index + base
+        if isWhole, last == .word { endWord(at: text.end, text, &matches) }
+        return matches
+    }
+
+    /// The first byte that a phrase which is not complete may begin with.
+    func hold(_ text: FoldedText) -> Int {
+        let units = Int(automaton.units[Int(state)])
+        let open = units > 0 ? unitStarts[(unitCount - units) & Self.ringMask] : position
+        return min(
+            max(open, position - Self.lengthLimit), position,
+            spaced.hold(text, automaton, word: last == .word ? wordStart : nil) ?? position)
+    }
+
+    private var wordStart: Int { unitStarts[(unitCount - 1) & Self.ringMask] }
+
+    /// A unit begins; between Chinese and a word is an edge.
+    private mutating func begin(at offset: Int) {
+        if last == .han { step(PhraseAlphabet.edge) }
+        unitStarts[unitCount & Self.ringMask] = offset
+        unitCount += 1
+    }
+
+    private mutating func step(_ symbol: UInt8) {
+        state = automaton.next[Int(state) * PhraseAutomaton.symbolCount + Int(symbol)]
+    }
+
+    private mutating func endWord(at offset: Int, _ text: FoldedText, _ matches: inout [Match]) {
+        step(PhraseAlphabet.edge)
+        last = .edge
+        if automaton.hasOutput[Int(state)] { collect(end: offset, text, &matches) }
+        let word = wordStart..<offset
+        if spaced.stayApart(word, text) { return }
+        for found in spaced.wordEnded(word, text, automaton) where spells(found.phrase, found.range, text) {
+            matches.append(found)
+        }
+    }
+
+    private mutating func read(
+        _ character: FoldedCharacter, at offset: Int, _ text: FoldedText, _ matches: inout [Match]
+    ) {
+        switch CharacterKind(character.point) {
+        case .han:
+            if last == .word { endWord(at: offset, text, &matches) }
+            guard let (high, low) = automaton.alphabet.symbols(character.point) else {
+                (state, last) = (automaton.start, .edge)
+                return
+            }
+            // An edge before Chinese is none: it belongs to the word before.
+            unitStarts[unitCount & Self.ringMask] = offset
+            unitCount += 1
+            step(high)
+            step(low)
+            last = .han
+            if automaton.hasOutput[Int(state)] { collect(end: offset + character.length, text, &matches) }
+        case .letter:
+            if last != .word { begin(at: offset) }
+            step(PhraseAlphabet.otherLetter)
+            (last, lastSymbol) = (.word, PhraseAlphabet.otherLetter)
+        case .space:
+            if last == .word { endWord(at: offset, text, &matches) }
+        case .stop:
+            if last == .word { endWord(at: offset, text, &matches) }
+            (state, last) = (automaton.start, .edge)
+        }
+    }
+
+    private func collect(end: Int, _ text: FoldedText, _ matches: inout [Match]) {
+        for phrase in automaton.outputs(of: state) {
+            let units = Int(automaton.unitsOf[Int(phrase)])
+            let range = unitStarts[(unitCount - units) & Self.ringMask]..<end
+            guard range.count <= Self.lengthLimit else { continue }
+            if spells(Int(phrase), range, text) { matches.append(Match(phrase: Int(phrase), range: range)) }
+        }
+    }
+
+    private func spells(_ phrase: Int, _ range: Range<Int>, _ text: FoldedText) -> Bool {
+        let slice = text.bytes[range.lowerBound - text.base..<range.upperBound - text.base]
+        return automaton.letters[phrase].isSpelled(by: LetterRuns(slice, automaton.alphabet))
+    }
+}
