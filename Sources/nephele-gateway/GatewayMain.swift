@@ -66,6 +66,8 @@ struct GatewayMain: AsyncParsableCommand {
     @Option(name: .long, help: "A file to which the port is written once the gateway listens.")
     var portFile: String?
 
+    @OptionGroup var bus: BusOptionGroup
+
     func validate() throws {
         guard (tokenizer == nil) == (textModel == nil) else {
             throw ValidationError("--tokenizer and --text-model go together: text needs both")
@@ -80,6 +82,7 @@ struct GatewayMain: AsyncParsableCommand {
     }
 
     func run() async throws {
+        try ZeroMQTransport.share(keysIn: bus.busKeys)
         let fleet = Fleet(
             tokenizer: try tokenizer.map { try RPCClient(target: $0) },
             textModel: try textModel.map { try RPCClient(target: $0) },

@@ -22,7 +22,8 @@ struct FuzzDriver {
     var first = 0
     var count: Int
     private static let findingLimit = 20
-    private static let patience: TimeInterval = 10
+    /// Seconds without progress that are a hang.
+    var patience = 10
     /// How much larger a child may be at its end than it was early on, and at all, in MiB.
     private static let growth = 64, most = 2_048
 
@@ -68,14 +69,14 @@ struct FuzzDriver {
             if early == nil, now - start > min(20_000, max(50, (first + count - start) / 10)) { early = memory }
             if let early, memory > 0 { outcome.memory = (early, memory) }
             // A child that prepares its target has not begun.
-            let isHung = Self.number(progress) != nil && Date().timeIntervalSince(since) > Self.patience
+            let isHung = Self.number(progress) != nil && Date().timeIntervalSince(since) > Double(patience)
             let isLarge = memory > (early.map { $0 + Self.growth } ?? Self.most) || memory > Self.most
             guard isHung || isLarge else { continue }
             kill(process.processIdentifier, SIGKILL)
             process.waitUntilExit()
             return Finding(
                 target: target, number: now,
-                what: isHung ? "no progress in \(Int(Self.patience)) s" : "memory grew to \(memory) MiB")
+                what: isHung ? "no progress in \(patience) s" : "memory grew to \(memory) MiB")
         }
         process.waitUntilExit()
         if process.terminationReason == .exit, process.terminationStatus == 0 { return nil }

@@ -50,7 +50,9 @@ struct GatewayTarget: FuzzTarget {
 
     init() async throws {
         services = try await Services()
-        let gateway = Gateway(fleet: services.fleet, bodyLimit: 1 << 18, allowsAdapterUpdates: true)
+        let gateway = Gateway(
+            fleet: services.fleet, routing: try RoutingSource(file: nil), bodyLimit: 1 << 18, allowsAdapterUpdates: true
+        )
         samples = Self.requests.map { path, body in
             Array(
                 ("POST \(path) HTTP/1.1\r\nHost: a\r\nX-Request-Timeout-Ms: 2000\r\nContent-Type: application/json\r\n\r\n"
