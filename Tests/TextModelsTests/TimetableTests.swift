@@ -113,7 +113,7 @@ import TextModels
         let deadline = 2 * 400 * cost.secondsPerToken(sequences: 8)
         var timetable = timetable()
         var (now, arrivals, late, ended) = (0.0, 0.0, 0, 0)
-        while now < 20 {
+        while now < 5 {
             while arrivals <= now {
                 let newcomer = sequence(400, deadline: arrivals + deadline)
                 if timetable.refusal(of: [newcomer], now: now) == nil { timetable.running.append(newcomer) }
@@ -128,7 +128,7 @@ import TextModels
             timetable.running.removeAll { $0.answer <= 0 }
         }
         // With eight at a time all the while.
-        let eight = 20 / (400 * cost.secondsPerToken(sequences: 8)) * 8
+        let eight = 5 / (400 * cost.secondsPerToken(sequences: 8)) * 8
         #expect(late == 0 && Double(ended) > 0.95 * eight, "\(late) late of \(ended); \(eight)")
     }
 }
