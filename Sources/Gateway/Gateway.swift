@@ -1,6 +1,6 @@
 import Accounts
 import Foundation
-package import Hummingbird
+import Hummingbird
 import Messages
 import NIOCore
 import RPC
@@ -9,7 +9,7 @@ import RPC
 package struct Gateway: Sendable {
     let fleet: Fleet
     /// The largest body that is read, in bytes.
-    private let bodyLimit: Int
+    let bodyLimit: Int
     /// Whether clients may load and unload adapters.
     let allowsAdapterUpdates: Bool
     /// Whether clients may have models reloaded.
@@ -17,6 +17,8 @@ package struct Gateway: Sendable {
     let admission: Admission
     let routing: RoutingSource
     let rates = RateLimits()
+    let clients = ConnectedClients()
+    let metrics = GatewayMetrics()
     /// nil: everybody may come in.
     let accounts: AccountKeeper?
 
@@ -32,8 +34,8 @@ package struct Gateway: Sendable {
         admission = Admission(requestLimit: requestLimit)
     }
 
-    package func router() -> Router<BasicRequestContext> {
-        let router = Router()
+    func router() -> Router<GatewayContext> {
+        let router = Router(context: GatewayContext.self)
         router.add(middleware: ErrorForm())
         router.get("/healthz") { _, _ in Response(status: .ok, body: .init(byteBuffer: ByteBuffer(string: "ok\n"))) }
         router.get("/readyz") { _, _ in
@@ -42,13 +44,18 @@ package struct Gateway: Sendable {
                 status: ready ? .ok : .serviceUnavailable,
                 body: .init(byteBuffer: ByteBuffer(string: ready ? "ready\n" : "some service has no instance yet\n")))
         }
+        router.get("/metrics") { _, _ in
+            Response(
+                status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
+                body: .init(byteBuffer: ByteBuffer(string: metrics.text(of: fleet, running: admission.requests))))
+        }
         router.get("/v1/models") { request, _ in
             let account = try await caller(of: request)
             return try JSONResponse.make(models(for: account))
         }
-        router.post("/v1/chat/completions") { request, _ in try await answer(request, chat) }
-        router.post("/v1/completions") { request, _ in try await answer(request, complete) }
-        router.post("/v1/images/generations") { request, _ in try await answer(request, draw) }
+        router.post("/v1/chat/completions") { try await answer($0, $1, chat) }
+        router.post("/v1/completions") { try await answer($0, $1, complete) }
+        router.post("/v1/images/generations") { try await answer($0, $1, draw) }
         router.post("/tokenize") { request, _ in
             try await inPlace(request) { data, _ in try await tokenize(data, until: Self.deadline(of: request)) }
         }
@@ -64,10 +71,11 @@ package struct Gateway: Sendable {
             try await inPlace(request) { try await takeFeedback($0, from: $1) }
         }
         addAdministration(to: router)
+        addPage(to: router)
         return router
     }
 
-    private func addAdministration(to router: Router<BasicRequestContext>) {
+    private func addAdministration(to router: Router<GatewayContext>) {
         // These are not given up half way when the client goes.
         router.post("/v1/load_lora_adapter") { request, _ in
             try await inPlace(request, by: .admin) { data, _ in try await loadAdapter(data) }
@@ -89,75 +97,6 @@ package struct Gateway: Sendable {
         }
     }
 
-    /// Reads the body and hands it on. When the client goes away meanwhile, the work is cancelled; to see that,
-    /// Hummingbird reads on from the connection, which can then carry no further request.
-    private func answer(
-        _ request: Request, _ handler: @escaping @Sendable (Data, RequestScope) async throws -> Response
-    ) async throws -> Response {
-        let limit = bodyLimit
-        let place = try place(for: request)
-        let scope = try await RequestScope(request, accounts: accounts)
-        let counters = fleet.counters
-        let ending = RequestEnding(scope, accounts)
-        var response = try await request.body.consumeWithCancellationOnInboundClose { body in
-            do {
-                return try await handler(Self.body(body, limit: limit), scope)
-            } catch let error as APIError {
-                if Task.isCancelled {
-                    counters.countCancelled()
-                } else if error.status == .tooManyRequests {
-                    counters.countRefused()
-                }
-                return try error.response()
-            }
-        }
-        response.headers[.connection] = "close"
-        if let name = HTTPFields.Element.Name("x-request-id") { response.headers[name] = scope.id }
-        scope.caller?.describe(in: &response.headers)
-        // A stream takes its place up until it ends.
-        let body = response.body
-        response.body = ResponseBody(contentLength: body.contentLength) { writer in
-            defer { withExtendedLifetime((place, ending)) {} }
-            do { try await body.write(writer) } catch {
-                // Nobody reads any more.
-                counters.countCancelled()
-                throw error
-            }
-        }
-        return response
-    }
-
-    /// Reads the body and hands it on, as far as there is a place for the request.
-    private func inPlace(
-        _ request: Request, by role: Account.Role = .user, _ handler: (Data, Account?) async throws -> Response
-    ) async throws -> Response {
-        let place = try place(for: request)
-        defer { withExtendedLifetime(place) {} }
-        let account = try await caller(of: request, role: role)
-        return try await handler(Self.body(request.body, limit: bodyLimit), account)
-    }
-
-    /// - Throws: `APIError` when there is none, or the body is too large.
-    private func place(for request: Request) throws -> Admission.Place {
-        let announced = request.headers[.contentLength].flatMap { Int($0) }
-        if let announced, announced > bodyLimit { throw Self.tooLarge(limit: bodyLimit) }
-        return try admission.enter(bytes: max(0, announced ?? bodyLimit))
-    }
-
-    private static func tooLarge(limit: Int) -> APIError {
-        APIError(
-            status: .contentTooLarge, message: "The body is larger than \(limit) bytes.",
-            type: "invalid_request_error", code: "request_too_large")
-    }
-
-    private static func body(_ body: RequestBody, limit: Int) async throws -> Data {
-        do {
-            return Data(try await body.collect(upTo: limit).readableBytesView)
-        } catch is NIOTooManyBytesError {
-            throw tooLarge(limit: limit)
-        }
-    }
-
     private func models(for account: Account?) -> ModelList {
         let allowed = fleet.models.values.filter { account?.allows(model: $0.name) ?? true }
         return ModelList(
@@ -171,7 +110,7 @@ package struct Gateway: Sendable {
 
 /// Gives Hummingbird's own errors (no such route, wrong method) OpenAI's form.
 private struct ErrorForm: RouterMiddleware {
-    typealias Context = BasicRequestContext
+    typealias Context = GatewayContext
 
     func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response

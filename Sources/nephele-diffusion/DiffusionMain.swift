@@ -31,7 +31,11 @@ struct DiffusionMain: AsyncParsableCommand {
     }
 
     func run() async throws {
+<<<<<<< HEAD
         try ZeroMQTransport.share(keysIn: bus.busKeys)
+=======
+        ServiceLog.bootstrap()
+>>>>>>> main
         let loader = DiffusionRevisionLoader(
             name: model.name, on: Device(threadCount: threads), room: MemoryRoom { AvailableMemory.bytes() }
         ) { [model] in try model.directory(.image) }
@@ -43,7 +47,8 @@ struct DiffusionMain: AsyncParsableCommand {
         ) { try loader.next(after: $0) }
         let server = RPCServer(
             service.description(capacity: drawings), services: [service],
-            transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge)
+            transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge,
+            interceptors: [CallLog(label: "nephele-diffusion")])
         service.keepDescribed(by: server)
         try await ServerLifetime.serve(server, label: "nephele-diffusion")
     }

@@ -2,8 +2,6 @@ import Accounts
 import ArgumentParser
 import Foundation
 import Gateway
-import Hummingbird
-import HummingbirdCore
 import Logging
 import RPC
 import ServiceLifecycle
@@ -63,6 +61,12 @@ struct GatewayMain: AsyncParsableCommand {
     @Option(help: "Connections, at most, as far as files may be open; further ones wait to be accepted.")
     var connectionLimit: Int = 8_192
 
+    @Option(help: ArgumentHelp("A certificate chain in PEM form: the gateway speaks HTTPS then.", valueName: "file"))
+    var tlsCertificate: String?
+
+    @Option(help: ArgumentHelp("The private key of --tls-certificate, in PEM form.", valueName: "file"))
+    var tlsKey: String?
+
     @Option(name: .long, help: "A file to which the port is written once the gateway listens.")
     var portFile: String?
 
@@ -78,16 +82,24 @@ struct GatewayMain: AsyncParsableCommand {
         guard (1...1_048_576).contains(requestLimit), (1...1_048_576).contains(connectionLimit) else {
             throw ValidationError("--request-limit and --connection-limit take 1 to 1048576")
         }
+        guard (tlsCertificate == nil) == (tlsKey == nil) else {
+            throw ValidationError("--tls-certificate and --tls-key go together")
+        }
         guard (0...65_535).contains(port) else { throw ValidationError("--port is \(port); give 0 to 65535") }
     }
 
     func run() async throws {
+<<<<<<< HEAD
         try ZeroMQTransport.share(keysIn: bus.busKeys)
+=======
+        ServiceLog.bootstrap()
+        let trace = [RequestTrace.Propagation()]
+>>>>>>> main
         let fleet = Fleet(
-            tokenizer: try tokenizer.map { try RPCClient(target: $0) },
-            textModel: try textModel.map { try RPCClient(target: $0) },
-            diffusion: try diffusion.map { try RPCClient(target: $0) },
-            textShards: try textShard.map { try RPCClient(target: $0) })
+            tokenizer: try tokenizer.map { try RPCClient(target: $0, interceptors: trace) },
+            textModel: try textModel.map { try RPCClient(target: $0, interceptors: trace) },
+            diffusion: try diffusion.map { try RPCClient(target: $0, interceptors: trace) },
+            textShards: try textShard.map { try RPCClient(target: $0, interceptors: trace) })
         let portFile = portFile
         let routing = try RoutingSource(file: routes)
         let file = accounts ?? ProcessInfo.processInfo.environment["NEPHELE_ACCOUNTS"]
@@ -99,21 +111,17 @@ struct GatewayMain: AsyncParsableCommand {
             allowsReload: allowReload)
         // Those of the bus need files too.
         let files = OpenFileLimit.current.map { max(16, $0 - 256) } ?? connectionLimit
-        let application = Application(
-            router: gateway.router(),
-            // A connection that brings no whole request in that time is closed.
-            server: .http1(configuration: .init(idleTimeout: .seconds(60))),
-            configuration: .init(
-                address: .hostname(host, port: port), serverName: "nephele",
-                availableConnectionsDelegate: MaximumAvailableConnections(min(connectionLimit, files))),
-            onServerRunning: { channel in
-                guard let portFile, let port = channel.localAddress?.port else { return }
-                do {
-                    try Data("\(port)\n".utf8).write(to: URL(fileURLWithPath: portFile), options: .atomic)
-                } catch {
-                    Logger(label: "nephele-gateway").error("cannot write \(portFile): \(error.localizedDescription)")
-                }
-            })
+        var address = GatewayAddress(host: host, port: port)
+        address.connectionLimit = min(connectionLimit, files)
+        if let tlsCertificate, let tlsKey { address.certificates = (tlsCertificate, tlsKey) }
+        let application = try gateway.application(at: address) { channel in
+            guard let portFile, let port = channel.localAddress?.port else { return }
+            do {
+                try Data("\(port)\n".utf8).write(to: URL(fileURLWithPath: portFile), options: .atomic)
+            } catch {
+                Logger(label: "nephele-gateway").error("cannot write \(portFile): \(error.localizedDescription)")
+            }
+        }
         var services: [any Service] = [AdapterKeeping(fleet: fleet), RoutesWatch(routing: routing)]
         if let keeper { services.append(UsageWriting(keeper: keeper)) }
         try await ServiceProcess.run(

@@ -104,7 +104,11 @@ struct TextModelMain: AsyncParsableCommand {
     }
 
     func run() async throws {
+<<<<<<< HEAD
         try ZeroMQTransport.share(keysIn: bus.busKeys)
+=======
+        ServiceLog.bootstrap()
+>>>>>>> main
         let device = Device(threadCount: threads)
         let gauge = LoadGauge(capacity: sequences)
         let loader = try revisionLoader(on: device, gauge: gauge)
@@ -117,7 +121,8 @@ struct TextModelMain: AsyncParsableCommand {
             try loader.revision(first, shards: shards, adapters: given), load: shards == nil ? next : nil)
         let server = RPCServer(
             service.description(capacity: sequences), services: [service],
-            transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge)
+            transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge,
+            interceptors: [CallLog(label: "nephele-text-model")])
         service.keepDescribed(by: server)
         try await ServerLifetime.serve(server, label: "nephele-text-model")
     }
@@ -155,7 +160,8 @@ struct TextModelMain: AsyncParsableCommand {
         }
         let server = RPCServer(
             service.description(numericsID: checkpoint.numericsID, capacity: sequences), services: [service],
-            transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge)
+            transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge,
+            interceptors: [CallLog(label: "nephele-text-model")])
         try await ServerLifetime.serve(server, label: "nephele-text-model")
     }
 

@@ -19,7 +19,11 @@ struct TokenizerMain: AsyncParsableCommand {
     @OptionGroup var bus: BusOptionGroup
 
     func run() async throws {
+<<<<<<< HEAD
         try ZeroMQTransport.share(keysIn: bus.busKeys)
+=======
+        ServiceLog.bootstrap()
+>>>>>>> main
         var tokenizers: [String: Tokenizer] = [:]
         for model in model { tokenizers[model.name] = try Tokenizer(directory: model.directory(.text)) }
         let places = Dictionary(model.map { ($0.name, $0) }) { $1 }
@@ -29,7 +33,8 @@ struct TokenizerMain: AsyncParsableCommand {
         }
         let server = RPCServer(
             service.description(capacity: 64), services: [service],
-            transports: [try ZeroMQTransport.shared().server(bind)])
+            transports: [try ZeroMQTransport.shared().server(bind)],
+            interceptors: [CallLog(label: "nephele-tokenizer")])
         service.keepDescribed(by: server)
         try await ServerLifetime.serve(server, label: "nephele-tokenizer")
     }

@@ -64,7 +64,8 @@ import Testing
         #expect(try await store.usage(key: second.id, days: "2026-11-25"..."2026-11-25").isEmpty)
     }
 
-    @Test func `feedback goes with the answer that it judges, and corrections are exported for training`() async throws {
+    @Test func `feedback goes with the answer that it judges, and corrections are exported for training`() async throws
+    {
         defer { done() }
         for number in 0..<3 {
             try await store.record(

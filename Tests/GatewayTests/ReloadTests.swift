@@ -97,10 +97,8 @@ private final class System: Sendable {
     func run(allowsReload: Bool = true, _ body: @escaping @Sendable (Client) async throws -> Void) async throws {
         while fleet.instances.count < 4 { try await Task.sleep(for: .milliseconds(5)) }
         let (ports, running) = AsyncStream<Int>.makeStream()
-        let application = Application(
-            router: Gateway(fleet: fleet, routing: try RoutingSource(file: nil), allowsReload: allowsReload).router(),
-            configuration: .init(address: .hostname("127.0.0.1", port: 0)),
-            onServerRunning: { running.yield($0.localAddress?.port ?? 0) })
+        let application = try Gateway(fleet: fleet, routing: try RoutingSource(file: nil), allowsReload: allowsReload)
+            .application(at: GatewayAddress()) { running.yield($0.localAddress?.port ?? 0) }
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await application.run() }
             for await port in ports {

@@ -243,9 +243,7 @@ import TokenizerService
             fleet: Fleet(tokenizer: tokenizer, textModel: fleet.client), routing: try RoutingSource(file: nil),
             requestLimit: requestLimit)
         let (ports, running) = AsyncStream<Int>.makeStream()
-        let application = Application(
-            router: gateway.router(), configuration: .init(address: .hostname("127.0.0.1", port: 0)),
-            onServerRunning: { running.yield($0.localAddress?.port ?? 0) })
+        let application = try gateway.application(at: GatewayAddress()) { running.yield($0.localAddress?.port ?? 0) }
         return try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { try await application.run() }
             defer { group.cancelAll() }

@@ -80,9 +80,7 @@ func withWholeGateway(
         fleet: Fleet(tokenizer: tokenizer, textModel: text, diffusion: diffusion),
         routing: try RoutingSource(file: routes == nil ? nil : file), accounts: accounts, bodyLimit: 1 << 16)
     let (ports, running) = AsyncStream<Int>.makeStream()
-    let application = Application(
-        router: gateway.router(), configuration: .init(address: .hostname("127.0.0.1", port: 0)),
-        onServerRunning: { running.yield($0.localAddress?.port ?? 0) })
+    let application = try gateway.application(at: GatewayAddress()) { running.yield($0.localAddress?.port ?? 0) }
     try await withThrowingTaskGroup(of: Void.self) { group in
         group.addTask { try await application.run() }
         for await port in ports {

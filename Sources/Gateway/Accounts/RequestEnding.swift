@@ -4,10 +4,14 @@ import Accounts
 final class RequestEnding: Sendable {
     private let scope: RequestScope
     private let accounts: AccountKeeper?
+    private let metrics: GatewayMetrics
 
-    init(_ scope: RequestScope, _ accounts: AccountKeeper?) { (self.scope, self.accounts) = (scope, accounts) }
+    init(_ scope: RequestScope, _ accounts: AccountKeeper?, _ metrics: GatewayMetrics) {
+        (self.scope, self.accounts, self.metrics) = (scope, accounts, metrics)
+    }
 
     deinit {
+        metrics.count(scope.record)
         let (caller, record, accounts) = (scope.caller, scope.record, accounts)
         guard let caller, let accounts else { return }
         Task {

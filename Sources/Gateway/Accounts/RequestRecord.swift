@@ -1,4 +1,5 @@
 import Accounts
+import Observability
 import Synchronization
 
 /// What became of one request, for whoever counts. There is text in it only where the operator has switched recording on.
@@ -13,6 +14,10 @@ final class RequestRecord: Sendable {
         var pictures = 0
         var firstToken: ContinuousClock.Instant?
         var lastToken: ContinuousClock.Instant?
+        /// From each token to the next.
+        var gaps = GatewayMetrics.betweenTokens
+        /// The HTTP status of what went wrong.
+        var failure: Int?
         /// Of each choice that has ended.
         var finishReasons: [String] = []
         /// What the answer is known by.
@@ -47,19 +52,20 @@ final class RequestRecord: Sendable {
         if keepsText, choice == 0 { state.withLock { $0.answer += text } }
     }
 
-    /// - Returns: Since the last token of this request, and nil for the first.
-    @discardableResult func token() -> Duration? {
+    func token() {
+        let now = ContinuousClock.now
         state.withLock { state in
-            let now = ContinuousClock.now
-            defer { state.lastToken = now }
             state.completionTokens += 1
-            guard let last = state.lastToken else {
+            if let last = state.lastToken {
+                state.gaps.observe((now - last) / .seconds(1))
+            } else {
                 state.firstToken = now
-                return nil
             }
-            return now - last
+            state.lastToken = now
         }
     }
+
+    func failed(_ status: Int) { state.withLock { $0.failure = status } }
 
     func picture() { state.withLock { $0.pictures += 1 } }
 

@@ -1,5 +1,6 @@
 import Hummingbird
 import Messages
+import Observability
 import RPC
 
 /// What belongs to one request on its way through the gateway.
@@ -7,6 +8,7 @@ struct RequestScope: Sendable {
     /// `x-request-id`: the client's, if it is one, or ours.
     let id: String
     var deadline: ContinuousClock.Instant
+    let trace: RequestTrace
     let record: RequestRecord
     /// nil where the gateway has no accounts.
     let caller: Caller?
@@ -15,6 +17,8 @@ struct RequestScope: Sendable {
     init(_ request: Request, accounts: AccountKeeper?) async throws {
         deadline = try Gateway.deadline(of: request)
         id = Self.identifier(of: request) ?? "req_" + ServiceDescription.newInstanceID()
+        let header = HTTPFields.Element.Name("traceparent").flatMap { request.headers[$0] }
+        trace = RequestTrace(requestID: id, context: header.flatMap { TraceContext(header: $0) } ?? TraceContext())
         record = RequestRecord(endpoint: request.uri.path, keepsText: accounts?.isRecording ?? false)
         caller = if let accounts { try await Caller(request, accounts) } else { nil }
     }

@@ -61,9 +61,9 @@ struct GatewayTarget: FuzzTarget {
         var logger = Logger(label: "fuzz")
         logger.logLevel = .critical
         let (ports, running) = AsyncStream<Int>.makeStream()
-        let application = Application(
-            router: gateway.router(), configuration: .init(address: .hostname("127.0.0.1", port: 0)),
-            onServerRunning: { running.yield($0.localAddress?.port ?? 0) }, logger: logger)
+        let application = try gateway.application(at: GatewayAddress(), logger: logger) {
+            running.yield($0.localAddress?.port ?? 0)
+        }
         Task { try await application.run() }
         var first = ports.makeAsyncIterator()
         port = UInt16(await first.next() ?? 0)

@@ -1,0 +1,88 @@
+import Hummingbird
+import NIOCore
+import NIOHTTPTypes
+import Synchronization
+
+/// What the gateway keeps of a request's connection.
+struct GatewayContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    let channel: any Channel
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+        channel = source.channel
+    }
+}
+
+/// The connections of clients, and the work that is done for each as long as it is there.
+final class ConnectedClients: Sendable {
+    private typealias Cancellation = @Sendable () -> Void
+
+    private struct Connection {
+        var works: [Int: Cancellation] = [:]
+    }
+
+    private struct State {
+        var connections: [ObjectIdentifier: Connection] = [:]
+        var next = 0
+    }
+
+    private let state = Mutex(State())
+
+    /// Tells of a connection's end. Where the client will send nothing more it is taken to be gone: HTTP's clients do not
+    /// close one half.
+    final class Handler: ChannelInboundHandler, RemovableChannelHandler {
+        typealias InboundIn = HTTPRequestPart
+        private let clients: ConnectedClients
+
+        init(_ clients: ConnectedClients) { self.clients = clients }
+
+        func handlerAdded(context: ChannelHandlerContext) { clients.arrived(context.channel) }
+
+        func handlerRemoved(context: ChannelHandlerContext) { clients.left(context.channel) }
+
+        func channelInactive(context: ChannelHandlerContext) {
+            clients.left(context.channel)
+            context.fireChannelInactive()
+        }
+
+        func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+            if case ChannelEvent.inputClosed? = event as? ChannelEvent { clients.left(context.channel) }
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    fileprivate func arrived(_ channel: any Channel) {
+        state.withLock { $0.connections[ObjectIdentifier(channel)] = Connection() }
+    }
+
+    fileprivate func left(_ channel: any Channel) {
+        let works = state.withLock { $0.connections.removeValue(forKey: ObjectIdentifier(channel))?.works ?? [:] }
+        for cancel in works.values { cancel() }
+    }
+
+    /// Does the work, and cancels it when the client goes.
+    func whilePresent<Result: Sendable>(
+        _ channel: any Channel, _ work: @escaping @Sendable () async throws -> Result
+    ) async throws -> Result {
+        let task = Task(operation: work)
+        let id = ObjectIdentifier(channel)
+        let number: Int? = state.withLock { state in
+            state.next += 1
+            guard state.connections[id] != nil else { return nil }
+            state.connections[id]?.works[state.next] = { task.cancel() }
+            return state.next
+        }
+        if let number {
+            defer { state.withLock { state in _ = state.connections[id]?.works.removeValue(forKey: number) } }
+            return try await withTaskCancellationHandler {
+                try await task.value
+            } onCancel: {
+                task.cancel()
+            }
+        }
+        // It has gone before the work began.
+        task.cancel()
+        return try await task.value
+    }
+}

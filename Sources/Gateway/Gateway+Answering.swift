@@ -1,0 +1,84 @@
+import Accounts
+import Foundation
+import Hummingbird
+import NIOCore
+import RPC
+
+/// How requests are taken on and answered.
+extension Gateway {
+    /// Reads the body and hands it on. When the client goes away meanwhile, the work is cancelled.
+    func answer(
+        _ request: Request, _ context: GatewayContext,
+        _ handler: @escaping @Sendable (Data, RequestScope) async throws -> Response
+    ) async throws -> Response {
+        let place = try place(for: request)
+        let scope = try await RequestScope(request, accounts: accounts)
+        let ending = RequestEnding(scope, accounts, metrics)
+        let body = try await Self.body(request.body, limit: bodyLimit)
+        let counters = fleet.counters
+        var response: Response
+        do {
+            response = try await RequestTrace.$current.withValue(scope.trace) {
+                try await clients.whilePresent(context.channel) { try await handler(body, scope) }
+            }
+        } catch let error as APIError {
+            if error.status == .tooManyRequests { counters.countRefused() }
+            scope.record.failed(error.status.code)
+            response = try error.response()
+        } catch is CancellationError {
+            counters.countCancelled()
+            scope.record.failed(Self.clientClosedRequest)
+            throw CancellationError()
+        }
+        for (name, value) in [("x-request-id", scope.id), ("traceparent", scope.trace.context.header)] {
+            if let name = HTTPFields.Element.Name(name) { response.headers[name] = value }
+        }
+        scope.caller?.describe(in: &response.headers)
+        // A stream takes its place up until it ends.
+        let inner = response.body
+        response.body = ResponseBody(contentLength: inner.contentLength) { writer in
+            defer { withExtendedLifetime((place, ending)) {} }
+            do { try await inner.write(writer) } catch {
+                // Nobody reads any more.
+                counters.countCancelled()
+                scope.record.failed(Self.clientClosedRequest)
+                throw error
+            }
+        }
+        return response
+    }
+
+    /// nginx's code for a client that went before it had its answer.
+    private static let clientClosedRequest = 499
+
+    /// Reads the body and hands it on, as far as there is a place for the request.
+    func inPlace(
+        _ request: Request, by role: Account.Role = .user, _ handler: (Data, Account?) async throws -> Response
+    ) async throws -> Response {
+        let place = try place(for: request)
+        defer { withExtendedLifetime(place) {} }
+        let account = try await caller(of: request, role: role)
+        return try await handler(Self.body(request.body, limit: bodyLimit), account)
+    }
+
+    /// - Throws: `APIError` when there is none, or the body is too large.
+    private func place(for request: Request) throws -> Admission.Place {
+        let announced = request.headers[.contentLength].flatMap { Int($0) }
+        if let announced, announced > bodyLimit { throw Self.tooLarge(limit: bodyLimit) }
+        return try admission.enter(bytes: max(0, announced ?? bodyLimit))
+    }
+
+    private static func tooLarge(limit: Int) -> APIError {
+        APIError(
+            status: .contentTooLarge, message: "The body is larger than \(limit) bytes.",
+            type: "invalid_request_error", code: "request_too_large")
+    }
+
+    private static func body(_ body: RequestBody, limit: Int) async throws -> Data {
+        do {
+            return Data(try await body.collect(upTo: limit).readableBytesView)
+        } catch is NIOTooManyBytesError {
+            throw tooLarge(limit: limit)
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import Foundation
+package import Hummingbird
+import HummingbirdCore
+import HummingbirdTLS
+package import Logging
+package import NIOCore
+import NIOSSL
+
+/// Where and how a gateway listens.
+package struct GatewayAddress: Sendable {
+    package var host: String
+    /// 0 for any that is free.
+    package var port: Int
+    /// Connections, at most; further ones wait to be accepted.
+    package var connectionLimit = 8_192
+    /// A certificate chain and its private key, PEM files; nil for plain HTTP.
+    package var certificates: (chain: String, key: String)?
+
+    package init(host: String = "127.0.0.1", port: Int = 0) { (self.host, self.port) = (host, port) }
+}
+
+extension Gateway {
+    /// The gateway as a service: the server, and who looks after connections.
+    ///
+    /// - Parameter onServerRunning: is told the channel once the gateway listens.
+    /// - Throws: what is wrong with the certificates.
+    package func application(
+        at address: GatewayAddress, logger: Logger? = nil,
+        onServerRunning: @escaping @Sendable (any Channel) async -> Void = { _ in }
+    ) throws -> some ApplicationProtocol {
+        let clients = clients
+        let http = HTTPServerBuilder.http1(
+            configuration: .init(
+                additionalChannelHandlers: [ConnectedClients.Handler(clients)],
+                // A connection that brings no whole request in that time is closed.
+                idleTimeout: .seconds(60),
+                httpDecoderConfiguration: .init(
+                    maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 200)))
+        var server = http
+        if let (chain, key) = address.certificates {
+            server = try .tls(
+                http,
+                tlsConfiguration: .makeServerConfiguration(
+                    certificateChain: NIOSSLCertificate.fromPEMFile(chain).map { .certificate($0) },
+                    privateKey: .privateKey(NIOSSLPrivateKey(file: key, format: .pem))))
+        }
+        return Application(
+            router: router(), server: server,
+            configuration: .init(
+                address: .hostname(address.host, port: address.port), serverName: "nephele",
+                availableConnectionsDelegate: MaximumAvailableConnections(address.connectionLimit)),
+            onServerRunning: onServerRunning, logger: logger)
+    }
+}

@@ -1,0 +1,88 @@
+import Messages
+import Observability
+import RPC
+import Synchronization
+
+/// What Prometheus reads at `/metrics`: vLLM's names where there are such, `nephele:` before the others.
+struct GatewayMetrics: Sendable {
+    /// vLLM's buckets, in seconds.
+    static let firstToken = HistogramCounts(bounds: [
+        0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80, 160,
+    ])
+    static let betweenTokens = HistogramCounts(bounds: [
+        0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20,
+    ])
+    static let whole = HistogramCounts(bounds: [
+        0.01, 0.05, 0.1, 0.3, 0.5, 0.8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120, 240, 480, 960,
+    ])
+
+    let registry = MetricsRegistry()
+
+    /// Counts a request that has ended.
+    func count(_ record: RequestRecord) {
+        let state = record.snapshot
+        let labels: MetricLabels = ["model_name": state.model, "route": state.route]
+        let status = state.failure.map { "\($0)" } ?? "200"
+        registry.add(
+            to: "nephele:http_requests_total",
+            ["endpoint": record.endpoint, "route": state.route, "status": status],
+            help: "Requests, by what became of them.")
+        guard !state.model.isEmpty else { return }
+        for reason in state.finishReasons {
+            registry.add(
+                to: "vllm:request_success_total",
+                ["model_name": state.model, "route": state.route, "finished_reason": reason],
+                help: "Answers that have ended, by why.")
+        }
+        registry.add(Double(state.promptTokens), to: "vllm:prompt_tokens_total", labels, help: "Tokens of prompts.")
+        registry.add(
+            Double(state.completionTokens), to: "vllm:generation_tokens_total", labels, help: "Tokens of answers.")
+        if state.pictures > 0 {
+            registry.add(Double(state.pictures), to: "nephele:pictures_total", labels, help: "Pictures drawn.")
+        }
+        if let first = state.firstToken {
+            var counts = Self.firstToken
+            counts.observe((first - state.started) / .seconds(1))
+            registry.merge(
+                counts, into: "vllm:time_to_first_token_seconds", labels, help: "From a request to its first token.")
+            registry.merge(
+                state.gaps, into: "vllm:inter_token_latency_seconds", labels, help: "From one token to the next.")
+        }
+        var counts = Self.whole
+        counts.observe((ContinuousClock.now - state.started) / .seconds(1))
+        registry.merge(
+            counts, into: "vllm:e2e_request_latency_seconds", labels, help: "From a request to the end of its answer.")
+    }
+
+    /// - Parameter running: requests under way at this gateway.
+    func text(of fleet: Fleet, running: Int) -> String {
+        let now = MetricsRegistry()
+        now.set("nephele:gateway_requests_running", to: Double(running), help: "Requests under way at this gateway.")
+        for instance in fleet.instances {
+            let names = instance.description.models.filter { !$0.isRetiring }.map(\.name).joined(separator: ",")
+            let labels: MetricLabels = [
+                "service": instance.description.service, "model_name": names, "instance": instance.address,
+            ]
+            let load = instance.load
+            now.set(
+                "nephele:instance_ready", labels, to: instance.state == .ready ? 1 : 0,
+                help: "Whether an instance takes calls.")
+            now.set(
+                "vllm:num_requests_running", labels, to: Double(load.runningCalls), help: "Calls that an instance has.")
+            now.set(
+                "nephele:outstanding_units", labels, to: Double(load.outstanding),
+                help: "Tokens or denoising steps that an instance has to do.")
+            now.set(
+                "nephele:engine_steps", labels, to: Double(load.steps), help: "Steps of an engine since it started.")
+        }
+        let counters = fleet.counters
+        for (name, value, help) in [
+            ("nephele:calls_migrated_total", counters.migrated, "Calls that went on elsewhere after a loss."),
+            ("nephele:calls_given_up_total", counters.givenUp, "Calls that lost their instances again and again."),
+            ("nephele:requests_cancelled_total", counters.cancelled, "Requests whose client went."),
+            ("nephele:requests_refused_total", counters.refused, "Requests turned away at once."),
+            ("nephele:requests_fallback_total", counters.fallbacks, "Requests that took a fallback of their route."),
+        ] { now.add(Double(value), to: name, help: help) }
+        return now.text() + registry.text()
+    }
+}
