@@ -188,6 +188,7 @@ let package = Package(
             ],
             exclude: ["openai_client.py"], swiftSettings: safe),
         .testTarget(name: "DeploymentTests", swiftSettings: safe),
+        .testTarget(name: "FuzzTests", dependencies: ["fuzz"], swiftSettings: safe),
         .testTarget(
             name: "Chaos",
             dependencies: [
@@ -259,8 +260,8 @@ let package = Package(
             name: "fuzz",
             dependencies: [
                 "Benchmarks", "CKernels", "Concurrency", "DiffusionModels", "DiffusionService", "Gateway", "Messages",
-                "PNG", "RPC", "Tensors", "TextModelService", "TextModels", "TokenizerService", "Tokenizers",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "PNG", "PromptRouting", "RPC", "Tensors", "TextModelService", "TextModels", "TokenizerService",
+                "Tokenizers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
             ],
