@@ -172,6 +172,9 @@ let package = Package(
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
+            resources: [
+                .embedInCode("Page/index.html"), .embedInCode("Page/page.js"), .embedInCode("Page/page.css"),
+            ],
             swiftSettings: safe),
         .testTarget(
             name: "GatewayTests",
@@ -185,6 +188,7 @@ let package = Package(
             ],
             exclude: ["openai_client.py"], swiftSettings: safe),
         .testTarget(name: "DeploymentTests", swiftSettings: safe),
+        .testTarget(name: "FuzzTests", dependencies: ["fuzz"], swiftSettings: safe),
         .testTarget(
             name: "Chaos",
             dependencies: [
@@ -256,8 +260,8 @@ let package = Package(
             name: "fuzz",
             dependencies: [
                 "Benchmarks", "CKernels", "Concurrency", "DiffusionModels", "DiffusionService", "Gateway", "Messages",
-                "PNG", "RPC", "Tensors", "TextModelService", "TextModels", "TokenizerService", "Tokenizers",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "PNG", "PromptRouting", "RPC", "Tensors", "TextModelService", "TextModels", "TokenizerService",
+                "Tokenizers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
             ],

@@ -56,6 +56,8 @@ struct APIError: Error, HTTPResponseError {
             self.init(
                 status: .tooManyRequests, message: error.message, type: "rate_limit_error", code: "slow_down",
                 retryAfter: seconds ?? 1)
+        case .unavailable where error.reason == "revision_gone":
+            self.init(status: .serviceUnavailable, message: error.message, type: "server_error", code: error.reason)
         case .unavailable, .failedPrecondition:
             self.init(
                 status: .serviceUnavailable, message: error.message, type: "server_error",

@@ -21,14 +21,19 @@ struct CallAttempts: Sendable {
     let model: String
     let deadline: ContinuousClock.Instant
     let counters: CallCounters
+    /// How long the revision that an answer was begun with may have no instance while the model has others: the time that
+    /// a replica may take to start again.
+    private let patience: Duration
+    private var goneSince: ContinuousClock.Instant?
     private var refusing: Set<String> = []
     private var wait: Duration = .milliseconds(10)
 
     init(
         _ client: RPCClient, model: String, until deadline: ContinuousClock.Instant,
-        _ counters: CallCounters = CallCounters()
+        _ counters: CallCounters = CallCounters(), patience: Duration = .seconds(60)
     ) {
         (self.client, self.model, self.deadline, self.counters) = (client, model, deadline, counters)
+        self.patience = patience
     }
 
     /// For the next attempt; it waits for an instance as long as there is time.
@@ -42,6 +47,25 @@ struct CallAttempts: Sendable {
         }
         options.numericsID = numericsID
         options.readyTimeout = left
+        return options
+    }
+
+    /// For the next attempt of a call that its client has something of: it is bound to the revision that it was begun with.
+    ///
+    /// - Throws: `RPCError` when there is no time left, or the revision is gone for good.
+    mutating func optionsUnderWay(numericsID: String) throws -> CallOptions {
+        let models = client.instances.flatMap { instance in
+            instance.description.models.filter { $0.name == model }.map { (id: $0.numericsID, state: instance.state) }
+        }
+        if models.contains(where: { $0.id == numericsID }) || !models.contains(where: { $0.state == .ready }) {
+            goneSince = nil
+        } else if let goneSince, .now - goneSince >= patience {
+            throw RPCError.revisionGone(model, after: patience)
+        } else if goneSince == nil {
+            goneSince = .now
+        }
+        var options = try options(numericsID: numericsID)
+        options.readyTimeout = min(options.readyTimeout, patience / 4)
         return options
     }
 
@@ -70,7 +94,7 @@ struct CallAttempts: Sendable {
         if Task.isCancelled { throw error }
         if .now >= deadline { throw RPCError.requestDeadline }
         switch error.code {
-        case .unavailable where error.reason == "client_closed": return .failed
+        case .unavailable where ["client_closed", "revision_gone"].contains(error.reason): return .failed
         case .unavailable: return error.notStarted ? .refused : .lost
         // Nobody here has cancelled it: the instance gives up what it runs.
         case .cancelled: return .lost
@@ -105,6 +129,11 @@ struct CallAttempts: Sendable {
                 && candidate.description.models.contains { $0.name == model }
         }
         if others, instance != nil { return }
+        // That was a wait already.
+        if isUnderWay, error.reason == "no_instance" {
+            refusing = []
+            return
+        }
         let isBusy = error.code == .resourceExhausted && !isUnderWay
         if isBusy || error.reason == "tokenizer_mismatch" { throw error }
         let now = ContinuousClock.now
@@ -117,6 +146,14 @@ struct CallAttempts: Sendable {
 }
 
 extension RPCError {
+    static func revisionGone(_ model: String, after time: Duration) -> RPCError {
+        RPCError(
+            .unavailable,
+            "The revision of '\(model)' that this answer was begun with has had no instance for "
+                + "\(time.components.seconds) s, and others would not go on with the same numbers; send the request "
+                + "again.", reason: "revision_gone")
+    }
+
     static let requestDeadline = RPCError(
         .deadlineExceeded,
         "The request's deadline passed before its answer was complete; X-Request-Timeout-Ms sets another.",

@@ -77,6 +77,7 @@ package struct Gateway: Sendable {
             try await inPlace(request) { try await takeFeedback($0, from: $1) }
         }
         addAdministration(to: router)
+        addPage(to: router)
         return router
     }
 

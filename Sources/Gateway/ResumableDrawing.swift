@@ -53,9 +53,14 @@ struct ResumableDrawing: Sendable {
         var call = request
         call.resumes = checkpoint != nil
         call.crashesWithoutProgress = losses.count
-        var options = try attempts.options(numericsID: numericsID)
-        // Where nothing binds the call to the id, others are looked at soon.
-        if step == 0 { options.readyTimeout = min(options.readyTimeout, .seconds(1)) }
+        var options: CallOptions
+        if step > 0 {
+            options = try attempts.optionsUnderWay(numericsID: numericsID)
+        } else {
+            options = try attempts.options(numericsID: numericsID)
+            // Where nothing binds the call to the id, others are looked at soon.
+            options.readyTimeout = min(options.readyTimeout, .seconds(1))
+        }
         options.attachments = checkpoint.map { [$0] } ?? []
         options.cost = max(1, Int(request.steps ?? 50) * request.seeds.count)
         stream = try await attempts.client.stream(DiffusionMethods.draw, call, options)

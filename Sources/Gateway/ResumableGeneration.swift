@@ -67,9 +67,14 @@ struct ResumableGeneration: Sendable {
         var call = request
         call.resume = progress.enumerated().compactMap { $1.resume($0) }
         call.crashesWithoutProgress = losses.count
-        var options = try attempts.options(numericsID: numericsID)
-        // Where nothing binds the call to the id, others are looked at soon.
-        if !isUnderWay { options.readyTimeout = min(options.readyTimeout, .seconds(1)) }
+        var options: CallOptions
+        if isUnderWay {
+            options = try attempts.optionsUnderWay(numericsID: numericsID)
+        } else {
+            options = try attempts.options(numericsID: numericsID)
+            // Where nothing binds the call to the id, others are looked at soon.
+            options.readyTimeout = min(options.readyTimeout, .seconds(1))
+        }
         let tokens = progress.reduce(0) { $0 + ($1.isFinished ? 0 : Int(request.maxTokens) - $1.tokenCount) }
         options.cost = max(1, tokens)
         if let affinity {

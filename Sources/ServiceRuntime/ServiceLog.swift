@@ -39,7 +39,7 @@ package struct JSONLogHandler: LogHandler {
         -> String
     {
         var fields = metadata.merging(more ?? [:]) { $1 }.mapValues { "\($0)" }
-        fields["time"] = date.formatted(.iso8601.time(includingFractionalSeconds: true))
+        fields["time"] = date.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true))
         (fields["level"], fields["service"], fields["message"]) = (level.rawValue, label, message)
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]

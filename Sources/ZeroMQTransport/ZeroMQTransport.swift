@@ -55,7 +55,19 @@ package final class ZeroMQTransport: ClientTransport {
 
     private static let sharedTransport = Mutex<ZeroMQTransport?>(nil)
 
-    /// The process's own transport, made at the first use; with the keys of `NEPHELE_BUS_KEYS`.
+    /// Makes the process's own transport with the keys of a folder, before its first use; for nil nothing is done.
+    ///
+    /// - Throws: `RPCError` that names the file that is wrong with them.
+    package static func share(keysIn folder: String?) throws {
+        guard let folder else { return }
+        let transport = try ZeroMQTransport(keys: try BusKeys(directory: folder))
+        sharedTransport.withLock { shared in
+            precondition(shared == nil, "the bus has been used before it was given its keys")
+            shared = transport
+        }
+    }
+
+    /// The process's own transport, made at the first use; with the keys of `NEPHELE_BUS_KEYS` where none were given.
     package static func shared() throws -> ZeroMQTransport {
         try sharedTransport.withLock { shared in
             if let shared { return shared }

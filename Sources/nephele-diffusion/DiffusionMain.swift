@@ -23,6 +23,8 @@ struct DiffusionMain: AsyncParsableCommand {
     @Option(name: .long, help: "Drawings that take turns, at most; others wait.")
     var drawings: Int = 4
 
+    @OptionGroup var bus: BusOptionGroup
+
     func validate() throws {
         guard (1...1_024).contains(threads) else { throw ValidationError("--threads is \(threads); give 1 to 1024") }
         guard (1...256).contains(drawings) else { throw ValidationError("--drawings is \(drawings); give 1 to 256") }
@@ -30,6 +32,7 @@ struct DiffusionMain: AsyncParsableCommand {
 
     func run() async throws {
         ServiceLog.bootstrap()
+        try ZeroMQTransport.share(keysIn: bus.busKeys)
         let loader = DiffusionRevisionLoader(
             name: model.name, on: Device(threadCount: threads), room: MemoryRoom { AvailableMemory.bytes() }
         ) { [model] in try model.directory(.image) }

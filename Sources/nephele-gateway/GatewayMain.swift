@@ -79,6 +79,8 @@ struct GatewayMain: AsyncParsableCommand {
     @Option(name: .long, help: "A file to which the port is written once the gateway listens.")
     var portFile: String?
 
+    @OptionGroup var bus: BusOptionGroup
+
     func validate() throws {
         guard (tokenizer == nil) == (textModel == nil) else {
             throw ValidationError("--tokenizer and --text-model go together: text needs both")
@@ -97,6 +99,7 @@ struct GatewayMain: AsyncParsableCommand {
 
     func run() async throws {
         ServiceLog.bootstrap()
+        try ZeroMQTransport.share(keysIn: bus.busKeys)
         let trace = [RequestTrace.Propagation()]
         let fleet = Fleet(
             tokenizer: try tokenizer.map { try RPCClient(target: $0, interceptors: trace) },

@@ -79,6 +79,8 @@ struct TextModelMain: AsyncParsableCommand {
                 + "for each further shard, in the order of the layers.", valueName: "target"))
     var shards: [String] = []
 
+    @OptionGroup var bus: BusOptionGroup
+
     func validate() throws {
         guard layers == nil || adapter.isEmpty else {
             throw ValidationError("--adapter and --layers do not go together: a model that is cut has no adapters")
@@ -103,6 +105,7 @@ struct TextModelMain: AsyncParsableCommand {
 
     func run() async throws {
         ServiceLog.bootstrap()
+        try ZeroMQTransport.share(keysIn: bus.busKeys)
         let device = Device(threadCount: threads)
         let gauge = LoadGauge(capacity: sequences)
         let loader = try revisionLoader(on: device, gauge: gauge)

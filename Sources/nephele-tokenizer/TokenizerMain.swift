@@ -16,8 +16,11 @@ struct TokenizerMain: AsyncParsableCommand {
     @Option(name: .long, help: "Where to serve: ipc:///path/tokenizer-1.sock or tcp://127.0.0.1:7001.")
     var bind: String
 
+    @OptionGroup var bus: BusOptionGroup
+
     func run() async throws {
         ServiceLog.bootstrap()
+        try ZeroMQTransport.share(keysIn: bus.busKeys)
         var tokenizers: [String: Tokenizer] = [:]
         for model in model { tokenizers[model.name] = try Tokenizer(directory: model.directory(.text)) }
         let places = Dictionary(model.map { ($0.name, $0) }) { $1 }

@@ -139,12 +139,19 @@ struct Load: Sendable {
         return content.joined(separator: "\n")
     }
 
+    /// As patient as a request is: the shared session gives one up that has had no byte for 60 s.
+    private static let session: URLSession = {
+        let configuration = URLSessionConfiguration.ephemeral
+        configuration.timeoutIntervalForRequest = 600
+        return URLSession(configuration: configuration)
+    }()
+
     private func whole(_ client: GatewayClient) async throws -> String {
         var request = URLRequest(url: client.address.appendingPathComponent(path), timeoutInterval: 600)
         request.httpMethod = "POST"
         request.httpBody = try JSONEncoder().encode(body)
         let (data, response): (Data, URLResponse)
-        do { (data, response) = try await URLSession.shared.data(for: request) } catch {
+        do { (data, response) = try await Self.session.data(for: request) } catch {
             throw GatewayClientError(code: .unreachable, message: "\(error)")
         }
         guard (response as? HTTPURLResponse)?.statusCode == 200 else {

@@ -12,6 +12,7 @@ import Foundation
     var target: String?
     @Option(help: "Cases of each target.") var cases = 10_000
     @Option(help: "Time for each target: runs of --cases with one seed after the other.") var seconds: Int?
+    @Option(help: "Seconds without progress that are a hang.") var patience = 10
     @Option(help: "Every case depends on it.") var seed: UInt64 = 1
     @Option(help: "The first case.") var first = 0
     @Flag(help: "Writes the bytes of the first case to standard output.") var show = false
@@ -33,7 +34,9 @@ import Foundation
             let end = Date().addingTimeInterval(Double(seconds ?? 0))
             var seed = seed
             repeat {
-                let part = try FuzzDriver(target: name, seed: seed, first: first, count: cases).run()
+                var driver = FuzzDriver(target: name, seed: seed, first: first, count: cases)
+                driver.patience = patience
+                let part = try driver.run()
                 outcome.cases += part.cases
                 outcome.seconds += part.seconds
                 outcome.memory = part.memory

@@ -22,7 +22,8 @@ struct FuzzDriver {
     var first = 0
     var count: Int
     private static let findingLimit = 20
-    private static let patience: TimeInterval = 10
+    /// Seconds without progress that are a hang.
+    var patience = 10
     /// How much larger a child may be at its end than it was early on, and at all, in MiB.
     private static let growth = 64, most = 2_048
 
@@ -48,44 +49,39 @@ struct FuzzDriver {
         let errors = progress + ".err"
         defer { for path in [progress, errors] { unlink(path) } }
         try Data().write(to: URL(fileURLWithPath: errors))
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: CommandLine.arguments[0]).standardizedFileURL
-        process.arguments = [
+        let arguments = [
             "--child", progress, "--target", target, "--seed", "\(seed)", "--first", "\(start)", "--cases",
             "\(first + count - start)",
         ]
-        process.standardError = try FileHandle(forWritingTo: URL(fileURLWithPath: errors))
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        defer { try? FileManager.default.removeItem(atPath: "/dev/shm/nephele-fuzz-\(process.processIdentifier)") }
+        let process = try ChildProcess(arguments, errors: errors)
+        defer { try? FileManager.default.removeItem(atPath: "/dev/shm/nephele-fuzz-\(process.id)") }
         var (last, since) = (-1, Date())
         var early: Int?
-        while process.isRunning {
-            Thread.sleep(forTimeInterval: 0.02)
+        var status: Int32?
+        while status == nil {
+            usleep(20_000)
+            status = process.statusIfEnded()
             let now = Self.number(progress) ?? start
-            let memory = Self.resident(process.processIdentifier)
+            let memory = status == nil ? Self.resident(process.id) : 0
             if now != last { (last, since) = (now, Date()) }
             if early == nil, now - start > min(20_000, max(50, (first + count - start) / 10)) { early = memory }
             if let early, memory > 0 { outcome.memory = (early, memory) }
             // A child that prepares its target has not begun.
-            let isHung = Self.number(progress) != nil && Date().timeIntervalSince(since) > Self.patience
+            let isHung = Self.number(progress) != nil && Date().timeIntervalSince(since) > Double(patience)
             let isLarge = memory > (early.map { $0 + Self.growth } ?? Self.most) || memory > Self.most
-            guard isHung || isLarge else { continue }
-            kill(process.processIdentifier, SIGKILL)
-            process.waitUntilExit()
+            guard status == nil, isHung || isLarge else { continue }
+            kill(process.id, SIGKILL)
+            process.wait()
             return Finding(
                 target: target, number: now,
-                what: isHung ? "no progress in \(Int(Self.patience)) s" : "memory grew to \(memory) MiB")
+                what: isHung ? "no progress in \(patience) s" : "memory grew to \(memory) MiB")
         }
-        process.waitUntilExit()
-        if process.terminationReason == .exit, process.terminationStatus == 0 { return nil }
+        guard let status, status != 0 else { return nil }
         let text = (try? String(contentsOfFile: errors, encoding: .utf8)) ?? ""
         guard let number = Self.number(progress) else {
             throw FuzzFinding(description: "the target \(target) could not be made: \(text.prefix(600))")
         }
-        let how =
-            process.terminationReason == .exit
-            ? "status \(process.terminationStatus)" : "signal \(process.terminationStatus)"
+        let how = status & 0x7f == 0 ? "status \(status >> 8)" : "signal \(status & 0x7f)"
         return Finding(target: target, number: number, what: how + ": " + Self.summary(text))
     }
 

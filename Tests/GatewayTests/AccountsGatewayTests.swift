@@ -78,7 +78,8 @@ import Testing
             let third = try await post(client, path, Self.chat, key: user)
             #expect(third.status == 429)
             #expect(try code(third) == "rate_limit_exceeded")
-            #expect(third.headers["retry-after"] == "30")
+            // A bucket of two a minute has one again after 30 s, less what has passed.
+            #expect((1...30).contains(Int(third.headers["retry-after"] ?? "") ?? 0))
         }
     }
 

@@ -154,10 +154,10 @@ private func filter(_ rules: String, _ phrases: String) throws -> ContentFilter 
               - {name: open, when: {model: llama}, to: llama, filter: "off"}
             """
         try await withWholeGateway(routes: routes, filter: strict) { client async throws in
-            let answer = try await post(client, "/v1/chat/completions", chat("you faggot"))
-            #expect(answer.status == 200)
+            #expect(try await post(client, "/v1/chat/completions", chat("you faggot")).status == 200)
         }
-        try await withWholeGateway(routes: routes.replacingOccurrences(of: "\"off\"", with: "nowhere")) { client in
+        try await withWholeGateway(routes: routes.replacingOccurrences(of: "\"off\"", with: "nowhere")) {
+            client async throws in
             let answer = try await post(client, "/v1/chat/completions", chat("hello"))
             #expect(answer.status == 500)
         }

@@ -314,6 +314,33 @@ import TokenizerService
         }
     }
 
+    @Test func `an answer whose revision is gone for good is given up, long before its deadline`() async throws {
+        try await withFleet([.die(after: 3)], ["a"]) { fleet in
+            var generation = ResumableGeneration(
+                request(), numericsID: "same",
+                CallAttempts(
+                    fleet.client, model: "llama", until: .now + .seconds(600), patience: .milliseconds(200)))
+            for _ in 0..<3 { #expect(try await generation.next() != nil) }
+            // Another one takes the place of the only replica; nobody goes on with the same numbers.
+            try await fleet.start("b", numericsID: "other")
+            let error = await error { while try await generation.next() != nil {} }
+            #expect(error?.reason == "revision_gone" && error.map { APIError($0).status } == .serviceUnavailable)
+            #expect(fleet.instances == ["a"])
+        }
+    }
+
+    @Test func `an answer whose replica starts again goes on, though another revision is there`() async throws {
+        try await withFleet([.die(after: 3)], ["a"]) { fleet in
+            var generation = generation(request(), by: fleet)
+            for _ in 0..<3 { #expect(try await generation.next() != nil) }
+            try await fleet.start("b", numericsID: "other")
+            try await fleet.start("c")
+            var count = 3
+            while try await generation.next() != nil { count += 1 }
+            #expect(count == 12 && fleet.instances == ["a", "c"])
+        }
+    }
+
     @Test func `X-Request-Timeout-Ms bounds a request`() async throws {
         try await withFleet([.hang]) { fleet in
             let reply = try await post(fleet, Self.body, headers: ["X-Request-Timeout-Ms": "300"])

@@ -95,7 +95,7 @@ import TextModels
 
     @Test func `a newcomer with time to spare is refused where it would make others late`() {
         var timetable = timetable()
-        timetable.running = (0..<20).map { _ in sequence(400, deadline: 1.75) }
+        timetable.running = (0..<20).map { _ in sequence(400, deadline: 1.78) }
         #expect(timetable.refusal(of: [sequence(400, deadline: 100)], now: 0) == nil)
         timetable.running = (0..<20).map { _ in sequence(400, deadline: 1.7) }
         #expect(timetable.refusal(of: [sequence(400, deadline: 100)], now: 0) != nil)
@@ -113,7 +113,7 @@ import TextModels
         let deadline = 2 * 400 * cost.secondsPerToken(sequences: 8)
         var timetable = timetable()
         var (now, arrivals, late, ended) = (0.0, 0.0, 0, 0)
-        while now < 20 {
+        while now < 5 {
             while arrivals <= now {
                 let newcomer = sequence(400, deadline: arrivals + deadline)
                 if timetable.refusal(of: [newcomer], now: now) == nil { timetable.running.append(newcomer) }
@@ -128,7 +128,7 @@ import TextModels
             timetable.running.removeAll { $0.answer <= 0 }
         }
         // With eight at a time all the while.
-        let eight = 20 / (400 * cost.secondsPerToken(sequences: 8)) * 8
+        let eight = 5 / (400 * cost.secondsPerToken(sequences: 8)) * 8
         #expect(late == 0 && Double(ended) > 0.95 * eight, "\(late) late of \(ended); \(eight)")
     }
 }

@@ -71,15 +71,20 @@ private final class SilentLink: FrameLink {
 }
 
 private final class LoneTransport: ServerTransport {
-    private let accept = Mutex<(@Sendable (any FrameLink) -> any FrameReceiver)?>(nil)
+    /// In a struct: a closure that is a generic type's whole value is wrapped anew whenever it is read.
+    private struct Acceptor: Sendable {
+        var accept: (@Sendable (any FrameLink) -> any FrameReceiver)?
+    }
+
+    private let acceptor = Mutex(Acceptor())
 
     func start(accept: @escaping @Sendable (any FrameLink) -> any FrameReceiver) throws -> String {
-        self.accept.withLock { $0 = accept }
+        acceptor.withLock { $0.accept = accept }
         return "lone"
     }
 
     func stop() {}
-    func connect() -> (any FrameReceiver)? { accept.withLock { $0 }?(SilentLink()) }
+    func connect() -> (any FrameReceiver)? { acceptor.withLock { $0 }.accept?(SilentLink()) }
 }
 
 /// The client dials whenever its connection is lost; the receivers that it makes are taken one by one.

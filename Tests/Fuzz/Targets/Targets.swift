@@ -2,7 +2,7 @@
 enum Targets {
     static let names = [
         "messages", "frames", "safetensors", "gguf", "config", "adapter", "packed-cache", "pictures", "tokenizer-json",
-        "tokenizer-config", "vocabulary", "merges", "sentencepiece", "template", "http",
+        "tokenizer-config", "vocabulary", "merges", "sentencepiece", "template", "routes", "http",
     ]
 
     static func make(_ name: String) async throws -> any FuzzTarget {
@@ -32,7 +32,9 @@ enum Targets {
         case "sentencepiece":
             return try TokenizerFileTarget("tokenizer.model", .protobuf, folders: [goldens + "llama2-tiny"])
         case "template": return try TemplateTarget()
+        case "routes": return try RoutesTarget()
         case "http": return try await GatewayTarget()
+        case "planted-crash", "planted-hang", "planted-growth", "planted-finding": return PlantedTarget(fault: name)
         default: throw FuzzFinding(description: "there is no target \(name); known: \(names.joined(separator: ", "))")
         }
     }

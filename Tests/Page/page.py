@@ -1,0 +1,69 @@
+#!/usr/bin/env python3
+"""The gateway's page in a headless Chromium: chat, a drawing through chat, the keyboard, drawing, the fleet, usage.
+
+    pip install playwright && apt-get install -y chromium
+    nephele up --port 8080 &
+    python3 Tests/Page/page.py http://127.0.0.1:8080/ --screenshots /tmp
+"""
+import argparse, shutil
+
+from playwright.sync_api import sync_playwright, expect
+
+arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+arguments.add_argument("address")
+arguments.add_argument("--screenshots", help="a folder for them")
+arguments.add_argument("--key", help="an API key, where the gateway wants one")
+options = arguments.parse_args()
+
+with sync_playwright() as playwright:
+    browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+    page = browser.new_page(viewport={"width": 1000, "height": 700}, locale="en-US", color_scheme="light")
+    faults, strangers = [], []
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("request", lambda request: strangers.append(request.url)
+            if not request.url.startswith((options.address, "data:")) else None)
+
+    def look(name):
+        if options.screenshots:
+            page.screenshot(path=f"{options.screenshots}/{name}.png")
+
+    page.goto(options.address)
+    if options.key:
+        page.fill("#key", options.key)
+        page.press("#key", "Tab")
+    page.wait_for_selector("#chat-model option[value=auto]", state="attached")
+
+    page.fill("#question", "写一首关于明月的诗")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".judge", timeout=120_000)
+    assert page.locator(".assistant").inner_text().strip("… \n"), "the answer is empty"
+    page.fill("#question", "draw a blue potion")
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".turn img", timeout=120_000)
+    expect(page.locator(".judge")).to_have_count(2, timeout=120_000)
+    look("chat")
+
+    page.focus("#tab-chat")
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#tab-draw")).to_be_focused()
+    page.fill("#prompt", "a red book")
+    page.press("#prompt", "Enter")
+    expect(page.locator("#gallery figure img")).to_have_count(4, timeout=300_000)
+    expect(page.locator("#progress")).to_have_text("done")
+    look("draw")
+
+    page.click("#theme")
+    page.click("#language")
+    expect(page.locator("html")).to_have_attribute("lang", "zh")
+    expect(page.locator("#tab-chat")).to_have_text("对话")
+    page.click("#tab-fleet")
+    expect(page.locator("#instances tr.new, #instances tr")).not_to_have_count(0)
+    expect(page.locator("#instances td.ready").first).to_be_visible()
+    look("fleet")
+    page.click("#tab-usage")
+    look("usage")
+
+    assert not faults, faults
+    assert not strangers, f"the page asked others: {strangers}"
+    browser.close()
+print("1 passed, 0 failed")
