@@ -31,11 +31,8 @@ struct DiffusionMain: AsyncParsableCommand {
     }
 
     func run() async throws {
-<<<<<<< HEAD
-        try ZeroMQTransport.share(keysIn: bus.busKeys)
-=======
         ServiceLog.bootstrap()
->>>>>>> main
+        try ZeroMQTransport.share(keysIn: bus.busKeys)
         let loader = DiffusionRevisionLoader(
             name: model.name, on: Device(threadCount: threads), room: MemoryRoom { AvailableMemory.bytes() }
         ) { [model] in try model.directory(.image) }

@@ -89,12 +89,9 @@ struct GatewayMain: AsyncParsableCommand {
     }
 
     func run() async throws {
-<<<<<<< HEAD
-        try ZeroMQTransport.share(keysIn: bus.busKeys)
-=======
         ServiceLog.bootstrap()
         let trace = [RequestTrace.Propagation()]
->>>>>>> main
+        try ZeroMQTransport.share(keysIn: bus.busKeys)
         let fleet = Fleet(
             tokenizer: try tokenizer.map { try RPCClient(target: $0, interceptors: trace) },
             textModel: try textModel.map { try RPCClient(target: $0, interceptors: trace) },

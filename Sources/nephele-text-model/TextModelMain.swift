@@ -104,11 +104,8 @@ struct TextModelMain: AsyncParsableCommand {
     }
 
     func run() async throws {
-<<<<<<< HEAD
-        try ZeroMQTransport.share(keysIn: bus.busKeys)
-=======
         ServiceLog.bootstrap()
->>>>>>> main
+        try ZeroMQTransport.share(keysIn: bus.busKeys)
         let device = Device(threadCount: threads)
         let gauge = LoadGauge(capacity: sequences)
         let loader = try revisionLoader(on: device, gauge: gauge)

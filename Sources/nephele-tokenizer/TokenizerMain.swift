@@ -19,11 +19,8 @@ struct TokenizerMain: AsyncParsableCommand {
     @OptionGroup var bus: BusOptionGroup
 
     func run() async throws {
-<<<<<<< HEAD
-        try ZeroMQTransport.share(keysIn: bus.busKeys)
-=======
         ServiceLog.bootstrap()
->>>>>>> main
+        try ZeroMQTransport.share(keysIn: bus.busKeys)
         var tokenizers: [String: Tokenizer] = [:]
         for model in model { tokenizers[model.name] = try Tokenizer(directory: model.directory(.text)) }
         let places = Dictionary(model.map { ($0.name, $0) }) { $1 }
