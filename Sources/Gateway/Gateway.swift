@@ -50,7 +50,9 @@ package struct Gateway: Sendable {
         router.get("/metrics") { _, _ in
             Response(
                 status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
-                body: .init(byteBuffer: ByteBuffer(string: metrics.text(of: fleet, running: admission.requests))))
+                body: .init(
+                    byteBuffer: ByteBuffer(
+                        string: metrics.text(of: fleet, running: admission.requests, filters: filters))))
         }
         router.get("/v1/models") { request, _ in
             let account = try await caller(of: request)

@@ -55,7 +55,7 @@ struct GatewayMetrics: Sendable {
     }
 
     /// - Parameter running: requests under way at this gateway.
-    func text(of fleet: Fleet, running: Int) -> String {
+    func text(of fleet: Fleet, running: Int, filters: FilterSet) -> String {
         let now = MetricsRegistry()
         now.set("nephele:gateway_requests_running", to: Double(running), help: "Requests under way at this gateway.")
         for instance in fleet.instances {
@@ -74,6 +74,13 @@ struct GatewayMetrics: Sendable {
                 help: "Tokens or denoising steps that an instance has to do.")
             now.set(
                 "nephele:engine_steps", labels, to: Double(load.steps), help: "Steps of an engine since it started.")
+        }
+        for count in filters.counts {
+            now.add(
+                Double(count.count), to: "nephele:filter_verdicts_total",
+                [
+                    "policy": count.policy, "rule": count.rule, "action": count.action, "direction": count.direction,
+                ], help: "Rules of filters that took effect.")
         }
         let counters = fleet.counters
         for (name, value, help) in [

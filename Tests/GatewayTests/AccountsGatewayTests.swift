@@ -118,6 +118,19 @@ import Testing
         }
     }
 
+    @Test func `a key's filter policy takes the place of the route's`() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let keeper = try keeper()
+        let key = try await keeper.store.makeKey(name: "a", filter: "nobody's").key.secret
+        let other = try await keeper.store.makeKey(name: "b", filter: "off").key.secret
+        try await withWholeGateway(accounts: keeper) { client in
+            let refused = try await post(client, "/v1/chat/completions", Self.chat, key: key)
+            #expect(refused.status == 500)
+            #expect(try code(refused) == "filter_not_found")
+            #expect(try await post(client, "/v1/chat/completions", Self.chat, key: other).status == 200)
+        }
+    }
+
     @Test func `answers are recorded where that is switched on, and feedback finds them`() async throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         let keeper = try keeper(recording: true)

@@ -39,7 +39,7 @@ package struct FilterSet: Sendable {
         guard let filter = named[name] else {
             throw APIError(
                 status: .internalServerError,
-                message: "The route's filter '\(name)' is not among the gateway's policies.",
+                message: "The filter '\(name)' of the route or key is not among the gateway's policies.",
                 type: "server_error", code: "filter_not_found")
         }
         return filter

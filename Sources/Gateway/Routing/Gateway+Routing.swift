@@ -29,7 +29,7 @@ extension Gateway {
         let decision = table.decide(request, preset: preset)
         try checkRate(of: decision)
         var scope = scope.limited(toMilliseconds: decision.limits.timeoutMilliseconds)
-        scope.filter = try filters.filter(named: decision.filter)
+        scope.filter = try filters.filter(named: scope.caller?.account.filter ?? decision.filter)
         for (index, target) in decision.targets.enumerated() {
             let isLast = index == decision.targets.count - 1
             do {
