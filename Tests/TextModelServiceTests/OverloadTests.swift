@@ -39,7 +39,8 @@ private let llama = URL(fileURLWithPath: #filePath).deletingLastPathComponent().
         // Alone, it is let in whatever is known; from it the engine knows how long answers take.
         #expect(try await generate(.seconds(60)) == 250)
         try await withThrowingTaskGroup(of: Int.self) { group in
-            for _ in 0..<40 { group.addTask { try await generate(.seconds(100)) } }
+            // However slow the machine is, these have time.
+            for _ in 0..<20 { group.addTask { try await generate(.seconds(10_000)) } }
             try await client.waitUntil { $0.first?.load.expectedWait != nil }
             let error = await #expect(throws: RPCError.self) { try await generate(.seconds(1)) }
             #expect(error?.code == .resourceExhausted && error?.reason == "too_late", "\(String(describing: error))")
