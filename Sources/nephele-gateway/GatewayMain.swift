@@ -165,5 +165,9 @@ private struct RoutesWatch: Service {
 private struct AdapterKeeping: Service {
     let fleet: Fleet
 
-    func run() async { await cancelWhenGracefulShutdown { await fleet.keepAdapters() } }
+    func run() async throws {
+        await cancelWhenGracefulShutdown { await fleet.keepAdapters() }
+        // A gateway without text has none to keep; a service that returns would end the process.
+        try await gracefulShutdown()
+    }
 }
