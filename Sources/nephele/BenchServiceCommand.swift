@@ -62,6 +62,8 @@ extension BenchCommand {
             var options = LocalSystem.Options()
             options.textModels = [entry]
             (options.precision, options.port) = (precision, 0)
+            // A checkpoint of random weights writes without spaces, which a filter holds back as possible base64.
+            options.gatewayArguments = ["--filter", "off"]
             let system = try LocalSystem(options)
             var wanted = ServiceBenchmark.Options()
             (wanted.clients, wanted.prompt, wanted.generate) = (clients, prompt, generate)

@@ -55,6 +55,12 @@ struct UpCommand: AsyncParsableCommand {
             "A YAML file with aliases, presets and routes; read again when it changes.", valueName: "file"))
     var routes: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "The content filter: off, default (blocks sexual text about minors, flags the rest), or a policy in YAML.",
+            valueName: "policy"))
+    var filter: String?
+
     @Option(help: ArgumentHelp("A file of accounts: clients need a key of it then.", valueName: "file"))
     var accounts: String?
 
@@ -117,6 +123,7 @@ struct UpCommand: AsyncParsableCommand {
             options.gatewayArguments += ["--routes", routes]
         }
         if let accounts { options.gatewayArguments += ["--accounts", accounts] }
+        if let filter { options.gatewayArguments += ["--filter", filter] }
         if record { options.gatewayArguments.append("--record") }
         options.speculation = speculate
         options.draftModel = try draftModel.map { try catalogue.entry($0, .text) }
