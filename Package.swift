@@ -56,6 +56,9 @@ let package = Package(
 
         .target(name: "Console", swiftSettings: safe),
         .testTarget(name: "ConsoleTests", dependencies: ["Console"], swiftSettings: safe),
+        .target(
+            name: "ConfigurationFiles", dependencies: [.product(name: "Yams", package: "Yams")], swiftSettings: safe),
+        .testTarget(name: "ConfigurationFilesTests", dependencies: ["ConfigurationFiles"], swiftSettings: safe),
         .target(name: "Observability", swiftSettings: safe),
         .testTarget(name: "ObservabilityTests", dependencies: ["Observability"], swiftSettings: safe),
         .target(name: "GatewayClient", swiftSettings: safe),
@@ -88,18 +91,21 @@ let package = Package(
         .target(
             name: "Accounts",
             dependencies: [
+                "ConfigurationFiles",
                 .product(name: "Crypto", package: "swift-crypto"), .product(name: "GRDB", package: "GRDB.swift"),
             ], swiftSettings: safe),
         .testTarget(name: "AccountsTests", dependencies: ["Accounts"], swiftSettings: safe),
         .target(
-            name: "PromptRouting", dependencies: ["RegularExpressions", .product(name: "Yams", package: "Yams")],
+            name: "PromptRouting", dependencies: ["ConfigurationFiles", "RegularExpressions"],
             resources: [.embedInCode("standard.yaml"), .embedInCode("presets.yaml")], swiftSettings: safe),
-        .testTarget(name: "PromptRoutingTests", dependencies: ["PromptRouting"], swiftSettings: safe),
+        .testTarget(
+            name: "PromptRoutingTests", dependencies: ["ConfigurationFiles", "PromptRouting"], swiftSettings: safe),
 
         .target(
-            name: "ContentFilter", dependencies: ["RegularExpressions", .product(name: "Yams", package: "Yams")],
+            name: "ContentFilter", dependencies: ["ConfigurationFiles", "RegularExpressions"],
             exclude: ["Training"], swiftSettings: safe),
-        .testTarget(name: "ContentFilterTests", dependencies: ["ContentFilter"], swiftSettings: safe),
+        .testTarget(
+            name: "ContentFilterTests", dependencies: ["ConfigurationFiles", "ContentFilter"], swiftSettings: safe),
 
         // Layer 3: bindings and models
         .target(
@@ -179,7 +185,8 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Accounts", "ContentFilter", "DiffusionModels", "DiffusionService", "Gateway", "Messages",
+                "Accounts", "ConfigurationFiles", "ContentFilter", "DiffusionModels", "DiffusionService", "Gateway",
+                "Messages",
                 "PromptRouting", "RPC",
                 "Tensors",
                 "TextModels",
@@ -236,7 +243,8 @@ let package = Package(
         .executableTarget(
             name: "nephele",
             dependencies: [
-                "Accounts", "Benchmarks", "Console", "DiffusionModels", "EmbeddedModels", "GatewayClient", "PNG",
+                "Accounts", "Benchmarks", "Console", "ContentFilter", "DiffusionModels", "EmbeddedModels",
+                "GatewayClient", "PNG",
                 "PromptRouting",
                 "RPC",
                 "ServiceRuntime", "Supervision", "Tensors", "TextModels", "ZeroMQTransport",

@@ -1,3 +1,5 @@
+internal import ConfigurationFiles
+
 /// A key's owner, and what the key allows.
 package struct Account: Sendable, Equatable, Codable {
     package enum Role: String, Sendable, Codable, CaseIterable {
@@ -36,12 +38,6 @@ package struct Account: Sendable, Equatable, Codable {
     package var revoked: Int64?
 
     package func allows(model: String) -> Bool {
-        models.isEmpty || models.contains { pattern in Self.matches(model, pattern) }
-    }
-
-    private static func matches(_ name: String, _ pattern: String) -> Bool {
-        guard let star = pattern.firstIndex(of: "*") else { return name == pattern }
-        let (head, tail) = (pattern[..<star], pattern[pattern.index(after: star)...])
-        return name.count >= head.count + tail.count && name.hasPrefix(head) && name.hasSuffix(tail)
+        models.isEmpty || models.contains { Glob($0).matches(model) }
     }
 }

@@ -49,11 +49,6 @@ struct GenerationParameters: Decodable, Sendable {
     var presetMaxTokens: Int?
     var routeMaxTokens: Int?
 
-    /// Tokens of all choices that the client asks for, if it does.
-    var wantedTokens: Int? {
-        (max_completion_tokens ?? max_tokens).map { max(0, min($0, 1 << 24)) * max(1, min(n ?? 1, 128)) }
-    }
-
     private enum CodingKeys: String, CodingKey {
         case model, max_tokens, max_completion_tokens, n, seed, temperature, top_k, top_p, min_p, repetition_penalty
         case presence_penalty, frequency_penalty, logit_bias, stop, ignore_eos, stream, stream_options

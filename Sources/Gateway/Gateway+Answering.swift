@@ -12,12 +12,18 @@ extension Gateway {
         _ handler: @escaping @Sendable (Data, RequestScope) async throws -> Response
     ) async throws -> Response {
         let place = try place(for: request)
-        let scope = try await RequestScope(request, accounts: accounts)
+        let scope: RequestScope
+        do {
+            scope = try await RequestScope(request, accounts: accounts)
+        } catch let error as APIError {
+            metrics.countRefused(request.uri.path, status: error.status.code)
+            throw error
+        }
         let ending = RequestEnding(scope, accounts, metrics)
-        let body = try await Self.body(request.body, limit: bodyLimit)
         let counters = fleet.counters
         var response: Response
         do {
+            let body = try await Self.body(request.body, limit: bodyLimit)
             response = try await RequestTrace.$current.withValue(scope.trace) {
                 try await clients.whilePresent(context.channel) { try await handler(body, scope) }
             }
@@ -29,6 +35,10 @@ extension Gateway {
             counters.countCancelled()
             scope.record.failed(Self.clientClosedRequest)
             throw CancellationError()
+        } catch {
+            // `ErrorForm` answers it.
+            scope.record.failed(HTTPResponse.Status.internalServerError.code)
+            throw error
         }
         for (name, value) in [("x-request-id", scope.id), ("traceparent", scope.trace.context.header)] {
             if let name = HTTPFields.Element.Name(name) { response.headers[name] = value }
@@ -57,7 +67,12 @@ extension Gateway {
     ) async throws -> Response {
         let place = try place(for: request)
         defer { withExtendedLifetime(place) {} }
-        let account = try await caller(of: request, role: role)
+        let account: Account?
+        if role == .user, let accounts {
+            account = try await Caller(request, accounts).account
+        } else {
+            account = try await caller(of: request, role: role)
+        }
         return try await handler(Self.body(request.body, limit: bodyLimit), account)
     }
 

@@ -11,7 +11,7 @@ extension Gateway {
             throw APIError.invalidRequest("'messages' holds no message.", parameter: "messages")
         }
         return try await route(
-            request.routing, preset: request.parameters.preset, maxTokens: request.parameters.wantedTokens,
+            request.routing, preset: request.parameters.preset, tokens: request.parameters.tokens(default: 256),
             modalities: ["text", "image"], scope
         ) { model, decision, scope in
             var request = request
@@ -21,7 +21,8 @@ extension Gateway {
                     request.messages[index].content.withoutPictures, direction, from: "messages")
             }
             let input = request.lastUserText
-            let preset = try preset(decision, variables: request.parameters.preset_variables, input: input)
+            let preset = try await scope.preset(
+                decision, variables: request.parameters.preset_variables, input: input, direction)
             if model.modality == "image" {
                 return try await drawInChat(request, prompt: preset?.picture(input) ?? input, on: model, scope)
             }
@@ -39,7 +40,7 @@ extension Gateway {
         let deadline = scope.deadline
         try fleet.admit(model, tokens: request.parameters.tokens(default: nil), until: deadline)
         let alternatives = try request.alternatives()
-        let turns = request.messages.map { ChatTurn(role: $0.role, content: $0.content.withoutPictures) }
+        let turns = request.messages.map { ChatTurn(role: $0.role, content: $0.content) }
         let prompt = try await fleet.call(
             TokenizerMethods.renderChat, RenderChatRequest(model: model.base, messages: turns), model: model,
             until: deadline)

@@ -24,7 +24,7 @@ extension Gateway {
             model: model.name, fingerprint: "fp_" + model.numericsID.prefix(12))
         return request.parameters.stream == true
             ? try await answer.stream(drawing, record: scope.record)
-            : try await answer.whole(drawing, count: count, record: scope.record)
+            : try await answer.whole(drawing, record: scope.record)
     }
 }
 
@@ -46,52 +46,28 @@ private struct DrawnAnswer: Sendable {
             id: id, object: object, created: created, model: model, system_fingerprint: fingerprint, choices: choices)
     }
 
-    func whole(_ drawing: ResumableDrawing, count: Int, record: RequestRecord) async throws -> Response {
-        var drawing = drawing
-        var choices: [ChatCompletion.Choice] = []
-        do {
-            while let update = try await drawing.next() {
-                guard let picture = update.picture else { continue }
-                record.picture()
-                let message = text(picture, role: "assistant")
-                choices.append(.init(index: Int(picture.drawn.index), message: message, finish_reason: "stop"))
-            }
-        } catch let error as RPCError {
-            throw APIError(error)
-        }
-        choices.sort { $0.index < $1.index }
-        var answer = completion("chat.completion", choices)
+    func whole(_ drawing: ResumableDrawing, record: RequestRecord) async throws -> Response {
+        let pictures = try await drawing.pictures(record).sorted { $0.drawn.index < $1.drawn.index }
+        var answer = completion(
+            "chat.completion",
+            pictures.map {
+                .init(index: Int($0.drawn.index), message: text($0, role: "assistant"), finish_reason: "stop")
+            })
         answer.usage = Usage(prompt: 0, completion: 0)
         return try JSONResponse.make(answer)
     }
 
-    /// The first update is awaited, so that a refusal has its own status. Steps are comments, which clients pass over and
-    /// which keep the connection awake.
+    /// Steps are comments, which clients pass over and which keep the connection awake.
     func stream(_ drawing: ResumableDrawing, record: RequestRecord) async throws -> Response {
-        var begun = drawing
-        let first: ResumableDrawing.Update?
-        do {
-            first = try await begun.next()
-        } catch let error as RPCError {
-            throw APIError(error)
-        }
-        return EventStream.response { [begun] writer in
-            var (drawing, update) = (begun, first)
-            while let current = update {
-                if let picture = current.picture {
-                    record.picture()
-                    let index = Int(picture.drawn.index)
-                    let chunk = "chat.completion.chunk"
-                    let delta = text(picture, role: "assistant")
-                    try await writer.write(EventStream.event(completion(chunk, [.init(index: index, delta: delta)])))
-                    try await writer.write(
-                        EventStream.event(
-                            completion(chunk, [.init(index: index, delta: .init(), finish_reason: "stop")])))
-                } else {
-                    try await writer.write(ByteBuffer(string: ": step \(current.step) of \(current.steps)\n\n"))
-                }
-                update = try await drawing.next()
+        try await drawing.stream(record) { update in
+            guard let picture = update.picture else {
+                return [ByteBuffer(string: ": step \(update.step) of \(update.steps)\n\n")]
             }
+            let index = Int(picture.drawn.index)
+            return try [
+                ChatCompletion.Choice(index: index, delta: text(picture, role: "assistant")),
+                .init(index: index, delta: .init(), finish_reason: "stop"),
+            ].map { try EventStream.event(completion("chat.completion.chunk", [$0])) }
         }
     }
 }

@@ -6,15 +6,22 @@ import Messages
 extension Gateway {
     func complete(_ data: Data, _ scope: RequestScope) async throws -> Response {
         let request = try JSONRequest.decode(CompletionRequest.self, from: data)
+        let total = request.prompts.count.multipliedReportingOverflow(by: max(1, request.parameters.n ?? 1))
+        guard !request.prompts.isEmpty, !total.overflow, total.partialValue <= CompletionRequest.choiceLimit else {
+            throw APIError.invalidRequest(
+                "\(request.prompts.count) prompts with n \(request.parameters.n ?? 1): 1 to "
+                    + "\(CompletionRequest.choiceLimit) choices a request.", parameter: "prompt")
+        }
         return try await route(
-            request.routing, preset: request.parameters.preset, maxTokens: request.parameters.wantedTokens,
+            request.routing, preset: request.parameters.preset, tokens: request.parameters.tokens(default: 256),
             modalities: ["text"], scope
         ) { model, decision, scope in
             var request = request
             for (index, prompt) in request.prompts.enumerated() {
                 request.prompts[index] = try await filtered(prompt, model: model, scope)
                 guard case .text(let text) = request.prompts[index] else { continue }
-                let preset = try preset(decision, variables: request.parameters.preset_variables, input: text)
+                let preset = try await scope.preset(
+                    decision, variables: request.parameters.preset_variables, input: text, .in)
                 preset?.complete(&request.parameters)
                 if let preset { request.prompts[index] = .text(preset.completion(text)) }
             }
@@ -29,12 +36,6 @@ extension Gateway {
         _ request: CompletionRequest, with model: ModelDescription, _ scope: RequestScope
     ) async throws -> Response {
         let deadline = scope.deadline
-        let total = request.prompts.count.multipliedReportingOverflow(by: max(1, request.parameters.n ?? 1))
-        guard !request.prompts.isEmpty, !total.overflow, total.partialValue <= CompletionRequest.choiceLimit else {
-            throw APIError.invalidRequest(
-                "\(request.prompts.count) prompts with n \(request.parameters.n ?? 1): 1 to "
-                    + "\(CompletionRequest.choiceLimit) choices a request.", parameter: "prompt")
-        }
         try fleet.admit(
             model, tokens: request.parameters.tokens(default: 16, prompts: request.prompts.count), until: deadline)
         let echo = request.echo ?? false

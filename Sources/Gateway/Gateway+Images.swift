@@ -13,7 +13,8 @@ extension Gateway {
             request.prompt = try await scope.filtered(request.prompt, .image, from: "prompt")
             request.negative_prompt = try await scope.filtered(
                 request.negative_prompt ?? "", .image, from: "negative_prompt")
-            let preset = try preset(decision, variables: request.preset_variables, input: request.prompt)
+            let preset = try await scope.preset(
+                decision, variables: request.preset_variables, input: request.prompt, .image)
             return try await draw(
                 request, prompt: preset?.picture(request.prompt) ?? request.prompt, on: model, scope)
         }
@@ -22,44 +23,19 @@ extension Gateway {
     private func draw(
         _ request: ImageGenerationRequest, prompt: String, on model: ModelDescription, _ scope: RequestScope
     ) async throws -> Response {
-        var drawing = try fleet.draw(
+        let drawing = try fleet.draw(
             request.request(model: model.name, prompt: prompt), model: model, scope)
         let created = Int(Date().timeIntervalSince1970)
-        if request.stream == true { return try await stream(drawing, created: created, record: scope.record) }
-        var response = ImageGenerationResponse(created: created, data: [], size: "")
-        do {
-            while let update = try await drawing.next() {
-                guard let picture = update.picture else { continue }
-                scope.record.picture()
-                response.size = "\(picture.drawn.width)x\(picture.drawn.height)"
-                response.data.append(
-                    .init(b64_json: Data(picture.file.array).base64EncodedString(), seed: picture.drawn.seed))
-            }
-        } catch let error as RPCError {
-            throw APIError(error)
+        if request.stream == true {
+            return try await drawing.stream(scope.record) { [try EventStream.event(Self.event($0, created: created))] }
         }
-        return try JSONResponse.make(response)
-    }
-
-    /// The first update is awaited, so that a refusal has its own status.
-    private func stream(
-        _ drawing: ResumableDrawing, created: Int, record: RequestRecord
-    ) async throws -> Response {
-        var begun = drawing
-        let first: ResumableDrawing.Update?
-        do {
-            first = try await begun.next()
-        } catch let error as RPCError {
-            throw APIError(error)
-        }
-        return EventStream.response { [begun] writer in
-            var (drawing, update) = (begun, first)
-            while let current = update {
-                if current.picture != nil { record.picture() }
-                try await writer.write(EventStream.event(Self.event(current, created: created)))
-                update = try await drawing.next()
-            }
-        }
+        let pictures = try await drawing.pictures(scope.record)
+        return try JSONResponse.make(
+            ImageGenerationResponse(
+                created: created,
+                data: pictures.map {
+                    .init(b64_json: Data($0.file.array).base64EncodedString(), seed: $0.drawn.seed)
+                }, size: pictures.last.map { "\($0.drawn.width)x\($0.drawn.height)" } ?? ""))
     }
 
     private static func event(_ update: ResumableDrawing.Update, created: Int) -> ImageGenerationEvent {

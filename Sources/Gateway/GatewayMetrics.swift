@@ -23,10 +23,7 @@ struct GatewayMetrics: Sendable {
         let state = record.snapshot
         let labels: MetricLabels = ["model_name": state.model, "route": state.route]
         let status = state.failure.map { "\($0)" } ?? "200"
-        registry.add(
-            to: "nephele:http_requests_total",
-            ["endpoint": record.endpoint, "route": state.route, "status": status],
-            help: "Requests, by what became of them.")
+        countRequest(record.endpoint, route: state.route, status: status)
         guard !state.model.isEmpty else { return }
         for reason in state.finishReasons {
             registry.add(
@@ -52,6 +49,15 @@ struct GatewayMetrics: Sendable {
         counts.observe((ContinuousClock.now - state.started) / .seconds(1))
         registry.merge(
             counts, into: "vllm:e2e_request_latency_seconds", labels, help: "From a request to the end of its answer.")
+    }
+
+    /// Counts one that was refused before anything was made of it.
+    func countRefused(_ endpoint: String, status: Int) { countRequest(endpoint, route: "", status: "\(status)") }
+
+    private func countRequest(_ endpoint: String, route: String, status: String) {
+        registry.add(
+            to: "nephele:http_requests_total", ["endpoint": endpoint, "route": route, "status": status],
+            help: "Requests, by what became of them.")
     }
 
     /// - Parameter running: requests under way at this gateway.

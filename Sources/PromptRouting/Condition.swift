@@ -1,3 +1,4 @@
+internal import ConfigurationFiles
 internal import RegularExpressions
 
 /// One thing that a route asks of a request.

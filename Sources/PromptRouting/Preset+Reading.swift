@@ -1,3 +1,5 @@
+internal import ConfigurationFiles
+
 extension Preset {
     /// - Throws: `ConfigurationError` with the line at fault.
     init(name: String, _ value: YAMLValue) throws {

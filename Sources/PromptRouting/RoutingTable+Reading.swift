@@ -1,3 +1,4 @@
+internal import ConfigurationFiles
 internal import Foundation
 internal import RegularExpressions
 
@@ -17,7 +18,7 @@ extension RoutingTable {
     ///
     /// - Throws: `ConfigurationError` with the line at fault.
     package init(file: String) throws {
-        try self.init(try Self.text(of: file), file: file)
+        try self.init(try YAMLValue.text(of: file), file: file)
         files.append(file)
     }
 
@@ -62,23 +63,10 @@ extension RoutingTable {
     }
 
     private mutating func readPreset(file: String) throws {
-        guard let document = try YAMLValue.parse(try Self.text(of: file), file: file) else { return }
+        guard let document = try YAMLValue.parse(try YAMLValue.text(of: file), file: file) else { return }
         let name = ((file as NSString).lastPathComponent as NSString).deletingPathExtension
         presets[name] = try Preset(name: name, document)
         files.append(file)
-    }
-
-    private static func text(of file: String) throws -> String {
-        do {
-            let data = try Data(contentsOf: URL(fileURLWithPath: file))
-            guard data.count <= 1 << 20 else { throw ConfigurationError(file: file, "is larger than 1 MiB") }
-            guard let text = String(validating: data, as: UTF8.self) else {
-                throw ConfigurationError(file: file, "is not UTF-8")
-            }
-            return text
-        } catch let error as CocoaError {
-            throw ConfigurationError(file: file, "cannot be read: \(error.localizedDescription)")
-        }
     }
 
     // MARK: Parts
@@ -119,7 +107,7 @@ extension RoutingTable {
     }
 
     private func conditions(_ value: YAMLValue) throws -> [Condition] {
-        func globs(_ value: YAMLValue) throws -> [Glob] { try value.oneOrMany().map { Glob(pattern: try $0.string()) } }
+        func globs(_ value: YAMLValue) throws -> [Glob] { try value.oneOrMany().map { Glob(try $0.string()) } }
         let known = ["model", "kind", "language", "intent", "text", "longer_than", "user", "key"]
         let fields = try value.fields(known)
         return try known.compactMap { name in
@@ -144,7 +132,7 @@ extension RoutingTable {
     }
 
     private static func target(_ value: YAMLValue) throws -> RouteTarget {
-        guard value.node.scalar == nil else { return RouteTarget(named: try value.string()) }
+        guard !value.isScalar else { return RouteTarget(named: try value.string()) }
         let fields = try value.fields(["model", "revision", "weight"])
         guard let model = fields["model"] else { throw value.error("a target needs a 'model'") }
         var target = RouteTarget(named: try model.string("a model's name"))
@@ -159,16 +147,5 @@ extension RoutingTable {
             maxTokens: try fields["max_tokens"]?.int(1...100_000_000),
             timeoutMilliseconds: try fields["timeout_ms"]?.int(1...86_400_000),
             requestsPerMinute: try fields["requests_per_minute"]?.int(1...100_000_000))
-    }
-}
-
-extension YAMLValue {
-    /// One of an enumeration's values.
-    func choice<Choice: RawRepresentable & CaseIterable>() throws -> Choice where Choice.RawValue == String {
-        let text = try string()
-        guard let choice = Choice(rawValue: text) else {
-            throw error("'\(text.prefix(40))' is none of \(Choice.allCases.map(\.rawValue).joined(separator: ", "))")
-        }
-        return choice
     }
 }

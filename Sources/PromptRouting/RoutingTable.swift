@@ -29,7 +29,8 @@ package struct RoutingTable: Sendable {
             steps.append("alias: '\(request.model)' is '\(alias)'")
             request.model = alias
         }
-        var decision = RouteDecision(targets: [RouteTarget(named: request.model)], preset: preset, steps: steps)
+        var decision = RouteDecision(
+            targets: [RouteTarget(named: request.model)], preset: preset.flatMap { presets[$0] }, steps: steps)
         var hasTarget = false
         for route in routes {
             let failing = route.conditions.first { !$0.holds(for: request) }
@@ -41,7 +42,7 @@ package struct RoutingTable: Sendable {
                 decision.route = route.name
                 (decision.filter, decision.limits) = (route.filter, route.limits)
             }
-            decision.preset = decision.preset ?? route.preset
+            decision.preset = decision.preset ?? route.preset.flatMap { presets[$0] }
             if let target = route.target(for: request) {
                 decision.targets = [target] + route.fallbacks
                 decision.steps += share(of: target, in: route, for: request)
@@ -67,7 +68,7 @@ package struct RouteDecision: Sendable {
     package var route: String?
     /// The first that can take it gets it; never empty.
     package var targets: [RouteTarget]
-    package var preset: String?
+    package var preset: Preset?
     /// The name of a filter policy.
     package var filter: String?
     package var limits = RouteLimits()

@@ -37,7 +37,7 @@ struct RouteCommand: AsyncParsableCommand {
             let request = RoutingRequest(kind: kind, model: model, text: text, user: user)
             let decision = try RoutingTable(file: routes).decide(request, preset: preset)
             explanation = RouteExplanation(
-                route: decision.route, targets: decision.targets.map(\.description), preset: decision.preset,
+                route: decision.route, targets: decision.targets.map(\.description), preset: decision.preset?.name,
                 filter: decision.filter, steps: decision.steps)
         } else {
             explanation = try await gateway.client().explainRoute(

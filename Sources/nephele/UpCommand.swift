@@ -1,5 +1,6 @@
 import ArgumentParser
 import Console
+import ContentFilter
 import EmbeddedModels
 import GatewayClient
 import PromptRouting
@@ -123,6 +124,7 @@ struct UpCommand: AsyncParsableCommand {
             options.gatewayArguments += ["--routes", routes]
         }
         if let accounts { options.gatewayArguments += ["--accounts", accounts] }
+        if let filter, !["off", "default"].contains(filter) { _ = try FilterPolicy(file: filter) }
         if let filter { options.gatewayArguments += ["--filter", filter] }
         if record { options.gatewayArguments.append("--record") }
         options.speculation = speculate

@@ -1,3 +1,4 @@
+import ConfigurationFiles
 import Testing
 
 @testable import ContentFilter
@@ -27,31 +28,31 @@ import Testing
     @Test(arguments: [
         (
             "rules:\n  - {name: a, categories: [hate], action: explode}",
-            "p.yaml, line 2: action is 'explode'; give flag, redact or block"
+            "p.yaml:2:43: 'explode' is none of flag, redact, block"
         ),
-        ("rules:\n  - {name: a, categories: [hat], action: flag}", "p.yaml, line 2: nothing finds the category 'hat'"),
-        ("rule: []", "p.yaml, line 1: 'rule' is not known here; known are: rules, phrases, patterns"),
+        ("rules:\n  - {name: a, categories: [hat], action: flag}", "p.yaml:2:5: nothing finds the category 'hat'"),
+        ("rule: []", "p.yaml:1:1: 'rule' is not known here; known are: rules, phrases, patterns"),
         (
             "rules:\n  - {name: a, categories: [hate], action: flag, threshold: 2}",
-            "p.yaml, line 2: 'threshold' takes a number from 0 to 1"
+            "p.yaml:2:60: '2' is not a number of 0.0 to 1.0"
         ),
-        ("rules:\n  - {categories: [hate], action: flag}", "p.yaml, line 2: 'name' is missing"),
-        ("rules: 3", "p.yaml, line 1: a list is expected here"),
+        ("rules:\n  - {categories: [hate], action: flag}", "p.yaml:2:5: 'name' is missing"),
+        ("rules: 3", "p.yaml:1:8: a list is expected here"),
         (
             "patterns:\n  - {name: x, category: y, pattern: '('}",
-            "p.yaml, line 2: pattern 'x': regular expression \"(\", at byte 1: missing closing parenthesis"
+            "p.yaml:2:37: pattern 'x': regular expression \"(\", at byte 1: missing closing parenthesis"
         ),
         (
             "patterns:\n  - {name: x, category: y, pattern: '(?<=aaaaaaaaaaaaaaaaaaaa)b'}",
-            "p.yaml, line 2: pattern 'x' looks back 20 characters; 16 are kept"
+            "p.yaml:2:37: pattern 'x' looks back 20 characters; 16 are kept"
         ),
         (
             "rules:\n- {name: a, categories: [hate], action: flag}\n- {name: a, categories: [hate], action: flag}",
-            "p.yaml, line 3: there are two rules of the name 'a'"
+            "p.yaml:3:3: there are two rules of the name 'a'"
         ),
     ])
     func `what is wrong is named with its line`(text: String, message: String) {
-        let error = #expect(throws: FilterError.self) { try FilterPolicy(text, file: "p.yaml") }
+        let error = #expect(throws: ConfigurationError.self) { try FilterPolicy(text, file: "p.yaml") }
         #expect(error?.description == message)
     }
 

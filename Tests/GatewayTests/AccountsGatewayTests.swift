@@ -118,6 +118,43 @@ import Testing
         }
     }
 
+    @Test func `what one gateway's clients spend counts at another with the same file`() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let (here, there) = (try keeper(), try keeper())
+        try await here.store.setPrice(Price(model: "llama", perMillionCompletionTokens: 1e6))
+        let key = try await here.store.makeKey(name: "a", limits: .init(spendingPerDay: 3)).key.secret
+        try await withWholeGateway(accounts: here) { client in
+            #expect(try await post(client, "/v1/chat/completions", Self.chat, key: key).status == 200)
+            var spent = 0.0
+            while spent == 0 {
+                await here.flush()
+                spent = try await here.store.usage(days: "2000-01-01"..."2999-12-31").reduce(0) { $0 + $1.usage.cost }
+            }
+        }
+        try await withWholeGateway(accounts: there) { client in
+            let refused = try await post(client, "/v1/chat/completions", Self.chat, key: key)
+            #expect(try code(refused) == "insufficient_quota")
+        }
+    }
+
+    @Test func `moderations count as requests, and refusals in the metrics`() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let keeper = try keeper()
+        let key = try await keeper.store.makeKey(name: "a", limits: .init(requestsPerMinute: 1)).key.secret
+        try await withWholeGateway(accounts: keeper) { client in
+            #expect(try await post(client, "/v1/moderations", #"{"input":"a"}"#, key: key).status == 200)
+            #expect(try await post(client, "/v1/moderations", #"{"input":"a"}"#, key: key).status == 429)
+            #expect(try await post(client, "/v1/chat/completions", Self.chat, key: key).status == 429)
+            #expect(try await post(client, "/v1/chat/completions", Self.chat).status == 401)
+            let metrics = try await client.execute(uri: "/metrics", method: "GET")
+            let text = String(decoding: metrics.body, as: UTF8.self)
+            for status in [401, 429] {
+                let line = "{endpoint=\"/v1/chat/completions\",route=\"\",status=\"\(status)\"} 1\n"
+                #expect(text.contains("nephele:http_requests_total" + line))
+            }
+        }
+    }
+
     @Test func `a key's filter policy takes the place of the route's`() async throws {
         defer { try? FileManager.default.removeItem(at: folder) }
         let keeper = try keeper()

@@ -67,6 +67,11 @@ private func filter(_ rules: String, _ phrases: String) throws -> ContentFilter 
         ("/v1/completions", #"{"model":"llama","prompt":[102,97,103,103,111,116]}"#, "prompt"),
         ("/v1/images/generations", #"{"model":"tiny","prompt":"a faggot"}"#, "prompt"),
         ("/v1/images/generations", #"{"model":"tiny","prompt":"a cat","negative_prompt":"faggot"}"#, "negative_prompt"),
+        (
+            "/v1/chat/completions",
+            #"{"model":"llama","preset":"verse","preset_variables":{"form":"faggot"},"#
+                + #""messages":[{"role":"user","content":"a cat"}]}"#, "preset_variables"
+        ),
     ])
     func `a blocked prompt is refused before any model sees it`(path: String, body: String, field: String) async throws
     {

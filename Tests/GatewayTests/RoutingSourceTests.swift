@@ -1,6 +1,6 @@
+import ConfigurationFiles
 import Foundation
 import Gateway
-import PromptRouting
 import Testing
 
 @Suite(.timeLimit(.minutes(1))) struct RoutingSourceTests {

@@ -1,3 +1,4 @@
+import ConfigurationFiles
 import PromptRouting
 import Testing
 
@@ -69,11 +70,13 @@ import Testing
 
     @Test func `a preset is asked for by a field or behind the model's name`() {
         let request = RoutingRequest(kind: .chat, model: "auto+verse", text: "the moon")
-        #expect(standard.decide(request).preset == "verse")
+        #expect(standard.decide(request).preset?.name == "verse")
         #expect(standard.decide(request).targets.first?.model == .anyText)
         let other = RoutingRequest(kind: .chat, model: "c+unknown", text: "the moon")
         #expect(standard.decide(other).targets == [RouteTarget(.named("c+unknown"))])
-        #expect(standard.decide(RoutingRequest(kind: .chat, model: "m", text: ""), preset: "report").preset == "report")
+        #expect(
+            standard.decide(RoutingRequest(kind: .chat, model: "m", text: ""), preset: "report").preset?.name
+                == "report")
     }
 
     // MARK: Rules

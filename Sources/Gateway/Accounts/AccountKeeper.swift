@@ -16,10 +16,21 @@ package final class AccountKeeper: Sendable {
         var known: [String: Known] = [:]
         var prices: [String: Price] = [:]
         var pricesUntil = ContinuousClock.now
-        /// Of each key today, what is written and what is not yet.
-        var spending: [Int64: Double] = [:]
-        var day = ""
+        /// Of each key today, as the file told a moment ago, and what was used since.
+        var spending: [Int64: Spending] = [:]
         var pending: [AccountStore.Entry] = []
+        /// Being written now, by number.
+        var leaving: [Int: [AccountStore.Entry]] = [:]
+        var batches = 0
+
+        func unwritten(of key: Int64) -> Double {
+            (leaving.values.joined() + pending).reduce(0) { $1.key == key ? $0 + $1.usage.cost : $0 }
+        }
+    }
+
+    private struct Spending {
+        var amount: Double
+        var until: ContinuousClock.Instant
     }
 
     package let store: AccountStore
@@ -31,6 +42,7 @@ package final class AccountKeeper: Sendable {
 
     private static let memory: Duration = .seconds(1)
     private static let knownLimit = 10_000
+    private static let pendingLimit = 100_000
 
     package init(store: AccountStore, isRecording: Bool = false) {
         (self.store, self.isRecording) = (store, isRecording)
@@ -56,29 +68,21 @@ package final class AccountKeeper: Sendable {
 
     // MARK: What they may
 
-    /// What an account has left, for the headers of an answer.
-    struct Allowance: Sendable {
-        var requests: RateLimits.Answer?
-        var tokens: RateLimits.Answer?
-    }
-
     /// Counts a request against its account's limits.
     ///
-    /// - Throws: `APIError` 429 when one of them is reached.
-    func admit(_ account: Account) async throws -> Allowance {
-        var allowance = Allowance()
+    /// - Returns: what it has left of its requests; nil where they are not limited.
+    /// - Throws: `APIError` 429 when a limit is reached.
+    func admit(_ account: Account) async throws -> RateLimits.Answer? {
         if let limit = account.limits.spendingPerDay, try await spending(of: account.id) >= limit {
             throw APIError(
                 status: .tooManyRequests,
                 message: "The key '\(account.name)' has spent what it may in a day (\(limit)).",
                 type: "insufficient_quota", code: "insufficient_quota", retryAfter: Self.secondsOfDayLeft)
         }
-        if let limit = account.limits.requestsPerMinute {
-            let answer = rates.take(1, from: "\(account.id) requests", perMinute: Double(limit))
-            allowance.requests = answer
-            guard answer.isAllowed else { throw Self.refusal(account, "\(limit) requests", answer) }
-        }
-        return allowance
+        guard let limit = account.limits.requestsPerMinute else { return nil }
+        let answer = rates.take(1, from: "\(account.id) requests", perMinute: Double(limit))
+        guard answer.isAllowed else { throw Self.refusal(account, "\(limit) requests", answer) }
+        return answer
     }
 
     /// Takes what a request will probably need.
@@ -103,20 +107,15 @@ package final class AccountKeeper: Sendable {
             type: "rate_limit_error", code: "rate_limit_exceeded", retryAfter: answer.wait.wholeSeconds)
     }
 
+    /// Of today, other gateways' included that have the same file: it is read again each second. What is being written at
+    /// that moment may count twice until the next time, and never not at all.
     private func spending(of key: Int64) async throws -> Double {
-        let day = AccountStore.today
-        let known: Double? = state.withLock { state in
-            if state.day != day { (state.day, state.spending) = (day, [:]) }
-            return state.spending[key]
-        }
+        let known = state.withLock { $0.spending[key].flatMap { $0.until > .now ? $0.amount : nil } }
         if let known { return known }
-        let written = try await store.spending(key: key, on: day)
-        return state.withLock { state in
-            let waiting = state.pending.filter { $0.key == key }.reduce(0) { $0 + $1.usage.cost }
-            let value = state.spending[key] ?? written + waiting
-            state.spending[key] = value
-            return value
-        }
+        let before = state.withLock { $0.unwritten(of: key) }
+        let amount = try await store.spending(key: key, on: AccountStore.today) + before
+        state.withLock { $0.spending[key] = Spending(amount: amount, until: .now + Self.memory) }
+        return amount
     }
 
     private static var secondsOfDayLeft: Int {
@@ -137,7 +136,7 @@ package final class AccountKeeper: Sendable {
         let entry = AccountStore.Entry(key: account.id, model: model, usage: usage)
         state.withLock { state in
             state.pending.append(entry)
-            state.spending[account.id]? += usage.cost
+            state.spending[account.id]?.amount += usage.cost
         }
     }
 
@@ -165,17 +164,23 @@ package final class AccountKeeper: Sendable {
     }
 
     package func flush() async {
-        let (entries, day) = state.withLock { state in
-            defer { state.pending = [] }
-            return (state.pending, AccountStore.today)
+        let (batch, entries) = state.withLock { state in
+            state.batches += 1
+            let entries = state.pending
+            (state.leaving[state.batches], state.pending) = (entries, [])
+            return (state.batches, entries)
         }
-        guard !entries.isEmpty else { return }
+        var kept: [AccountStore.Entry] = []
         do {
-            try await store.add(Self.joined(entries), on: day)
+            try await store.add(Self.joined(entries), on: AccountStore.today)
         } catch {
-            // Kept for the next time, as far as memory goes.
             logger.error("usage cannot be written now: \(error)")
-            state.withLock { $0.pending = Array((entries + $0.pending).suffix(100_000)) }
+            kept = entries
+        }
+        // For the next time, as far as memory goes.
+        state.withLock { [kept] state in
+            state.leaving[batch] = nil
+            state.pending = Array((kept + state.pending).suffix(Self.pendingLimit))
         }
     }
 

@@ -15,7 +15,7 @@ final class Caller: Sendable {
     /// - Throws: `APIError`: no key, one that opens nothing, or one whose limits are reached.
     init(_ request: Request, _ keeper: AccountKeeper) async throws {
         (account, self.keeper) = (try await Self.account(of: request, keeper), keeper)
-        requests = try await keeper.admit(account).requests
+        requests = try await keeper.admit(account)
     }
 
     /// - Throws: `APIError`, 401: no key, or one that opens nothing.

@@ -9,12 +9,12 @@ extension Gateway {
     /// Decides by the routing table, and answers with the first of the route's models that can take the request.
     ///
     /// - Parameters:
-    ///   - maxTokens: that the client asks for.
+    ///   - tokens: that the answers will probably have.
     ///   - modalities: of models that `body` can do something with.
     ///   - body: throws before it has answered anything when its model cannot take the request.
     /// - Throws: `APIError`.
     func route(
-        _ request: RoutingRequest, preset: String?, maxTokens: Int? = nil, modalities: Set<String>,
+        _ request: RoutingRequest, preset: String?, tokens: Int = 0, modalities: Set<String>,
         _ scope: RequestScope,
         _ body: (ModelDescription, RouteDecision, RequestScope) async throws -> Response
     ) async throws -> Response {
@@ -37,7 +37,7 @@ extension Gateway {
                 // With another model to turn to, nobody waits for one without an instance.
                 if !isLast, !fleet.isServed(model) { continue }
                 // A token is four letters or so; what was too much is given back when the answer has ended.
-                try scope.caller?.use(model.name, tokens: request.length / 4 + (maxTokens ?? 256))
+                try scope.caller?.use(model.name, tokens: request.length / 4 + min(tokens, 1 << 30))
                 scope.record.routed(decision.route, model: model.name)
                 var response = try await body(model, decision, scope)
                 if let route = decision.route, let name = HTTPFields.Element.Name("x-nephele-route") {
@@ -90,7 +90,7 @@ extension Gateway {
             preset: request.preset)
         return try JSONResponse.make(
             ExplainResponse(
-                route: decision.route, targets: decision.targets.map(\.description), preset: decision.preset,
+                route: decision.route, targets: decision.targets.map(\.description), preset: decision.preset?.name,
                 filter: decision.filter, steps: decision.steps))
     }
 

@@ -1,3 +1,4 @@
+import ContentFilter
 import PromptRouting
 
 /// A preset, and the values that a client gave for its variables.
@@ -8,17 +9,17 @@ struct ChosenPreset: Sendable {
 
     /// - Parameter input: what the user brings.
     /// - Throws: `APIError` for a variable that the preset does not have.
-    init(_ preset: Preset, variables: [String: String]?, input: String) throws {
+    init(_ preset: Preset, variables: [String: String], input: String) throws {
         guard let wording = preset.wording(for: input) else {
             throw APIError.invalidRequest("The preset '\(preset.name)' has no wording.", parameter: "preset")
         }
-        if let other = variables?.keys.filter({ preset.variables[$0] == nil }).min() {
+        if let other = variables.keys.filter({ preset.variables[$0] == nil }).min() {
             throw APIError.invalidRequest(
                 "The preset '\(preset.name)' has no variable '\(other.prefix(100))'; it has: "
                     + "\(preset.variables.keys.sorted())", parameter: "preset_variables")
         }
         (self.preset, self.wording) = (preset, wording)
-        values = preset.variables.merging(variables ?? [:]) { $1 }
+        values = preset.variables.merging(variables) { $1 }
     }
 
     private func filled(_ template: PromptTemplate, with input: String) -> String {
@@ -73,17 +74,22 @@ struct ChosenPreset: Sendable {
     }
 }
 
-extension Gateway {
+extension RequestScope {
+    /// The preset of a route or a request. What a client puts into its variables is filtered as a prompt is.
+    ///
     /// - Parameter input: what the user brings.
+    /// - Throws: `APIError`.
     func preset(
-        _ decision: RouteDecision, variables: [String: String]?, input: String
-    ) throws -> ChosenPreset? {
-        guard let name = decision.preset, let preset = routing.current.presets[name] else {
+        _ decision: RouteDecision, variables: [String: String]?, input: String, _ direction: FilterPolicy.Direction
+    ) async throws -> ChosenPreset? {
+        guard let preset = decision.preset else {
             guard variables?.isEmpty ?? true else {
                 throw APIError.invalidRequest("'preset_variables' needs a 'preset'.", parameter: "preset_variables")
             }
             return nil
         }
-        return try ChosenPreset(preset, variables: variables, input: input)
+        var values = variables ?? [:]
+        for (name, value) in values { values[name] = try await filtered(value, direction, from: "preset_variables") }
+        return try ChosenPreset(preset, variables: values, input: input)
     }
 }

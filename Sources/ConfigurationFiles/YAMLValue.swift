@@ -1,14 +1,35 @@
+internal import Foundation
 internal import Yams
 
-/// A value in a YAML file that knows where it stands.
-struct YAMLValue {
-    let node: Node
-    let file: String
+/// A value in a YAML file that knows where it stands, so that what is wrong with it is told with its line.
+package struct YAMLValue {
+    private let node: Node
+    package let file: String
+    private static let fileLimit = 1 << 20
+
+    private init(node: Node, file: String) { (self.node, self.file) = (node, file) }
+
+    /// The text of a configuration file.
+    ///
+    /// - Throws: `ConfigurationError` for one that cannot be read, is larger than 1 MiB, or not UTF-8.
+    package static func text(of file: String) throws -> String {
+        let data: Data
+        do {
+            data = try Data(contentsOf: URL(fileURLWithPath: file))
+        } catch {
+            throw ConfigurationError(file: file, "cannot be read: \(error.localizedDescription)")
+        }
+        guard data.count <= fileLimit else { throw ConfigurationError(file: file, "is larger than 1 MiB") }
+        guard let text = String(validating: data, as: UTF8.self) else {
+            throw ConfigurationError(file: file, "is not UTF-8")
+        }
+        return text
+    }
 
     /// Reads a whole file; nil for one that holds nothing.
     ///
     /// - Throws: `ConfigurationError`.
-    static func parse(_ text: String, file: String) throws -> YAMLValue? {
+    package static func parse(_ text: String, file: String) throws -> YAMLValue? {
         do {
             return try Yams.compose(yaml: text).map { YAMLValue(node: $0, file: file) }
         } catch let error as YamlError {
@@ -19,19 +40,22 @@ struct YAMLValue {
         }
     }
 
-    func error(_ message: String) -> ConfigurationError {
+    package func error(_ message: String) -> ConfigurationError {
         ConfigurationError(file: file, line: node.mark?.line ?? 0, column: node.mark?.column ?? 0, message)
     }
 
     // MARK: Reading
 
-    func string(_ what: String = "a text") throws -> String {
+    /// Whether it is one value, neither a list nor names and values.
+    package var isScalar: Bool { node.scalar != nil }
+
+    package func string(_ what: String = "a text") throws -> String {
         guard let scalar = node.scalar else { throw error("\(what) is expected here") }
         return scalar.string
     }
 
     /// - Throws: `ConfigurationError` for what is no number, or one out of `range`.
-    func int(_ range: ClosedRange<Int>) throws -> Int {
+    package func int(_ range: ClosedRange<Int>) throws -> Int {
         let text = try string("a number")
         guard let value = Int(text), range.contains(value) else {
             throw error("'\(text.prefix(40))' is not a whole number of \(range.lowerBound) to \(range.upperBound)")
@@ -39,7 +63,7 @@ struct YAMLValue {
         return value
     }
 
-    func number(_ range: ClosedRange<Double>) throws -> Double {
+    package func number(_ range: ClosedRange<Double>) throws -> Double {
         let text = try string("a number")
         guard let value = Double(text), range.contains(value) else {
             throw error("'\(text.prefix(40))' is not a number of \(range.lowerBound) to \(range.upperBound)")
@@ -47,18 +71,27 @@ struct YAMLValue {
         return value
     }
 
-    func list() throws -> [YAMLValue] {
+    package func list() throws -> [YAMLValue] {
         guard let sequence = node.sequence else { throw error("a list is expected here") }
         return sequence.map { YAMLValue(node: $0, file: file) }
     }
 
+    /// One of an enumeration's values.
+    package func choice<Choice: RawRepresentable & CaseIterable>() throws -> Choice where Choice.RawValue == String {
+        let text = try string()
+        guard let choice = Choice(rawValue: text) else {
+            throw error("'\(text.prefix(40))' is none of \(Choice.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
+        return choice
+    }
+
     /// A list, or one value alone.
-    func oneOrMany() -> [YAMLValue] {
+    package func oneOrMany() -> [YAMLValue] {
         node.sequence.map { $0.map { YAMLValue(node: $0, file: file) } } ?? [self]
     }
 
     /// Names and values in the order of the file.
-    func entries() throws -> [(name: YAMLValue, value: YAMLValue)] {
+    package func entries() throws -> [(name: YAMLValue, value: YAMLValue)] {
         guard let mapping = node.mapping else { throw error("names and values ('name: value') are expected here") }
         return mapping.map { (YAMLValue(node: $0.key, file: file), YAMLValue(node: $0.value, file: file)) }
     }
@@ -66,7 +99,7 @@ struct YAMLValue {
     /// A mapping with these names and no others.
     ///
     /// - Throws: `ConfigurationError` at a name that is not among them.
-    func fields(_ known: [String]) throws -> [String: YAMLValue] {
+    package func fields(_ known: [String]) throws -> [String: YAMLValue] {
         var fields: [String: YAMLValue] = [:]
         for (name, value) in try entries() {
             let text = try name.string("a name")

@@ -1,8 +1,10 @@
 /// A name in which `*` stands for anything.
-struct Glob: Sendable, Equatable {
-    let pattern: String
+package struct Glob: Sendable, Equatable {
+    package let pattern: String
 
-    func matches(_ name: String) -> Bool {
+    package init(_ pattern: String) { self.pattern = pattern }
+
+    package func matches(_ name: String) -> Bool {
         guard pattern.contains("*") else { return pattern == name }
         let parts = pattern.split(separator: "*", omittingEmptySubsequences: false).map { Array($0.utf8) }
         var rest = Array(name.utf8)[...]
