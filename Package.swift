@@ -170,7 +170,7 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Accounts", "ContentFilter", "Messages", "Observability", "PromptRouting", "RPC",
+                "Accounts", "ConfigurationFiles", "ContentFilter", "Messages", "Observability", "PromptRouting", "RPC",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -180,6 +180,8 @@ let package = Package(
             ],
             resources: [
                 .embedInCode("Page/index.html"), .embedInCode("Page/page.js"), .embedInCode("Page/page.css"),
+                .embedInCode("OpenAPI/paths.yaml"), .embedInCode("OpenAPI/components.yaml"),
+                .embedInCode("OpenAPI/answers.yaml"),
             ],
             swiftSettings: safe),
         .testTarget(
@@ -193,7 +195,7 @@ let package = Package(
                 "TextModelService", "TokenizerService", "ZeroMQTransport",
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
-            exclude: ["openai_client.py"], swiftSettings: safe),
+            exclude: ["langchain_client.py", "litellm_client.py", "openai_client.py"], swiftSettings: safe),
         .testTarget(name: "DeploymentTests", swiftSettings: safe),
         .testTarget(name: "FuzzTests", dependencies: ["fuzz"], swiftSettings: safe),
         .testTarget(

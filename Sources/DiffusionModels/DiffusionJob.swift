@@ -25,6 +25,8 @@ package struct DiffusionJob: Sendable {
     private let channels: Int, h: Int, w: Int
     /// [C, h, w] of each picture.
     private var samples: [[Float]]
+    /// x_0 of each picture as the last step foresaw it, where it was asked to.
+    private var foreseen: [[Float]] = []
     /// Numbers in a checkpoint.
     package var checkpointSize: Int { samples.count * size }
 
@@ -96,14 +98,21 @@ package struct DiffusionJob: Sendable {
 
     /// One denoising step of every picture.
     ///
+    /// - Parameter foresees: whether ``previews()`` are wanted after it; they change nothing.
     /// - Throws: `DiffusionError.cancelled` after `cancel()`.
-    package mutating func step() throws(DiffusionError) -> DiffusionProgress {
+    package mutating func step(foresees: Bool = false) throws(DiffusionError) -> DiffusionProgress {
         if isCancelled {
             throw DiffusionError(.cancelled, "the drawing was cancelled after \(completedSteps) of \(steps) steps")
         }
         precondition(!isFinished, "a finished job has no further step")
         let index = completedSteps, t = scheduler.timesteps[index], count = samples.count
         let outputs = try predict(timestep: t)
+        foreseen = []
+        if foresees {
+            foreseen = zip(outputs, samples).map {
+                scheduler.schedule.predicted(output: $0, sample: $1, timestep: t).original
+            }
+        }
         for i in 0..<count {
             var drawn: [Float] = []
             if scheduler.needsNoise(at: index) {
@@ -148,8 +157,13 @@ package struct DiffusionJob: Sendable {
         }
     }
 
-    /// The pictures as they are now: the result when finished, a preview before.
-    package func pictures() throws(DiffusionError) -> [Picture] {
+    /// The pictures as they are now: the result when finished.
+    package func pictures() throws(DiffusionError) -> [Picture] { try decoded(samples) }
+
+    /// The pictures as the last step foresaw them: x_0 by equation 15 of arXiv 2006.11239. None, unless it was asked to.
+    package func previews() throws(DiffusionError) -> [Picture] { try decoded(foreseen) }
+
+    private func decoded(_ samples: [[Float]]) throws(DiffusionError) -> [Picture] {
         var all: [Picture] = []
         for sample in samples {
             all.append(

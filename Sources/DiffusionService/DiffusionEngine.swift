@@ -20,6 +20,7 @@ package final class DiffusionEngine: Sendable {
         var seeds: [UInt64]
         /// An instance was lost under it: its caller is told before it is computed, and gets a checkpoint each step.
         var isSuspect: Bool
+        var previews: PreviewSchedule
     }
 
     /// A drawing with its caller.
@@ -27,6 +28,7 @@ package final class DiffusionEngine: Sendable {
         var job: DiffusionJob
         var seeds: [UInt64]
         var isSuspect: Bool
+        var previews: PreviewSchedule
         var isAnnounced = false
         /// When the last checkpoint was sent, or the work began.
         var savedAt = ContinuousClock.now
@@ -34,6 +36,9 @@ package final class DiffusionEngine: Sendable {
         var context: ServerContext
         var done: CheckedContinuation<Void, any Error>
 
+        /// Updates that may wait for the reader. Every one fits: one a step, one a preview and one a picture, and one that
+        /// says that it starts.
+        var updateBound: Int { job.steps + (previews.count + 1) * seeds.count + 1 }
         /// Denoising steps of all its pictures that are still to be done.
         var outstanding: Int { (job.steps - job.completedSteps) * seeds.count }
     }
@@ -61,8 +66,8 @@ package final class DiffusionEngine: Sendable {
     ) async throws {
         try await withCheckedThrowingContinuation { done in
             let drawing = Drawing(
-                job: assignment.job, seeds: assignment.seeds, isSuspect: assignment.isSuspect, writer: writer,
-                context: context, done: done)
+                job: assignment.job, seeds: assignment.seeds, isSuspect: assignment.isSuspect,
+                previews: assignment.previews, writer: writer, context: context, done: done)
             switch queue.offer(drawing) {
             case .accepted: break
             case .full:

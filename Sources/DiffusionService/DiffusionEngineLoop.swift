@@ -52,8 +52,7 @@ struct DiffusionEngineLoop {
     /// - Returns: whether the drawing is done.
     private func advance(_ task: inout DiffusionEngine.Drawing) throws -> Bool {
         let steps = UInt32(task.job.steps)
-        // Every update fits: one a step, one a picture, and one that says that it starts.
-        let bound = task.job.steps + task.seeds.count + 1
+        let bound = task.updateBound
         if task.isSuspect, !task.isAnnounced {
             task.isAnnounced = true
             var start = DrawUpdate(step: UInt32(task.job.completedSteps), steps: steps)
@@ -63,7 +62,7 @@ struct DiffusionEngineLoop {
         }
         gauge.beginStep()
         defer { gauge.endStep() }
-        if !task.job.isFinished { try step(&task, bound: bound) }
+        if !task.job.isFinished { try step(&task) }
         guard task.job.isFinished else { return false }
         for (index, picture) in try task.job.pictures().enumerated() {
             let drawn = DrawnPicture(
@@ -76,20 +75,34 @@ struct DiffusionEngineLoop {
         return true
     }
 
-    private func step(_ task: inout DiffusionEngine.Drawing, bound: Int) throws {
+    private func step(_ task: inout DiffusionEngine.Drawing) throws {
+        let preview = task.previews.index(after: task.job.completedSteps + 1)
         do throws(DiffusionError) {
-            _ = try task.job.step()
+            _ = try task.job.step(foresees: preview != nil)
         } catch {
             throw RPCError(diffusion: error)
         }
         gauge.addOutstanding(-task.seeds.count)
         var update = DrawUpdate(step: UInt32(task.job.completedSteps), steps: UInt32(task.job.steps))
-        try task.writer.offer(update, bound: bound)
+        try task.writer.offer(update, bound: task.updateBound)
+        // They come before the checkpoint: who goes on from it has them.
+        if let preview { try send(preview, of: task, update) }
         let isDue = task.isSuspect || .now - task.savedAt >= Self.checkpointInterval
         guard isDue, task.job.checkpointSize <= Self.checkpointLimit else { return }
         task.savedAt = .now
         update.isCheckpoint = true
         try task.writer.offerLatest(update, attachments: [Attachment(task.job.checkpoint.bytes)])
+    }
+
+    private func send(_ number: Int, of task: DiffusionEngine.Drawing, _ update: DrawUpdate) throws {
+        for (index, picture) in try task.job.previews().enumerated() {
+            var update = update
+            update.preview = DrawPreview(
+                picture: UInt32(index), index: UInt32(number), width: UInt32(picture.width),
+                height: UInt32(picture.height))
+            let png = Attachment(Array(try picture.png()))
+            try task.writer.offer(update, attachments: [png], bound: task.updateBound)
+        }
     }
 
     private func end(_ task: DiffusionEngine.Drawing, _ error: (any Error)?) {

@@ -60,9 +60,17 @@ package struct DiffusionService: RPCService {
     package func register(with router: inout RPCRouter) {
         router.serverStreaming(DiffusionMethods.draw) { request, writer, context in
             try await keeper.use(context) { revision in
+                let job = try revision.job(request.message, request.attachments)
+                let previews = Int(request.message.partialImages)
+                guard (0...PreviewSchedule.limit).contains(previews) else {
+                    throw RPCError(
+                        .invalidArgument,
+                        "partial_images is \(previews); it must lie in 0…\(PreviewSchedule.limit)",
+                        reason: "invalid_request", field: "partial_images")
+                }
                 let drawing = DiffusionEngine.Assignment(
-                    job: try revision.job(request.message, request.attachments), seeds: request.message.seeds,
-                    isSuspect: request.message.crashesWithoutProgress > 0)
+                    job: job, seeds: request.message.seeds, isSuspect: request.message.crashesWithoutProgress > 0,
+                    previews: PreviewSchedule(previews, of: job.steps))
                 try await engine.draw(drawing, to: writer, context)
             }
         }

@@ -155,6 +155,10 @@ struct ChatCompletionRequest: Decodable, Sendable {
 
     private enum Key: String, CodingKey { case messages, logprobs, top_logprobs }
 
+    init(messages: [Message], parameters: GenerationParameters) {
+        (self.messages, self.parameters) = (messages, parameters)
+    }
+
     init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Key.self)
         messages = try container.decode([Message].self, forKey: .messages)
@@ -168,6 +172,24 @@ struct ChatCompletionRequest: Decodable, Sendable {
 enum CompletionPrompt: Decodable, Sendable, Equatable {
     case text(String)
     case tokens([Int32])
+}
+
+/// A text, texts, token ids, or lists of them.
+struct PromptList: Decodable, Sendable {
+    var prompts: [CompletionPrompt]
+
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.singleValueContainer()
+        if let text = try? container.decode(String.self) {
+            prompts = [.text(text)]
+        } else if let texts = try? container.decode([String].self) {
+            prompts = texts.map { .text($0) }
+        } else if let ids = try? container.decode([Int32].self) {
+            prompts = [.tokens(ids)]
+        } else {
+            prompts = try container.decode([[Int32]].self).map { .tokens($0) }
+        }
+    }
 }
 
 /// `POST /v1/completions`.
@@ -185,7 +207,7 @@ struct CompletionRequest: Decodable, Sendable {
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Key.self)
-        prompts = try Self.prompts(container)
+        prompts = try container.decode(PromptList.self, forKey: .prompt).prompts
         echo = try container.decodeIfPresent(Bool.self, forKey: .echo)
         logprobs = try container.decodeIfPresent(Int.self, forKey: .logprobs)
         parameters = try GenerationParameters(from: decoder)
@@ -197,13 +219,5 @@ struct CompletionRequest: Decodable, Sendable {
             throw DecodingError.dataCorruptedError(
                 forKey: .best_of, in: container, debugDescription: "best_of other than n is not supported; use n")
         }
-    }
-
-    /// A text, texts, token ids, or lists of them.
-    private static func prompts(_ container: KeyedDecodingContainer<Key>) throws -> [CompletionPrompt] {
-        if let text = try? container.decode(String.self, forKey: .prompt) { return [.text(text)] }
-        if let texts = try? container.decode([String].self, forKey: .prompt) { return texts.map { .text($0) } }
-        if let ids = try? container.decode([Int32].self, forKey: .prompt) { return [.tokens(ids)] }
-        return try container.decode([[Int32]].self, forKey: .prompt).map { .tokens($0) }
     }
 }

@@ -2,6 +2,7 @@ import ContentFilter
 import Foundation
 import Hummingbird
 import Messages
+import PromptRouting
 
 /// Chat completions.
 extension Gateway {
@@ -14,39 +15,39 @@ extension Gateway {
             request.routing, preset: request.parameters.preset, tokens: request.parameters.tokens(default: 256),
             modalities: ["text", "image"], scope
         ) { model, decision, scope in
-            var request = request
-            let direction: FilterPolicy.Direction = model.modality == "image" ? .image : .in
-            for index in request.messages.indices {
-                request.messages[index].content = try await scope.filtered(
-                    request.messages[index].content.withoutPictures, direction, from: "messages")
-            }
-            let input = request.lastUserText
-            let preset = try await scope.preset(
-                decision, variables: request.parameters.preset_variables, input: input, direction)
-            if model.modality == "image" {
+            let isPicture = model.modality == "image"
+            let (passed, preset) = try await filtered(request, isPicture ? .image : .in, decision, scope)
+            var request = passed
+            if isPicture {
+                let input = request.lastUserText
                 return try await drawInChat(request, prompt: preset?.picture(input) ?? input, on: model, scope)
             }
-            preset?.complete(&request.parameters)
-            request.parameters.routeMaxTokens = decision.limits.maxTokens
-            request.messages = preset?.messages(request.messages) ?? request.messages
-            scope.record.keep(request.messages.map { .init(role: $0.role, content: $0.content) })
+            request.apply(preset, of: decision, scope.record)
             return try await write(request, with: model, scope)
         }
+    }
+
+    /// The request after the filter, and the preset that it or its route names.
+    func filtered(
+        _ request: ChatCompletionRequest, _ direction: FilterPolicy.Direction, _ decision: RouteDecision,
+        from field: String = "messages", _ scope: RequestScope
+    ) async throws -> (request: ChatCompletionRequest, preset: ChosenPreset?) {
+        var request = request
+        for index in request.messages.indices {
+            request.messages[index].content = try await scope.filtered(
+                request.messages[index].content.withoutPictures, direction, from: field)
+        }
+        let preset = try await scope.preset(
+            decision, variables: request.parameters.preset_variables, input: request.lastUserText, direction)
+        return (request, preset)
     }
 
     private func write(
         _ request: ChatCompletionRequest, with model: ModelDescription, _ scope: RequestScope
     ) async throws -> Response {
-        let deadline = scope.deadline
-        try fleet.admit(model, tokens: request.parameters.tokens(default: nil), until: deadline)
         let alternatives = try request.alternatives()
-        let turns = request.messages.map { ChatTurn(role: $0.role, content: $0.content) }
-        let prompt = try await fleet.call(
-            TokenizerMethods.renderChat, RenderChatRequest(model: model.base, messages: turns), model: model,
-            until: deadline)
-        var call = try request.parameters.request(prompt: prompt, from: "messages", for: model, defaultMaxTokens: nil)
-        call.logprobs = alternatives
-        let generation = try await fleet.generate([call], model: model, idPrefix: "chatcmpl-", scope)
+        let generation = try await generation(
+            for: request, from: "messages", logprobs: alternatives, with: model, idPrefix: "chatcmpl-", scope)
         if request.parameters.stream == true {
             let usage = request.parameters.stream_options?.include_usage ?? false
             return EventStream.response(generation, includesUsage: usage, form: ChatChunks())
@@ -65,7 +66,38 @@ extension Gateway {
     }
 }
 
+extension Gateway {
+    /// Begins the answers to a conversation.
+    ///
+    /// - Parameters:
+    ///   - field: what the client gave it in.
+    ///   - logprobs: alternatives beside each token's log-probability; nil for no log-probabilities.
+    /// - Throws: `APIError`.
+    func generation(
+        for request: ChatCompletionRequest, from field: String, logprobs: UInt32?, with model: ModelDescription,
+        idPrefix: String, _ scope: RequestScope
+    ) async throws -> Generation {
+        let deadline = scope.deadline
+        try fleet.admit(model, tokens: request.parameters.tokens(default: nil), until: deadline)
+        let turns = request.messages.map { ChatTurn(role: $0.role, content: $0.content) }
+        let prompt = try await fleet.call(
+            TokenizerMethods.renderChat, RenderChatRequest(model: model.base, messages: turns), model: model,
+            until: deadline)
+        var call = try request.parameters.request(prompt: prompt, from: field, for: model, defaultMaxTokens: nil)
+        call.logprobs = logprobs
+        return try await fleet.generate([call], model: model, idPrefix: idPrefix, scope)
+    }
+}
+
 extension ChatCompletionRequest {
+    /// Puts the conversation into a preset and under its route's limits.
+    mutating func apply(_ preset: ChosenPreset?, of decision: RouteDecision, _ record: RequestRecord) {
+        preset?.complete(&parameters)
+        parameters.routeMaxTokens = decision.limits.maxTokens
+        messages = preset?.messages(messages) ?? messages
+        record.keep(messages.map { .init(role: $0.role, content: $0.content) })
+    }
+
     /// Alternatives beside each token's log-probability; nil for no log-probabilities.
     func alternatives() throws -> UInt32? {
         guard logprobs == true else {

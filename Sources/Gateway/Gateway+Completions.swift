@@ -18,7 +18,7 @@ extension Gateway {
         ) { model, decision, scope in
             var request = request
             for (index, prompt) in request.prompts.enumerated() {
-                request.prompts[index] = try await filtered(prompt, model: model, scope)
+                request.prompts[index] = try await filtered(prompt, from: "prompt", model: model, scope)
                 guard case .text(let text) = request.prompts[index] else { continue }
                 let preset = try await scope.preset(
                     decision, variables: request.parameters.preset_variables, input: text, .in)
@@ -89,16 +89,25 @@ extension Gateway {
     }
 
     /// Token ids are filtered as the text they spell, and become it where something is redacted.
-    private func filtered(
-        _ prompt: CompletionPrompt, model: ModelDescription, _ scope: RequestScope
+    ///
+    /// - Parameter field: what the client gave them in.
+    func filtered(
+        _ prompt: CompletionPrompt, from field: String, model: ModelDescription, _ scope: RequestScope
     ) async throws -> CompletionPrompt {
         guard scope.filter != nil else { return prompt }
-        let spelled = try await text(prompt, model: model, until: scope.deadline)
-        let passed = try await scope.filtered(spelled, .in, from: "prompt")
+        let spelled: String
+        do {
+            spelled = try await text(prompt, model: model, until: scope.deadline)
+        } catch var error as APIError {
+            // The tokenizer knows them by another name.
+            if error.parameter == "tokens" { error.parameter = field }
+            throw error
+        }
+        let passed = try await scope.filtered(spelled, .in, from: field)
         return passed == spelled ? prompt : .text(passed)
     }
 
-    private func encode(
+    func encode(
         _ prompt: CompletionPrompt, model: ModelDescription, until deadline: ContinuousClock.Instant
     ) async throws -> TokensReply {
         switch prompt {

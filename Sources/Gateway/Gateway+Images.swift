@@ -39,14 +39,25 @@ extension Gateway {
     }
 
     private static func event(_ update: ResumableDrawing.Update, created: Int) -> ImageGenerationEvent {
-        guard let picture = update.picture else {
-            return ImageGenerationEvent(
-                type: "image_generation.progress", created_at: created, step: update.step, steps: update.steps)
+        if let preview = update.preview {
+            var event = pictureEvent("partial_image", preview.file, preview.drawn.width, preview.drawn.height, created)
+            (event.index, event.partial_image_index) = (preview.drawn.picture, preview.drawn.index)
+            return event
+        }
+        if let picture = update.picture {
+            var event = pictureEvent("completed", picture.file, picture.drawn.width, picture.drawn.height, created)
+            (event.index, event.seed) = (picture.drawn.index, picture.drawn.seed)
+            return event
         }
         return ImageGenerationEvent(
-            type: "image_generation.completed", created_at: created,
-            b64_json: Data(picture.file.array).base64EncodedString(),
-            index: picture.drawn.index, seed: picture.drawn.seed, output_format: "png",
-            size: "\(picture.drawn.width)x\(picture.drawn.height)")
+            type: "image_generation.progress", created_at: created, step: update.step, steps: update.steps)
+    }
+
+    private static func pictureEvent(
+        _ type: String, _ file: Attachment, _ width: UInt32, _ height: UInt32, _ created: Int
+    ) -> ImageGenerationEvent {
+        ImageGenerationEvent(
+            type: "image_generation." + type, created_at: created, b64_json: Data(file.array).base64EncodedString(),
+            output_format: "png", size: "\(width)x\(height)", quality: "auto", background: "auto")
     }
 }

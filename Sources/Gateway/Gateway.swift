@@ -60,6 +60,8 @@ package struct Gateway: Sendable {
         }
         router.post("/v1/chat/completions") { try await answer($0, $1, chat) }
         router.post("/v1/completions") { try await answer($0, $1, complete) }
+        router.post("/v1/responses") { try await answer($0, $1, respond) }
+        router.post("/v1/embeddings") { try await answer($0, $1, embed) }
         router.post("/v1/images/generations") { try await answer($0, $1, draw) }
         router.post("/v1/moderations") { request, _ in
             try await inPlace(request) { data, _ in try await moderate(data) }
@@ -80,6 +82,7 @@ package struct Gateway: Sendable {
         }
         addAdministration(to: router)
         addPage(to: router)
+        addOpenAPI(to: router)
         return router
     }
 

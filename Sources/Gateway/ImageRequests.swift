@@ -4,6 +4,8 @@ import Messages
 struct ImageGenerationRequest: Decodable, Sendable {
     /// Pictures of one request, at most.
     static let pictureLimit = 10
+    /// Previews of a picture, at most.
+    static let previewLimit = 3
 
     var model: String
     var prompt: String
@@ -19,6 +21,8 @@ struct ImageGenerationRequest: Decodable, Sendable {
     var eta: Float?
     var negative_prompt: String?
     var stream: Bool?
+    /// Previews of each picture on the way.
+    var partial_images: Int?
     var user: String?
     var preset: String?
     var preset_variables: [String: String]?
@@ -50,6 +54,7 @@ struct ImageGenerationRequest: Decodable, Sendable {
             }
             return count
         }
+        request.partialImages = try previews()
         request.guidanceScale = guidance_scale
         request.eta = eta
         request.negativePrompt = negative_prompt ?? ""
@@ -66,6 +71,20 @@ struct ImageGenerationRequest: Decodable, Sendable {
     }
 }
 
+extension ImageGenerationRequest {
+    private func previews() throws -> UInt32 {
+        let count = partial_images ?? 0
+        guard (0...Self.previewLimit).contains(count) else {
+            throw APIError.invalidRequest(
+                "partial_images is \(count); it must lie in 0…\(Self.previewLimit).", parameter: "partial_images")
+        }
+        guard count == 0 || stream == true else {
+            throw APIError.invalidRequest("partial_images needs 'stream': true.", parameter: "partial_images")
+        }
+        return UInt32(count)
+    }
+}
+
 /// What a drawing gave.
 struct ImageGenerationResponse: Encodable {
     struct Picture: Encodable {
@@ -79,15 +98,20 @@ struct ImageGenerationResponse: Encodable {
     var size: String
 }
 
-/// An event of a streamed drawing: `image_generation.progress` a step, `image_generation.completed` a picture.
+/// An event of a streamed drawing: `image_generation.progress` a step, `image_generation.partial_image` a preview,
+/// `image_generation.completed` a picture.
 struct ImageGenerationEvent: Encodable {
     var type: String
     var created_at: Int
     var step: UInt32?
     var steps: UInt32?
     var b64_json: String?
+    /// Which of a request's pictures it is.
     var index: UInt32?
+    var partial_image_index: UInt32?
     var seed: UInt64?
     var output_format: String?
     var size: String?
+    var quality: String?
+    var background: String?
 }

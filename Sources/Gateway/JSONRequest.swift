@@ -11,6 +11,8 @@ enum JSONRequest {
         }
         do {
             return try JSONDecoder().decode(type, from: data)
+        } catch let error as APIError {
+            throw error
         } catch DecodingError.keyNotFound(let key, _) {
             throw APIError.invalidRequest("'\(key.stringValue)' is required.", parameter: key.stringValue)
         } catch DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context) {

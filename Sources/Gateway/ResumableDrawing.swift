@@ -12,10 +12,17 @@ struct ResumableDrawing: Sendable {
         var file: Attachment
     }
 
+    /// A picture as it is foreseen, and its PNG file.
+    struct Preview: Sendable {
+        var drawn: DrawPreview
+        var file: Attachment
+    }
+
     struct Update: Sendable {
         var step: UInt32
         var steps: UInt32
         var picture: Picture?
+        var preview: Preview?
     }
 
     let request: DrawRequest
@@ -26,13 +33,15 @@ struct ResumableDrawing: Sendable {
     /// Steps that the reader knows of.
     private var step: UInt32 = 0
     private var pictures: Set<UInt32> = []
+    /// Of each picture, how many previews the reader has.
+    private var previews: [UInt32: UInt32] = [:]
     private var losses = CallLosses()
 
     init(_ request: DrawRequest, numericsID: String, _ attempts: CallAttempts) {
         (self.request, self.numericsID, self.attempts) = (request, numericsID, attempts)
     }
 
-    /// The next update, `nil` after the last one; each step and each picture once, whatever happens to instances.
+    /// The next update, `nil` after the last one; each step, preview and picture once, whatever happens to instances.
     ///
     /// - Throws: `RPCError`: what the service refuses, DEADLINE_EXCEEDED, CANCELLED, or that the call was lost too often.
     mutating func next() async throws -> Update? {
@@ -84,6 +93,15 @@ struct ResumableDrawing: Sendable {
             guard pictures.insert(picture.index).inserted else { return nil }
             update.picture = Picture(drawn: picture, file: file)
             losses.progressed()
+            return update
+        }
+        if let preview = message.preview {
+            // What a lost instance has sent comes again where its last checkpoint was older.
+            guard let file = reply.attachments.first, preview.index == previews[preview.picture, default: 0] else {
+                return nil
+            }
+            previews[preview.picture] = preview.index + 1
+            update.preview = Preview(drawn: preview, file: file)
             return update
         }
         guard message.step > step else { return nil }

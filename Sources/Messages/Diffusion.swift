@@ -24,6 +24,8 @@ package struct DrawRequest: BusMessage {
     package var resumes = false
     /// Instances lost under this call since its last step.
     package var crashesWithoutProgress: UInt32 = 0
+    /// Previews of each picture on the way.
+    package var partialImages: UInt32 = 0
 
     package init(model: String, prompt: String, seeds: [UInt64]) {
         (self.model, self.prompt, self.seeds) = (model, prompt, seeds)
@@ -47,6 +49,7 @@ extension DrawRequest: CCodable {
         height = c.has_height != 0 ? c.height : nil
         resumes = c.resumes != 0
         crashesWithoutProgress = c.crashes_without_progress
+        partialImages = c.partial_images
     }
 
     func write(to c: inout Nephele__V1__DrawRequest, in arena: inout Arena) {
@@ -67,10 +70,11 @@ extension DrawRequest: CCodable {
         if crashesWithoutProgress > 0 {
             (c.has_crashes_without_progress, c.crashes_without_progress) = (1, crashesWithoutProgress)
         }
+        if partialImages > 0 { (c.has_partial_images, c.partial_images) = (1, partialImages) }
     }
 }
 
-/// How far a drawing is; or one of its finished pictures, whose PNG file is the attachment; or a checkpoint.
+/// How far a drawing is; or one of its finished pictures or previews, whose PNG file is the attachment; or a checkpoint.
 package struct DrawUpdate: BusMessage {
     package var step: UInt32
     package var steps: UInt32
@@ -79,6 +83,8 @@ package struct DrawUpdate: BusMessage {
     package var isCheckpoint = false
     /// A call with losses is about to be computed: another one from now on may be its fault.
     package var isStart = false
+    /// A picture as it is foreseen after this step.
+    package var preview: DrawPreview?
 
     package init(step: UInt32, steps: UInt32, picture: DrawnPicture? = nil) {
         (self.step, self.steps, self.picture) = (step, steps, picture)
@@ -94,6 +100,7 @@ extension DrawUpdate: CCodable {
         (step, steps) = (c.step, c.steps)
         picture = try c.picture.map { try DrawnPicture(reading: $0.pointee) }
         (isCheckpoint, isStart) = (c.checkpoint != 0, c.started != 0)
+        preview = try c.preview.map { try DrawPreview(reading: $0.pointee) }
     }
 
     func write(to c: inout Nephele__V1__DrawUpdate, in arena: inout Arena) {
@@ -102,6 +109,7 @@ extension DrawUpdate: CCodable {
         if let picture { c.picture = arena.message(picture) }
         if isCheckpoint { (c.has_checkpoint, c.checkpoint) = (1, 1) }
         if isStart { (c.has_started, c.started) = (1, 1) }
+        if let preview { c.preview = arena.message(preview) }
     }
 }
 
@@ -128,6 +136,35 @@ extension DrawnPicture: CCodable {
     func write(to c: inout Nephele__V1__DrawnPicture, in arena: inout Arena) {
         (c.has_index, c.index) = (1, index)
         (c.has_seed, c.seed) = (1, seed)
+        (c.has_width, c.width) = (1, width)
+        (c.has_height, c.height) = (1, height)
+    }
+}
+
+package struct DrawPreview: Sendable, Equatable {
+    /// Which of the request's seeds it is of.
+    package var picture: UInt32
+    /// Which of its previews it is, from 0.
+    package var index: UInt32
+    /// In pixels.
+    package var width: UInt32
+    package var height: UInt32
+
+    package init(picture: UInt32, index: UInt32, width: UInt32, height: UInt32) {
+        (self.picture, self.index, self.width, self.height) = (picture, index, width, height)
+    }
+}
+
+extension DrawPreview: CCodable {
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__DrawPreview>) { nephele__v1__draw_preview__init(c) }
+
+    init(reading c: Nephele__V1__DrawPreview) throws {
+        (picture, index, width, height) = (c.picture, c.index, c.width, c.height)
+    }
+
+    func write(to c: inout Nephele__V1__DrawPreview, in arena: inout Arena) {
+        (c.has_picture, c.picture) = (1, picture)
+        (c.has_index, c.index) = (1, index)
         (c.has_width, c.width) = (1, width)
         (c.has_height, c.height) = (1, height)
     }

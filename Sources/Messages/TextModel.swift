@@ -4,6 +4,7 @@ internal import CMessages
 package enum TextModelMethods {
     package static let service = ServiceSchema(nephele__v1__text_model__descriptor)
     package static let generate = Method<GenerateRequest, GenerateDelta>(service, "Generate", .serverStreaming)
+    package static let embed = Method<EmbedRequest, EmbedReply>(service, "Embed", .unary)
     package static let loadAdapter = Method<LoadAdapterRequest, LoadAdapterReply>(service, "LoadAdapter", .unary)
     package static let unloadAdapter = Method<UnloadAdapterRequest, UnloadAdapterReply>(
         service, "UnloadAdapter", .unary)

@@ -13,9 +13,10 @@ package final class TextEngine: Sendable {
     /// A request with its caller.
     struct Job: Sendable {
         var request: GenerationRequest
-        var writer: ReplyWriter<GenerateDelta>
+        /// Where deltas go; nil for an embedding, which comes with the end.
+        var writer: ReplyWriter<GenerateDelta>?
         var context: ServerContext
-        var done: CheckedContinuation<Void, any Error>
+        var done: CheckedContinuation<[Float], any Error>
         /// What the forecast counts it by until the engine has seen it.
         var ticket: UInt64
     }
@@ -80,10 +81,30 @@ package final class TextEngine: Sendable {
     func generate(
         _ request: GenerationRequest, to writer: ReplyWriter<GenerateDelta>, _ context: ServerContext
     ) async throws {
+        _ = try await run(request, to: writer, context)
+    }
+
+    /// The embeddings of texts, in their order; they go through the engine as so many requests.
+    ///
+    /// - Throws: `RPCError`, as ``generate(_:to:_:)``.
+    func embed(_ requests: [GenerationRequest], _ context: ServerContext) async throws -> [[Float]] {
+        try await withThrowingTaskGroup(of: (Int, [Float]).self) { group in
+            for (index, request) in requests.enumerated() {
+                group.addTask { (index, try await self.run(request, to: nil, context)) }
+            }
+            var embeddings = [[Float]](repeating: [], count: requests.count)
+            for try await (index, embedding) in group { embeddings[index] = embedding }
+            return embeddings
+        }
+    }
+
+    private func run(
+        _ request: GenerationRequest, to writer: ReplyWriter<GenerateDelta>?, _ context: ServerContext
+    ) async throws -> [Float] {
         let ticket = try forecast.admit(request, until: context.deadline)
         started.add(1, ordering: .relaxed)
         defer { ended.add(1, ordering: .releasing) }
-        try await withCheckedThrowingContinuation { done in
+        return try await withCheckedThrowingContinuation { done in
             let job = Job(request: request, writer: writer, context: context, done: done, ticket: ticket)
             switch queue.offer(job) {
             case .accepted: break

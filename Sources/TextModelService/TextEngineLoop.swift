@@ -11,6 +11,7 @@ struct TextEngineLoop {
         var openChoices: Int
         /// Tokens that the gauge still counts for it.
         var outstanding: Int
+        var embedding: [Float] = []
         /// On the forecast's clock.
         var deadline: Double
     }
@@ -179,13 +180,16 @@ struct TextEngineLoop {
         }
         if delta.finishReason != nil {
             entry.openChoices -= 1
+            entry.embedding = delta.embedding
+        }
+        if delta.finishReason != nil, !entry.job.request.isEmbedding {
             lengths.record(tokens: max(0, delta.index) + 1, wasCut: delta.finishReason == .length)
         }
         running[delta.request] = entry
         do {
             // Every delta fits: one a token and one at the end of each choice, and one that says that it starts.
             let bound = (entry.job.request.maxTokens + 1) * entry.job.request.n + 1
-            try entry.job.writer.offer(GenerateDelta(delta, core.loaded.tokenizer), bound: bound)
+            try entry.job.writer?.offer(GenerateDelta(delta, core.loaded.tokenizer), bound: bound)
         } catch {
             core.cancel(delta.request)
             finish(delta.request, throwing: error)
@@ -199,7 +203,11 @@ struct TextEngineLoop {
     private mutating func finish(_ number: UInt64, throwing error: (any Error)?) {
         guard let entry = running.removeValue(forKey: number) else { return }
         gauge.addOutstanding(-entry.outstanding)
-        if let error { entry.job.done.resume(throwing: error) } else { entry.job.done.resume() }
+        if let error {
+            entry.job.done.resume(throwing: error)
+        } else {
+            entry.job.done.resume(returning: entry.embedding)
+        }
     }
 }
 

@@ -54,6 +54,9 @@ package struct TextModelService: RPCService {
                 try await revision.engine.generate(request, to: writer, context)
             }
         }
+        router.unary(TextModelMethods.embed) { request, context in
+            try await keeper.use(context) { try await $0.embed(request.message, context) }
+        }
         router.unary(RevisionMethods.reload) { request, _ in
             guard request.message.model == name else {
                 throw RPCError(
@@ -80,15 +83,7 @@ package struct TextModelService: RPCService {
 extension TextRevision {
     /// - Throws: `RPCError` that names the field at fault.
     fileprivate func validated(_ message: GenerateRequest) throws -> GenerationRequest {
-        guard message.model == name else {
-            throw RPCError(
-                .notFound, "this instance serves \"\(name)\"", reason: "model_not_found", field: "model")
-        }
-        guard message.tokenizerHash.isEmpty || message.tokenizerHash == tokenizerHash else {
-            throw RPCError(
-                .failedPrecondition, "the prompt was encoded by another tokenizer than this model's",
-                reason: "tokenizer_mismatch", notStarted: true)
-        }
+        try check(model: message.model, tokenizerHash: message.tokenizerHash)
         let adapter = try adapter(message.adapter)
         do throws(TextModelError) {
             let sampling = try SamplingParameters(
@@ -111,8 +106,20 @@ extension TextRevision {
         }
     }
 
+    func check(model: String, tokenizerHash hash: String) throws {
+        guard model == name else {
+            throw RPCError(
+                .notFound, "this instance serves \"\(name)\"", reason: "model_not_found", field: "model")
+        }
+        guard hash.isEmpty || hash == tokenizerHash else {
+            throw RPCError(
+                .failedPrecondition, "the prompt was encoded by another tokenizer than this model's",
+                reason: "tokenizer_mismatch", notStarted: true)
+        }
+    }
+
     /// - Parameter name: empty for the model alone.
-    private func adapter(_ name: String) throws -> Adapter? {
+    func adapter(_ name: String) throws -> Adapter? {
         guard !name.isEmpty else { return nil }
         guard let adapters else { throw RPCError.noAdapters(field: "adapter") }
         return try adapters.adapter(name)

@@ -190,8 +190,8 @@ package struct EngineCore {
     /// Makes tokens of the rows that have gone through all layers, those that the plan wants logits of.
     mutating func finish(_ plan: RequestScheduler.Plan, _ rows: Tensor) throws(TensorError) -> [GenerationDelta] {
         loaded.model.normalize(rows, on: device)
-        let logits = try loaded.model.logits(rows, on: device)
-        let reader = LogitsReader(logits, loaded, draftLimit: options.draftLimit, on: device)
+        let (logits, plan) = try self.logits(of: plan, rows)
+        let reader = LogitsReader(logits, hidden: rows, loaded, draftLimit: options.draftLimit, on: device)
         let results = device.update(&scheduler.running, at: plan.chunks.map(\.sequence)) { sequence, number in
             reader.advance(&sequence, plan.chunks[number])
         }
@@ -204,6 +204,26 @@ package struct EngineCore {
         let ended = Set(deltas.filter { $0.finishReason != nil }.map { [$0.request, UInt64($0.choice)] })
         if !ended.isEmpty { scheduler.retire { ended.contains([$0.request, UInt64($0.choice)]) } }
         return deltas
+    }
+
+    /// The logits of those of the normed rows that are not read for embeddings alone, and where each chunk has its own.
+    private func logits(
+        of plan: RequestScheduler.Plan, _ rows: Tensor
+    ) throws(TensorError) -> (logits: Tensor, plan: RequestScheduler.Plan) {
+        func isEmbedding(_ chunk: RequestScheduler.Chunk) -> Bool {
+            scheduler.running[chunk.sequence].parameters.isEmbedding
+        }
+        guard plan.chunks.contains(where: isEmbedding) else { return (try loaded.model.logits(rows, on: device), plan) }
+        var plan = plan
+        var kept: [Int] = []
+        for index in plan.chunks.indices where !isEmbedding(plan.chunks[index]) {
+            let own = plan.chunks[index].logits
+            plan.chunks[index].logits = kept.count..<kept.count + own.count
+            kept += own
+        }
+        // A head that is used for nothing is not computed.
+        guard !kept.isEmpty else { return (rows, plan) }
+        return (try loaded.model.logits(try device.select(kept, from: rows), on: device), plan)
     }
 
     // MARK: Drafts
@@ -236,6 +256,7 @@ package struct EngineCore {
         var batch = TokenBatch()
         for chunk in plan.chunks where !scheduler.running[chunk.sequence].isDecoding {
             let sequence = scheduler.running[chunk.sequence]
+            if sequence.parameters.isEmbedding { continue }
             batch.append(
                 sequence.tokens[sequence.computed..<sequence.computed + chunk.count], from: sequence.computed,
                 pages: sequence.pages)

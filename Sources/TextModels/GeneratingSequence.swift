@@ -25,6 +25,8 @@ struct GeneratingSequence: Sendable {
     /// How many tokens a draft may have: as many as were right last time, and two more.
     var draftLength = 2
     var promptLogProbabilities: [TokenLogProbability] = []
+    /// Of an embedding: the sum of the hidden states so far.
+    var pool = MeanPool()
     private(set) var sampler: Sampler
     private var decoder: StreamingDecoder
     private var stops: StopMatcher
@@ -48,6 +50,8 @@ struct GeneratingSequence: Sendable {
     /// Tokens still to be generated.
     var remaining: Int { parameters.maxTokens - generatedCount }
     var wantsPromptLogProbabilities: Bool { parameters.promptLogProbabilities && choice == 0 && generatedCount == 0 }
+    /// Whether every row of its prompt is read, so that none may come from the cache.
+    var readsAllRows: Bool { wantsPromptLogProbabilities || parameters.isEmbedding }
 
     /// Whether it comes before another in turn.
     func precedes(_ other: Self) -> Bool {
@@ -57,6 +61,7 @@ struct GeneratingSequence: Sendable {
     /// Forgets where its keys and values were: all of them have to be computed again. What it has generated stays.
     mutating func lose() {
         (pages, nodes, computed, drafted) = ([], [], 0, 0)
+        pool = MeanPool()
         if generatedCount == 0 { promptLogProbabilities = [] }
     }
 

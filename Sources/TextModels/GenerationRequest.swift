@@ -26,6 +26,9 @@ package struct GenerationRequest: Sendable {
     /// What the prompt's pages depend on besides its tokens: requests with different roots never share any.
     package var cacheRoot: String { "\(adapter?.contentID ?? "")/\(cacheSalt)" }
 
+    /// Whether what is wanted is the mean of the prompt's hidden states, and no token.
+    package private(set) var isEmbedding = false
+
     package static let choiceLimit = 128
     package static let stopLimit = 16
     package static let alternativesLimit = 20
@@ -80,6 +83,28 @@ package struct GenerationRequest: Sendable {
     }
 }
 
+extension GenerationRequest {
+    /// The embedding of a text: the mean over its tokens of the hidden states after the final norm.
+    ///
+    /// - Throws: `TextModelError` that names the field `input`: `.contextLengthExceeded` for a text that is too long,
+    ///   `.invalidRequest` for one without tokens or with an id outside the vocabulary.
+    package static func embedding(
+        of tokens: [Int32], adapter: Adapter? = nil, runsAlone: Bool = false, shape: DecoderShape
+    ) throws(TextModelError) -> GenerationRequest {
+        do throws(TextModelError) {
+            var request = try GenerationRequest(
+                prompt: tokens, maxTokens: 0, sampling: SamplingParameters(seed: 0), adapter: adapter,
+                runsAlone: runsAlone, shape: shape)
+            request.isEmbedding = true
+            return request
+        } catch {
+            var error = error
+            error.field = "input"
+            throw error
+        }
+    }
+}
+
 /// Why a choice ended.
 package enum FinishReason: String, Sendable {
     case stop, length
@@ -112,6 +137,8 @@ package struct GenerationDelta: Sendable {
     /// Of the prompt's tokens from the second on, in the first delta of choice 0, where asked for.
     package var promptLogProbabilities: [TokenLogProbability] = []
     package var finishReason: FinishReason?
+    /// `[C]`, where that was asked for: the mean of the prompt's hidden states.
+    package var embedding: [Float] = []
     /// Says, and no more, that a request that runs alone comes next.
     package var isStart = false
 }

@@ -1,17 +1,18 @@
 import Tensors
 
-/// Makes of a pass's logits what each sequence has from them: log-probabilities of its prompt, tokens. Sequences are
-/// read on all threads at once.
+/// Makes of a pass's logits what each sequence has from them: log-probabilities of its prompt, tokens; or of its rows an
+/// embedding. Sequences are read on all threads at once.
 struct LogitsReader: Sendable {
     private let logits: Tensor  // [rows, V]
+    private let hidden: Tensor  // [rows that are read, C], normed
     private let device: Device
     /// Ids that have a token.
     private let allowed: Int
     private let endTokens: Set<Int32>
     private let draftLimit: Int
 
-    init(_ logits: Tensor, _ loaded: LoadedModel, draftLimit: Int, on device: Device) {
-        self.logits = logits
+    init(_ logits: Tensor, hidden: Tensor, _ loaded: LoadedModel, draftLimit: Int, on device: Device) {
+        (self.logits, self.hidden) = (logits, hidden)
         self.device = device
         allowed = min(logits.width, loaded.tokenizer.vocabulary.count)
         endTokens = loaded.endTokens
@@ -21,6 +22,7 @@ struct LogitsReader: Sendable {
     /// What the pass over a sequence's chunk brought.
     func advance(_ sequence: inout GeneratingSequence, _ chunk: RequestScheduler.Chunk) -> [GenerationDelta] {
         let isComplete = chunk.count == sequence.pending
+        if sequence.parameters.isEmbedding { return embed(&sequence, chunk, isComplete: isComplete) }
         if sequence.wantsPromptLogProbabilities { readPrompt(&sequence, chunk) }
         sequence.computed += chunk.count
         guard isComplete else { return [] }
@@ -32,6 +34,18 @@ struct LogitsReader: Sendable {
             ]
         }
         return generate(&sequence, chunk)
+    }
+
+    private func embed(
+        _ sequence: inout GeneratingSequence, _ chunk: RequestScheduler.Chunk, isComplete: Bool
+    ) -> [GenerationDelta] {
+        sequence.pool.add(hidden.rows(chunk.logits))
+        sequence.computed += chunk.count
+        guard isComplete else { return [] }
+        var delta = GenerationDelta(
+            request: sequence.request, choice: sequence.choice, index: -1, token: nil, text: "", finishReason: .stop)
+        delta.embedding = sequence.pool.mean
+        return [delta]
     }
 
     private func readPrompt(_ sequence: inout GeneratingSequence, _ chunk: RequestScheduler.Chunk) {

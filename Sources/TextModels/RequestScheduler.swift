@@ -22,14 +22,14 @@ struct RequestScheduler: Sendable {
         var count: Int
         /// Of its rows, the last so many hold drafted tokens.
         var drafts: [Int32]
-        /// Its rows among those whose logits are computed.
+        /// Its rows among those that are read.
         var logits: Range<Int>
     }
 
     struct Plan: Sendable {
         var batch = TokenBatch()
         var chunks: [Chunk] = []
-        /// Rows whose logits are needed, ascending.
+        /// Rows that are read, ascending: for their logits, or for an embedding.
         var logitRows: [Int] = []
     }
 
@@ -200,8 +200,8 @@ struct RequestScheduler: Sendable {
     private mutating func start(_ candidate: GeneratingSequence) -> Bool {
         var sequence = candidate
         let count = sequence.tokens.count
-        // The last token is always computed: its logits are needed. So are all, for a prompt's log-probabilities.
-        let limit = sequence.wantsPromptLogProbabilities ? 0 : (count - 1) / KVStorage.pagePositions
+        // The last token is always computed: its logits are needed. So are all, where all rows are read.
+        let limit = sequence.readsAllRows ? 0 : (count - 1) / KVStorage.pagePositions
         let found = pages.match(sequence.tokens, root: sequence.parameters.cacheRoot, limit: limit)
         let missing = PageCache.pages(for: min(count + 1, count + sequence.remaining)) - found.count
         // Those that run will each want a page soon.
@@ -317,7 +317,7 @@ struct RequestScheduler: Sendable {
         let tokens = sequence.tokens[sequence.computed..<sequence.computed + count] + drafts
         plan.batch.append(
             tokens, from: sequence.computed, pages: sequence.pages, adapter: sequence.parameters.adapter)
-        if sequence.wantsPromptLogProbabilities {
+        if sequence.readsAllRows {
             plan.logitRows += row..<row + count
         } else if count == sequence.pending {
             plan.logitRows += row + count - 1..<row + tokens.count
@@ -333,6 +333,8 @@ struct RequestScheduler: Sendable {
     /// - Parameter drafts: whether a draft model keeps its keys and values in pages of the same numbers.
     mutating func share(_ index: Int, drafts: Bool) {
         let sequence = running[index]
+        // A text that is embedded is hardly the beginning of another one: its pages are free at once.
+        guard !sequence.parameters.isEmbedding else { return }
         let full = (drafts ? min(sequence.computed, sequence.drafted) : sequence.computed) / KVStorage.pagePositions
         for number in sequence.nodes.count..<max(full, sequence.nodes.count) {
             let start = number * KVStorage.pagePositions

@@ -55,6 +55,51 @@ import Testing
         #expect(three[0] != three[1])
     }
 
+    @Test(arguments: ["ddpm", "ddim", "ddim_eta"])
+    func `previews are what the last step foresees, come ever nearer, and change nothing`(kind: String) throws {
+        let pipeline = try pipeline(
+            "tiny", scheduler: ["_class_name": kind == "ddpm" ? "DDPMScheduler" : "DDIMScheduler"])
+        func draw(foresees: Bool) throws -> (previews: [[Picture]], pictures: [Picture]) {
+            var request = DiffusionRequest(prompt: "", seeds: [5, 6])
+            (request.steps, request.eta) = (8, kind == "ddim_eta" ? 0.6 : 0)
+            var job = try pipeline.makeJob(request)
+            var previews: [[Picture]] = []
+            while !job.isFinished {
+                _ = try job.step(foresees: foresees)
+                previews.append(try job.previews())
+            }
+            return (previews, try job.pictures())
+        }
+        let (none, plain) = try draw(foresees: false)
+        let (previews, pictures) = try draw(foresees: true)
+        #expect(pictures == plain && none.allSatisfy(\.isEmpty) && previews.allSatisfy { $0.count == 2 })
+        func distance(_ picture: Picture, _ other: Picture) -> Int {
+            zip(picture.rgba, other.rgba).reduce(0) { $0 + abs(Int($1.0) - Int($1.1)) }
+        }
+        for index in 0..<2 {
+            // After the last step nothing is left to be foreseen.
+            #expect(previews[7][index] == pictures[index])
+            #expect(distance(previews[0][index], pictures[index]) > distance(previews[6][index], pictures[index]))
+        }
+    }
+
+    @Test func `previews come evenly, ascending, and never after the last step`() {
+        func steps(_ count: Int, _ total: Int) -> [Int] {
+            let schedule = PreviewSchedule(count, of: total)
+            return (1...total).filter { schedule.index(after: $0) != nil }
+        }
+        #expect(
+            steps(3, 50) == [13, 25, 38] && steps(1, 50) == [25] && steps(0, 50) == [] && steps(3, 4) == [1, 2, 3])
+        #expect(steps(3, 2) == [1] && steps(3, 1) == [] && steps(2, 3) == [1, 2])
+        for total in 1...40 {
+            for count in 0...3 {
+                let schedule = PreviewSchedule(count, of: total)
+                #expect(steps(count, total).compactMap { schedule.index(after: $0) } == Array(0..<schedule.count))
+                #expect(schedule.count == min(count, total - 1) && schedule.index(after: total) == nil)
+            }
+        }
+    }
+
     @Test func `a cancelled job takes no further step`() throws {
         let pipeline = try DiffusionPipeline(directory: try golden("tiny"), device: device)
         var job = try pipeline.makeJob(DiffusionRequest(prompt: "", seeds: [1]))

@@ -58,7 +58,7 @@ private final class Studio: Sendable {
         while let update = try await updates.next() {
             if let picture = update.message.picture {
                 pictures.append((picture, try #require(update.attachments.first).array))
-            } else if !update.message.isCheckpoint {
+            } else if !update.message.isCheckpoint, update.message.preview == nil {
                 steps.append(update.message.step)
             }
         }
@@ -119,6 +119,46 @@ private func request(seeds: [UInt64] = [1], steps: UInt32? = 4) -> DrawRequest {
             rest.resumes = true
             let (steps, pictures) = try await studio.draw(rest, [checkpoint])
             #expect(steps == Array((1...4).dropFirst(Int(step))) && pictures.map(\.1) == whole)
+        }
+    }
+
+    @Test func `previews come after their steps and before the checkpoint, and leave the pictures as they are`()
+        async throws
+    {
+        let studio = try Studio()
+        let whole = try await studio.draw(request(seeds: [5, 6], steps: 8)).pictures.map(\.1)
+        var previewed = request(seeds: [5, 6], steps: 8)
+        previewed.partialImages = 3
+        previewed.crashesWithoutProgress = 1
+        var seen: [String] = [], pictures: [[UInt8]] = [], checkpoints: [UInt32: Messages.Attachment] = [:]
+        let updates = try await studio.stream(previewed)
+        while let update = try await updates.next() {
+            if let preview = update.message.preview {
+                seen.append("\(update.message.step): \(preview.picture)/\(preview.index)")
+                #expect(checkpoints[update.message.step] == nil && (preview.width, preview.height) == (8, 8))
+                #expect(try #require(update.attachments.first).array.prefix(4) == [0x89, 0x50, 0x4E, 0x47])
+            } else if update.message.picture != nil {
+                pictures.append(try #require(update.attachments.first).array)
+            } else if update.message.isCheckpoint {
+                checkpoints[update.message.step] = update.attachments.first
+            }
+        }
+        #expect(seen == ["2: 0/0", "2: 1/0", "4: 0/1", "4: 1/1", "6: 0/2", "6: 1/2"] && pictures == whole)
+        // Who goes on from a checkpoint sends the previews that are still to come.
+        for (step, checkpoint) in checkpoints where step < 8 {
+            previewed.resumes = true
+            let rest = try await studio.stream(previewed, [checkpoint])
+            var later: [UInt32] = []
+            while let update = try await rest.next() {
+                if let preview = update.message.preview, preview.picture == 0 { later.append(preview.index) }
+            }
+            #expect(later == [0, 1, 2].filter { ($0 + 1) * 2 > step })
+        }
+        (previewed.partialImages, previewed.resumes) = (4, false)
+        await #expect {
+            _ = try await studio.stream(previewed).next()
+        } throws: {
+            ($0 as? RPCError)?.field == "partial_images"
         }
     }
 

@@ -217,8 +217,36 @@ import Testing
         }
     }
 
+    @Test func `a streamed drawing shows previews on the way, and ends with the same pictures`() async throws {
+        try await withWholeGateway { client in
+            let fields = #""model":"tiny","prompt":"x","n":2,"seed":5,"steps":8"#
+            let whole = try json(try await post(client, "/v1/images/generations", "{\(fields)}").body)
+            let files = (whole["data"] as? [[String: Any]])?.compactMap { $0["b64_json"] as? String }
+            let streamed = try await post(
+                client, "/v1/images/generations", "{\(fields),\"stream\":true,\"partial_images\":2}")
+            var seen: [String] = [], drawn: [String] = []
+            for event in String(decoding: streamed.body, as: UTF8.self).components(separatedBy: "\n\n")
+            where event.hasPrefix("data: {") {
+                let event = try json(Data(event.dropFirst(6).utf8))
+                let picture = event["b64_json"] as? String
+                switch event["type"] as? String {
+                case "image_generation.partial_image":
+                    #expect(picture?.hasPrefix("iVBOR") == true && files?.contains(picture ?? "") == false)
+                    #expect(event["size"] as? String == "8x8" && event["output_format"] as? String == "png")
+                    seen.append("\(event["index"] ?? "")/\(event["partial_image_index"] ?? "")")
+                case "image_generation.completed": drawn.append(try #require(picture))
+                default: break
+                }
+            }
+            #expect(seen == ["0/0", "1/0", "0/1", "1/1"] && drawn == files && drawn.count == 2)
+        }
+    }
+
     @Test(
         arguments: [
+            (#"{"model":"tiny","prompt":"x","stream":true,"partial_images":4}"#, 400, "partial_images"),
+            (#"{"model":"tiny","prompt":"x","stream":true,"partial_images":-1}"#, 400, "partial_images"),
+            (#"{"model":"tiny","prompt":"x","partial_images":1}"#, 400, "partial_images"),
             (#"{"model":"tiny"}"#, 400, "prompt"), (#"{"model":"tiny","prompt":"x","n":0}"#, 400, "n"),
             (#"{"model":"tiny","prompt":"x","size":"big"}"#, 400, "size"),
             (#"{"model":"tiny","prompt":"x","size":"33x7"}"#, 400, nil),
@@ -267,48 +295,6 @@ import Testing
                     == Dictionary(
                         instances.map { ($0["service"] as? String ?? "", $0["capacity"] as? Int) },
                         uniquingKeysWith: { first, _ in first }))
-        }
-    }
-}
-
-private let checkout = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().path
-
-/// A Python that has the `openai` package, nil where there is none.
-private let python: String? = {
-    let given = ProcessInfo.processInfo.environment["NEPHELE_PYTHON"]
-    return [given, checkout + "/.build/python/bin/python", "/usr/bin/python3"].compactMap { $0 }.first { path in
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: path)
-        process.arguments = ["-c", "import openai"]
-        process.standardError = FileHandle.nullDevice
-        guard (try? process.run()) != nil else { return false }
-        process.waitUntilExit()
-        return process.terminationStatus == 0
-    }
-}()
-
-@Suite(.timeLimit(.minutes(5)), .enabled(if: python != nil, "needs a Python with the openai package"))
-struct OpenAIPackageTests {
-    @Test func `OpenAI's own client reads every answer and every error`() async throws {
-        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent()
-            .appendingPathComponent("openai_client.py").path
-        try await withWholeGateway { client in
-            let process = Process(), output = Pipe()
-            process.executableURL = URL(fileURLWithPath: python ?? "")
-            process.arguments = [script, "http://127.0.0.1:\(client.port)/v1"]
-            process.standardOutput = output
-            process.standardError = output
-            let (ended, continuation) = AsyncStream<Int32>.makeStream()
-            process.terminationHandler = { process in
-                continuation.yield(process.terminationStatus)
-                continuation.finish()
-            }
-            try process.run()
-            for await status in ended {
-                let said = String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
-                #expect(status == 0, "\(said)")
-            }
         }
     }
 }

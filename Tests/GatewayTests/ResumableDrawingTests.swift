@@ -10,7 +10,9 @@ import Testing
 @Suite(.timeLimit(.minutes(2))) struct ResumableDrawingTests {
     /// What instances do with the calls as they come, and what they were called with.
     private final class Script: Sendable {
-        enum Event: Sendable { case step(UInt32), checkpoint(UInt32), start, picture(UInt32), die }
+        enum Event: Sendable {
+            case step(UInt32), checkpoint(UInt32), start, picture(UInt32), preview(UInt32, UInt32), die
+        }
 
         private let state: Mutex<(turns: [[Event]], calls: [(DrawRequest, [[UInt8]])])>
 
@@ -40,6 +42,8 @@ import Testing
                     case .checkpoint(let step): (update.step, update.isCheckpoint) = (step, true)
                     case .picture(let index):
                         update.picture = DrawnPicture(index: index, seed: 1, width: 1, height: 1)
+                    case .preview(let picture, let index):
+                        update.preview = DrawPreview(picture: picture, index: index, width: 1, height: 1)
                     case .die:
                         die()
                         return
@@ -53,6 +57,7 @@ import Testing
             switch event {
             case .checkpoint(let step): [Messages.Attachment([7, UInt8(step)])]
             case .picture(let index): [Messages.Attachment([9, UInt8(index)])]
+            case .preview(let picture, let index): [Messages.Attachment([8, UInt8(picture), UInt8(index)])]
             default: []
             }
         }
@@ -88,7 +93,9 @@ import Testing
         var seen: [String] = []
         do {
             while let update = try await drawing.next() {
-                seen.append(update.picture.map { "picture \($0.drawn.index) \($0.file.array)" } ?? "\(update.step)")
+                let preview = update.preview.map { "preview \($0.drawn.picture) \($0.file.array)" }
+                seen.append(
+                    update.picture.map { "picture \($0.drawn.index) \($0.file.array)" } ?? preview ?? "\(update.step)")
             }
         } catch let error as RPCError {
             return (seen, error, script)
@@ -113,6 +120,20 @@ import Testing
         #expect(script.calls.map(\.1) == [[], [[7, 2]], [[7, 2]]])
         #expect(script.calls.map(\.0.resumes) == [false, true, true])
         #expect(script.calls.map(\.0.crashesWithoutProgress) == [0, 0, 0])
+    }
+
+    @Test func `previews neither come again nor are left out when a drawing moves`() async throws {
+        let (seen, error, _) = try await draw([
+            [.step(1), .checkpoint(1), .step(2), .preview(0, 0), .die],
+            [.step(2), .preview(0, 0), .preview(1, 0), .checkpoint(2), .step(3), .preview(0, 1), .preview(1, 1), .die],
+            [.step(3), .preview(0, 1), .preview(1, 1), .step(4), .picture(0), .picture(1)],
+        ])
+        #expect(error == nil)
+        #expect(
+            seen == [
+                "1", "2", "preview 0 [8, 0, 0]", "preview 1 [8, 1, 0]", "3", "preview 0 [8, 0, 1]",
+                "preview 1 [8, 1, 1]", "4", "picture 0 [9, 0]", "picture 1 [9, 1]",
+            ])
     }
 
     @Test func `all pictures received are all that is wanted`() async throws {

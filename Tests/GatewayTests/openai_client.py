@@ -32,6 +32,34 @@ images = client.images.generate(model="tiny", prompt="a ring", n=2, response_for
 files = [base64.b64decode(image.b64_json) for image in images.data]
 assert len(files) == 2 and all(f.startswith(b"\x89PNG") for f in files) and files[0] != files[1]
 
+events = list(client.images.generate(model="tiny", prompt="a ring", stream=True, partial_images=2,
+                                     extra_body={"seed": 3, "steps": 6}))
+previews = [event for event in events if event.type == "image_generation.partial_image"]
+assert [event.partial_image_index for event in previews] == [0, 1], previews
+assert all(base64.b64decode(event.b64_json).startswith(b"\x89PNG") for event in previews)
+assert events[-1].type == "image_generation.completed" and events[-1].b64_json not in [p.b64_json for p in previews]
+
+# The package asks for base64 and gives lists of numbers.
+vectors = client.embeddings.create(model="llama", input=["one", "two"])
+assert [item.index for item in vectors.data] == [0, 1] and all(len(item.embedding) == 48 for item in vectors.data)
+assert abs(sum(x * x for x in vectors.data[0].embedding) - 1) < 1e-5 and vectors.usage.total_tokens == 6
+floats = client.embeddings.create(model="llama", input="one", encoding_format="float").data[0].embedding
+assert max(abs(a - b) for a, b in zip(floats, vectors.data[0].embedding)) < 1e-7
+assert len(client.embeddings.create(model="llama", input=[[1, 2], [3]], dimensions=5).data[1].embedding) == 5
+
+response = client.responses.create(model="llama", input="你好 hello", instructions="be brief", max_output_tokens=12,
+                                   temperature=0.5, extra_body={"seed": 7})
+assert response.status == "incomplete" and response.incomplete_details.reason == "max_output_tokens", response
+assert response.usage.output_tokens == 12 and response.output_text == response.output[0].content[0].text
+streamed = list(client.responses.create(model="llama", input=[{"role": "user", "content": "你好 hello"}],
+                                        instructions="be brief", max_output_tokens=12, temperature=0.5, stream=True,
+                                        extra_body={"seed": 7}))
+assert streamed[0].type == "response.created" and streamed[-1].type == "response.incomplete", streamed
+assert "".join(e.delta for e in streamed if e.type == "response.output_text.delta") == response.output_text
+assert streamed[-1].response.output_text == response.output_text
+with client.responses.stream(model="llama", input="hi", max_output_tokens=4) as stream:
+    assert [event for event in stream][-1].type in ("response.completed", "response.incomplete")
+
 
 def refused(kind, call, **fields):
     try:
@@ -56,4 +84,7 @@ refused(openai.BadRequestError, chat(messages=[{"role": "user", "content": "x " 
 refused(openai.APIStatusError, chat(messages=[{"role": "user", "content": "x" * 100_000}]), status_code=413)
 refused(openai.BadRequestError, lambda: client.images.generate(model="tiny", prompt="x", size="7x7"))
 refused(openai.BadRequestError, lambda: client.images.generate(model="llama", prompt="x"), param="model")
+refused(openai.BadRequestError, lambda: client.embeddings.create(model="llama", input=""), param="input")
+refused(openai.BadRequestError, lambda: client.responses.create(model="llama", input="x", previous_response_id="resp_1"),
+        param="previous_response_id")
 print("ok")

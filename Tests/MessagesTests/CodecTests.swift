@@ -102,6 +102,29 @@ import Testing
         var update = DrawUpdate(step: 3, steps: 9)
         (update.isCheckpoint, update.isStart) = (true, true)
         #expect(try DrawUpdate(decoding: update.encoded()) == update)
+        drawing.partialImages = 3
+        #expect(try DrawRequest(decoding: drawing.encoded()) == drawing)
+        update.preview = DrawPreview(picture: 4, index: 2, width: 1_024, height: 32)
+        #expect(try DrawUpdate(decoding: update.encoded()) == update)
+    }
+
+    @Test("embeddings survive their encoding, and an attachment of another size is refused")
+    func embeddings() throws {
+        var request = EmbedRequest(model: "m", inputs: [[1, -2], [], [.max]])
+        #expect(try EmbedRequest(decoding: request.encoded()) == request)
+        (request.adapter, request.tokenizerHash, request.dimensions) = ("詩", "hash", 0)
+        request.crashesWithoutProgress = 1
+        #expect(try EmbedRequest(decoding: request.encoded()) == request)
+        let reply = EmbedReply(width: 3), values: [[Float]] = [[1, -0.5, .leastNonzeroMagnitude], [0, -0, .infinity]]
+        #expect(try EmbedReply(decoding: reply.encoded()) == reply)
+        let bytes = Attachment(floats: values)
+        #expect(try reply.embeddings([bytes], inputs: 2) == values)
+        #expect(Array(bytes.array.prefix(8)) == [0, 0, 0x80, 0x3F, 0, 0, 0, 0xBF])
+        for (width, inputs, attachments) in [(3, 1, [bytes]), (2, 2, [bytes]), (3, 2, []), (0, 0, [Attachment([])])] {
+            #expect(throws: MessageError.self) {
+                try EmbedReply(width: width).embeddings(attachments, inputs: inputs)
+            }
+        }
     }
 
     @Test("text that is not UTF-8 is refused")

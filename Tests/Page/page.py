@@ -47,9 +47,23 @@ with sync_playwright() as playwright:
     page.keyboard.press("ArrowRight")
     expect(page.locator("#tab-draw")).to_be_focused()
     page.fill("#prompt", "a red book")
+    # Each preview that the gallery ever shows: of which picture's place, and its number.
+    page.evaluate("""() => {
+        window.previews = [];
+        new MutationObserver(changes => { for (const change of changes) {
+            if (change.target.dataset?.preview) previews.push([Number(change.target.dataset.preview),
+                                                               change.target.firstChild.src]); } })
+            .observe(document.getElementById("gallery"), { subtree: true, attributes: true, attributeFilter: ["data-preview"] });
+    }""")
     page.press("#prompt", "Enter")
+    page.wait_for_selector("#gallery figure.preview img", timeout=120_000)
+    look("preview")
     expect(page.locator("#gallery figure img")).to_have_count(4, timeout=300_000)
     expect(page.locator("#progress")).to_have_text("done")
+    expect(page.locator("#gallery figure.preview")).to_have_count(0)
+    previews = page.evaluate("window.previews")
+    assert [number for number, _ in previews] == [0] * 4 + [1] * 4 + [2] * 4, [number for number, _ in previews]
+    assert len({source for _, source in previews}) == 12, "previews repeat"
     look("draw")
 
     page.click("#theme")

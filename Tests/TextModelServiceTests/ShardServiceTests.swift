@@ -126,6 +126,27 @@ private func whole(_ name: String, _ messages: [GenerateRequest]) throws -> [[UI
 }
 
 @Suite(.timeLimit(.minutes(5)), .serialized) struct ShardServiceTests {
+    @Test func `embeddings of a model in shards are those of the whole one, with a replica gone too`() async throws {
+        let fleet = try await CutFleet("llama", cuts: [0..<1, 1..<2], replicas: 2)
+        let inputs: [[Int32]] = (0..<20).map { input in (0..<Int32(1 + input * 9)).map { ($0 * 31 + 7) % 250 } }
+        let loaded = try LoadedModel(directory: goldens + "/llama", on: Device(threadCount: 1))
+        var engine = try EngineCore(loaded, options: .init(cachePositions: 4_096), on: Device(threadCount: 1))
+        let ids = try inputs.map { try engine.add(.embedding(of: $0, shape: loaded.model.shape)) }
+        var found: [UInt64: [Float]] = [:]
+        while !engine.isIdle {
+            for delta in try engine.step() { found[delta.request] = UnitVector.scaling(delta.embedding) }
+        }
+        func embed() async throws -> [[Float]?] {
+            let reply = try await fleet.text.call(
+                TextModelMethods.embed, EmbedRequest(model: "llama", inputs: inputs),
+                CallOptions(timeout: .seconds(120)))
+            return try reply.message.embeddings(reply.attachments, inputs: inputs.count)
+        }
+        #expect(try await embed() == ids.map { found[$0] })
+        fleet.replicas[0][0].stop()
+        #expect(try await embed() == ids.map { found[$0] })
+    }
+
     @Test(arguments: [("llama", [0..<1, 1..<2]), ("qwen2-sliding", [0..<1, 1..<2, 2..<3])])
     func `callers of a model in shards get over the bus what the whole model answers`(
         name: String, cuts: [Range<Int>]

@@ -9,11 +9,11 @@ const words = {
     service: "服务", models: "模型", layers: "层", state: "状态", load: "负载", calls: "调用", stepsDone: "已算步数",
     address: "地址", day: "日期", keyName: "密钥", requests: "请求", promptTokens: "输入词元", answerTokens: "输出词元",
     cost: "费用", auto: "自动", none: "无", save: "保存", good: "好", bad: "不好", step: "第 {0} 步，共 {1} 步",
-    done: "完成", summary: "{0} 个实例，{1} 个请求进行中；{2} 个调用已迁移", lost: "网关无应答", gone: "已消失",
+    done: "完成", preview: "预览", summary: "{0} 个实例，{1} 个请求进行中；{2} 个调用已迁移", lost: "网关无应答", gone: "已消失",
     stopped: "已停止", noUsage: "还没有用量。", thanks: "谢谢",
   },
   en: {
-    auto: "automatic", none: "none", save: "save", good: "good", bad: "bad", step: "step {0} of {1}", done: "done",
+    auto: "automatic", none: "none", save: "save", good: "good", bad: "bad", step: "step {0} of {1}", done: "done", preview: "preview",
     summary: "{0} instances, {1} requests under way; {2} calls moved", lost: "the gateway does not answer", gone: "gone",
     stopped: "stopped", noUsage: "Nothing was used yet.", thanks: "thanks",
   },
@@ -225,33 +225,38 @@ at("paint").onsubmit = async event => {
   const prompt = at("prompt").value.trim();
   if (!prompt) return;
   at("bar").hidden = false;
-  let preview = null;
+  const previews = new Map();
   try {
     const response = await ask("v1/images/generations", {
       model: at("draw-model").value || "auto", prompt, n: number("count") ?? 1, steps: number("steps"),
-      guidance_scale: number("guidance"), seed: number("draw-seed"), stream: true,
+      guidance_scale: number("guidance"), seed: number("draw-seed"), stream: true, partial_images: 3,
     });
     for await (const update of events(response)) {
-      if (update.type.endsWith("completed")) {
+      if (update.type === "image_generation.completed") {
         const source = `data:image/png;base64,${update.b64_json}`;
         const name = `${prompt.slice(0, 40)}-${update.seed}.png`;
-        preview?.remove();
-        preview = null;
+        previews.get(update.index)?.remove();
+        previews.delete(update.index);
         at("gallery").prepend(element("figure", {}, element("img", { src: source, alt: prompt }),
           element("figcaption", {}, `${prompt} · ${update.seed} · `,
             element("a", { href: source, download: name, textContent: say("save") }))));
+      } else if (update.type === "image_generation.partial_image") {
+        let figure = previews.get(update.index);
+        if (!figure) {
+          figure = element("figure", { className: "preview" }, element("img", { alt: say("preview") }));
+          previews.set(update.index, figure);
+          at("gallery").prepend(figure);
+        }
+        figure.firstChild.src = `data:image/png;base64,${update.b64_json}`;
+        figure.dataset.preview = update.partial_image_index;
       } else {
         at("bar").value = update.step / update.steps;
         at("progress").textContent = say("step", update.step, update.steps);
-        if (update.b64_json) {
-          preview ??= at("gallery").insertBefore(element("figure", {}, element("img", { alt: "" })), at("gallery").firstChild);
-          preview.firstChild.src = `data:image/png;base64,${update.b64_json}`;
-        }
       }
     }
     at("progress").textContent = say("done");
   } catch (error) {
-    preview?.remove();
+    for (const figure of previews.values()) figure.remove();
     at("progress").textContent = error.message;
   }
   at("bar").hidden = true;

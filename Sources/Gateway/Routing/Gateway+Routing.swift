@@ -30,8 +30,10 @@ extension Gateway {
         try checkRate(of: decision)
         var scope = scope.limited(toMilliseconds: decision.limits.timeoutMilliseconds)
         scope.filter = try filters.filter(named: scope.caller?.account.filter ?? decision.filter)
-        for (index, target) in decision.targets.enumerated() {
-            let isLast = index == decision.targets.count - 1
+        // Another model's embeddings cannot be compared with those that the client has.
+        let targets = request.kind == .embedding ? Array(decision.targets.prefix(1)) : decision.targets
+        for (index, target) in targets.enumerated() {
+            let isLast = index == targets.count - 1
             do {
                 let model = try fleet.model(target, modalities: modalities)
                 // With another model to turn to, nobody waits for one without an instance.

@@ -20,6 +20,22 @@ extension CompletionRequest {
     }
 }
 
+extension EmbeddingRequest {
+    var routing: RoutingRequest {
+        var (text, length) = ("", 0)
+        for input in inputs.prompts {
+            switch input {
+            case .text(let own):
+                if text.isEmpty { text = own }
+                length += own.unicodeScalars.count
+            // A token is four letters or so.
+            case .tokens(let ids): length += 4 * ids.count
+            }
+        }
+        return RoutingRequest(kind: .embedding, model: model, text: text, length: length, user: user)
+    }
+}
+
 extension ImageGenerationRequest {
     var routing: RoutingRequest { RoutingRequest(kind: .image, model: model, text: prompt, user: user) }
 }

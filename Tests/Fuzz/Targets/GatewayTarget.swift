@@ -41,6 +41,18 @@ struct GatewayTarget: FuzzTarget {
             #"{"model":"tiny","prompt":"a","n":1,"seed":3,"steps":1,"size":"16x16","response_format":"b64_json","#
                 + #""guidance_scale":2.5,"eta":0.5,"negative_prompt":"b","stream":true}"#
         ),
+        (
+            "/v1/images/generations",
+            #"{"model":"tiny","prompt":"a","steps":3,"stream":true,"partial_images":2,"seed":-1}"#
+        ),
+        (
+            "/v1/responses",
+            #"{"model":"llama","input":[{"role":"developer","content":[{"type":"input_text","text":"é"}]}],"#
+                + #""instructions":"b","max_output_tokens":2,"stream":true,"text":{"format":{"type":"text"}},"#
+                + #""store":false,"tools":[],"reasoning":{"effort":null},"metadata":{"a":"b"},"truncation":"disabled"}"#
+        ),
+        ("/v1/embeddings", #"{"model":"llama","input":["a","é"],"encoding_format":"base64","dimensions":7}"#),
+        ("/v1/embeddings", #"{"model":"llama","input":[[1,2,3],[4]],"encoding_format":"float","user":"u"}"#),
         ("/tokenize", #"{"model":"llama","prompt":"hello","add_special_tokens":true}"#),
         ("/tokenize", #"{"model":"llama","messages":[{"role":"user","content":"c"}],"add_generation_prompt":true}"#),
         ("/detokenize", #"{"model":"llama","tokens":[1,2,3]}"#),

@@ -12,7 +12,7 @@ struct MessageTarget: FuzzTarget {
         GenerateRequest.self, GenerateDelta.self, SamplingDefaults.self, ForwardRequest.self, ForwardReply.self,
         ReleaseRequest.self, ReleaseReply.self, DrawRequest.self, DrawUpdate.self, LoadAdapterRequest.self,
         LoadAdapterReply.self, UnloadAdapterRequest.self, UnloadAdapterReply.self, ReloadRequest.self, ReloadReply.self,
-        EchoRequest.self, EchoReply.self, CountRequest.self, CountReply.self,
+        EmbedRequest.self, EmbedReply.self, EchoRequest.self, EchoReply.self, CountRequest.self, CountReply.self,
     ]
 
     init() { samples = Self.headers.map { $0.encoded() } + Self.messages.map { $0.encoded() } }
@@ -72,7 +72,12 @@ struct MessageTarget: FuzzTarget {
         (defaults.temperature, defaults.topK, defaults.topP) = (0.7, 20, 0.9)
         var draw = DrawRequest(model: "m", prompt: "一本书", seeds: [1, .max])
         (draw.steps, draw.guidanceScale, draw.width, draw.height) = (9, 7.5, 64, 32)
+        draw.partialImages = 3
         let picture = DrawnPicture(index: 1, seed: 2, width: 32, height: 32)
+        var preview = DrawUpdate(step: 1, steps: 2)
+        preview.preview = DrawPreview(picture: 1, index: 2, width: 32, height: 16)
+        var embed = EmbedRequest(model: "m", inputs: [[1, 2, -1], [], [.max]])
+        (embed.adapter, embed.tokenizerHash, embed.dimensions) = ("a", "0123", 8)
         return [
             DescribeRequest(), description, HealthRequest(), HealthReply(state: .stuck, load: LoadReport()),
             EncodeRequest(model: "m", text: "abc", addSpecialTokens: true),
@@ -86,7 +91,7 @@ struct MessageTarget: FuzzTarget {
                 owner: "me",
                 sequences: [ShardRows(sequence: 1, start: 2, count: 3, outputs: 1, tokens: [1, 2, 3], root: "r")]),
             ForwardReply(missing: [MissingRows(sequence: 1, have: 32), MissingRows(sequence: 2, have: nil)]),
-            ReleaseRequest(owner: "me", sequences: [1, 2]), ReleaseReply(), draw,
+            ReleaseRequest(owner: "me", sequences: [1, 2]), ReleaseReply(), draw, preview, embed, EmbedReply(width: 5),
             DrawUpdate(step: 1, steps: 2, picture: picture), LoadAdapterRequest(model: "m", name: "a", path: "b/c"),
             LoadAdapterReply(model: "m", contentID: "01", size: 1 << 40, wasLoaded: true),
             UnloadAdapterRequest(model: "m", name: "a"), UnloadAdapterReply(), ReloadRequest(model: "m"),

@@ -97,6 +97,51 @@ void   nephele__v1__draw_update__free_unpacked
   assert(message->base.descriptor == &nephele__v1__draw_update__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   nephele__v1__draw_preview__init
+                     (Nephele__V1__DrawPreview         *message)
+{
+  static const Nephele__V1__DrawPreview init_value = NEPHELE__V1__DRAW_PREVIEW__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__draw_preview__get_packed_size
+                     (const Nephele__V1__DrawPreview *message)
+{
+  assert(message->base.descriptor == &nephele__v1__draw_preview__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__draw_preview__pack
+                     (const Nephele__V1__DrawPreview *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__draw_preview__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__draw_preview__pack_to_buffer
+                     (const Nephele__V1__DrawPreview *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__draw_preview__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__DrawPreview *
+       nephele__v1__draw_preview__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__DrawPreview *)
+     protobuf_c_message_unpack (&nephele__v1__draw_preview__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__draw_preview__free_unpacked
+                     (Nephele__V1__DrawPreview *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__draw_preview__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   nephele__v1__drawn_picture__init
                      (Nephele__V1__DrawnPicture         *message)
 {
@@ -142,7 +187,7 @@ void   nephele__v1__drawn_picture__free_unpacked
   assert(message->base.descriptor == &nephele__v1__drawn_picture__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor nephele__v1__draw_request__field_descriptors[11] =
+static const ProtobufCFieldDescriptor nephele__v1__draw_request__field_descriptors[12] =
 {
   {
     "model",
@@ -276,6 +321,18 @@ static const ProtobufCFieldDescriptor nephele__v1__draw_request__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "partial_images",
+    12,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__DrawRequest, has_partial_images),
+    offsetof(Nephele__V1__DrawRequest, partial_images),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__draw_request__field_indices_by_name[] = {
   10,   /* field[10] = crashes_without_progress */
@@ -284,6 +341,7 @@ static const unsigned nephele__v1__draw_request__field_indices_by_name[] = {
   8,   /* field[8] = height */
   0,   /* field[0] = model */
   2,   /* field[2] = negative_prompt */
+  11,   /* field[11] = partial_images */
   1,   /* field[1] = prompt */
   9,   /* field[9] = resumes */
   3,   /* field[3] = seeds */
@@ -293,7 +351,7 @@ static const unsigned nephele__v1__draw_request__field_indices_by_name[] = {
 static const ProtobufCIntRange nephele__v1__draw_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 11 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor nephele__v1__draw_request__descriptor =
 {
@@ -303,14 +361,14 @@ const ProtobufCMessageDescriptor nephele__v1__draw_request__descriptor =
   "Nephele__V1__DrawRequest",
   "nephele.v1",
   sizeof(Nephele__V1__DrawRequest),
-  11,
+  12,
   nephele__v1__draw_request__field_descriptors,
   nephele__v1__draw_request__field_indices_by_name,
   1,  nephele__v1__draw_request__number_ranges,
   (ProtobufCMessageInit) nephele__v1__draw_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__draw_update__field_descriptors[5] =
+static const ProtobufCFieldDescriptor nephele__v1__draw_update__field_descriptors[6] =
 {
   {
     "step",
@@ -372,10 +430,23 @@ static const ProtobufCFieldDescriptor nephele__v1__draw_update__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "preview",
+    6,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Nephele__V1__DrawUpdate, preview),
+    &nephele__v1__draw_preview__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__draw_update__field_indices_by_name[] = {
   3,   /* field[3] = checkpoint */
   2,   /* field[2] = picture */
+  5,   /* field[5] = preview */
   4,   /* field[4] = started */
   0,   /* field[0] = step */
   1,   /* field[1] = steps */
@@ -383,7 +454,7 @@ static const unsigned nephele__v1__draw_update__field_indices_by_name[] = {
 static const ProtobufCIntRange nephele__v1__draw_update__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor nephele__v1__draw_update__descriptor =
 {
@@ -393,11 +464,88 @@ const ProtobufCMessageDescriptor nephele__v1__draw_update__descriptor =
   "Nephele__V1__DrawUpdate",
   "nephele.v1",
   sizeof(Nephele__V1__DrawUpdate),
-  5,
+  6,
   nephele__v1__draw_update__field_descriptors,
   nephele__v1__draw_update__field_indices_by_name,
   1,  nephele__v1__draw_update__number_ranges,
   (ProtobufCMessageInit) nephele__v1__draw_update__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor nephele__v1__draw_preview__field_descriptors[4] =
+{
+  {
+    "picture",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__DrawPreview, has_picture),
+    offsetof(Nephele__V1__DrawPreview, picture),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "index",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__DrawPreview, has_index),
+    offsetof(Nephele__V1__DrawPreview, index),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "width",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__DrawPreview, has_width),
+    offsetof(Nephele__V1__DrawPreview, width),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "height",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__DrawPreview, has_height),
+    offsetof(Nephele__V1__DrawPreview, height),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__draw_preview__field_indices_by_name[] = {
+  3,   /* field[3] = height */
+  1,   /* field[1] = index */
+  0,   /* field[0] = picture */
+  2,   /* field[2] = width */
+};
+static const ProtobufCIntRange nephele__v1__draw_preview__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor nephele__v1__draw_preview__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.DrawPreview",
+  "DrawPreview",
+  "Nephele__V1__DrawPreview",
+  "nephele.v1",
+  sizeof(Nephele__V1__DrawPreview),
+  4,
+  nephele__v1__draw_preview__field_descriptors,
+  nephele__v1__draw_preview__field_indices_by_name,
+  1,  nephele__v1__draw_preview__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__draw_preview__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor nephele__v1__drawn_picture__field_descriptors[4] =

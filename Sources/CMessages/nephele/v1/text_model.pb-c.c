@@ -277,6 +277,141 @@ void   nephele__v1__generate_delta__free_unpacked
   assert(message->base.descriptor == &nephele__v1__generate_delta__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   nephele__v1__embed_request__init
+                     (Nephele__V1__EmbedRequest         *message)
+{
+  static const Nephele__V1__EmbedRequest init_value = NEPHELE__V1__EMBED_REQUEST__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__embed_request__get_packed_size
+                     (const Nephele__V1__EmbedRequest *message)
+{
+  assert(message->base.descriptor == &nephele__v1__embed_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__embed_request__pack
+                     (const Nephele__V1__EmbedRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__embed_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__embed_request__pack_to_buffer
+                     (const Nephele__V1__EmbedRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__embed_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__EmbedRequest *
+       nephele__v1__embed_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__EmbedRequest *)
+     protobuf_c_message_unpack (&nephele__v1__embed_request__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__embed_request__free_unpacked
+                     (Nephele__V1__EmbedRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__embed_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   nephele__v1__token_list__init
+                     (Nephele__V1__TokenList         *message)
+{
+  static const Nephele__V1__TokenList init_value = NEPHELE__V1__TOKEN_LIST__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__token_list__get_packed_size
+                     (const Nephele__V1__TokenList *message)
+{
+  assert(message->base.descriptor == &nephele__v1__token_list__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__token_list__pack
+                     (const Nephele__V1__TokenList *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__token_list__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__token_list__pack_to_buffer
+                     (const Nephele__V1__TokenList *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__token_list__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__TokenList *
+       nephele__v1__token_list__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__TokenList *)
+     protobuf_c_message_unpack (&nephele__v1__token_list__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__token_list__free_unpacked
+                     (Nephele__V1__TokenList *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__token_list__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   nephele__v1__embed_reply__init
+                     (Nephele__V1__EmbedReply         *message)
+{
+  static const Nephele__V1__EmbedReply init_value = NEPHELE__V1__EMBED_REPLY__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__embed_reply__get_packed_size
+                     (const Nephele__V1__EmbedReply *message)
+{
+  assert(message->base.descriptor == &nephele__v1__embed_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__embed_reply__pack
+                     (const Nephele__V1__EmbedReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__embed_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__embed_reply__pack_to_buffer
+                     (const Nephele__V1__EmbedReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__embed_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__EmbedReply *
+       nephele__v1__embed_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__EmbedReply *)
+     protobuf_c_message_unpack (&nephele__v1__embed_reply__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__embed_reply__free_unpacked
+                     (Nephele__V1__EmbedReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__embed_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   nephele__v1__load_adapter_request__init
                      (Nephele__V1__LoadAdapterRequest         *message)
 {
@@ -1231,6 +1366,185 @@ const ProtobufCMessageDescriptor nephele__v1__generate_delta__descriptor =
   (ProtobufCMessageInit) nephele__v1__generate_delta__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCFieldDescriptor nephele__v1__embed_request__field_descriptors[6] =
+{
+  {
+    "model",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__EmbedRequest, has_model),
+    offsetof(Nephele__V1__EmbedRequest, model),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "inputs",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Nephele__V1__EmbedRequest, n_inputs),
+    offsetof(Nephele__V1__EmbedRequest, inputs),
+    &nephele__v1__token_list__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tokenizer_hash",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__EmbedRequest, has_tokenizer_hash),
+    offsetof(Nephele__V1__EmbedRequest, tokenizer_hash),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "adapter",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__EmbedRequest, has_adapter),
+    offsetof(Nephele__V1__EmbedRequest, adapter),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "dimensions",
+    5,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__EmbedRequest, has_dimensions),
+    offsetof(Nephele__V1__EmbedRequest, dimensions),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "crashes_without_progress",
+    6,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__EmbedRequest, has_crashes_without_progress),
+    offsetof(Nephele__V1__EmbedRequest, crashes_without_progress),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__embed_request__field_indices_by_name[] = {
+  3,   /* field[3] = adapter */
+  5,   /* field[5] = crashes_without_progress */
+  4,   /* field[4] = dimensions */
+  1,   /* field[1] = inputs */
+  0,   /* field[0] = model */
+  2,   /* field[2] = tokenizer_hash */
+};
+static const ProtobufCIntRange nephele__v1__embed_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 6 }
+};
+const ProtobufCMessageDescriptor nephele__v1__embed_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.EmbedRequest",
+  "EmbedRequest",
+  "Nephele__V1__EmbedRequest",
+  "nephele.v1",
+  sizeof(Nephele__V1__EmbedRequest),
+  6,
+  nephele__v1__embed_request__field_descriptors,
+  nephele__v1__embed_request__field_indices_by_name,
+  1,  nephele__v1__embed_request__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__embed_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor nephele__v1__token_list__field_descriptors[1] =
+{
+  {
+    "ids",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_INT32,
+    offsetof(Nephele__V1__TokenList, n_ids),
+    offsetof(Nephele__V1__TokenList, ids),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__token_list__field_indices_by_name[] = {
+  0,   /* field[0] = ids */
+};
+static const ProtobufCIntRange nephele__v1__token_list__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor nephele__v1__token_list__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.TokenList",
+  "TokenList",
+  "Nephele__V1__TokenList",
+  "nephele.v1",
+  sizeof(Nephele__V1__TokenList),
+  1,
+  nephele__v1__token_list__field_descriptors,
+  nephele__v1__token_list__field_indices_by_name,
+  1,  nephele__v1__token_list__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__token_list__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor nephele__v1__embed_reply__field_descriptors[1] =
+{
+  {
+    "width",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__EmbedReply, has_width),
+    offsetof(Nephele__V1__EmbedReply, width),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__embed_reply__field_indices_by_name[] = {
+  0,   /* field[0] = width */
+};
+static const ProtobufCIntRange nephele__v1__embed_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor nephele__v1__embed_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.EmbedReply",
+  "EmbedReply",
+  "Nephele__V1__EmbedReply",
+  "nephele.v1",
+  sizeof(Nephele__V1__EmbedReply),
+  1,
+  nephele__v1__embed_reply__field_descriptors,
+  nephele__v1__embed_reply__field_indices_by_name,
+  1,  nephele__v1__embed_reply__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__embed_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
 static const ProtobufCFieldDescriptor nephele__v1__load_adapter_request__field_descriptors[3] =
 {
   {
@@ -1441,16 +1755,18 @@ const ProtobufCMessageDescriptor nephele__v1__unload_adapter_reply__descriptor =
   (ProtobufCMessageInit) nephele__v1__unload_adapter_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor nephele__v1__text_model__method_descriptors[3] =
+static const ProtobufCMethodDescriptor nephele__v1__text_model__method_descriptors[4] =
 {
   { "Generate", &nephele__v1__generate_request__descriptor, &nephele__v1__generate_delta__descriptor },
+  { "Embed", &nephele__v1__embed_request__descriptor, &nephele__v1__embed_reply__descriptor },
   { "LoadAdapter", &nephele__v1__load_adapter_request__descriptor, &nephele__v1__load_adapter_reply__descriptor },
   { "UnloadAdapter", &nephele__v1__unload_adapter_request__descriptor, &nephele__v1__unload_adapter_reply__descriptor },
 };
 const unsigned nephele__v1__text_model__method_indices_by_name[] = {
+  1,        /* Embed */
   0,        /* Generate */
-  1,        /* LoadAdapter */
-  2         /* UnloadAdapter */
+  2,        /* LoadAdapter */
+  3         /* UnloadAdapter */
 };
 const ProtobufCServiceDescriptor nephele__v1__text_model__descriptor =
 {
@@ -1459,7 +1775,7 @@ const ProtobufCServiceDescriptor nephele__v1__text_model__descriptor =
   "TextModel",
   "Nephele__V1__TextModel",
   "nephele.v1",
-  3,
+  4,
   nephele__v1__text_model__method_descriptors,
   nephele__v1__text_model__method_indices_by_name
 };
@@ -1471,13 +1787,21 @@ void nephele__v1__text_model__generate(ProtobufCService *service,
   assert(service->descriptor == &nephele__v1__text_model__descriptor);
   service->invoke(service, 0, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void nephele__v1__text_model__embed(ProtobufCService *service,
+                                    const Nephele__V1__EmbedRequest *input,
+                                    Nephele__V1__EmbedReply_Closure closure,
+                                    void *closure_data)
+{
+  assert(service->descriptor == &nephele__v1__text_model__descriptor);
+  service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void nephele__v1__text_model__load_adapter(ProtobufCService *service,
                                            const Nephele__V1__LoadAdapterRequest *input,
                                            Nephele__V1__LoadAdapterReply_Closure closure,
                                            void *closure_data)
 {
   assert(service->descriptor == &nephele__v1__text_model__descriptor);
-  service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void nephele__v1__text_model__unload_adapter(ProtobufCService *service,
                                              const Nephele__V1__UnloadAdapterRequest *input,
@@ -1485,7 +1809,7 @@ void nephele__v1__text_model__unload_adapter(ProtobufCService *service,
                                              void *closure_data)
 {
   assert(service->descriptor == &nephele__v1__text_model__descriptor);
-  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void nephele__v1__text_model__init (Nephele__V1__TextModel_Service *service,
                                     Nephele__V1__TextModel_ServiceDestroy destroy)

@@ -17,6 +17,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 typedef struct Nephele__V1__DrawRequest Nephele__V1__DrawRequest;
 typedef struct Nephele__V1__DrawUpdate Nephele__V1__DrawUpdate;
+typedef struct Nephele__V1__DrawPreview Nephele__V1__DrawPreview;
 typedef struct Nephele__V1__DrawnPicture Nephele__V1__DrawnPicture;
 
 
@@ -62,10 +63,15 @@ struct  Nephele__V1__DrawRequest
    */
   protobuf_c_boolean has_crashes_without_progress;
   uint32_t crashes_without_progress;
+  /*
+   * Previews of each picture on the way, at most 3.
+   */
+  protobuf_c_boolean has_partial_images;
+  uint32_t partial_images;
 };
 #define NEPHELE__V1__DRAW_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__draw_request__descriptor) \
-    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0,NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0,NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Nephele__V1__DrawUpdate
@@ -92,10 +98,37 @@ struct  Nephele__V1__DrawUpdate
    */
   protobuf_c_boolean has_started;
   protobuf_c_boolean started;
+  /*
+   * A picture as it is foreseen after this step; the PNG file is the attachment.
+   */
+  Nephele__V1__DrawPreview *preview;
 };
 #define NEPHELE__V1__DRAW_UPDATE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__draw_update__descriptor) \
-    , 0, 0, 0, 0, NULL, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, NULL, 0, 0, 0, 0, NULL }
+
+
+struct  Nephele__V1__DrawPreview
+{
+  ProtobufCMessage base;
+  /*
+   * Which of the request's seeds it is of.
+   */
+  protobuf_c_boolean has_picture;
+  uint32_t picture;
+  /*
+   * Which of its previews it is, from 0.
+   */
+  protobuf_c_boolean has_index;
+  uint32_t index;
+  protobuf_c_boolean has_width;
+  uint32_t width;
+  protobuf_c_boolean has_height;
+  uint32_t height;
+};
+#define NEPHELE__V1__DRAW_PREVIEW__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__draw_preview__descriptor) \
+    , 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Nephele__V1__DrawnPicture
@@ -153,6 +186,25 @@ Nephele__V1__DrawUpdate *
 void   nephele__v1__draw_update__free_unpacked
                      (Nephele__V1__DrawUpdate *message,
                       ProtobufCAllocator *allocator);
+/* Nephele__V1__DrawPreview methods */
+void   nephele__v1__draw_preview__init
+                     (Nephele__V1__DrawPreview         *message);
+size_t nephele__v1__draw_preview__get_packed_size
+                     (const Nephele__V1__DrawPreview   *message);
+size_t nephele__v1__draw_preview__pack
+                     (const Nephele__V1__DrawPreview   *message,
+                      uint8_t             *out);
+size_t nephele__v1__draw_preview__pack_to_buffer
+                     (const Nephele__V1__DrawPreview   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__DrawPreview *
+       nephele__v1__draw_preview__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__draw_preview__free_unpacked
+                     (Nephele__V1__DrawPreview *message,
+                      ProtobufCAllocator *allocator);
 /* Nephele__V1__DrawnPicture methods */
 void   nephele__v1__drawn_picture__init
                      (Nephele__V1__DrawnPicture         *message);
@@ -179,6 +231,9 @@ typedef void (*Nephele__V1__DrawRequest_Closure)
                   void *closure_data);
 typedef void (*Nephele__V1__DrawUpdate_Closure)
                  (const Nephele__V1__DrawUpdate *message,
+                  void *closure_data);
+typedef void (*Nephele__V1__DrawPreview_Closure)
+                 (const Nephele__V1__DrawPreview *message,
                   void *closure_data);
 typedef void (*Nephele__V1__DrawnPicture_Closure)
                  (const Nephele__V1__DrawnPicture *message,
@@ -212,6 +267,7 @@ void nephele__v1__diffusion__draw(ProtobufCService *service,
 
 extern const ProtobufCMessageDescriptor nephele__v1__draw_request__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__draw_update__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__draw_preview__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__drawn_picture__descriptor;
 extern const ProtobufCServiceDescriptor nephele__v1__diffusion__descriptor;
 

@@ -21,6 +21,9 @@ typedef struct Nephele__V1__LogitBias Nephele__V1__LogitBias;
 typedef struct Nephele__V1__TokenLogprob Nephele__V1__TokenLogprob;
 typedef struct Nephele__V1__SamplingDefaults Nephele__V1__SamplingDefaults;
 typedef struct Nephele__V1__GenerateDelta Nephele__V1__GenerateDelta;
+typedef struct Nephele__V1__EmbedRequest Nephele__V1__EmbedRequest;
+typedef struct Nephele__V1__TokenList Nephele__V1__TokenList;
+typedef struct Nephele__V1__EmbedReply Nephele__V1__EmbedReply;
 typedef struct Nephele__V1__LoadAdapterRequest Nephele__V1__LoadAdapterRequest;
 typedef struct Nephele__V1__LoadAdapterReply Nephele__V1__LoadAdapterReply;
 typedef struct Nephele__V1__UnloadAdapterRequest Nephele__V1__UnloadAdapterRequest;
@@ -232,6 +235,67 @@ struct  Nephele__V1__GenerateDelta
     , 0, 0, 0, 0, 0, 0, 0, {0,NULL}, NULL, 0,NULL, 0, {0,NULL}, 0, 0, 0, 0 }
 
 
+/*
+ * Embeddings: of each text the mean of its tokens' hidden states after the final norm, scaled to length 1.
+ */
+struct  Nephele__V1__EmbedRequest
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean has_model;
+  ProtobufCBinaryData model;
+  /*
+   * One a text.
+   */
+  size_t n_inputs;
+  Nephele__V1__TokenList **inputs;
+  protobuf_c_boolean has_tokenizer_hash;
+  ProtobufCBinaryData tokenizer_hash;
+  /*
+   * The adapter that changes the model; absent: none.
+   */
+  protobuf_c_boolean has_adapter;
+  ProtobufCBinaryData adapter;
+  /*
+   * Only the first so many numbers are given, scaled to length 1 again; absent: all.
+   */
+  protobuf_c_boolean has_dimensions;
+  uint32_t dimensions;
+  /*
+   * Instances lost under this call. From one on its texts are computed apart from others.
+   */
+  protobuf_c_boolean has_crashes_without_progress;
+  uint32_t crashes_without_progress;
+};
+#define NEPHELE__V1__EMBED_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__embed_request__descriptor) \
+    , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, 0 }
+
+
+struct  Nephele__V1__TokenList
+{
+  ProtobufCMessage base;
+  size_t n_ids;
+  int32_t *ids;
+};
+#define NEPHELE__V1__TOKEN_LIST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__token_list__descriptor) \
+    , 0,NULL }
+
+
+/*
+ * The attachment holds the embeddings, f32 in little-endian: [inputs, width].
+ */
+struct  Nephele__V1__EmbedReply
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean has_width;
+  uint32_t width;
+};
+#define NEPHELE__V1__EMBED_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__embed_reply__descriptor) \
+    , 0, 0 }
+
+
 struct  Nephele__V1__LoadAdapterRequest
 {
   ProtobufCMessage base;
@@ -421,6 +485,63 @@ Nephele__V1__GenerateDelta *
 void   nephele__v1__generate_delta__free_unpacked
                      (Nephele__V1__GenerateDelta *message,
                       ProtobufCAllocator *allocator);
+/* Nephele__V1__EmbedRequest methods */
+void   nephele__v1__embed_request__init
+                     (Nephele__V1__EmbedRequest         *message);
+size_t nephele__v1__embed_request__get_packed_size
+                     (const Nephele__V1__EmbedRequest   *message);
+size_t nephele__v1__embed_request__pack
+                     (const Nephele__V1__EmbedRequest   *message,
+                      uint8_t             *out);
+size_t nephele__v1__embed_request__pack_to_buffer
+                     (const Nephele__V1__EmbedRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__EmbedRequest *
+       nephele__v1__embed_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__embed_request__free_unpacked
+                     (Nephele__V1__EmbedRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Nephele__V1__TokenList methods */
+void   nephele__v1__token_list__init
+                     (Nephele__V1__TokenList         *message);
+size_t nephele__v1__token_list__get_packed_size
+                     (const Nephele__V1__TokenList   *message);
+size_t nephele__v1__token_list__pack
+                     (const Nephele__V1__TokenList   *message,
+                      uint8_t             *out);
+size_t nephele__v1__token_list__pack_to_buffer
+                     (const Nephele__V1__TokenList   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__TokenList *
+       nephele__v1__token_list__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__token_list__free_unpacked
+                     (Nephele__V1__TokenList *message,
+                      ProtobufCAllocator *allocator);
+/* Nephele__V1__EmbedReply methods */
+void   nephele__v1__embed_reply__init
+                     (Nephele__V1__EmbedReply         *message);
+size_t nephele__v1__embed_reply__get_packed_size
+                     (const Nephele__V1__EmbedReply   *message);
+size_t nephele__v1__embed_reply__pack
+                     (const Nephele__V1__EmbedReply   *message,
+                      uint8_t             *out);
+size_t nephele__v1__embed_reply__pack_to_buffer
+                     (const Nephele__V1__EmbedReply   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__EmbedReply *
+       nephele__v1__embed_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__embed_reply__free_unpacked
+                     (Nephele__V1__EmbedReply *message,
+                      ProtobufCAllocator *allocator);
 /* Nephele__V1__LoadAdapterRequest methods */
 void   nephele__v1__load_adapter_request__init
                      (Nephele__V1__LoadAdapterRequest         *message);
@@ -517,6 +638,15 @@ typedef void (*Nephele__V1__SamplingDefaults_Closure)
 typedef void (*Nephele__V1__GenerateDelta_Closure)
                  (const Nephele__V1__GenerateDelta *message,
                   void *closure_data);
+typedef void (*Nephele__V1__EmbedRequest_Closure)
+                 (const Nephele__V1__EmbedRequest *message,
+                  void *closure_data);
+typedef void (*Nephele__V1__TokenList_Closure)
+                 (const Nephele__V1__TokenList *message,
+                  void *closure_data);
+typedef void (*Nephele__V1__EmbedReply_Closure)
+                 (const Nephele__V1__EmbedReply *message,
+                  void *closure_data);
 typedef void (*Nephele__V1__LoadAdapterRequest_Closure)
                  (const Nephele__V1__LoadAdapterRequest *message,
                   void *closure_data);
@@ -540,6 +670,10 @@ struct Nephele__V1__TextModel_Service
                    const Nephele__V1__GenerateRequest *input,
                    Nephele__V1__GenerateDelta_Closure closure,
                    void *closure_data);
+  void (*embed)(Nephele__V1__TextModel_Service *service,
+                const Nephele__V1__EmbedRequest *input,
+                Nephele__V1__EmbedReply_Closure closure,
+                void *closure_data);
   void (*load_adapter)(Nephele__V1__TextModel_Service *service,
                        const Nephele__V1__LoadAdapterRequest *input,
                        Nephele__V1__LoadAdapterReply_Closure closure,
@@ -557,12 +691,17 @@ void nephele__v1__text_model__init (Nephele__V1__TextModel_Service *service,
 #define NEPHELE__V1__TEXT_MODEL__INIT(function_prefix__) \
     { NEPHELE__V1__TEXT_MODEL__BASE_INIT,\
       function_prefix__ ## generate,\
+      function_prefix__ ## embed,\
       function_prefix__ ## load_adapter,\
       function_prefix__ ## unload_adapter  }
 void nephele__v1__text_model__generate(ProtobufCService *service,
                                        const Nephele__V1__GenerateRequest *input,
                                        Nephele__V1__GenerateDelta_Closure closure,
                                        void *closure_data);
+void nephele__v1__text_model__embed(ProtobufCService *service,
+                                    const Nephele__V1__EmbedRequest *input,
+                                    Nephele__V1__EmbedReply_Closure closure,
+                                    void *closure_data);
 void nephele__v1__text_model__load_adapter(ProtobufCService *service,
                                            const Nephele__V1__LoadAdapterRequest *input,
                                            Nephele__V1__LoadAdapterReply_Closure closure,
@@ -580,6 +719,9 @@ extern const ProtobufCMessageDescriptor nephele__v1__logit_bias__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__token_logprob__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__sampling_defaults__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__generate_delta__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__embed_request__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__token_list__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__embed_reply__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__load_adapter_request__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__load_adapter_reply__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__unload_adapter_request__descriptor;

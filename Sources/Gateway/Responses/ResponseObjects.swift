@@ -1,0 +1,130 @@
+/// OpenAI's response object, whole or on its way.
+struct ResponseObject: Encodable, Sendable {
+    enum Status: String, Encodable, Sendable { case in_progress, completed, incomplete, failed }
+
+    struct Failure: Encodable, Sendable {
+        var code = "server_error"
+        var message: String
+    }
+
+    struct Incompleteness: Encodable, Sendable { var reason: String }
+
+    struct Usage: Encodable, Sendable {
+        struct Input: Encodable, Sendable { var cached_tokens = 0 }
+        struct Output: Encodable, Sendable { var reasoning_tokens = 0 }
+
+        var input_tokens: Int
+        /// Which tokens came from a cache is not told.
+        var input_tokens_details = Input()
+        var output_tokens: Int
+        var output_tokens_details = Output()
+        var total_tokens: Int
+    }
+
+    private struct TextForm: Encodable {
+        struct Format: Encodable { var type = "text" }
+        var format = Format()
+    }
+
+    var id: String
+    var created_at: Int
+    var model: String
+    var status = Status.in_progress
+    var error: Failure?
+    var incomplete_details: Incompleteness?
+    var output: [ResponseMessage] = []
+    var usage: Usage?
+    // What the request said.
+    var instructions: String?
+    var max_output_tokens: Int?
+    var temperature: Float
+    var top_p: Float
+    var metadata: [String: String]
+    var user: String?
+
+    private enum Key: String, CodingKey {
+        case id, object, created_at, model, status, error, incomplete_details, output, usage, instructions
+        case max_output_tokens, temperature, top_p, metadata, user, store, tools, tool_choice, parallel_tool_calls
+        case previous_response_id, truncation, text
+    }
+
+    /// Clients expect all of these keys.
+    func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: Key.self)
+        try container.encode(id, forKey: .id)
+        try container.encode("response", forKey: .object)
+        try container.encode(created_at, forKey: .created_at)
+        try container.encode(model, forKey: .model)
+        try container.encode(status, forKey: .status)
+        try container.encode(error, forKey: .error)
+        try container.encode(incomplete_details, forKey: .incomplete_details)
+        try container.encode(output, forKey: .output)
+        try container.encode(usage, forKey: .usage)
+        try container.encode(instructions, forKey: .instructions)
+        try container.encode(max_output_tokens, forKey: .max_output_tokens)
+        try container.encode(temperature, forKey: .temperature)
+        try container.encode(top_p, forKey: .top_p)
+        try container.encode(metadata, forKey: .metadata)
+        try container.encode(user, forKey: .user)
+        try container.encode(false, forKey: .store)
+        try container.encode([String](), forKey: .tools)
+        try container.encode("auto", forKey: .tool_choice)
+        try container.encode(false, forKey: .parallel_tool_calls)
+        try container.encodeNil(forKey: .previous_response_id)
+        try container.encode("disabled", forKey: .truncation)
+        try container.encode(TextForm(), forKey: .text)
+    }
+
+    /// The answer has ended.
+    ///
+    /// - Parameter reason: as the text-model or the filter says it.
+    mutating func end(_ text: String, reason: String, promptTokens: Int, tokens: Int, messageID: String) {
+        switch reason {
+        case "length": incomplete_details = Incompleteness(reason: "max_output_tokens")
+        case "content_filter": incomplete_details = Incompleteness(reason: "content_filter")
+        default: break
+        }
+        status = incomplete_details == nil ? .completed : .incomplete
+        output = [ResponseMessage(id: messageID, status: status, text: text)]
+        usage = Usage(input_tokens: promptTokens, output_tokens: tokens, total_tokens: promptTokens + tokens)
+    }
+}
+
+/// An answer's one item.
+struct ResponseMessage: Encodable, Sendable {
+    struct Part: Encodable, Sendable {
+        var type = "output_text"
+        var text: String
+        // There are none.
+        var annotations: [String] = []
+        var logprobs: [String] = []
+    }
+
+    var type = "message"
+    var id: String
+    var role = "assistant"
+    var status: ResponseObject.Status
+    var content: [Part]
+
+    /// - Parameter text: nil before there is any.
+    init(id: String, status: ResponseObject.Status, text: String?) {
+        (self.id, self.status, content) = (id, status, text.map { [Part(text: $0)] } ?? [])
+    }
+}
+
+/// One event of a streamed response.
+struct ResponseEvent: Encodable {
+    var type: String
+    var sequence_number: Int
+    var response: ResponseObject?
+    var item: ResponseMessage?
+    var item_id: String?
+    var output_index: Int?
+    var content_index: Int?
+    var part: ResponseMessage.Part?
+    var delta: String?
+    var text: String?
+    var logprobs: [String]?
+
+    init(_ type: String, _ number: Int) { (self.type, sequence_number) = (type, number) }
+}

@@ -1,0 +1,40 @@
+"""Speaks to a gateway as LiteLLM does; run by ClientTests. Usage: litellm_client.py BASE_URL"""
+
+import base64
+import os
+import sys
+
+os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # Not from the network.
+import litellm
+
+litellm.num_retries = 0
+address = {"api_base": sys.argv[1], "api_key": "none"}
+messages = [{"role": "user", "content": "你好 hello"}]
+fields = {"model": "openai/llama", "messages": messages, "max_tokens": 12, "seed": 7, **address}
+whole = litellm.completion(**fields)
+assert whole.usage.completion_tokens == 12 and whole.choices[0].finish_reason == "length", whole
+chunks = list(litellm.completion(**fields, stream=True, stream_options={"include_usage": True}))
+text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+assert text == whole.choices[0].message.content, (text, whole)
+completion = litellm.text_completion(model="text-completion-openai/llama", prompt="one", max_tokens=4, **address)
+assert completion.choices[0].text
+
+vectors = litellm.embedding(model="openai/llama", input=["Hello 世界", "moon"], **address)
+assert len(vectors.data) == 2 and len(vectors.data[0]["embedding"]) == 48, vectors
+assert vectors.usage.prompt_tokens > 2
+
+images = litellm.image_generation(model="openai/tiny", prompt="a ring", n=2, response_format="b64_json", **address)
+assert len(images.data) == 2 and base64.b64decode(images.data[0].b64_json).startswith(b"\x89PNG")
+
+response = litellm.responses(model="openai/llama", input="你好 hello", max_output_tokens=12, **address)
+assert response.output[0].content[0].text and response.usage.output_tokens == 12, response
+moderation = litellm.moderation(model="openai/omni-moderation-latest", input="how to make a pipe bomb", **address)
+assert moderation.results[0].flagged, moderation
+
+try:
+    litellm.completion(model="openai/gpt-9", messages=messages, **address)
+except litellm.NotFoundError as error:
+    assert "gpt-9" in str(error)
+else:
+    raise AssertionError("a model that is not there was found")
+print("ok")
