@@ -39,7 +39,8 @@ package struct Gateway: Sendable {
 
     func router() -> Router<GatewayContext> {
         let router = Router(context: GatewayContext.self)
-        router.add(middleware: ErrorForm())
+        let allowed = AllowedMethods()
+        router.add(middleware: ErrorForm(allowed: allowed))
         router.get("/healthz") { _, _ in Response(status: .ok, body: .init(byteBuffer: ByteBuffer(string: "ok\n"))) }
         router.get("/readyz") { _, _ in
             let ready = fleet.isReady
@@ -83,6 +84,7 @@ package struct Gateway: Sendable {
         addAdministration(to: router)
         addPage(to: router)
         addOpenAPI(to: router)
+        allowed.learn(router.routes)
         return router
     }
 
@@ -123,6 +125,8 @@ package struct Gateway: Sendable {
 private struct ErrorForm: RouterMiddleware {
     typealias Context = GatewayContext
 
+    let allowed: AllowedMethods
+
     func handle(
         _ request: Request, context: Context, next: (Request, Context) async throws -> Response
     ) async throws -> Response {
@@ -130,6 +134,8 @@ private struct ErrorForm: RouterMiddleware {
             return try await next(request, context)
         } catch let error as APIError {
             return try error.response(from: request, context: context)
+        } catch let error as HTTPError where error.status == .notFound {
+            return try noRoute(for: request)
         } catch let error as HTTPError {
             let type = error.status.code < 500 ? "invalid_request_error" : "server_error"
             let message = error.body ?? "\(request.method.rawValue) \(request.uri.path): \(error.status.reasonPhrase)"
@@ -141,5 +147,20 @@ private struct ErrorForm: RouterMiddleware {
             return try APIError(status: .internalServerError, message: "Internal error.", type: "server_error")
                 .response(from: request, context: context)
         }
+    }
+
+    private func noRoute(for request: Request) throws -> Response {
+        let what = "\(request.method.rawValue) \(request.uri.path.prefix(200))"
+        guard let methods = allowed.header(for: request.uri.path) else {
+            return try APIError(
+                status: .notFound, message: "\(what): there is no such route; /openapi.json has all of them.",
+                type: "invalid_request_error"
+            ).response()
+        }
+        var response = try APIError(
+            status: .methodNotAllowed, message: "\(what): this route takes \(methods).", type: "invalid_request_error"
+        ).response()
+        response.headers[.allow] = methods
+        return response
     }
 }

@@ -98,6 +98,14 @@ import Testing
             let missing = try await client.execute(uri: "/v1/nothing", method: "GET")
             #expect(missing.status == 404)
             #expect(try json(missing.body)["error"] != nil)
+            for (path, method, allowed) in [
+                ("/v1/chat/completions", "GET", "POST"), ("/v1/models", "DELETE", "GET"),
+                ("/admin/models/a/reload", "PUT", "POST"), ("/v1/models/", "POST", "GET"),
+            ] {
+                let wrong = try await client.execute(uri: path, method: method)
+                #expect(wrong.status == 405 && wrong.headers["allow"] == allowed, "\(path)")
+                #expect(try json(wrong.body)["error"] != nil)
+            }
         }
     }
 

@@ -23,7 +23,7 @@ vectors = litellm.embedding(model="openai/llama", input=["Hello 世界", "moon"]
 assert len(vectors.data) == 2 and len(vectors.data[0]["embedding"]) == 48, vectors
 assert vectors.usage.prompt_tokens > 2
 
-images = litellm.image_generation(model="openai/tiny", prompt="a ring", n=2, response_format="b64_json", **address)
+images = litellm.image_generation(model="openai/tiny", prompt="a ring", n=2, **address)
 assert len(images.data) == 2 and base64.b64decode(images.data[0].b64_json).startswith(b"\x89PNG")
 
 response = litellm.responses(model="openai/llama", input="你好 hello", max_output_tokens=12, **address)
