@@ -41,12 +41,9 @@ package struct Gateway: Sendable {
         let router = Router(context: GatewayContext.self)
         let allowed = AllowedMethods()
         router.add(middleware: ErrorForm(allowed: allowed))
-        router.get("/healthz") { _, _ in Response(status: .ok, body: .init(byteBuffer: ByteBuffer(string: "ok\n"))) }
+        router.get("/healthz") { _, _ in Self.word("ok") }
         router.get("/readyz") { _, _ in
-            let ready = fleet.isReady
-            return Response(
-                status: ready ? .ok : .serviceUnavailable,
-                body: .init(byteBuffer: ByteBuffer(string: ready ? "ready\n" : "some service has no instance yet\n")))
+            fleet.isReady ? Self.word("ready") : Self.word("some service has no instance yet", .serviceUnavailable)
         }
         router.get("/metrics") { _, _ in
             Response(
@@ -108,6 +105,12 @@ package struct Gateway: Sendable {
             _ = try await caller(of: request, role: .admin)
             return try JSONResponse.make(status())
         }
+    }
+
+    private static func word(_ text: String, _ status: HTTPResponse.Status = .ok) -> Response {
+        Response(
+            status: status, headers: [.contentType: "text/plain; charset=utf-8"],
+            body: .init(byteBuffer: ByteBuffer(string: text + "\n")))
     }
 
     private func models(for account: Account?) -> ModelList {

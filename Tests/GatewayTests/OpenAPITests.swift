@@ -1,3 +1,4 @@
+import Accounts
 import Foundation
 import Hummingbird
 import PromptRouting
@@ -69,12 +70,18 @@ import Testing
     func `no request gets an answer that the document does not know`() async throws {
         let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .appendingPathComponent("OpenAPI/check.py").path
-        try await withWholeGateway { client in
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("accounts-" + UUID().uuidString)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let keeper = AccountKeeper(
+            store: try AccountStore(file: folder.appendingPathComponent("accounts.sqlite").path), isRecording: true)
+        let key = try await keeper.store.makeKey(name: "operator", role: .admin).key.secret
+        try await withWholeGateway(accounts: keeper) { client in
             _ = try await Program.run(
                 try #require(Program.python(with: "schemathesis")),
                 [
                     script, "http://127.0.0.1:\(client.port)", "--models", "auto,llama,tiny", "--examples", "5",
-                    "--phases", "examples,fuzzing",
+                    "--key", key,
                 ])
         }
     }

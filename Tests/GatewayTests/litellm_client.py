@@ -26,8 +26,8 @@ assert vectors.usage.prompt_tokens > 2
 images = litellm.image_generation(model="openai/tiny", prompt="a ring", n=2, **address)
 assert len(images.data) == 2 and base64.b64decode(images.data[0].b64_json).startswith(b"\x89PNG")
 
-response = litellm.responses(model="openai/llama", input="你好 hello", max_output_tokens=12, **address)
-assert response.output[0].content[0].text and response.usage.output_tokens == 12, response
+response = litellm.responses(model="openai/llama", input="你好 hello", max_output_tokens=20, **address)
+assert response.output[0].content[0].text and response.usage.output_tokens == 20, response
 moderation = litellm.moderation(model="openai/omni-moderation-latest", input="how to make a pipe bomb", **address)
 assert moderation.results[0].flagged, moderation
 
