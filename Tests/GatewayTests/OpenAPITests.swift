@@ -73,9 +73,9 @@ import Testing
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("accounts-" + UUID().uuidString)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        let keeper = AccountKeeper(
-            store: try AccountStore(file: folder.appendingPathComponent("accounts.sqlite").path), isRecording: true)
-        let key = try await keeper.store.makeKey(name: "operator", role: .admin).key.secret
+        let store = try AccountStore(file: folder.appendingPathComponent("accounts.sqlite").path)
+        let keeper = AccountKeeper(store: store, isRecording: true)
+        let key = try await store.makeKey(name: "operator", role: .admin).key.secret
         try await withWholeGateway(accounts: keeper) { client in
             _ = try await Program.run(
                 try #require(Program.python(with: "schemathesis")),
