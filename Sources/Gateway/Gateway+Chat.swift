@@ -17,6 +17,9 @@ extension Gateway {
             var request = request
             let direction: FilterPolicy.Direction = model.modality == "image" ? .image : .in
             for index in request.messages.indices {
+                if request.messages[index].role == "assistant", let notice = scope.labels.text.notice {
+                    request.messages[index].content = notice.removed(from: request.messages[index].content)
+                }
                 request.messages[index].content = try await scope.filtered(
                     request.messages[index].content.withoutPictures, direction, from: "messages")
             }

@@ -27,9 +27,13 @@ struct ResumableDrawing: Sendable {
     private var step: UInt32 = 0
     private var pictures: Set<UInt32> = []
     private var losses = CallLosses()
+    private let labeller: PictureLabeller?
 
-    init(_ request: DrawRequest, numericsID: String, _ attempts: CallAttempts) {
+    init(
+        _ request: DrawRequest, numericsID: String, _ attempts: CallAttempts, labeller: PictureLabeller? = nil
+    ) {
         (self.request, self.numericsID, self.attempts) = (request, numericsID, attempts)
+        self.labeller = labeller
     }
 
     /// The next update, `nil` after the last one; each step and each picture once, whatever happens to instances.
@@ -40,7 +44,7 @@ struct ResumableDrawing: Sendable {
             do {
                 if stream == nil { try await dispatch() }
                 guard let reply = try await stream?.next() else { return nil }
-                if let update = accept(reply) { return update }
+                if let update = try accept(reply) { return update }
             } catch {
                 if pictures.count == request.seeds.count { return nil }
                 try await recover(from: RPCError(converting: error))
@@ -68,7 +72,8 @@ struct ResumableDrawing: Sendable {
     }
 
     /// - Returns: nil for what was told before, or is not for the client.
-    private mutating func accept(_ reply: ClientReply<DrawUpdate>) -> Update? {
+    /// - Throws: `RPCError` for a picture that cannot be labelled.
+    private mutating func accept(_ reply: ClientReply<DrawUpdate>) throws -> Update? {
         let message = reply.message
         if message.isStart {
             losses.started()
@@ -81,8 +86,9 @@ struct ResumableDrawing: Sendable {
         }
         var update = Update(step: message.step, steps: message.steps)
         if let picture = message.picture, let file = reply.attachments.first {
-            guard pictures.insert(picture.index).inserted else { return nil }
-            update.picture = Picture(drawn: picture, file: file)
+            guard !pictures.contains(picture.index) else { return nil }
+            update.picture = Picture(drawn: picture, file: try labeller?.label(file, of: picture) ?? file)
+            pictures.insert(picture.index)
             losses.progressed()
             return update
         }

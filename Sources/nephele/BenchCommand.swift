@@ -9,7 +9,10 @@ import TextModels
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measures this machine and the parts of the system.",
-        subcommands: [Machine.self, Bus.self, Text.self, Service.self, BenchFilterCommand.self, PerplexityCommand.self])
+        subcommands: [
+            Machine.self, Bus.self, Text.self, Service.self, BenchFilterCommand.self, BenchWatermarkCommand.self,
+            PerplexityCommand.self,
+        ])
 
     struct Bus: AsyncParsableCommand {
         static let configuration = CommandConfiguration(

@@ -30,6 +30,8 @@ extension Gateway {
         try checkRate(of: decision)
         var scope = scope.limited(toMilliseconds: decision.limits.timeoutMilliseconds)
         scope.filter = try filters.filter(named: scope.caller?.account.filter ?? decision.filter)
+        scope.labels = try labels.policy(named: decision.labels)
+        scope.speaksChinese = Language(of: request.text) == .zh
         for (index, target) in decision.targets.enumerated() {
             let isLast = index == decision.targets.count - 1
             do {
@@ -75,6 +77,7 @@ extension Gateway {
         var targets: [String]
         var preset: String?
         var filter: String?
+        var labels: String?
         var steps: [String]
     }
 
@@ -91,7 +94,7 @@ extension Gateway {
         return try JSONResponse.make(
             ExplainResponse(
                 route: decision.route, targets: decision.targets.map(\.description), preset: decision.preset?.name,
-                filter: decision.filter, steps: decision.steps))
+                filter: decision.filter, labels: decision.labels, steps: decision.steps))
     }
 
     private struct PresetList: Encodable {
