@@ -18,11 +18,10 @@ extension Gateway {
         let first = request.parameters.seed.map { UInt64(bitPattern: $0) } ?? .random(in: 0...UInt64(Int64.max))
         let call = DrawRequest(
             model: model.name, prompt: prompt, seeds: (0..<UInt64(count)).map { first &+ $0 })
-        let id = "chatcmpl-" + ServiceDescription.newInstanceID()
-        let labeller = scope.pictureLabeller(id: id, model: model, prompt: request.lastUserText)
+        let labeller = scope.pictureLabeller(model: model, prompt: request.lastUserText)
         let drawing = try fleet.draw(call, model: model, labeller: labeller, scope)
         let answer = DrawnAnswer(
-            id: id, created: Int(Date().timeIntervalSince1970),
+            id: "chatcmpl-" + ServiceDescription.newInstanceID(), created: Int(Date().timeIntervalSince1970),
             model: model.name, fingerprint: "fp_" + model.numericsID.prefix(12))
         return request.parameters.stream == true
             ? try await answer.stream(drawing, record: scope.record)

@@ -24,8 +24,7 @@ extension Gateway {
         _ request: ImageGenerationRequest, prompt: String, on model: ModelDescription, _ scope: RequestScope
     ) async throws -> Response {
         let labeller = scope.pictureLabeller(
-            id: "img-" + ServiceDescription.newInstanceID(), model: model, prompt: request.prompt,
-            negativePrompt: request.negative_prompt ?? "")
+            model: model, prompt: request.prompt, negativePrompt: request.negative_prompt ?? "")
         let drawing = try fleet.draw(
             request.request(model: model.name, prompt: prompt), model: model, labeller: labeller, scope)
         let created = Int(Date().timeIntervalSince1970)

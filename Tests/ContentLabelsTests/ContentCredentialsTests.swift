@@ -180,7 +180,7 @@ struct ForeignReaderTests {
         let found = try read(files)
         #expect(found.count == 2)
         for (read, (prompt, negative)) in zip(found, [("a red book", "blurry"), ("一本红色的书, 旧", "模糊")]) {
-            #expect((read["aigc"] as? [String: String])?["ProduceID"] == "img-0a1b-0")
+            #expect((read["aigc"] as? [String: String])?["ProduceID"] == "ba7816bf8f01cfea414140de5dae2223")
             let parameters = try #require(read["parameters"] as? [String: Any])
             #expect(parameters["generator"] as? String == "Generators.AUTOMATIC1111", "\(parameters)")
             #expect(parameters["prompts"] as? [String] == [prompt])

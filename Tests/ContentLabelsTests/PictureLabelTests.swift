@@ -14,7 +14,7 @@ func picture(_ width: Int = 40, _ height: Int = 40) throws -> [UInt8] {
 }
 
 func origin(_ prompt: String = "a blue potion, glass: \"old\"", negative: String = "text") -> PictureOrigin {
-    var origin = PictureOrigin(id: "img-0a1b-0", model: "nephele-pixel", seed: .max, width: 40, height: 40)
+    var origin = PictureOrigin(file: Array("abc".utf8), model: "nephele-pixel", seed: .max, width: 40, height: 40)
     (origin.steps, origin.guidanceScale, origin.sampler) = (24, 3.5, "DDIM")
     origin.revision = "0123456789ab"
     (origin.prompt, origin.negativePrompt) = (prompt, negative)
@@ -36,8 +36,9 @@ func origin(_ prompt: String = "a blue potion, glass: \"old\"", negative: String
         let fields = try JSONDecoder().decode([String: String].self, from: Data(json.utf8))
         #expect(
             fields == [
-                "Label": "1", "ContentProducer": "云\"\\\u{7}\u{1F4D5}", "ProduceID": "img-0a1b-0", "ReservedCode1": "",
-                "ContentPropagator": "p", "PropagateID": "img-0a1b-0", "ReservedCode2": "",
+                "Label": "1", "ContentProducer": "云\"\\\u{7}\u{1F4D5}", "ProduceID": "ba7816bf8f01cfea414140de5dae2223",
+                "ReservedCode1": "",
+                "ContentPropagator": "p", "PropagateID": "ba7816bf8f01cfea414140de5dae2223", "ReservedCode2": "",
             ])
         #expect(
             AIGCMetadata.standard.json(id: "x")

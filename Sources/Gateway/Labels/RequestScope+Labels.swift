@@ -28,24 +28,18 @@ extension RequestScope {
         }
     }
 
-    /// - Parameters:
-    ///   - id: of the answer, unique: pictures are numbered by it.
-    ///   - prompt: the user's own, as the filter let it pass; never a preset's text.
-    func pictureLabeller(
-        id: String, model: ModelDescription, prompt: String, negativePrompt: String = ""
-    ) -> PictureLabeller {
-        Logger(label: "nephele-gateway").debug(
-            "pictures are labelled", metadata: ["request_id": "\(self.id)", "id": "\(id)"])
-        return PictureLabeller(
-            pictures: labels.pictures, id: id, model: model.name, revision: String(model.numericsID.prefix(12)),
-            prompt: prompt, negativePrompt: negativePrompt)
+    /// - Parameter prompt: the user's own, as the filter let it pass; never a preset's text.
+    func pictureLabeller(model: ModelDescription, prompt: String, negativePrompt: String = "") -> PictureLabeller {
+        PictureLabeller(
+            pictures: labels.pictures, requestID: id, model: model.name,
+            revision: String(model.numericsID.prefix(12)), prompt: prompt, negativePrompt: negativePrompt)
     }
 }
 
 /// Puts one request's labels into its pictures.
 struct PictureLabeller: Sendable {
     let pictures: LabelPolicy.Pictures
-    let id: String
+    let requestID: String
     let model: String
     let revision: String
     let prompt: String
@@ -54,16 +48,19 @@ struct PictureLabeller: Sendable {
     /// - Throws: `RPCError` when it cannot be labelled: then it does not go out.
     func label(_ file: Attachment, of drawn: DrawnPicture) throws -> Attachment {
         if pictures.isEmpty { return file }
+        let bytes = file.array
         var origin = PictureOrigin(
-            id: "\(id)-\(drawn.index)", model: model, seed: drawn.seed, width: Int(drawn.width),
-            height: Int(drawn.height))
+            file: bytes, model: model, seed: drawn.seed, width: Int(drawn.width), height: Int(drawn.height))
         (origin.revision, origin.steps, origin.sampler) = (revision, Int(drawn.steps), drawn.sampler)
         origin.guidanceScale = drawn.guidanceScale
         (origin.prompt, origin.negativePrompt) = (prompt, negativePrompt)
+        let logger = Logger(label: "nephele-gateway")
         do throws(LabelError) {
-            return Attachment(try pictures.labelled(file.array, origin))
+            // What a number on a picture is traced back by.
+            logger.debug("a picture is labelled", metadata: ["request_id": "\(requestID)", "id": "\(origin.id)"])
+            return Attachment(try pictures.labelled(bytes, origin))
         } catch {
-            Logger(label: "nephele-gateway").error("a picture is held back: \(error)")
+            logger.error("a picture is held back: \(error)")
             throw RPCError(.internalError, "The picture could not be labelled.", reason: "label_failed")
         }
     }

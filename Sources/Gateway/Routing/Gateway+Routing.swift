@@ -31,7 +31,7 @@ extension Gateway {
         var scope = scope.limited(toMilliseconds: decision.limits.timeoutMilliseconds)
         scope.filter = try filters.filter(named: scope.caller?.account.filter ?? decision.filter)
         scope.labels = try labels.policy(named: decision.labels)
-        scope.speaksChinese = Language(of: request.text) == .zh
+        if scope.labels.text.notice != nil { scope.speaksChinese = Language(of: request.text) == .zh }
         for (index, target) in decision.targets.enumerated() {
             let isLast = index == decision.targets.count - 1
             do {
