@@ -230,7 +230,7 @@ let package = Package(
             name: "Benchmarks",
             dependencies: [
                 "ContentFilter", "Messages", "RPC", "Tensors", "TextModels", "Tokenizers", "Watermarking", "ZeroMQ",
-                "ZeroMQTransport",
+                "ZeroMQTransport", .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: safe),

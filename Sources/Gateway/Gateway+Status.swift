@@ -21,6 +21,9 @@ struct StatusResponse: Encodable {
         var outstanding: Int
         var running_calls: Int
         var capacity: Int
+        /// Of text engines: sequences that wait for their turn, and the part of the cache that is held, 0 to 1.
+        var waiting: Int?
+        var cache_use: Double?
         /// Steps that the engine has finished since it started.
         var steps: UInt64
         /// Calls that were given up while they ran: their callers went, or their deadlines passed.
@@ -106,7 +109,8 @@ extension Gateway {
                         .map { $0.revision }, layers: instance.description.layerRange,
                     state: "\(instance.state)",
                     outstanding: instance.load.outstanding, running_calls: instance.load.runningCalls,
-                    capacity: instance.load.capacity, steps: instance.load.steps,
+                    capacity: instance.load.capacity, waiting: instance.load.engine?.waiting,
+                    cache_use: instance.load.engine?.cacheUse, steps: instance.load.steps,
                     cancelled_calls: instance.load.cancelledCalls)
             }
             .sorted { ($0.service, $0.address) < ($1.service, $1.address) })

@@ -60,6 +60,19 @@ struct GatewayMetrics: Sendable {
             help: "Requests, by what became of them.")
     }
 
+    private func set(_ engine: EngineLoad, _ labels: MetricLabels, in now: MetricsRegistry) {
+        for (name, value, help) in [
+            ("vllm:num_requests_running", Double(engine.running), "Sequences that a text engine computes."),
+            ("vllm:num_requests_waiting", Double(engine.waiting), "Sequences that wait for their turn."),
+            ("vllm:kv_cache_usage_perc", engine.cacheUse, "Part of the cache that sequences hold, 0 to 1."),
+        ] { now.set(name, labels, to: value, help: help) }
+        for (name, value, help) in [
+            ("vllm:prefix_cache_queries_total", engine.prefixQueries, "Tokens of prompts."),
+            ("vllm:prefix_cache_hits_total", engine.prefixHits, "Those that were in the cache already."),
+            ("vllm:num_preemptions_total", engine.preemptions, "Sequences that gave their pages to others."),
+        ] { now.add(Double(value), to: name, labels, help: help) }
+    }
+
     /// - Parameter running: requests under way at this gateway.
     func text(of fleet: Fleet, running: Int, filters: FilterSet) -> String {
         let now = MetricsRegistry()
@@ -74,7 +87,8 @@ struct GatewayMetrics: Sendable {
                 "nephele:instance_ready", labels, to: instance.state == .ready ? 1 : 0,
                 help: "Whether an instance takes calls.")
             now.set(
-                "vllm:num_requests_running", labels, to: Double(load.runningCalls), help: "Calls that an instance has.")
+                "nephele:calls_running", labels, to: Double(load.runningCalls), help: "Calls that an instance has.")
+            if let engine = load.engine { set(engine, labels, in: now) }
             now.set(
                 "nephele:outstanding_units", labels, to: Double(load.outstanding),
                 help: "Tokens or denoising steps that an instance has to do.")

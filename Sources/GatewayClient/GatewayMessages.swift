@@ -149,6 +149,9 @@ package struct FleetStatus: Decodable, Sendable {
         package var outstanding: Int
         package var running_calls: Int
         package var capacity: Int
+        /// Of text engines: sequences that wait for their turn, and the part of the cache that is held, 0 to 1.
+        package var waiting: Int?
+        package var cache_use: Double?
         package var steps: UInt64
         package var revision: String
         package var retiring_revisions: [String]

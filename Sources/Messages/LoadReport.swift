@@ -19,6 +19,8 @@ package struct LoadReport: Sendable, Equatable {
     package var expectedWait: Duration?
     /// Calls that were given up while they ran: their callers went, or their deadlines passed.
     package var cancelledCalls = 0
+    /// Of instances that generate text.
+    package var engine: EngineLoad?
 
     package init() {}
 
@@ -43,6 +45,7 @@ extension LoadReport: CCodable {
         slowestStep = Duration(wireMicroseconds: c.slowest_step_us)
         expectedWait = c.has_expected_wait_us != 0 ? Duration(wireMicroseconds: c.expected_wait_us) : nil
         cancelledCalls = try size(c.cancelled_calls, "cancelled_calls")
+        engine = try c.engine.map { try EngineLoad(reading: $0.pointee) }
     }
 
     func write(to c: inout Nephele__V1__LoadReport, in arena: inout Arena) {
@@ -66,5 +69,6 @@ extension LoadReport: CCodable {
         c.slowest_step_us = slowestStep.microseconds
         if let expectedWait { (c.has_expected_wait_us, c.expected_wait_us) = (1, expectedWait.microseconds) }
         (c.has_cancelled_calls, c.cancelled_calls) = (1, cancelledCalls.wire)
+        if let engine { c.engine = arena.message(engine) }
     }
 }

@@ -15,6 +15,7 @@ package final class LoadGauge: Sendable {
     private let slowest = Atomic<UInt64>(0)
     /// Microseconds; 0: nobody waits.
     private let expected = Atomic<UInt64>(0)
+    private let engine = Mutex<EngineLoad?>(nil)
     private let ready = Atomic<Bool>(true)
     private let origin = ContinuousClock.now
     private let parts = Mutex<[Part]>([])
@@ -46,6 +47,9 @@ package final class LoadGauge: Sendable {
     package func setExpectedWait(_ time: Duration?) {
         expected.store(time.map { max(1, $0.microseconds) } ?? 0, ordering: .relaxed)
     }
+
+    /// What a text engine says of itself, after a step.
+    package func setEngine(_ load: EngineLoad) { engine.withLock { $0 = load } }
 
     /// A service that still loads its model is `starting` in Health.
     package var isReady: Bool {
@@ -83,6 +87,7 @@ package final class LoadGauge: Sendable {
         report.slowestStep = .nanoseconds(Int64(clamping: slowest.load(ordering: .relaxed)))
         let expected = expected.load(ordering: .relaxed)
         if expected > 0 { report.expectedWait = .microseconds(Int64(clamping: expected)) }
+        report.engine = engine.withLock { $0 }
         let start = stepStart.load(ordering: .relaxed)
         let now = sinceOrigin
         if start != 0 { report.stepAge = .nanoseconds(Int64(clamping: now > start ? now - start : 0)) }
@@ -99,6 +104,10 @@ extension LoadReport {
         report.slowestStep = max(slowestStep, other.slowestStep)
         report.stepAge = [stepAge, other.stepAge].compactMap { $0 }.max()
         report.expectedWait = [expectedWait, other.expectedWait].compactMap { $0 }.max()
+        if var sum = other.engine {
+            if let engine { sum += engine }
+            report.engine = sum
+        }
         return report
     }
 }

@@ -145,6 +145,7 @@ struct TextEngineLoop {
         self.waiting = waiting.map(\.request)
         forecast.publish(timetable, lengths, taken: taken)
         taken.removeAll(keepingCapacity: true)
+        gauge.setEngine(EngineLoad(of: core))
         guard !waiting.isEmpty else {
             if toldWait != nil { gauge.setExpectedWait(nil) }
             toldWait = nil
@@ -222,5 +223,16 @@ extension TokenLogprob {
             alternatives: value.alternatives.map {
                 .init(id: $0.id, logprob: $0.logProbability, bytes: tokenizer.bytes(of: $0.id) ?? [])
             })
+    }
+}
+
+extension EngineLoad {
+    /// What an engine says of itself.
+    fileprivate init(of core: EngineCore) {
+        self.init()
+        (running, waiting) = (core.runningCount, core.waitingCount)
+        (cachePages, heldPages) = (core.cachePageCount, core.heldPageCount)
+        let sums = core.statistics
+        (prefixQueries, prefixHits, preemptions) = (sums.prefixQueries, sums.prefixHits, sums.preemptions)
     }
 }

@@ -132,6 +132,9 @@ package struct EngineCore {
     /// Sequences that run, and that wait.
     package var runningCount: Int { scheduler.running.count }
     package var waitingCount: Int { scheduler.waitingCount }
+    /// Pages of the cache, and how many of them sequences hold.
+    package var cachePageCount: Int { scheduler.pages.capacity }
+    package var heldPageCount: Int { scheduler.pages.capacity - scheduler.pages.available }
     /// Requests that wait and have not begun.
     package var untouchedRequests: Set<UInt64> { scheduler.untouchedRequests }
 

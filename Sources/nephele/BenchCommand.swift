@@ -10,7 +10,8 @@ struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench", abstract: "Measures this machine and the parts of the system.",
         subcommands: [
-            Machine.self, Bus.self, Text.self, Service.self, BenchFilterCommand.self, BenchWatermarkCommand.self,
+            Machine.self, Bus.self, Text.self, Service.self, BenchGatewayCommand.self, BenchFilterCommand.self,
+            BenchWatermarkCommand.self,
             PerplexityCommand.self,
         ])
 
@@ -70,6 +71,9 @@ struct BenchCommand: AsyncParsableCommand {
         @Option(help: "Sequences that decode together, as a list.")
         var batch: String = "1,8,16,32"
 
+        @Option(help: "How often each figure is measured; the median counts.")
+        var rounds: Int = TextBenchmark.Options().rounds
+
         @Option(help: "Threads that compute; the machine's processors by default.")
         var threads: Int = ProcessInfo.processInfo.activeProcessorCount
 
@@ -88,6 +92,7 @@ struct BenchCommand: AsyncParsableCommand {
         func validate() throws {
             for (name, value) in [
                 ("prompt", prompt), ("prefill", prefill), ("generate", generate), ("threads", threads),
+                ("rounds", rounds),
             ]
             where value < 1 { throw ValidationError("--\(name) is \(value); it must be at least 1") }
             _ = try batches()
@@ -112,7 +117,7 @@ struct BenchCommand: AsyncParsableCommand {
             var options = TextBenchmark.Options()
             (options.prompt, options.longPrompt) = (prompt, prefill)
             options.cachePrecision = cachePrecision
-            (options.generate, options.batches) = (generate, try batches())
+            (options.generate, options.batches, options.rounds) = (generate, try batches(), rounds)
             options.intrudingPrompt = max(0, intrudingPrompt)
             options.looksUpDrafts = speculate == .lookup
             let report = try TextBenchmark.run(model.name, loaded, on: device, options: options)

@@ -15,12 +15,16 @@ struct Nephele: AsyncParsableCommand {
             BenchCommand.self,
         ])
 
-    /// The bus benchmark starts this executable once more, as the process on the other side.
+    /// Benchmarks start this executable once more, as the process on the other side.
     static func main() async {
         let arguments = Array(CommandLine.arguments.dropFirst())
         do {
             if arguments.first == BusBenchmark.serverArgument {
                 try BusBenchmark.serve(Array(arguments.dropFirst()))
+                return
+            }
+            if arguments.first == InstantWorker.argument {
+                try InstantWorker.serve(Array(arguments.dropFirst()))
                 return
             }
             var command = try parseAsRoot(arguments)

@@ -48,15 +48,17 @@ struct TopCommand: AsyncParsableCommand {
     private func lines(_ status: FleetStatus, since before: [String: UInt64]) -> [String] {
         let requests = status.requests
         var table = Table([
-            "service", "models", "layers", "state", "calls", "load", "outstanding", "steps/s", "address",
+            "service", "models", "layers", "state", "calls", "load", "waiting", "cache", "outstanding", "steps/s",
+            "address",
         ])
         for instance in status.instances {
             let steps = before[instance.instance_id].map { Double(instance.steps &- $0) / interval }
             let share = Double(instance.running_calls) / Double(max(1, instance.capacity))
             table.append([
                 instance.service, instance.models.joined(separator: ","), instance.layers ?? "", instance.state,
-                "\(instance.running_calls)/\(instance.capacity)", bar(share), "\(instance.outstanding)",
-                steps.map { "\(Int($0.rounded()))" } ?? "", (instance.address as NSString).lastPathComponent,
+                "\(instance.running_calls)/\(instance.capacity)", bar(share),
+                instance.waiting.map { "\($0)" } ?? "", instance.cache_use.map { "\(Int(($0 * 100).rounded()))%" } ?? "",
+                "\(instance.outstanding)", steps.map { "\(Int($0.rounded()))" } ?? "", (instance.address as NSString).lastPathComponent,
             ])
         }
         let first =

@@ -25,6 +25,10 @@ import Testing
         load.isDraining = true
         load.expectedWait = .milliseconds(1_500)
         load.cancelledCalls = 9
+        var engine = EngineLoad()
+        (engine.running, engine.waiting, engine.cachePages, engine.heldPages) = (3, 1, 64, 48)
+        (engine.prefixQueries, engine.prefixHits, engine.preemptions) = (1_000, 416, 2)
+        load.engine = engine
         return [
             FrameHeader(call: 1, .call(start)), FrameHeader(call: .max, sequence: .max, .message(attachmentSizes: [7])),
             FrameHeader(call: 2, sequence: 3, .chunk(attachment: 1, offset: 1 << 33)), FrameHeader(call: 2, .end(end)),

@@ -6,8 +6,10 @@
     python3 Tests/Peers/text_peers.py                  # makes a 124M checkpoint from a seed
     python3 Tests/Peers/text_peers.py --only nephele,llama.cpp --batches 1,16
 
-Greedy, 16-bit key-value cache where the peer has one, medians of --rounds. Prefill is one prompt of 512; decode counts
-the tokens after each sequence's prompt of 64. The ratios are Nephele's figure over the peer's at the same precision.
+Greedy, 16-bit key-value cache where the peer has one. Prefill is one prompt of 512; decode counts the tokens after each
+sequence's prompt of 64. The programs take turns, round by round and every other round backwards, since the rate of a
+virtual machine's memory changes within a minute. Figures are medians over --rounds; a ratio is the median of the
+rounds' own ratios, Nephele's figure over the peer's at the same precision, beside the lowest and the highest.
 """
 import argparse, json, os, statistics, subprocess, sys, time
 
@@ -49,17 +51,13 @@ def make_checkpoint(directory):
     open(f"{directory}/merges.txt", "w").write("#version: 0.2\n")
 
 
-def rate(tokens, seconds):
-    return tokens / statistics.median(seconds)
-
-
 # ------------------------------------------------------------------------------------------------ Nephele
 
 def nephele(precision):
     out = subprocess.run(
         [options.nephele, "bench", "text", "--model", f"peers={options.model}", "--precision", precision,
          "--prompt", str(options.prompt), "--prefill", str(options.prefill), "--generate", str(options.generate),
-         "--batch", options.batches, "--threads", str(options.threads), "--json"],
+         "--batch", options.batches, "--threads", str(options.threads), "--rounds", "1", "--json"],
         check=True, capture_output=True, text=True).stdout
     report = json.loads(out)
     return {"prefill": report["prefill_tokens_per_second"], "bandwidth_share": report["bandwidth_share"],
@@ -155,28 +153,27 @@ def llama_cpp(precision):
         llama.llama_batch_free(batch)
         return chosen
 
-    figures, times = {}, []
-    ids = prompt(options.prefill, vocabulary)
-    for _ in range(options.rounds):
-        ctx = context(options.prefill + 64, 1)
+    def prefill(ids):
+        ctx = context(len(ids) + 64, 1)
         start = time.perf_counter()
         decode(ctx, [(token, i, 0, i == len(ids) - 1) for i, token in enumerate(ids)])
-        times.append(time.perf_counter() - start)
+        took = time.perf_counter() - start
         llama.llama_free(ctx)
-    figures["prefill"] = rate(len(ids), times)
+        return took
+
+    ids = prompt(options.prefill, vocabulary)
+    prefill(ids)  # The first one touches the weights' pages.
+    figures = {"prefill": len(ids) / prefill(ids)}
     ids = prompt(options.prompt, vocabulary)
     for count in batches:
-        times = []
-        for _ in range(options.rounds):
-            ctx = context(count * (options.prompt + options.generate + 64), count)
-            last = [decode(ctx, [(token, i, s, i == len(ids) - 1) for i, token in enumerate(ids)])[0]
-                    for s in range(count)]
-            start = time.perf_counter()
-            for step in range(options.generate):
-                last = decode(ctx, [(last[s], len(ids) + step, s, True) for s in range(count)])
-            times.append(time.perf_counter() - start)
-            llama.llama_free(ctx)
-        figures[str(count)] = rate(count * options.generate, times)
+        ctx = context(count * (options.prompt + options.generate + 64), count)
+        last = [decode(ctx, [(token, i, s, i == len(ids) - 1) for i, token in enumerate(ids)])[0]
+                for s in range(count)]
+        start = time.perf_counter()
+        for step in range(options.generate):
+            last = decode(ctx, [(last[s], len(ids) + step, s, True) for s in range(count)])
+        figures[str(count)] = count * options.generate / (time.perf_counter() - start)
+        llama.llama_free(ctx)
     llama.llama_model_free(model)
     return figures
 
@@ -224,11 +221,11 @@ def transformers_(precision):
 def by_difference(run):
     """Prefill by a generation of one token; decode by what more tokens take beyond it."""
     run(1, 8, 2)
-    figures = {"prefill": rate(options.prefill, [run(1, options.prefill, 1) for _ in range(options.rounds)])}
+    run(1, options.prefill, 1)
+    figures = {"prefill": options.prefill / run(1, options.prefill, 1)}
     for count in batches:
-        took = [run(count, options.prompt, options.generate + 1) - run(count, options.prompt, 1)
-                for _ in range(options.rounds)]
-        figures[str(count)] = rate(count * options.generate, took)
+        took = run(count, options.prompt, options.generate + 1) - run(count, options.prompt, 1)
+        figures[str(count)] = count * options.generate / took
     return figures
 
 
@@ -240,27 +237,35 @@ PEERS = {"nephele": (nephele, ["f32", "int8"]), "llama.cpp": (llama_cpp, ["f32",
 if not os.path.exists(f"{options.model}/config.json"):
     make_checkpoint(options.model)
 os.makedirs(options.work, exist_ok=True)
-results = {}
-for name in options.only.split(","):
-    if name not in PEERS:
-        sys.exit(f"--only takes a list of {', '.join(PEERS)}; got '{name}'")
-    measure, precisions = PEERS[name]
-    for precision in precisions:
-        results[f"{name} {precision}"] = measure(precision)
-        print(f"measured {name} {precision}", file=sys.stderr)
+chosen = options.only.split(",")
+if unknown := [name for name in chosen if name not in PEERS]:
+    sys.exit(f"--only takes a list of {', '.join(PEERS)}; got '{unknown[0]}'")
+# All programs at one precision, then all at the other: what is compared stands close together in time.
+turns = [(name, precision) for precision in ["f32", "int8"] for name in chosen if precision in PEERS[name][1]]
+rounds = []
+for number in range(options.rounds):
+    figures = {}
+    for name, precision in turns if number % 2 == 0 else reversed(turns):
+        figures[f"{name} {precision}"] = PEERS[name][0](precision)
+        print(f"round {number + 1} of {options.rounds}: measured {name} {precision}", file=sys.stderr)
+    rounds.append(figures)
 if options.json:
-    json.dump(results, sys.stdout, indent=2)
+    json.dump(rounds, sys.stdout, indent=2)
     sys.exit()
 columns = ["prefill"] + [str(b) for b in batches]
-print(f"{'tokens/s':22}" + "".join(f"{c if c == 'prefill' else 'B=' + c:>10}" for c in columns))
-for name, figures in results.items():
-    print(f"{name:22}" + "".join(f"{figures[c]:10.0f}" for c in columns))
-for name, figures in results.items():
-    peer, precision = name.rsplit(" ", 1)
-    if peer != "nephele" and f"nephele {precision}" in results:
-        own = results[f"nephele {precision}"]
-        print(f"{'ratio to ' + name:22}" + "".join(f"{own[c] / figures[c]:10.2f}" for c in columns))
+print(f"{'tokens/s':24}" + "".join(f"{c if c == 'prefill' else 'B=' + c:>18}" for c in columns))
+for name, precision in turns:
+    name = f"{name} {precision}"
+    print(f"{name:24}" + "".join(f"{statistics.median(r[name][c] for r in rounds):18.0f}" for c in columns))
+for peer, precision in turns:
+    if peer != "nephele" and ("nephele", precision) in turns:
+        cells = []
+        for column in columns:
+            ratios = sorted(r[f"nephele {precision}"][column] / r[f"{peer} {precision}"][column] for r in rounds)
+            cells.append(f"{statistics.median(ratios):.2f} ({ratios[0]:.2f}-{ratios[-1]:.2f})")
+        print(f"{f'ratio to {peer} {precision}':24}" + "".join(f"{cell:>18}" for cell in cells))
 for precision in ["f32", "int8"]:
-    if own := results.get(f"nephele {precision}"):
-        print(f"nephele {precision}: {own['bandwidth_share']:.2f} of the memory's reads at B=1, "
-              f"{own['flops_share']:.2f} of the f32 multiply-adds in prefill")
+    if ("nephele", precision) in turns:
+        own = [r[f"nephele {precision}"] for r in rounds]
+        print(f"nephele {precision}: {statistics.median(r['bandwidth_share'] for r in own):.2f} of the memory's reads at "
+              f"B=1, {statistics.median(r['flops_share'] for r in own):.2f} of the f32 multiply-adds in prefill")

@@ -6,7 +6,7 @@ const words = {
     conversation: "对话内容", message: "消息", say: "说点什么……", send: "发送", stop: "停止", clear: "清空",
     parameters: "参数", model: "模型", preset: "模板", temperature: "温度", topP: "Top-p", tokens: "最多词元", seed: "种子",
     describe: "描述一幅图……", prompt: "描述", count: "张数", steps: "步数", guidance: "引导强度", progress: "进度",
-    service: "服务", models: "模型", layers: "层", state: "状态", load: "负载", calls: "调用", stepsDone: "已算步数",
+    service: "服务", models: "模型", layers: "层", state: "状态", load: "负载", calls: "调用", waiting: "等待", cache: "缓存", stepsDone: "已算步数",
     address: "地址", day: "日期", keyName: "密钥", requests: "请求", promptTokens: "输入词元", answerTokens: "输出词元",
     cost: "费用", auto: "自动", none: "无", save: "保存", good: "好", bad: "不好", step: "第 {0} 步，共 {1} 步",
     done: "完成", summary: "{0} 个实例，{1} 个请求进行中；{2} 个调用已迁移", lost: "网关无应答", gone: "已消失",
@@ -292,7 +292,8 @@ function row(instance) {
   return element("tr", { className: instance.isNew ? "new" : "" }, cell(instance.service),
     cell(instance.models.join(", ")), cell(instance.layers),
     cell(instance.state === "gone" ? say("gone") : instance.state, { className: instance.state }),
-    element("td", {}, meter), cell(`${instance.running_calls} / ${instance.capacity}`), cell(instance.steps),
+    element("td", {}, meter), cell(`${instance.running_calls} / ${instance.capacity}`), cell(instance.waiting),
+    cell(instance.cache_use === undefined ? "" : `${Math.round(instance.cache_use * 100)} %`), cell(instance.steps),
     cell(instance.address.replace(/^.*\//, "")));
 }
 

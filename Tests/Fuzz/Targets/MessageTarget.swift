@@ -45,6 +45,9 @@ struct MessageTarget: FuzzTarget {
         var load = LoadReport()
         (load.outstanding, load.capacity, load.runningCalls, load.isDraining) = (5, 2, 3, true)
         (load.steps, load.stepAge, load.slowestStep, load.expectedWait) = (9, .seconds(1), .seconds(3), .seconds(4))
+        var engine = EngineLoad()
+        (engine.waiting, engine.cachePages, engine.prefixHits) = (1, 64, 416)
+        load.engine = engine
         return [
             FrameHeader(call: 1, .call(start)), FrameHeader(call: 1, .call(plain)),
             FrameHeader(call: 1, sequence: 1, .message(attachmentSizes: [7])),

@@ -232,6 +232,51 @@ void   nephele__v1__load_report__free_unpacked
   assert(message->base.descriptor == &nephele__v1__load_report__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   nephele__v1__engine_load__init
+                     (Nephele__V1__EngineLoad         *message)
+{
+  static const Nephele__V1__EngineLoad init_value = NEPHELE__V1__ENGINE_LOAD__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__engine_load__get_packed_size
+                     (const Nephele__V1__EngineLoad *message)
+{
+  assert(message->base.descriptor == &nephele__v1__engine_load__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__engine_load__pack
+                     (const Nephele__V1__EngineLoad *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__engine_load__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__engine_load__pack_to_buffer
+                     (const Nephele__V1__EngineLoad *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__engine_load__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__EngineLoad *
+       nephele__v1__engine_load__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__EngineLoad *)
+     protobuf_c_message_unpack (&nephele__v1__engine_load__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__engine_load__free_unpacked
+                     (Nephele__V1__EngineLoad *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__engine_load__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   nephele__v1__model_description__init
                      (Nephele__V1__ModelDescription         *message)
 {
@@ -921,7 +966,7 @@ const ProtobufCMessageDescriptor nephele__v1__call_end__descriptor =
   (ProtobufCMessageInit) nephele__v1__call_end__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__load_report__field_descriptors[10] =
+static const ProtobufCFieldDescriptor nephele__v1__load_report__field_descriptors[11] =
 {
   {
     "outstanding",
@@ -1043,12 +1088,25 @@ static const ProtobufCFieldDescriptor nephele__v1__load_report__field_descriptor
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "engine",
+    13,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Nephele__V1__LoadReport, engine),
+    &nephele__v1__engine_load__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__load_report__field_indices_by_name[] = {
   8,   /* field[8] = cancelled_calls */
   1,   /* field[1] = capacity */
   4,   /* field[4] = describe_epoch */
   3,   /* field[3] = draining */
+  10,   /* field[10] = engine */
   9,   /* field[9] = expected_wait_us */
   0,   /* field[0] = outstanding */
   2,   /* field[2] = running_calls */
@@ -1061,7 +1119,7 @@ static const ProtobufCIntRange nephele__v1__load_report__number_ranges[3 + 1] =
   { 1, 0 },
   { 10, 8 },
   { 12, 9 },
-  { 0, 10 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor nephele__v1__load_report__descriptor =
 {
@@ -1071,11 +1129,127 @@ const ProtobufCMessageDescriptor nephele__v1__load_report__descriptor =
   "Nephele__V1__LoadReport",
   "nephele.v1",
   sizeof(Nephele__V1__LoadReport),
-  10,
+  11,
   nephele__v1__load_report__field_descriptors,
   nephele__v1__load_report__field_indices_by_name,
   3,  nephele__v1__load_report__number_ranges,
   (ProtobufCMessageInit) nephele__v1__load_report__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor nephele__v1__engine_load__field_descriptors[7] =
+{
+  {
+    "running",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__EngineLoad, has_running),
+    offsetof(Nephele__V1__EngineLoad, running),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "waiting",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__EngineLoad, has_waiting),
+    offsetof(Nephele__V1__EngineLoad, waiting),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "cache_pages",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Nephele__V1__EngineLoad, has_cache_pages),
+    offsetof(Nephele__V1__EngineLoad, cache_pages),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "held_pages",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Nephele__V1__EngineLoad, has_held_pages),
+    offsetof(Nephele__V1__EngineLoad, held_pages),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "prefix_queries",
+    5,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Nephele__V1__EngineLoad, has_prefix_queries),
+    offsetof(Nephele__V1__EngineLoad, prefix_queries),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "prefix_hits",
+    6,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Nephele__V1__EngineLoad, has_prefix_hits),
+    offsetof(Nephele__V1__EngineLoad, prefix_hits),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "preemptions",
+    7,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Nephele__V1__EngineLoad, has_preemptions),
+    offsetof(Nephele__V1__EngineLoad, preemptions),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__engine_load__field_indices_by_name[] = {
+  2,   /* field[2] = cache_pages */
+  3,   /* field[3] = held_pages */
+  6,   /* field[6] = preemptions */
+  5,   /* field[5] = prefix_hits */
+  4,   /* field[4] = prefix_queries */
+  0,   /* field[0] = running */
+  1,   /* field[1] = waiting */
+};
+static const ProtobufCIntRange nephele__v1__engine_load__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 7 }
+};
+const ProtobufCMessageDescriptor nephele__v1__engine_load__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.EngineLoad",
+  "EngineLoad",
+  "Nephele__V1__EngineLoad",
+  "nephele.v1",
+  sizeof(Nephele__V1__EngineLoad),
+  7,
+  nephele__v1__engine_load__field_descriptors,
+  nephele__v1__engine_load__field_indices_by_name,
+  1,  nephele__v1__engine_load__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__engine_load__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor nephele__v1__model_description__field_descriptors[9] =

@@ -20,6 +20,7 @@ typedef struct Nephele__V1__CallStart Nephele__V1__CallStart;
 typedef struct Nephele__V1__MetadataEntry Nephele__V1__MetadataEntry;
 typedef struct Nephele__V1__CallEnd Nephele__V1__CallEnd;
 typedef struct Nephele__V1__LoadReport Nephele__V1__LoadReport;
+typedef struct Nephele__V1__EngineLoad Nephele__V1__EngineLoad;
 typedef struct Nephele__V1__ModelDescription Nephele__V1__ModelDescription;
 typedef struct Nephele__V1__DescribeRequest Nephele__V1__DescribeRequest;
 typedef struct Nephele__V1__DescribeReply Nephele__V1__DescribeReply;
@@ -210,10 +211,49 @@ struct  Nephele__V1__LoadReport
    */
   protobuf_c_boolean has_expected_wait_us;
   uint64_t expected_wait_us;
+  /*
+   * Of instances that generate text.
+   */
+  Nephele__V1__EngineLoad *engine;
 };
 #define NEPHELE__V1__LOAD_REPORT__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__load_report__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL }
+
+
+/*
+ * What a text engine does: its sequences, its key-value cache, and sums since the instance started.
+ */
+struct  Nephele__V1__EngineLoad
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean has_running;
+  uint32_t running;
+  protobuf_c_boolean has_waiting;
+  uint32_t waiting;
+  protobuf_c_boolean has_cache_pages;
+  uint64_t cache_pages;
+  /*
+   * Those that sequences hold; the others are free, or kept for prompts to come.
+   */
+  protobuf_c_boolean has_held_pages;
+  uint64_t held_pages;
+  /*
+   * Tokens of prompts, and how many of them were in the cache already.
+   */
+  protobuf_c_boolean has_prefix_queries;
+  uint64_t prefix_queries;
+  protobuf_c_boolean has_prefix_hits;
+  uint64_t prefix_hits;
+  /*
+   * Sequences that gave their pages to others.
+   */
+  protobuf_c_boolean has_preemptions;
+  uint64_t preemptions;
+};
+#define NEPHELE__V1__ENGINE_LOAD__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__engine_load__descriptor) \
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
 struct  Nephele__V1__ModelDescription
@@ -415,6 +455,25 @@ Nephele__V1__LoadReport *
 void   nephele__v1__load_report__free_unpacked
                      (Nephele__V1__LoadReport *message,
                       ProtobufCAllocator *allocator);
+/* Nephele__V1__EngineLoad methods */
+void   nephele__v1__engine_load__init
+                     (Nephele__V1__EngineLoad         *message);
+size_t nephele__v1__engine_load__get_packed_size
+                     (const Nephele__V1__EngineLoad   *message);
+size_t nephele__v1__engine_load__pack
+                     (const Nephele__V1__EngineLoad   *message,
+                      uint8_t             *out);
+size_t nephele__v1__engine_load__pack_to_buffer
+                     (const Nephele__V1__EngineLoad   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__EngineLoad *
+       nephele__v1__engine_load__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__engine_load__free_unpacked
+                     (Nephele__V1__EngineLoad *message,
+                      ProtobufCAllocator *allocator);
 /* Nephele__V1__ModelDescription methods */
 void   nephele__v1__model_description__init
                      (Nephele__V1__ModelDescription         *message);
@@ -527,6 +586,9 @@ typedef void (*Nephele__V1__CallEnd_Closure)
 typedef void (*Nephele__V1__LoadReport_Closure)
                  (const Nephele__V1__LoadReport *message,
                   void *closure_data);
+typedef void (*Nephele__V1__EngineLoad_Closure)
+                 (const Nephele__V1__EngineLoad *message,
+                  void *closure_data);
 typedef void (*Nephele__V1__ModelDescription_Closure)
                  (const Nephele__V1__ModelDescription *message,
                   void *closure_data);
@@ -583,6 +645,7 @@ extern const ProtobufCMessageDescriptor nephele__v1__call_start__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__metadata_entry__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__call_end__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__load_report__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__engine_load__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__model_description__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__describe_request__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__describe_reply__descriptor;
