@@ -59,6 +59,10 @@ let package = Package(
         .target(
             name: "ConfigurationFiles", dependencies: [.product(name: "Yams", package: "Yams")], swiftSettings: safe),
         .testTarget(name: "ConfigurationFilesTests", dependencies: ["ConfigurationFiles"], swiftSettings: safe),
+        .target(name: "Watermarking", swiftSettings: safe),
+        .testTarget(
+            name: "WatermarkingTests", dependencies: ["Watermarking"], exclude: ["make_goldens.py"],
+            resources: [.copy("Goldens")], swiftSettings: safe),
         .target(name: "Observability", swiftSettings: safe),
         .testTarget(name: "ObservabilityTests", dependencies: ["Observability"], swiftSettings: safe),
         .target(name: "GatewayClient", swiftSettings: safe),
@@ -102,6 +106,19 @@ let package = Package(
             name: "PromptRoutingTests", dependencies: ["ConfigurationFiles", "PromptRouting"], swiftSettings: safe),
 
         .target(
+            name: "ContentLabels",
+            dependencies: [
+                "ConfigurationFiles", "PNG", "Watermarking", .product(name: "Crypto", package: "swift-crypto"),
+            ], swiftSettings: safe),
+        .testTarget(
+            name: "ContentLabelsTests",
+            dependencies: [
+                "ConfigurationFiles", "ContentLabels", "PNG", "Watermarking",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ], exclude: ["make_certificates.py", "read_pictures.py"], resources: [.copy("Goldens")],
+            swiftSettings: safe),
+
+        .target(
             name: "ContentFilter", dependencies: ["ConfigurationFiles", "RegularExpressions"],
             exclude: ["Training"], swiftSettings: safe),
         .testTarget(
@@ -119,12 +136,12 @@ let package = Package(
         .target(
             name: "TextModels",
             dependencies: [
-                "GGUF", "RegularExpressions", "Tensors", "Tokenizers",
+                "GGUF", "RegularExpressions", "Tensors", "Tokenizers", "Watermarking",
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: safe),
         .testTarget(
-            name: "TextModelsTests", dependencies: ["TextModels", "Tensors", "Tokenizers"],
+            name: "TextModelsTests", dependencies: ["TextModels", "Tensors", "Tokenizers", "Watermarking"],
             resources: [.copy("Goldens")], swiftSettings: safe),
         .target(
             name: "DiffusionModels", dependencies: ["PNG", "Tensors"], swiftSettings: safe),
@@ -138,7 +155,9 @@ let package = Package(
             swiftSettings: safe),
         .target(
             name: "TextModelService",
-            dependencies: ["Concurrency", "Messages", "RPC", "Tensors", "TextModels", "Tokenizers"],
+            dependencies: [
+                "Concurrency", "Messages", "RPC", "Tensors", "TextModels", "Tokenizers", "Watermarking",
+            ],
             swiftSettings: safe),
         .testTarget(
             name: "TextModelServiceTests",
@@ -170,8 +189,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Accounts", "ConfigurationFiles", "ContentFilter", "Messages", "Observability", "PromptRouting", "RPC",
-                .product(name: "Hummingbird", package: "hummingbird"),
+                "Accounts", "ConfigurationFiles", "ContentFilter", "ContentLabels", "Messages", "Observability",
+                "PromptRouting", "RPC", "Watermarking", .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
@@ -187,8 +206,9 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Accounts", "ConfigurationFiles", "ContentFilter", "DiffusionModels", "DiffusionService", "Gateway",
-                "Messages",
+                "Accounts", "ConfigurationFiles", "ContentFilter", "ContentLabels", "DiffusionModels",
+                "DiffusionService", "Gateway",
+                "Messages", "PNG",
                 "PromptRouting", "RPC",
                 "Tensors",
                 "TextModels",
@@ -211,8 +231,8 @@ let package = Package(
         .target(
             name: "Benchmarks",
             dependencies: [
-                "ContentFilter", "Messages", "RPC", "Tensors", "TextModels", "ZeroMQ", "ZeroMQTransport",
-                .product(name: "DequeModule", package: "swift-collections"),
+                "ContentFilter", "Messages", "RPC", "Tensors", "TextModels", "Tokenizers", "Watermarking", "ZeroMQ",
+                "ZeroMQTransport", .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: safe),
@@ -246,7 +266,8 @@ let package = Package(
         .executableTarget(
             name: "nephele",
             dependencies: [
-                "Accounts", "Benchmarks", "Console", "ContentFilter", "DiffusionModels", "EmbeddedModels",
+                "Accounts", "Benchmarks", "Console", "ContentFilter", "ContentLabels", "DiffusionModels",
+                "EmbeddedModels",
                 "GatewayClient", "PNG",
                 "PromptRouting",
                 "RPC",

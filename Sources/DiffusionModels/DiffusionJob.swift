@@ -31,6 +31,8 @@ package struct DiffusionJob: Sendable {
     package var checkpointSize: Int { samples.count * size }
 
     package var isFinished: Bool { completedSteps == steps }
+    /// `DDPM` or `DDIM`.
+    package var sampler: String { pipeline.sampler.rawValue }
     private var size: Int { channels * h * w }
     private var isGuided: Bool { condition != nil && guidanceScale != 1 }
 

@@ -34,7 +34,7 @@ package final class DiffusionPipeline: Sendable {
     private struct SchedulerKind: Decodable {
         var _class_name: String?
     }
-    enum Sampler: Sendable { case ddpm, ddim }
+    enum Sampler: String, Sendable { case ddpm = "DDPM", ddim = "DDIM" }
 
     package let name: String
     package let unet: UNet2DModel

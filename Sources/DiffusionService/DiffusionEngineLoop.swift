@@ -65,9 +65,10 @@ struct DiffusionEngineLoop {
         if !task.job.isFinished { try step(&task) }
         guard task.job.isFinished else { return false }
         for (index, picture) in try task.job.pictures().enumerated() {
-            let drawn = DrawnPicture(
+            var drawn = DrawnPicture(
                 index: UInt32(index), seed: task.seeds[index], width: UInt32(picture.width),
                 height: UInt32(picture.height))
+            (drawn.steps, drawn.guidanceScale, drawn.sampler) = (steps, task.job.guidanceScale, task.job.sampler)
             let png = Attachment(Array(try picture.png()))
             try task.writer.offer(
                 DrawUpdate(step: steps, steps: steps, picture: drawn), attachments: [png], bound: bound)

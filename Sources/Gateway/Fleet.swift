@@ -156,7 +156,8 @@ package struct Fleet: Sendable {
         guard let textModel else { throw APIError.modelNotFound(model.name, known: models.keys.sorted()) }
         var parts: [Generation.Part] = []
         do {
-            for call in calls {
+            for var call in calls {
+                call.greenList = scope.greenList
                 let attempts = CallAttempts(textModel, model: model.name, until: deadline, counters)
                 // The same for all prompts, as far as it has instances.
                 var generation = ResumableGeneration(call, numericsID: model.numericsID, attempts)
@@ -171,18 +172,20 @@ package struct Fleet: Sendable {
         return Generation(
             id: idPrefix + ServiceDescription.newInstanceID(), created: Int(Date().timeIntervalSince1970),
             model: model.name, fingerprint: "fp_" + (parts.first?.call.numericsID ?? model.numericsID).prefix(12),
-            choicesOfEach: Int(calls.first?.n ?? 1), parts: parts, record: scope.record, filter: scope.filter)
+            choicesOfEach: Int(calls.first?.n ?? 1), parts: parts, record: scope.record, filter: scope.filter,
+            notice: scope.notice)
     }
 
     /// A drawing; what the service refuses comes with its first update.
     ///
+    /// - Parameter labeller: puts the labels into each picture before anybody sees it.
     /// - Throws: `APIError` where no pictures are drawn.
     func draw(
-        _ request: DrawRequest, model: ModelDescription, _ scope: RequestScope
+        _ request: DrawRequest, model: ModelDescription, labeller: PictureLabeller, _ scope: RequestScope
     ) throws -> ResumableDrawing {
         guard let diffusion else { throw APIError.modelNotFound(request.model, known: models.keys.sorted()) }
         return ResumableDrawing(
             request, numericsID: model.numericsID,
-            CallAttempts(diffusion, model: request.model, until: scope.deadline, counters))
+            CallAttempts(diffusion, model: request.model, until: scope.deadline, counters), labeller: labeller)
     }
 }

@@ -34,6 +34,9 @@ extension Gateway {
     ) async throws -> (request: ChatCompletionRequest, preset: ChosenPreset?) {
         var request = request
         for index in request.messages.indices {
+            if request.messages[index].role == "assistant", let notice = scope.labels.text.notice {
+                request.messages[index].content = notice.removed(from: request.messages[index].content)
+            }
             request.messages[index].content = try await scope.filtered(
                 request.messages[index].content.withoutPictures, direction, from: field)
         }

@@ -18,7 +18,8 @@ extension Gateway {
         let first = request.parameters.seed.map { UInt64(bitPattern: $0) } ?? .random(in: 0...UInt64(Int64.max))
         let call = DrawRequest(
             model: model.name, prompt: prompt, seeds: (0..<UInt64(count)).map { first &+ $0 })
-        let drawing = try fleet.draw(call, model: model, scope)
+        let labeller = scope.pictureLabeller(model: model, prompt: request.lastUserText)
+        let drawing = try fleet.draw(call, model: model, labeller: labeller, scope)
         let answer = DrawnAnswer(
             id: "chatcmpl-" + ServiceDescription.newInstanceID(), created: Int(Date().timeIntervalSince1970),
             model: model.name, fingerprint: "fp_" + model.numericsID.prefix(12))

@@ -69,6 +69,7 @@ extension Gateway {
                 // Only the first choice of a prompt carries its log-probabilities; they are the same for all.
                 for token in choices[first].promptLogprobs { openingLogprobs.append(token) }
             }
+            openingLogprobs.skip(generation.notice?.opening ?? "")
             for index in first..<first + generation.choicesOfEach {
                 let choice = choices[index]
                 var answer = TextCompletion.Choice(
@@ -143,7 +144,8 @@ struct TextChunks: ChunkForm {
         let reason = delta.finishReason.isEmpty ? nil : delta.finishReason
         var choice = TextCompletion.Choice(index: Int(delta.choice), text: delta.text, finish_reason: reason)
         if let logprob = delta.logprob {
-            var logprobs = CompletionLogprobs(offset: offsets[delta.choice, default: 0])
+            let opening = generation.notice?.opening.unicodeScalars.count ?? 0
+            var logprobs = CompletionLogprobs(offset: offsets[delta.choice, default: opening])
             logprobs.append(logprob)
             offsets[delta.choice] = logprobs.offset
             choice.logprobs = logprobs

@@ -23,8 +23,10 @@ extension Gateway {
     private func draw(
         _ request: ImageGenerationRequest, prompt: String, on model: ModelDescription, _ scope: RequestScope
     ) async throws -> Response {
+        let labeller = scope.pictureLabeller(
+            model: model, prompt: request.prompt, negativePrompt: request.negative_prompt ?? "")
         let drawing = try fleet.draw(
-            request.request(model: model.name, prompt: prompt), model: model, scope)
+            request.request(model: model.name, prompt: prompt), model: model, labeller: labeller, scope)
         let created = Int(Date().timeIntervalSince1970)
         if request.stream == true {
             return try await drawing.stream(scope.record) { [try EventStream.event(Self.event($0, created: created))] }

@@ -67,12 +67,16 @@ struct StatusResponse: Encodable {
     var filter: [FilterCount]
     /// What is wrong with the file of routes, so that an older one is in force; nil where nothing is.
     var routes_fault: String?
+    /// The same of the file of labels.
+    var labels_fault: String?
     var instances: [Instance]
     /// By the service's name, for later shards with their layers: `text-shard-6-11`.
     var services: [String: Service]
 
-    init(requests: Requests, routesFault: String?, filter: [FilterCount], instances: [Instance]) {
-        routes_fault = routesFault
+    init(
+        requests: Requests, faults: (routes: String?, labels: String?), filter: [FilterCount], instances: [Instance]
+    ) {
+        (routes_fault, labels_fault) = faults
         self.filter = filter
         self.requests = requests
         self.instances = instances
@@ -94,7 +98,7 @@ extension Gateway {
             requests: .init(
                 running: admission.requests, cancelled: fleet.counters.cancelled,
                 refused: fleet.counters.refused + admission.refused, migrated_calls: fleet.counters.migrated,
-                given_up_calls: fleet.counters.givenUp), routesFault: routing.fault,
+                given_up_calls: fleet.counters.givenUp), faults: (routing.fault, labels.fault),
             filter: filters.counts,
             instances: fleet.instances.map { instance in
                 .init(

@@ -17,6 +17,7 @@ package struct Gateway: Sendable {
     let admission: Admission
     let routing: RoutingSource
     let filters: FilterSet
+    let labels: LabelSource
     let rates = RateLimits()
     let clients = ConnectedClients()
     let metrics = GatewayMetrics()
@@ -25,13 +26,14 @@ package struct Gateway: Sendable {
 
     /// - Parameter requestLimit: how many requests are under way at a time, at most.
     package init(
-        fleet: Fleet, routing: RoutingSource, filters: FilterSet, accounts: AccountKeeper? = nil,
+        fleet: Fleet, routing: RoutingSource, filters: FilterSet, labels: LabelSource = .standard,
+        accounts: AccountKeeper? = nil,
         bodyLimit: Int = 4 << 20,
         requestLimit: Int = 2_048,
         allowsAdapterUpdates: Bool = false, allowsReload: Bool = false
     ) {
         (self.fleet, self.routing, self.accounts) = (fleet, routing, accounts)
-        self.filters = filters
+        (self.filters, self.labels) = (filters, labels)
         self.bodyLimit = bodyLimit
         (self.allowsAdapterUpdates, self.allowsReload) = (allowsAdapterUpdates, allowsReload)
         admission = Admission(requestLimit: requestLimit)
@@ -63,6 +65,11 @@ package struct Gateway: Sendable {
         router.post("/v1/images/generations") { try await answer($0, $1, draw) }
         router.post("/v1/moderations") { request, _ in
             try await inPlace(request) { data, _ in try await moderate(data) }
+        }
+        router.post("/v1/watermark/detect") { request, _ in
+            try await inPlace(request) {
+                try await detectWatermark($0, by: $1, until: Self.deadline(of: request))
+            }
         }
         router.post("/tokenize") { request, _ in
             try await inPlace(request) { data, _ in try await tokenize(data, until: Self.deadline(of: request)) }

@@ -24,6 +24,8 @@ struct Generation: Sendable {
     let parts: [Part]
     let record: RequestRecord
     var filter: ContentFilter?
+    /// Words around each answer that say that it is generated; nil for none.
+    var notice: AnswerNotice?
 
     /// One prompt's call, and the first delta that came of it.
     struct Part: Sendable {
@@ -39,7 +41,7 @@ struct Generation: Sendable {
     func deltas() -> Deltas {
         record.began(id, promptTokens: promptTokens)
         let filtered = filter.flatMap { $0.filters(.out) ? FilteredDeltas($0, choices: choices) : nil }
-        return Deltas(choicesOfEach: choicesOfEach, parts: parts, record: record, filtered: filtered)
+        return Deltas(choicesOfEach: choicesOfEach, parts: parts, record: record, filtered: filtered, notice: notice)
     }
 
     struct Deltas: Sendable {
@@ -50,9 +52,15 @@ struct Generation: Sendable {
         private var filtered: FilteredDeltas?
         /// What the filter let pass, the last first.
         private var passed: [GenerateDelta] = []
+        private let notice: AnswerNotice?
+        /// Choices that have said something.
+        private var begun: Set<UInt32> = []
 
-        fileprivate init(choicesOfEach: Int, parts: [Part], record: RequestRecord, filtered: FilteredDeltas?) {
+        fileprivate init(
+            choicesOfEach: Int, parts: [Part], record: RequestRecord, filtered: FilteredDeltas?, notice: AnswerNotice?
+        ) {
             (self.choicesOfEach, self.parts, self.record, self.filtered) = (choicesOfEach, parts, record, filtered)
+            self.notice = notice
         }
 
         /// - Throws: `RPCError`.
@@ -65,12 +73,21 @@ struct Generation: Sendable {
                 let choices = current * choicesOfEach..<(current + 1) * choicesOfEach
                 if current < parts.count, filtered?.haveEnded(choices) == true { parts[current].call.giveUp() }
             }
-            return passed.popLast().map(kept)
+            return passed.popLast().map { kept($0) }
         }
 
-        private func kept(_ delta: GenerateDelta) -> GenerateDelta {
+        private mutating func kept(_ delta: GenerateDelta) -> GenerateDelta {
             record.keep(answer: delta.text, choice: delta.choice)
             if !delta.finishReason.isEmpty { record.finished(delta.finishReason) }
+            return noticed(delta)
+        }
+
+        /// With the notice before the first text of a choice, or behind the last; an answer without text has none.
+        private mutating func noticed(_ delta: GenerateDelta) -> GenerateDelta {
+            guard let notice else { return delta }
+            var delta = delta
+            if !delta.text.isEmpty, begun.insert(delta.choice).inserted { delta.text = notice.opening + delta.text }
+            if !delta.finishReason.isEmpty, begun.contains(delta.choice) { delta.text += notice.closing }
             return delta
         }
 

@@ -36,9 +36,13 @@ struct ResumableDrawing: Sendable {
     /// Of each picture, how many previews the reader has.
     private var previews: [UInt32: UInt32] = [:]
     private var losses = CallLosses()
+    private let labeller: PictureLabeller?
 
-    init(_ request: DrawRequest, numericsID: String, _ attempts: CallAttempts) {
+    init(
+        _ request: DrawRequest, numericsID: String, _ attempts: CallAttempts, labeller: PictureLabeller? = nil
+    ) {
         (self.request, self.numericsID, self.attempts) = (request, numericsID, attempts)
+        self.labeller = labeller
     }
 
     /// The next update, `nil` after the last one; each step, preview and picture once, whatever happens to instances.
@@ -49,7 +53,7 @@ struct ResumableDrawing: Sendable {
             do {
                 if stream == nil { try await dispatch() }
                 guard let reply = try await stream?.next() else { return nil }
-                if let update = accept(reply) { return update }
+                if let update = try accept(reply) { return update }
             } catch {
                 if pictures.count == request.seeds.count { return nil }
                 try await recover(from: RPCError(converting: error))
@@ -77,7 +81,8 @@ struct ResumableDrawing: Sendable {
     }
 
     /// - Returns: nil for what was told before, or is not for the client.
-    private mutating func accept(_ reply: ClientReply<DrawUpdate>) -> Update? {
+    /// - Throws: `RPCError` for a picture that cannot be labelled.
+    private mutating func accept(_ reply: ClientReply<DrawUpdate>) throws -> Update? {
         let message = reply.message
         if message.isStart {
             losses.started()
@@ -90,8 +95,9 @@ struct ResumableDrawing: Sendable {
         }
         var update = Update(step: message.step, steps: message.steps)
         if let picture = message.picture, let file = reply.attachments.first {
-            guard pictures.insert(picture.index).inserted else { return nil }
-            update.picture = Picture(drawn: picture, file: file)
+            guard !pictures.contains(picture.index) else { return nil }
+            update.picture = Picture(drawn: picture, file: try labeller?.label(file, of: picture) ?? file)
+            pictures.insert(picture.index)
             losses.progressed()
             return update
         }
@@ -100,14 +106,24 @@ struct ResumableDrawing: Sendable {
             guard let file = reply.attachments.first, preview.index == previews[preview.picture, default: 0] else {
                 return nil
             }
+            update.preview = Preview(drawn: preview, file: try labelled(file, of: preview, steps: message.steps))
             previews[preview.picture] = preview.index + 1
-            update.preview = Preview(drawn: preview, file: file)
             return update
         }
         guard message.step > step else { return nil }
         step = message.step
         losses.progressed()
         return update
+    }
+
+    /// A preview is generated as its picture is.
+    private func labelled(_ file: Attachment, of preview: DrawPreview, steps: UInt32) throws -> Attachment {
+        guard let labeller, request.seeds.indices.contains(Int(preview.picture)) else { return file }
+        var drawn = DrawnPicture(
+            index: preview.picture, seed: request.seeds[Int(preview.picture)], width: preview.width,
+            height: preview.height)
+        drawn.steps = steps
+        return try labeller.label(file, of: drawn)
     }
 
     private mutating func recover(from error: RPCError) async throws {

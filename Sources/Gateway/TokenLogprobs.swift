@@ -44,6 +44,9 @@ struct CompletionLogprobs: Encodable {
     /// - Parameter offset: characters that stand before the first token.
     init(offset: Int = 0) { self.offset = offset }
 
+    /// Counts text that no token stands for.
+    mutating func skip(_ text: String) { offset += text.unicodeScalars.count }
+
     mutating func append(_ token: TokenLogprob) {
         var top = Dictionary(token.alternatives.map { (tokenText($0.bytes), finite($0.logprob)) }) { first, _ in first }
         if !token.alternatives.isEmpty { top[tokenText(token.bytes)] = finite(token.logprob) }

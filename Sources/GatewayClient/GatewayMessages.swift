@@ -108,11 +108,15 @@ package struct RouteExplanation: Decodable, Sendable {
     package var targets: [String]
     package var preset: String?
     package var filter: String?
+    package var labels: String?
     /// How it came to this, a line each.
     package var steps: [String]
 
-    package init(route: String?, targets: [String], preset: String?, filter: String?, steps: [String]) {
+    package init(
+        route: String?, targets: [String], preset: String?, filter: String?, labels: String?, steps: [String]
+    ) {
         (self.route, self.targets, self.preset, self.filter, self.steps) = (route, targets, preset, filter, steps)
+        self.labels = labels
     }
 }
 

@@ -120,6 +120,11 @@ package struct DrawnPicture: Sendable, Equatable {
     /// In pixels.
     package var width: UInt32
     package var height: UInt32
+    /// What it was drawn with; 0 and empty from an instance that does not say.
+    package var steps: UInt32 = 0
+    package var guidanceScale: Float = 0
+    /// `DDPM` or `DDIM`.
+    package var sampler = ""
 
     package init(index: UInt32, seed: UInt64, width: UInt32, height: UInt32) {
         (self.index, self.seed, self.width, self.height) = (index, seed, width, height)
@@ -131,6 +136,8 @@ extension DrawnPicture: CCodable {
 
     init(reading c: Nephele__V1__DrawnPicture) throws {
         (index, seed, width, height) = (c.index, c.seed, c.width, c.height)
+        (steps, guidanceScale) = (c.steps, c.guidance_scale)
+        sampler = try c.sampler.text("sampler")
     }
 
     func write(to c: inout Nephele__V1__DrawnPicture, in arena: inout Arena) {
@@ -138,6 +145,10 @@ extension DrawnPicture: CCodable {
         (c.has_seed, c.seed) = (1, seed)
         (c.has_width, c.width) = (1, width)
         (c.has_height, c.height) = (1, height)
+        (c.has_steps, c.steps) = (1, steps)
+        (c.has_guidance_scale, c.guidance_scale) = (1, guidanceScale)
+        c.has_sampler = 1
+        c.sampler = arena.text(sampler)
     }
 }
 

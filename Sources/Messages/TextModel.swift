@@ -37,6 +37,8 @@ package struct GenerateRequest: BusMessage {
     package var resume: [ChoiceResume] = []
     /// Instances lost under this call since its last token. From one on it runs alone until a token comes.
     package var crashesWithoutProgress: UInt32 = 0
+    /// The watermark that the choice of tokens carries; nil for none.
+    package var greenList: GreenListParameters?
 
     package init(model: String, prompt: [Int32], maxTokens: UInt32, seed: UInt64) {
         (self.model, self.prompt, self.maxTokens, self.seed) = (model, prompt, maxTokens, seed)
@@ -72,6 +74,7 @@ extension GenerateRequest: CCodable {
         adapter = try c.adapter.text("adapter")
         resume = try readAll(ChoiceResume.self, c.resume, c.n_resume)
         crashesWithoutProgress = c.crashes_without_progress
+        greenList = c.green_list.map { GreenListParameters(reading: $0.pointee) }
     }
 
     func write(to c: inout Nephele__V1__GenerateRequest, in arena: inout Arena) {
@@ -104,6 +107,35 @@ extension GenerateRequest: CCodable {
         if crashesWithoutProgress > 0 {
             (c.has_crashes_without_progress, c.crashes_without_progress) = (1, crashesWithoutProgress)
         }
+        if let greenList { c.green_list = arena.message(greenList) }
+    }
+}
+
+/// A watermark's parameters, unchecked. The key is secret: it is told to nobody but the services.
+package struct GreenListParameters: Sendable, Equatable {
+    package var key: [UInt8]
+    /// Of green tokens, in 65,536ths.
+    package var share: UInt32
+    package var delta: Float
+    package var contextWidth: UInt32
+
+    package init(key: [UInt8], share: UInt32, delta: Float, contextWidth: UInt32) {
+        (self.key, self.share, self.delta, self.contextWidth) = (key, share, delta, contextWidth)
+    }
+}
+
+extension GreenListParameters: CCodable {
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__GreenList>) { nephele__v1__green_list__init(c) }
+
+    init(reading c: Nephele__V1__GreenList) {
+        (key, share, delta, contextWidth) = (c.key.array, c.share, c.delta, c.context_width)
+    }
+
+    func write(to c: inout Nephele__V1__GreenList, in arena: inout Arena) {
+        (c.has_key, c.key) = (1, arena.bytes(key))
+        (c.has_share, c.share) = (1, share)
+        (c.has_delta, c.delta) = (1, delta)
+        (c.has_context_width, c.context_width) = (1, contextWidth)
     }
 }
 

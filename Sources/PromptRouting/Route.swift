@@ -57,6 +57,8 @@ package struct Route: Sendable {
     let fallbacks: [RouteTarget]
     let preset: String?
     let filter: String?
+    /// The name of a policy of labels.
+    let labels: String?
     package let limits: RouteLimits
 
     /// - Returns: The target of this request: the same for the same user, as long as the weights stay.

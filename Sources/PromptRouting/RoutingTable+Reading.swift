@@ -88,7 +88,7 @@ extension RoutingTable {
     }
 
     private func route(_ value: YAMLValue) throws -> Route {
-        let fields = try value.fields(["name", "when", "to", "fallback", "preset", "filter", "limits"])
+        let fields = try value.fields(["name", "when", "to", "fallback", "preset", "filter", "labels", "limits"])
         guard let name = try fields["name"]?.string() else { throw value.error("a route needs a 'name'") }
         let targets = try (fields["to"]?.oneOrMany() ?? []).map(Self.target)
         if let first = targets.first, targets.reduce(0, { $0 + $1.weight }) <= 0, let to = fields["to"] {
@@ -103,6 +103,7 @@ extension RoutingTable {
             name: name, conditions: try fields["when"].map(conditions) ?? [], targets: targets,
             fallbacks: try (fields["fallback"]?.oneOrMany() ?? []).map(Self.target),
             preset: try fields["preset"]?.string(), filter: try fields["filter"]?.string("a filter's name"),
+            labels: try fields["labels"]?.string("the name of a policy of labels"),
             limits: try fields["limits"].map(Self.limits) ?? RouteLimits())
     }
 

@@ -40,7 +40,7 @@ package struct RoutingTable: Sendable {
             // The first that holds sets what it says; one that names no model leaves that to those after it.
             if decision.route == nil {
                 decision.route = route.name
-                (decision.filter, decision.limits) = (route.filter, route.limits)
+                (decision.filter, decision.labels, decision.limits) = (route.filter, route.labels, route.limits)
             }
             decision.preset = decision.preset ?? route.preset.flatMap { presets[$0] }
             if let target = route.target(for: request) {
@@ -71,6 +71,8 @@ package struct RouteDecision: Sendable {
     package var preset: Preset?
     /// The name of a filter policy.
     package var filter: String?
+    /// The name of a policy of labels.
+    package var labels: String?
     package var limits = RouteLimits()
     /// How it came to this, a line each; no user's text is in them.
     package var steps: [String]

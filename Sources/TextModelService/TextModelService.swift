@@ -1,6 +1,7 @@
 package import Messages
 package import RPC
 import TextModels
+import Watermarking
 
 /// Serves `nephele.v1.TextModel` for one model, in one revision after the other.
 package struct TextModelService: RPCService {
@@ -90,7 +91,8 @@ extension TextRevision {
                 temperature: message.temperature, topK: Int(message.topK), topP: message.topP, minP: message.minP,
                 repetitionPenalty: message.repetitionPenalty, presencePenalty: message.presencePenalty,
                 frequencyPenalty: message.frequencyPenalty,
-                logitBias: Dictionary(message.logitBias.map { ($0.id, $0.bias) }) { $1 }, seed: message.seed)
+                logitBias: Dictionary(message.logitBias.map { ($0.id, $0.bias) }) { $1 },
+                greenList: try message.greenList.map(GreenList.init), seed: message.seed)
             let resume = message.resume.map {
                 ResumedChoice(
                     choice: Int($0.choice), ids: $0.ids, textBytes: $0.textBytes, logProbabilityCount: Int($0.logprobs),
@@ -123,6 +125,19 @@ extension TextRevision {
         guard !name.isEmpty else { return nil }
         guard let adapters else { throw RPCError.noAdapters(field: "adapter") }
         return try adapters.adapter(name)
+    }
+}
+
+extension GreenList {
+    /// - Throws: `TextModelError.invalidRequest`; it does not tell the key.
+    fileprivate init(_ message: GreenListParameters) throws(TextModelError) {
+        do throws(Invalid) {
+            try self.init(
+                key: message.key, share: UInt16(exactly: message.share) ?? 0, delta: message.delta,
+                contextWidth: Int(message.contextWidth))
+        } catch {
+            throw TextModelError(.invalidRequest, error.description, field: "green_list")
+        }
     }
 }
 

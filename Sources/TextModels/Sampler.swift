@@ -1,4 +1,5 @@
 package import Tensors
+import Watermarking
 
 /// Chooses a token from logits. A pure function of logits, history, seed, choice and index: nothing is kept that a
 /// lost process could lose.
@@ -10,11 +11,14 @@ package struct Sampler: Sendable {
     /// How often each token is in the answer.
     private var generated: [Int32: Int] = [:]
     private var generatedCount = 0
+    /// The last tokens of prompt and answer, as many as the watermark looks at.
+    private var context: ArraySlice<Int32> = []
 
     package init(_ parameters: SamplingParameters, choice: Int, prompt: [Int32]) {
         self.parameters = parameters
         self.choice = choice
         seen = parameters.repetitionPenalty == 1 ? [] : Set(prompt)
+        if let greenList = parameters.greenList { context = prompt.suffix(greenList.contextWidth) }
     }
 
     /// Counts a token of the answer, sampled or brought by a resume.
@@ -22,6 +26,7 @@ package struct Sampler: Sendable {
         if parameters.repetitionPenalty != 1 { seen.insert(id) }
         generated[id, default: 0] += 1
         generatedCount += 1
+        if let greenList = parameters.greenList { context = (context + [id]).suffix(greenList.contextWidth) }
     }
 
     /// The next token from a row of logits `[V]`, as `sample(_:allowed:)` gives it.
@@ -29,11 +34,11 @@ package struct Sampler: Sendable {
         // The likeliest token is found where the logits lie, unless something changes them.
         let isGreedy =
             parameters.temperature == 0 && parameters.logitBias.isEmpty && parameters.repetitionPenalty == 1
-            && parameters.presencePenalty == 0 && parameters.frequencyPenalty == 0
+            && parameters.presencePenalty == 0 && parameters.frequencyPenalty == 0 && parameters.greenList == nil
         return isGreedy ? Int32(Device.argmax(row, count: allowed)) : sample(row.floats, allowed: allowed)
     }
 
-    /// The next token, in the order: logit bias, penalties, temperature, min-p, top-k, top-p, inverse CDF.
+    /// The next token, in the order: logit bias, penalties, watermark, temperature, min-p, top-k, top-p, inverse CDF.
     ///
     /// Candidates are ranked by (logit falling, id rising), so that ties are the same everywhere, and only as far as
     /// the draw looks. Where neither top-k nor min-p cuts, the mass of all is summed in 16 lanes over the ids.
@@ -140,6 +145,7 @@ package struct Sampler: Sendable {
                 logits[Int(id)] -= parameters.presencePenalty + parameters.frequencyPenalty * Float(count)
             }
         }
+        parameters.greenList?.colours(after: context)?.favour(&logits)
         for index in logits.indices where logits[index].isNaN { logits[index] = -.infinity }
     }
 

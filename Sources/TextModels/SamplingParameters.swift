@@ -1,3 +1,5 @@
+package import Watermarking
+
 /// How tokens are chosen. Every value has been checked: the type proves it.
 package struct SamplingParameters: Sendable, Hashable {
     /// 0 chooses the likeliest token; otherwise logits are divided by it. At most 100.
@@ -16,12 +18,16 @@ package struct SamplingParameters: Sendable, Hashable {
     package let frequencyPenalty: Float
     /// Added to logits, −100…100.
     package let logitBias: [Int32: Float]
+    /// The watermark that the choice carries; nil for none.
+    package let greenList: GreenList?
     package let seed: UInt64
 
     /// - Throws: `TextModelError.invalidRequest` that names the field, its value and its range.
     package init(
         temperature: Float = 1, topK: Int = 0, topP: Float = 1, minP: Float = 0, repetitionPenalty: Float = 1,
-        presencePenalty: Float = 0, frequencyPenalty: Float = 0, logitBias: [Int32: Float] = [:], seed: UInt64
+        presencePenalty: Float = 0, frequencyPenalty: Float = 0, logitBias: [Int32: Float] = [:],
+        greenList: GreenList? = nil,
+        seed: UInt64
     ) throws(TextModelError) {
         func check(_ value: Float, _ field: String, _ range: ClosedRange<Float>) throws(TextModelError) {
             guard range.contains(value) else {
@@ -43,6 +49,6 @@ package struct SamplingParameters: Sendable, Hashable {
         (self.temperature, self.topK, self.topP, self.minP) = (temperature, topK, topP, minP)
         self.repetitionPenalty = repetitionPenalty
         (self.presencePenalty, self.frequencyPenalty) = (presencePenalty, frequencyPenalty)
-        (self.logitBias, self.seed) = (logitBias, seed)
+        (self.logitBias, self.greenList, self.seed) = (logitBias, greenList, seed)
     }
 }

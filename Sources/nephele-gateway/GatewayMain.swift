@@ -58,6 +58,13 @@ struct GatewayMain: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "Labels on generated content: off, default (metadata in pictures), or a YAML file.",
+            discussion: "Without it, NEPHELE_LABELS, or default. A file is read again when it changes, and on SIGHUP.",
+            valueName: "labels"))
+    var labels: String?
+
+    @Option(
+        help: ArgumentHelp(
             "A file of accounts: clients need a key then. `nephele keys create` makes both.",
             discussion: "Without it, or NEPHELE_ACCOUNTS, everybody may come in.", valueName: "file"))
     var accounts: String?
@@ -128,8 +135,11 @@ struct GatewayMain: AsyncParsableCommand {
         let filters = try FilterSet(
             standard: filter ?? ProcessInfo.processInfo.environment["NEPHELE_FILTER"] ?? "default",
             policies: filterPolicy)
+        let labels = try LabelSource(
+            labels: labels ?? ProcessInfo.processInfo.environment["NEPHELE_LABELS"] ?? "default")
         let gateway = Gateway(
-            fleet: fleet, routing: routing, filters: filters, accounts: keeper, requestLimit: requestLimit,
+            fleet: fleet, routing: routing, filters: filters, labels: labels, accounts: keeper,
+            requestLimit: requestLimit,
             allowsAdapterUpdates: allowAdapterUpdates,
             allowsReload: allowReload)
         // Those of the bus need files too.
@@ -145,7 +155,9 @@ struct GatewayMain: AsyncParsableCommand {
                 Logger(label: "nephele-gateway").error("cannot write \(portFile): \(error.localizedDescription)")
             }
         }
-        var services: [any Service] = [AdapterKeeping(fleet: fleet), RoutesWatch(routing: routing)]
+        var services: [any Service] = [
+            AdapterKeeping(fleet: fleet), ConfigurationWatch(routing: routing, labels: labels),
+        ]
         if let accountsBind, let service = keeper?.service {
             // Services stop in the order opposite to their start: others may ask until this gateway's requests have ended.
             let server = RPCServer(
@@ -181,16 +193,21 @@ private struct UsageWriting: Service {
     func run() async { await cancelWhenGracefulShutdown { await keeper.run() } }
 }
 
-/// Reads the routes again when their file changes, or when it is asked to by SIGHUP.
-private struct RoutesWatch: Service {
+/// Reads routes and labels again when their files change, or when it is asked to by SIGHUP.
+private struct ConfigurationWatch: Service {
     let routing: RoutingSource
+    let labels: LabelSource
 
     func run() async {
         let signals = await UnixSignalsSequence(trapping: .sighup)
         await cancelWhenGracefulShutdown {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await routing.watch() }
-                for await _ in signals { routing.reload() }
+                group.addTask { await labels.watch() }
+                for await _ in signals {
+                    routing.reload()
+                    labels.reload()
+                }
                 group.cancelAll()
             }
         }

@@ -11,6 +11,7 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "bench", abstract: "Measures this machine and the parts of the system.",
         subcommands: [
             Machine.self, Bus.self, Text.self, Service.self, BenchGatewayCommand.self, BenchFilterCommand.self,
+            BenchWatermarkCommand.self,
             PerplexityCommand.self,
         ])
 

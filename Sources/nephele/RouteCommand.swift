@@ -38,7 +38,7 @@ struct RouteCommand: AsyncParsableCommand {
             let decision = try RoutingTable(file: routes).decide(request, preset: preset)
             explanation = RouteExplanation(
                 route: decision.route, targets: decision.targets.map(\.description), preset: decision.preset?.name,
-                filter: decision.filter, steps: decision.steps)
+                filter: decision.filter, labels: decision.labels, steps: decision.steps)
         } else {
             explanation = try await gateway.client().explainRoute(
                 .init(text: text, model: model, kind: kind.rawValue, user: user, preset: preset))
@@ -46,8 +46,9 @@ struct RouteCommand: AsyncParsableCommand {
         for step in explanation.steps { Terminal.line(Terminal.printable(step)) }
         let preset = explanation.preset.map { " with preset '\($0)'" } ?? ""
         let filter = explanation.filter.map { ", filter '\($0)'" } ?? ""
+        let labels = explanation.labels.map { ", labels '\($0)'" } ?? ""
         Terminal.line(
-            Terminal.printable("→ \(explanation.targets.joined(separator: ", or else "))\(preset)\(filter)"))
+            Terminal.printable("→ \(explanation.targets.joined(separator: ", or else "))\(preset)\(filter)\(labels)"))
     }
 }
 

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Console
 import ContentFilter
+import ContentLabels
 import EmbeddedModels
 import GatewayClient
 import PromptRouting
@@ -61,6 +62,11 @@ struct UpCommand: AsyncParsableCommand {
             "The content filter: off, default (blocks sexual text about minors, flags the rest), or a policy in YAML.",
             valueName: "policy"))
     var filter: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Labels on generated content: off, default (metadata in pictures), or a YAML file.", valueName: "labels"))
+    var labels: String?
 
     @Option(help: ArgumentHelp("A file of accounts: clients need a key of it then.", valueName: "file"))
     var accounts: String?
@@ -126,6 +132,10 @@ struct UpCommand: AsyncParsableCommand {
         if let accounts { options.gatewayArguments += ["--accounts", accounts] }
         if let filter, !["off", "default"].contains(filter) { _ = try FilterPolicy(file: filter) }
         if let filter { options.gatewayArguments += ["--filter", filter] }
+        if let labels {
+            _ = try LabelSet(labels)
+            options.gatewayArguments += ["--labels", labels]
+        }
         if record { options.gatewayArguments.append("--record") }
         options.speculation = speculate
         options.draftModel = try draftModel.map { try catalogue.entry($0, .text) }

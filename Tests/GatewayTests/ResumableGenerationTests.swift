@@ -55,8 +55,13 @@ import TokenizerService
         } catch { return error as? RPCError }
     }
 
-    @Test func `an answer is the same whenever its instances are lost`() async throws {
+    @Test(arguments: [false, true])
+    func `an answer is the same whenever its instances are lost, with a watermark too`(isMarked: Bool) async throws {
         var request = request(n: 2)
+        if isMarked {
+            request.greenList = GreenListParameters(
+                key: [UInt8](1...16), share: 16_384, delta: 3, contextWidth: 2)
+        }
         request.logprobs = 2
         request.promptLogprobs = true
         request.presencePenalty = 0.7

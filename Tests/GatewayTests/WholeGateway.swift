@@ -28,8 +28,9 @@ private let imageModel = Result { try DiffusionPipeline(directory: tiny, device:
 /// The services of one text and one image model over ipc, and a gateway before them.
 /// - Parameters:
 ///   - routes: a routing file's text; nil for the standard table.
+///   - labels: a label file's text, beside which `watermark.key` lies; nil for the standard labels.
 func withWholeGateway(
-    routes: String? = nil, accounts: AccountKeeper? = nil, filter: String? = nil,
+    routes: String? = nil, accounts: AccountKeeper? = nil, filter: String? = nil, labels: String? = nil,
     _ body: @Sendable @escaping (WholeGatewayClient) async throws -> Void
 ) async throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("nephele-" + UUID().uuidString).path
@@ -79,9 +80,12 @@ func withWholeGateway(
     let policy = directory + "/filter.yaml"
     if let filter { try Data(filter.utf8).write(to: URL(fileURLWithPath: policy)) }
     let filters = try FilterSet(standard: filter == nil ? "default" : policy)
+    try Data("a secret of some length\n".utf8).write(to: URL(fileURLWithPath: directory + "/watermark.key"))
+    if let labels { try Data(labels.utf8).write(to: URL(fileURLWithPath: directory + "/labels.yaml")) }
     let gateway = Gateway(
         fleet: Fleet(tokenizer: tokenizer, textModel: text, diffusion: diffusion),
-        routing: try RoutingSource(file: routes == nil ? nil : file), filters: filters, accounts: accounts,
+        routing: try RoutingSource(file: routes == nil ? nil : file), filters: filters,
+        labels: try LabelSource(labels: labels == nil ? "default" : directory + "/labels.yaml"), accounts: accounts,
         bodyLimit: 1 << 16)
     let (ports, running) = AsyncStream<Int>.makeStream()
     let application = try gateway.application(at: GatewayAddress()) { running.yield($0.localAddress?.port ?? 0) }

@@ -118,6 +118,16 @@ private final class Fleet: Sendable {
         #expect(
             await code { $0.resume = [.init(choice: 0, ids: [72], textBytes: .max)] } ?? (.unknown, "")
                 == (.failedPrecondition, "resume"))
+        for (bytes, share, delta, width) in [
+            (15, 1, 1, 1), (16, 0, 1, 1), (16, 65_536, 1, 1), (16, 1, -.infinity, 1), (16, 1, .nan, 1), (16, 1, 1, 0),
+            (16, 1, 1, .max),
+        ] as [(Int, UInt32, Float, UInt32)] {
+            let key = [UInt8](repeating: 1, count: bytes)
+            #expect(
+                await code {
+                    $0.greenList = GreenListParameters(key: key, share: share, delta: delta, contextWidth: width)
+                } ?? (.unknown, "") == (.invalidArgument, "green_list"))
+        }
         #expect(await code { _ in } == nil)
     }
 

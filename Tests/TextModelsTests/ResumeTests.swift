@@ -23,6 +23,7 @@ import Tokenizers
         var stop: [String] = []
         var adapter: String?
         var drafts = false
+        var watermark = false
         var testDescription: String { name }
     }
 
@@ -31,6 +32,8 @@ import Tokenizers
         Case(name: "penalties", penalties: true), Case(name: "three choices", n: 3, penalties: true),
         Case(name: "echo", n: 2, logProbabilities: 2, echo: true), Case(name: "adapter", adapter: "llama-all"),
         Case(name: "drafts", temperature: 0, logProbabilities: 1, drafts: true),
+        Case(name: "watermark", n: 2, penalties: true, logProbabilities: 1, watermark: true),
+        Case(name: "watermark and drafts", temperature: 0, drafts: true, watermark: true),
     ]
 
     private func request(
@@ -44,7 +47,8 @@ import Tokenizers
             sampling: SamplingParameters(
                 temperature: given.temperature, topK: 60, topP: 0.97,
                 repetitionPenalty: given.penalties ? 1.3 : 1, presencePenalty: given.penalties ? 0.6 : 0,
-                frequencyPenalty: given.penalties ? 0.4 : 0, seed: 11),
+                frequencyPenalty: given.penalties ? 0.4 : 0,
+                greenList: given.watermark ? greenList() : nil, seed: 11),
             stop: given.stop, logProbabilities: given.logProbabilities, promptLogProbabilities: given.echo,
             adapter: adapter, resume: resume, runsAlone: runsAlone, shape: loaded.model.shape)
     }

@@ -19,7 +19,8 @@ import TextModels
                 sampling: SamplingParameters(
                     temperature: number < 2 ? 0 : 0.7, topK: 40, topP: 0.9, minP: 0.01,
                     repetitionPenalty: number == 3 ? 1.2 : 1, presencePenalty: number == 4 ? 0.4 : 0,
-                    frequencyPenalty: number == 4 ? 0.2 : 0, seed: UInt64(number)),
+                    frequencyPenalty: number == 4 ? 0.2 : 0,
+                    greenList: number == 1 || number == 5 ? greenList(contextWidth: number) : nil, seed: UInt64(number)),
                 stop: stop, logProbabilities: 2, shape: loaded.model.shape)
         }
     }

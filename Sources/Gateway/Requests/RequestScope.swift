@@ -1,4 +1,5 @@
 import ContentFilter
+import ContentLabels
 import Hummingbird
 import Messages
 import Observability
@@ -15,6 +16,10 @@ struct RequestScope: Sendable {
     let caller: Caller?
     /// The policy that the route or the gateway sets; nil for none.
     var filter: ContentFilter?
+    /// Which labels the answer carries: the route's, or the gateway's.
+    var labels = LabelPolicy.standard
+    /// Whether the user wrote in Chinese.
+    var speaksChinese = false
 
     /// - Throws: `APIError` for a header that is not what it should be, and for a client that may not come in.
     init(_ request: Request, accounts: AccountKeeper?) async throws {

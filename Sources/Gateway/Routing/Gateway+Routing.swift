@@ -30,6 +30,8 @@ extension Gateway {
         try checkRate(of: decision)
         var scope = scope.limited(toMilliseconds: decision.limits.timeoutMilliseconds)
         scope.filter = try filters.filter(named: scope.caller?.account.filter ?? decision.filter)
+        scope.labels = try labels.policy(named: decision.labels)
+        if scope.labels.text.notice != nil { scope.speaksChinese = Language(of: request.text) == .zh }
         // Another model's embeddings cannot be compared with those that the client has.
         let targets = request.kind == .embedding ? Array(decision.targets.prefix(1)) : decision.targets
         for (index, target) in targets.enumerated() {
@@ -77,6 +79,7 @@ extension Gateway {
         var targets: [String]
         var preset: String?
         var filter: String?
+        var labels: String?
         var steps: [String]
     }
 
@@ -93,7 +96,7 @@ extension Gateway {
         return try JSONResponse.make(
             ExplainResponse(
                 route: decision.route, targets: decision.targets.map(\.description), preset: decision.preset?.name,
-                filter: decision.filter, steps: decision.steps))
+                filter: decision.filter, labels: decision.labels, steps: decision.steps))
     }
 
     private struct PresetList: Encodable {

@@ -56,14 +56,23 @@ struct GatewayTarget: FuzzTarget {
         ("/tokenize", #"{"model":"llama","prompt":"hello","add_special_tokens":true}"#),
         ("/tokenize", #"{"model":"llama","messages":[{"role":"user","content":"c"}],"add_generation_prompt":true}"#),
         ("/detokenize", #"{"model":"llama","tokens":[1,2,3]}"#),
+        ("/v1/watermark/detect", #"{"model":"llama","input":["é","a text"],"z_threshold":3.5}"#),
         ("/v1/load_lora_adapter", #"{"lora_name":"a","lora_path":"b/c","base_model":"llama"}"#),
         ("/v1/unload_lora_adapter", #"{"lora_name":"a"}"#),
     ]
 
     init() async throws {
         services = try await Services()
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("nephele-" + UUID().uuidString)
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let labels = "labels: {pictures: {parameters: prompt, mark: on}, text: {notice: on, watermark: {keys: w.key}}}"
+        for (name, text) in [("labels.yaml", labels), ("w.key", "0123456789abcdef")] {
+            try Data(text.utf8).write(to: folder.appendingPathComponent(name))
+        }
         let gateway = Gateway(
             fleet: services.fleet, routing: try RoutingSource(file: nil), filters: try FilterSet(standard: "default"),
+            labels: try LabelSource(labels: folder.appendingPathComponent("labels.yaml").path),
             bodyLimit: 1 << 18, allowsAdapterUpdates: true
         )
         samples = Self.requests.map { path, body in

@@ -548,7 +548,7 @@ const ProtobufCMessageDescriptor nephele__v1__draw_preview__descriptor =
   (ProtobufCMessageInit) nephele__v1__draw_preview__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__drawn_picture__field_descriptors[4] =
+static const ProtobufCFieldDescriptor nephele__v1__drawn_picture__field_descriptors[7] =
 {
   {
     "index",
@@ -598,17 +598,56 @@ static const ProtobufCFieldDescriptor nephele__v1__drawn_picture__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "steps",
+    5,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__DrawnPicture, has_steps),
+    offsetof(Nephele__V1__DrawnPicture, steps),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "guidance_scale",
+    6,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_FLOAT,
+    offsetof(Nephele__V1__DrawnPicture, has_guidance_scale),
+    offsetof(Nephele__V1__DrawnPicture, guidance_scale),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "sampler",
+    7,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__DrawnPicture, has_sampler),
+    offsetof(Nephele__V1__DrawnPicture, sampler),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__drawn_picture__field_indices_by_name[] = {
+  5,   /* field[5] = guidance_scale */
   3,   /* field[3] = height */
   0,   /* field[0] = index */
+  6,   /* field[6] = sampler */
   1,   /* field[1] = seed */
+  4,   /* field[4] = steps */
   2,   /* field[2] = width */
 };
 static const ProtobufCIntRange nephele__v1__drawn_picture__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor nephele__v1__drawn_picture__descriptor =
 {
@@ -618,7 +657,7 @@ const ProtobufCMessageDescriptor nephele__v1__drawn_picture__descriptor =
   "Nephele__V1__DrawnPicture",
   "nephele.v1",
   sizeof(Nephele__V1__DrawnPicture),
-  4,
+  7,
   nephele__v1__drawn_picture__field_descriptors,
   nephele__v1__drawn_picture__field_indices_by_name,
   1,  nephele__v1__drawn_picture__number_ranges,

@@ -52,6 +52,51 @@ void   nephele__v1__generate_request__free_unpacked
   assert(message->base.descriptor == &nephele__v1__generate_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   nephele__v1__green_list__init
+                     (Nephele__V1__GreenList         *message)
+{
+  static const Nephele__V1__GreenList init_value = NEPHELE__V1__GREEN_LIST__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__green_list__get_packed_size
+                     (const Nephele__V1__GreenList *message)
+{
+  assert(message->base.descriptor == &nephele__v1__green_list__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__green_list__pack
+                     (const Nephele__V1__GreenList *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__green_list__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__green_list__pack_to_buffer
+                     (const Nephele__V1__GreenList *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__green_list__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__GreenList *
+       nephele__v1__green_list__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__GreenList *)
+     protobuf_c_message_unpack (&nephele__v1__green_list__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__green_list__free_unpacked
+                     (Nephele__V1__GreenList *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__green_list__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   nephele__v1__choice_resume__init
                      (Nephele__V1__ChoiceResume         *message)
 {
@@ -592,7 +637,7 @@ void   nephele__v1__unload_adapter_reply__free_unpacked
   assert(message->base.descriptor == &nephele__v1__unload_adapter_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descriptors[21] =
+static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descriptors[22] =
 {
   {
     "model",
@@ -846,11 +891,24 @@ static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descr
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "green_list",
+    22,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Nephele__V1__GenerateRequest, green_list),
+    &nephele__v1__green_list__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__generate_request__field_indices_by_name[] = {
   18,   /* field[18] = adapter */
   20,   /* field[20] = crashes_without_progress */
   12,   /* field[12] = frequency_penalty */
+  21,   /* field[21] = green_list */
   17,   /* field[17] = ignore_end_of_text */
   13,   /* field[13] = logit_bias */
   15,   /* field[15] = logprobs */
@@ -873,7 +931,7 @@ static const unsigned nephele__v1__generate_request__field_indices_by_name[] = {
 static const ProtobufCIntRange nephele__v1__generate_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 21 }
+  { 0, 22 }
 };
 const ProtobufCMessageDescriptor nephele__v1__generate_request__descriptor =
 {
@@ -883,11 +941,88 @@ const ProtobufCMessageDescriptor nephele__v1__generate_request__descriptor =
   "Nephele__V1__GenerateRequest",
   "nephele.v1",
   sizeof(Nephele__V1__GenerateRequest),
-  21,
+  22,
   nephele__v1__generate_request__field_descriptors,
   nephele__v1__generate_request__field_indices_by_name,
   1,  nephele__v1__generate_request__number_ranges,
   (ProtobufCMessageInit) nephele__v1__generate_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor nephele__v1__green_list__field_descriptors[4] =
+{
+  {
+    "key",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__GreenList, has_key),
+    offsetof(Nephele__V1__GreenList, key),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "share",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__GreenList, has_share),
+    offsetof(Nephele__V1__GreenList, share),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "delta",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_FLOAT,
+    offsetof(Nephele__V1__GreenList, has_delta),
+    offsetof(Nephele__V1__GreenList, delta),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "context_width",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__GreenList, has_context_width),
+    offsetof(Nephele__V1__GreenList, context_width),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__green_list__field_indices_by_name[] = {
+  3,   /* field[3] = context_width */
+  2,   /* field[2] = delta */
+  0,   /* field[0] = key */
+  1,   /* field[1] = share */
+};
+static const ProtobufCIntRange nephele__v1__green_list__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor nephele__v1__green_list__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.GreenList",
+  "GreenList",
+  "Nephele__V1__GreenList",
+  "nephele.v1",
+  sizeof(Nephele__V1__GreenList),
+  4,
+  nephele__v1__green_list__field_descriptors,
+  nephele__v1__green_list__field_indices_by_name,
+  1,  nephele__v1__green_list__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__green_list__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor nephele__v1__choice_resume__field_descriptors[5] =

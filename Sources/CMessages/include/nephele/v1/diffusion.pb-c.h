@@ -142,10 +142,22 @@ struct  Nephele__V1__DrawnPicture
   uint32_t width;
   protobuf_c_boolean has_height;
   uint32_t height;
+  /*
+   * What it was drawn with, where the request left that to the model.
+   */
+  protobuf_c_boolean has_steps;
+  uint32_t steps;
+  protobuf_c_boolean has_guidance_scale;
+  float guidance_scale;
+  /*
+   * DDPM, DDIM.
+   */
+  protobuf_c_boolean has_sampler;
+  ProtobufCBinaryData sampler;
 };
 #define NEPHELE__V1__DRAWN_PICTURE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__drawn_picture__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, {0,NULL} }
 
 
 /* Nephele__V1__DrawRequest methods */

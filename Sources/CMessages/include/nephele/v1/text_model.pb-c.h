@@ -16,6 +16,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 
 typedef struct Nephele__V1__GenerateRequest Nephele__V1__GenerateRequest;
+typedef struct Nephele__V1__GreenList Nephele__V1__GreenList;
 typedef struct Nephele__V1__ChoiceResume Nephele__V1__ChoiceResume;
 typedef struct Nephele__V1__LogitBias Nephele__V1__LogitBias;
 typedef struct Nephele__V1__TokenLogprob Nephele__V1__TokenLogprob;
@@ -92,10 +93,44 @@ struct  Nephele__V1__GenerateRequest
    */
   protobuf_c_boolean has_crashes_without_progress;
   uint32_t crashes_without_progress;
+  /*
+   * The watermark that the choice of tokens carries; absent: none.
+   */
+  Nephele__V1__GreenList *green_list;
 };
 #define NEPHELE__V1__GENERATE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__generate_request__descriptor) \
-    , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0, {0,NULL}, 0,NULL, 0, 0 }
+    , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0, {0,NULL}, 0,NULL, 0, 0, NULL }
+
+
+/*
+ * A watermark: tokens that it colours green have delta added to their logits. It travels whole, key and all, so that
+ * every instance goes on with the same tokens.
+ */
+struct  Nephele__V1__GreenList
+{
+  ProtobufCMessage base;
+  /*
+   * 16 bytes, secret.
+   */
+  protobuf_c_boolean has_key;
+  ProtobufCBinaryData key;
+  /*
+   * The share of green tokens, in 65536ths.
+   */
+  protobuf_c_boolean has_share;
+  uint32_t share;
+  protobuf_c_boolean has_delta;
+  float delta;
+  /*
+   * How many tokens before a token decide about it.
+   */
+  protobuf_c_boolean has_context_width;
+  uint32_t context_width;
+};
+#define NEPHELE__V1__GREEN_LIST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__green_list__descriptor) \
+    , 0, {0,NULL}, 0, 0, 0, 0, 0, 0 }
 
 
 /*
@@ -390,6 +425,25 @@ Nephele__V1__GenerateRequest *
 void   nephele__v1__generate_request__free_unpacked
                      (Nephele__V1__GenerateRequest *message,
                       ProtobufCAllocator *allocator);
+/* Nephele__V1__GreenList methods */
+void   nephele__v1__green_list__init
+                     (Nephele__V1__GreenList         *message);
+size_t nephele__v1__green_list__get_packed_size
+                     (const Nephele__V1__GreenList   *message);
+size_t nephele__v1__green_list__pack
+                     (const Nephele__V1__GreenList   *message,
+                      uint8_t             *out);
+size_t nephele__v1__green_list__pack_to_buffer
+                     (const Nephele__V1__GreenList   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__GreenList *
+       nephele__v1__green_list__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__green_list__free_unpacked
+                     (Nephele__V1__GreenList *message,
+                      ProtobufCAllocator *allocator);
 /* Nephele__V1__ChoiceResume methods */
 void   nephele__v1__choice_resume__init
                      (Nephele__V1__ChoiceResume         *message);
@@ -623,6 +677,9 @@ void   nephele__v1__unload_adapter_reply__free_unpacked
 typedef void (*Nephele__V1__GenerateRequest_Closure)
                  (const Nephele__V1__GenerateRequest *message,
                   void *closure_data);
+typedef void (*Nephele__V1__GreenList_Closure)
+                 (const Nephele__V1__GreenList *message,
+                  void *closure_data);
 typedef void (*Nephele__V1__ChoiceResume_Closure)
                  (const Nephele__V1__ChoiceResume *message,
                   void *closure_data);
@@ -714,6 +771,7 @@ void nephele__v1__text_model__unload_adapter(ProtobufCService *service,
 /* --- descriptors --- */
 
 extern const ProtobufCMessageDescriptor nephele__v1__generate_request__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__green_list__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__choice_resume__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__logit_bias__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__token_logprob__descriptor;

@@ -1,0 +1,85 @@
+import Foundation
+import Logging
+import Synchronization
+
+/// A configuration that is read from files.
+package protocol FileConfiguration: Sendable {
+    /// All that it was read from.
+    var files: [String] { get }
+    /// What is in it, in a few words for the log.
+    var summary: String { get }
+}
+
+/// The configuration in force, and the files behind it, which are read again when they change.
+package final class ConfigurationSource<Value: FileConfiguration>: Sendable {
+    private struct State {
+        var value: Value
+        /// Of each file that was read, when it was changed.
+        var stamps: [String: FileStamp]
+        var fault: String?
+    }
+
+    private let name: String
+    /// nil where there is no file.
+    private let read: (@Sendable () throws -> Value)?
+    private let state: Mutex<State>
+    private let logger = Logger(label: "nephele-gateway")
+
+    /// - Parameters:
+    ///   - name: what the log calls it.
+    ///   - value: to begin with.
+    ///   - read: reads it again; nil where there is no file.
+    init(_ name: String, _ value: Value, read: (@Sendable () throws -> Value)?) {
+        (self.name, self.read) = (name, read)
+        state = Mutex(State(value: value, stamps: Self.stamps(of: value)))
+    }
+
+    package var current: Value { state.withLock { $0.value } }
+
+    /// What is wrong with the files since they were last read well, if anything.
+    package var fault: String? { state.withLock { $0.fault } }
+
+    /// Looks every second whether a file has changed, until it is cancelled.
+    package func watch() async {
+        guard read != nil else { return }
+        while !Task.isCancelled {
+            try? await Task.sleep(for: .seconds(1))
+            let (value, stamps) = state.withLock { ($0.value, $0.stamps) }
+            if Self.stamps(of: value) != stamps { reload() }
+        }
+    }
+
+    /// Reads the files again. An error in them changes nothing but is said; running requests keep what they had.
+    package func reload() {
+        guard let read else { return }
+        do {
+            let value = try read()
+            state.withLock { $0 = State(value: value, stamps: Self.stamps(of: value)) }
+            logger.info("\(name) read again: \(value.summary)")
+        } catch {
+            state.withLock { state in
+                state.fault = "\(error)"
+                state.stamps = Self.stamps(of: state.value)
+            }
+            logger.error("the \(name) stay as they were: \(error)")
+        }
+    }
+
+    private static func stamps(of value: Value) -> [String: FileStamp] {
+        Dictionary(value.files.map { ($0, FileStamp($0)) }) { $1 }
+    }
+}
+
+/// What tells one state of a file from another.
+struct FileStamp: Equatable, Sendable {
+    private let modified: Date?
+    private let size: UInt64
+    private let inode: UInt64
+
+    init(_ path: String) {
+        let attributes = try? FileManager.default.attributesOfItem(atPath: path)
+        modified = attributes?[.modificationDate] as? Date
+        size = (attributes?[.size] as? NSNumber)?.uint64Value ?? 0
+        inode = (attributes?[.systemFileNumber] as? NSNumber)?.uint64Value ?? 0
+    }
+}
