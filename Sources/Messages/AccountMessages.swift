@@ -94,8 +94,11 @@ extension AccountRecord: CCodable {
         id = c.id
         name = try c.name.text("name")
         role = try c.role.text("role")
-        models = try UnsafeBufferPointer(start: c.models, count: c.models == nil ? 0 : c.n_models).map { try $0.text("models") }
-        requestsPerMinute = c.has_requests_per_minute != 0 ? try size(c.requests_per_minute, "requests_per_minute") : nil
+        models = try UnsafeBufferPointer(start: c.models, count: c.models == nil ? 0 : c.n_models).map {
+            try $0.text("models")
+        }
+        requestsPerMinute =
+            c.has_requests_per_minute != 0 ? try size(c.requests_per_minute, "requests_per_minute") : nil
         tokensPerMinute = c.has_tokens_per_minute != 0 ? try size(c.tokens_per_minute, "tokens_per_minute") : nil
         spendingPerDay = c.has_spending_per_day != 0 ? c.spending_per_day : nil
         filter = c.has_filter != 0 ? try c.filter.text("filter") : nil
