@@ -274,7 +274,7 @@ private let marked = """
             }
             let bytes = Data([0x7B, 0x22, 0xFF, 0x22, 0x7D])
             #expect(try await client.execute(uri: "/v1/watermark/detect", method: "POST", body: bytes).status == 400)
-            #expect(try await client.execute(uri: "/v1/watermark/detect", method: "GET").status == 404)
+            #expect(try await client.execute(uri: "/v1/watermark/detect", method: "GET").status == 405)
         }
         try await withWholeGateway { client async throws in
             let answer = try await post(client, "/v1/watermark/detect", #"{"model":"llama","input":"a"}"#)
