@@ -170,7 +170,7 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Accounts", "ContentFilter", "Messages", "Observability", "PromptRouting", "RPC",
+                "Accounts", "Concurrency", "ContentFilter", "Messages", "Observability", "PromptRouting", "RPC",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
