@@ -170,7 +170,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Accounts", "ConfigurationFiles", "ContentFilter", "Messages", "Observability", "PromptRouting", "RPC",
+                "Accounts", "Concurrency", "ConfigurationFiles", "ContentFilter", "Messages", "Observability",
+                "PromptRouting", "RPC",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
