@@ -189,8 +189,9 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Accounts", "ConfigurationFiles", "ContentFilter", "ContentLabels", "Messages", "Observability",
-                "PromptRouting", "RPC", "Watermarking", .product(name: "Hummingbird", package: "hummingbird"),
+                "Accounts", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels", "Messages",
+                "Observability", "PromptRouting", "RPC", "Watermarking",
+                .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),

@@ -8,7 +8,7 @@ No answer may be a server's error, or have a status, a content type or a body th
 that a route does not have must be refused, and so must what the document forbids. What it allows may be refused still:
 ranges that depend on the model are not in it.
 """
-import argparse, os, subprocess, sys
+import argparse, os, subprocess, sys, tempfile
 
 arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 arguments.add_argument("address")
@@ -21,13 +21,17 @@ options = arguments.parse_args()
 
 checks = ("not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,"
           "response_schema_conformance,negative_data_rejection,unsupported_method,allow_header_conformance")
+here = os.path.dirname(os.path.abspath(__file__))
 command = [
-    sys.executable, "-m", "schemathesis.cli", "run", options.address + "/openapi.json", "--checks", checks, "--phases",
-    options.phases, "--max-examples", str(options.examples), "--seed", str(options.seed), "--continue-on-failure",
-    "--request-timeout", "60", "--suppress-health-check", "all", "--warnings", "off", "--no-color",
+    sys.executable, "-m", "schemathesis.cli", "--config-file", here + "/schemathesis.toml", "run",
+    options.address + "/openapi.json", "--checks", checks, "--phases", options.phases, "--max-examples",
+    str(options.examples), "--seed", str(options.seed), "--continue-on-failure", "--request-timeout", "60",
+    "--suppress-health-check", "all", "--warnings", "off", "--no-color",
 ]
 if options.key:
     command += ["-H", f"Authorization: Bearer {options.key}"]
-here = os.path.dirname(os.path.abspath(__file__))
-environment = os.environ | {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": here, "NEPHELE_MODELS": options.models}
-sys.exit(subprocess.run(command, env=environment, cwd=here).returncode)
+environment = os.environ | {"SCHEMATHESIS_HOOKS": "hooks", "PYTHONPATH": here, "PYTHONDONTWRITEBYTECODE": "1",
+                            "NEPHELE_MODELS": options.models}
+# What it remembers of a run is not kept for the next one.
+with tempfile.TemporaryDirectory() as folder:
+    sys.exit(subprocess.run(command, env=environment, cwd=folder).returncode)
