@@ -278,7 +278,7 @@ let package = Package(
         .executableTarget(
             name: "nephele-gateway",
             dependencies: [
-                "Accounts", "Gateway", "RPC", "ServiceRuntime", "ZeroMQTransport",
+                "Accounts", "Gateway", "Messages", "RPC", "ServiceRuntime", "ZeroMQTransport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

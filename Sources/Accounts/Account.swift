@@ -37,6 +37,15 @@ package struct Account: Sendable, Equatable, Codable {
     package var created: Int64
     package var revoked: Int64?
 
+    package init(
+        id: Int64, name: String, role: Role, models: [String] = [], limits: Limits = Limits(), filter: String? = nil,
+        hint: String, created: Int64, revoked: Int64? = nil
+    ) {
+        (self.id, self.name, self.role, self.models) = (id, name, role, models)
+        (self.limits, self.filter, self.hint) = (limits, filter, hint)
+        (self.created, self.revoked) = (created, revoked)
+    }
+
     package func allows(model: String) -> Bool {
         models.isEmpty || models.contains { Glob($0).matches(model) }
     }

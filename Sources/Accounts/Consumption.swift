@@ -51,4 +51,8 @@ package struct UsageRow: Sendable, Equatable, Codable {
     package var key: String
     package var model: String
     package var usage: Consumption
+
+    package init(day: String, key: String, model: String, usage: Consumption) {
+        (self.day, self.key, self.model, self.usage) = (day, key, model, usage)
+    }
 }

@@ -31,17 +31,16 @@ package struct ContentFilter: Sendable {
         self.policy = policy
         self.detectors = detectors
         tables = Dictionary(
-            uniqueKeysWithValues: FilterPolicy.Direction.allCases.map { ($0, RuleTable(policy, $0)) })
+            uniqueKeysWithValues: FilterPolicy.Direction.allCases.map { ($0, RuleTable(policy, $0, detectors)) })
     }
 
     package func check(_ text: String, _ direction: FilterPolicy.Direction) -> Outcome {
         var stream = stream(direction)
-        let passed = stream.feed(text)
-        return Outcome(text: passed + stream.finish(), verdict: stream.verdict)
+        return Outcome(text: stream.feed(text, isLast: true), verdict: stream.verdict)
     }
 
     package func stream(_ direction: FilterPolicy.Direction) -> StreamFilter {
-        StreamFilter(detectors, tables[direction] ?? RuleTable(policy, direction), direction, counters)
+        StreamFilter(tables[direction] ?? RuleTable(policy, direction, detectors), direction, counters)
     }
 
     /// Everything that the detectors see in a text, whatever the policy does about it.
@@ -49,6 +48,6 @@ package struct ContentFilter: Sendable {
 
     /// Whether the policy has any rule for a direction.
     package func filters(_ direction: FilterPolicy.Direction) -> Bool {
-        !(tables[direction]?.categories.isEmpty ?? true)
+        tables[direction].map { !$0.isEmpty } ?? false
     }
 }

@@ -17,7 +17,7 @@ package final class Detectors: Sendable {
 
     /// Everything that is found in a text, in the order in which it takes effect.
     package func findings(in text: String) -> [Finding] {
-        var scan = DetectorScan(self, categories: nil, holdsSentences: false)
+        var scan = DetectorScan(DetectorSelection(self, categories: nil), holdsSentences: false)
         return scan.feed(Array(text.utf8), isWhole: true)
     }
 
@@ -40,12 +40,26 @@ package final class Detectors: Sendable {
     }
 }
 
+/// The detectors of what some rule asks for.
+struct DetectorSelection: Sendable {
+    let detectors: Detectors
+    /// What is looked for; nil for everything.
+    let categories: Set<FilterCategory>?
+    let patterns: [PatternDetector]
+    let classifies: Bool
+
+    init(_ detectors: Detectors, categories: Set<FilterCategory>?) {
+        (self.detectors, self.categories) = (detectors, categories)
+        patterns = detectors.patterns.filter { categories?.contains($0.category) ?? true }
+        classifies =
+            detectors.classifier != nil
+            && (categories.map { !$0.isDisjoint(with: LinearClassifier.categories) } ?? true)
+    }
+}
+
 /// One text on its way through the detectors.
 struct DetectorScan: Sendable {
-    private let detectors: Detectors
-    /// What is looked for; nil for everything.
-    private let categories: Set<FilterCategory>?
-    private let patterns: [PatternDetector]
+    private let selection: DetectorSelection
     private let classifies: Bool
     /// Whether a sentence's score belongs to its beginning, as it must to block it, or to its end.
     private let holdsSentences: Bool
@@ -57,25 +71,25 @@ struct DetectorScan: Sendable {
     private var sentences = Sentences()
     private var encoded = EncodedText()
 
-    init(_ detectors: Detectors, categories: Set<FilterCategory>?, holdsSentences: Bool, depth: Int = 0) {
-        self.detectors = detectors
-        self.categories = categories
+    init(_ selection: DetectorSelection, holdsSentences: Bool, depth: Int = 0) {
+        self.selection = selection
         self.holdsSentences = holdsSentences
         self.depth = depth
-        patterns = detectors.patterns.filter { categories?.contains($0.category) ?? true }
-        patternStarts = [Int](repeating: 0, count: patterns.count)
-        phrases = PhraseScanner(detectors.automaton)
-        classifies =
-            depth == 0 && detectors.classifier != nil
-            && (categories.map { !$0.isDisjoint(with: LinearClassifier.categories) } ?? true)
+        patternStarts = [Int](repeating: 0, count: selection.patterns.count)
+        phrases = PhraseScanner(selection.detectors.automaton)
+        classifies = depth == 0 && selection.classifies
     }
+
+    private var detectors: Detectors { selection.detectors }
 
     /// Reads on.
     ///
     /// - Returns: what was found, in no order.
     mutating func feed(_ bytes: [UInt8], isWhole: Bool) -> [Finding] {
+        let before = text.end
         text.append(bytes)
         if isWhole { text.finish() }
+        let added = ByteSet(text.bytes[(before - text.base)...])
         var found: [Finding] = []
         for match in phrases.scan(text, isWhole: isWhole) {
             let phrase = detectors.automaton.phrases[match.phrase]
@@ -84,7 +98,12 @@ struct DetectorScan: Sendable {
                     phrase.category, .list, score: phrase.score, range: text.origin(of: match.range),
                     detail: "phrase \(match.phrase)"), to: &found)
         }
-        for (index, pattern) in patterns.enumerated() {
+        for (index, pattern) in selection.patterns.enumerated() {
+            // Nothing is under way, and nothing can begin.
+            if patternStarts[index] == before, pattern.starts?.isDisjoint(with: added) == true {
+                patternStarts[index] = text.end
+                continue
+            }
             let (ranges, next) = pattern.scan(text, from: patternStarts[index], isWhole: isWhole)
             patternStarts[index] = next
             for range in ranges {
@@ -122,7 +141,7 @@ struct DetectorScan: Sendable {
     }
 
     private func look(into decoded: [UInt8], at origin: Range<Int>, _ found: inout [Finding]) {
-        var inner = DetectorScan(detectors, categories: categories, holdsSentences: false, depth: depth + 1)
+        var inner = DetectorScan(selection, holdsSentences: false, depth: depth + 1)
         for finding in inner.feed(decoded, isWhole: true) {
             add(
                 Finding(
@@ -132,7 +151,7 @@ struct DetectorScan: Sendable {
     }
 
     private func add(_ finding: Finding, to found: inout [Finding]) {
-        if categories?.contains(finding.category) ?? true { found.append(finding) }
+        if selection.categories?.contains(finding.category) ?? true { found.append(finding) }
     }
 
     private var foldedHold: Int {

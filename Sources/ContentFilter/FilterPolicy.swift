@@ -70,11 +70,13 @@ package struct FilterPolicy: Sendable {
 
 /// The rules of one direction, by category.
 struct RuleTable: Sendable {
+    /// What can find something that a rule is for.
+    let detectors: DetectorSelection
     private let byCategory: [FilterCategory: [FilterPolicy.Rule]]
     /// Whether some rule changes or stops a text for what the classifier says.
     let holdsSentences: Bool
 
-    init(_ policy: FilterPolicy, _ direction: FilterPolicy.Direction) {
+    init(_ policy: FilterPolicy, _ direction: FilterPolicy.Direction, _ detectors: Detectors) {
         let known = Set(FilterCategory.all + policy.phrases.map(\.category) + policy.patterns.map(\.category))
         let rules = policy.rules.filter { $0.directions.contains(direction) }
         byCategory = Dictionary(
@@ -82,12 +84,13 @@ struct RuleTable: Sendable {
                 let own = rules.filter { $0.covers(category) }
                 return own.isEmpty ? nil : (category, own)
             })
+        self.detectors = DetectorSelection(detectors, categories: Set(byCategory.keys))
         holdsSentences = rules.contains { rule in
             rule.action > .flag && LinearClassifier.categories.contains { rule.covers($0) }
         }
     }
 
-    var categories: Set<FilterCategory> { Set(byCategory.keys) }
+    var isEmpty: Bool { byCategory.isEmpty }
 
     /// The rule with the strongest action, the first of several.
     func rule(for finding: Finding) -> FilterPolicy.Rule? {

@@ -1,13 +1,15 @@
 internal import RegularExpressions
 
 /// One pattern over folded text, and what proves a match: a checksum, most often.
-package struct PatternDetector: Sendable {
+package final class PatternDetector: Sendable {
     /// A longer match is none; it bounds how much of a stream is ever held back for a pattern.
     static let lengthLimit = 512
 
-    package var name: String
-    package var category: FilterCategory
-    package var score: Double
+    package let name: String
+    package let category: FilterCategory
+    package let score: Double
+    /// The bytes that a match can begin with; nil for any.
+    let starts: ByteSet?
     let expression: RegularExpression
     /// What else must hold of the bytes that match.
     let proof: @Sendable ([UInt8]) -> Bool
@@ -21,6 +23,7 @@ package struct PatternDetector: Sendable {
         (self.name, self.category, self.score, self.proof) = (name, category, score, proof)
         do {
             expression = try RegularExpression(pattern)
+            starts = expression.firstBytes.map { ByteSet($0) }
         } catch let error as RegularExpression.PatternError {
             throw FilterError("pattern '\(name)': \(error.description)")
         }

@@ -19,15 +19,16 @@ package struct StreamFilter: Sendable {
     package private(set) var verdict = FilterVerdict()
     private var hasEnded = false
 
-    init(
-        _ detectors: Detectors, _ rules: RuleTable, _ direction: FilterPolicy.Direction, _ counters: FilterCounters
-    ) {
+    init(_ rules: RuleTable, _ direction: FilterPolicy.Direction, _ counters: FilterCounters) {
         (self.rules, self.direction, self.counters) = (rules, direction, counters)
-        scan = DetectorScan(detectors, categories: rules.categories, holdsSentences: rules.holdsSentences)
+        scan = DetectorScan(rules.detectors, holdsSentences: rules.holdsSentences)
     }
 
+    /// - Parameter isLast: whether the text ends with it, as by `finish`.
     /// - Returns: what of the text may be passed on now. Nothing after a block.
-    package mutating func feed(_ chunk: String) -> String { advance(Array(chunk.utf8), isWhole: false) }
+    package mutating func feed(_ chunk: String, isLast: Bool = false) -> String {
+        advance(Array(chunk.utf8), isWhole: isLast)
+    }
 
     /// Ends the text.
     ///

@@ -58,7 +58,13 @@ struct TextFeatures {
         guard !word.isEmpty else { return }
         han.removeAll(keepingCapacity: true)
         add(crc(0x77, word))
-        if !lastWord.isEmpty { add(crc(0x62, lastWord + [0x20] + word)) }
+        if !lastWord.isEmpty {
+            var value = step(~0, 0x62)
+            for byte in lastWord { value = step(value, byte) }
+            value = step(value, 0x20)
+            for byte in word { value = step(value, byte) }
+            add(~value)
+        }
         word.insert(0x20, at: 0)
         word.append(0x20)
         let opening = step(~0, 0x63)

@@ -84,6 +84,24 @@ package final class RegularExpression: @unchecked Sendable {  // compiled code i
         }
     }
 
+    /// The bytes that a match can begin with; nil where the pattern does not tell.
+    package var firstBytes: [UInt8]? {
+        var kind: UInt32 = 0
+        pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_FIRSTCODETYPE), &kind)
+        if kind == 1 {
+            // One byte, which may stand in either case.
+            var byte: UInt32 = 0
+            pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_FIRSTCODEUNIT), &byte)
+            guard let byte = UInt8(exactly: byte), byte < 0x80 else { return nil }
+            let letter = byte | 0x20
+            return (0x61...0x7A).contains(letter) ? [letter, letter & 0xDF] : [byte]
+        }
+        var map: UnsafePointer<UInt8>?
+        pcre2_pattern_info_8(code, UInt32(PCRE2_INFO_FIRSTBITMAP), &map)
+        guard let map else { return nil }
+        return (0...UInt8.max).filter { map[Int($0 >> 3)] >> ($0 & 7) & 1 == 1 }
+    }
+
     /// Characters before a match that the pattern may look at.
     package var lookBehind: Int {
         var count: UInt32 = 0

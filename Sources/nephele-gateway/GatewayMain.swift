@@ -3,6 +3,7 @@ import ArgumentParser
 import Foundation
 import Gateway
 import Logging
+import Messages
 import RPC
 import ServiceLifecycle
 import ServiceRuntime
@@ -68,6 +69,18 @@ struct GatewayMain: AsyncParsableCommand {
             discussion: "Without it, or NEPHELE_ACCOUNTS, everybody may come in.", valueName: "file"))
     var accounts: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Where the accounts are served to other gateways: tcp://0.0.0.0:7010 or ipc:///path/accounts.sock.",
+            valueName: "endpoint"))
+    var accountsBind: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The gateway that has the accounts and serves them with --accounts-bind: dns://gateway:7010.",
+            valueName: "target"))
+    var accountsAt: String?
+
     @Flag(help: "Keeps requests and answers in the accounts file, for feedback and `nephele export`.")
     var record = false
 
@@ -101,6 +114,9 @@ struct GatewayMain: AsyncParsableCommand {
         guard (tlsCertificate == nil) == (tlsKey == nil) else {
             throw ValidationError("--tls-certificate and --tls-key go together")
         }
+        guard accountsAt == nil || (accounts == nil && accountsBind == nil) else {
+            throw ValidationError("--accounts-at names the gateway that has the accounts; give this one no file")
+        }
         guard (0...65_535).contains(port) else { throw ValidationError("--port is \(port); give 0 to 65535") }
     }
 
@@ -115,9 +131,7 @@ struct GatewayMain: AsyncParsableCommand {
             textShards: try textShard.map { try RPCClient(target: $0, interceptors: trace) })
         let portFile = portFile
         let routing = try RoutingSource(file: routes)
-        let file = accounts ?? ProcessInfo.processInfo.environment["NEPHELE_ACCOUNTS"]
-        if record, file == nil { throw ValidationError("--record needs --accounts FILE, where it is kept") }
-        let keeper = try file.map { AccountKeeper(store: try AccountStore(file: $0), isRecording: record) }
+        let keeper = try accountKeeper()
         let filters = try FilterSet(
             standard: filter ?? ProcessInfo.processInfo.environment["NEPHELE_FILTER"] ?? "default",
             policies: filterPolicy)
@@ -144,9 +158,31 @@ struct GatewayMain: AsyncParsableCommand {
         var services: [any Service] = [
             AdapterKeeping(fleet: fleet), ConfigurationWatch(routing: routing, labels: labels),
         ]
+        if let accountsBind, let service = keeper?.service {
+            // Services stop in the order opposite to their start: others may ask until this gateway's requests have ended.
+            let server = RPCServer(
+                ServiceDescription(service: "accounts"), services: [service],
+                transports: [try ZeroMQTransport.shared().server(accountsBind)])
+            services.insert(ServerLifetime(server, label: "nephele-gateway"), at: 0)
+        }
         if let keeper { services.append(UsageWriting(keeper: keeper)) }
         try await ServiceProcess.run(
             services + [application], label: "nephele-gateway")
+    }
+
+    /// - Returns: nil where everybody may come in.
+    private func accountKeeper() throws -> AccountKeeper? {
+        if let accountsAt {
+            return AccountKeeper(client: try RPCClient(target: accountsAt), isRecording: record)
+        }
+        let file = accounts ?? ProcessInfo.processInfo.environment["NEPHELE_ACCOUNTS"]
+        guard let file else {
+            guard !record, accountsBind == nil else {
+                throw ValidationError("--record and --accounts-bind need --accounts FILE, where keys are kept")
+            }
+            return nil
+        }
+        return AccountKeeper(store: try AccountStore(file: file), isRecording: record)
     }
 }
 

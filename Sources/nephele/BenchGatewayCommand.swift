@@ -57,7 +57,8 @@ struct BenchGatewayCommand: AsyncParsableCommand {
         let gateway = try Self.start([
             "taskset", "-c", "0", own.deletingLastPathComponent().path + "/nephele-gateway", "--port", "0",
             "--port-file", directory.path + "/port", "--tokenizer", "ipc://\(directory.path)/tokenizer.sock",
-            "--text-model", "ipc://\(directory.path)/text-model.sock", "--accounts", directory.path + "/accounts.sqlite",
+            "--text-model", "ipc://\(directory.path)/text-model.sock", "--accounts",
+            directory.path + "/accounts.sqlite",
             "--filter", filter,
         ])
         defer { gateway.terminate() }

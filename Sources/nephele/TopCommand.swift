@@ -57,8 +57,10 @@ struct TopCommand: AsyncParsableCommand {
             table.append([
                 instance.service, instance.models.joined(separator: ","), instance.layers ?? "", instance.state,
                 "\(instance.running_calls)/\(instance.capacity)", bar(share),
-                instance.waiting.map { "\($0)" } ?? "", instance.cache_use.map { "\(Int(($0 * 100).rounded()))%" } ?? "",
-                "\(instance.outstanding)", steps.map { "\(Int($0.rounded()))" } ?? "", (instance.address as NSString).lastPathComponent,
+                instance.waiting.map { "\($0)" } ?? "",
+                instance.cache_use.map { "\(Int(($0 * 100).rounded()))%" } ?? "",
+                "\(instance.outstanding)", steps.map { "\(Int($0.rounded()))" } ?? "",
+                (instance.address as NSString).lastPathComponent,
             ])
         }
         let first =

@@ -27,16 +27,25 @@ import Testing
         limits.settle(45, in: "a", perMinute: 10)
         #expect(limits.take(5, from: "a", perMinute: 10, now: start).isAllowed)
     }
+
+    @Test func `a slice is what is needed and at most half of what is left then`() {
+        let limits = RateLimits()
+        let first = limits.lease(2, spare: 100, from: "a", perMinute: 10, now: start)
+        #expect(first.granted == 6 && first.answer.isAllowed)
+        let second = limits.lease(4, spare: 1, from: "a", perMinute: 10, now: start)
+        #expect(second.granted == 4)
+        let third = limits.lease(1, spare: 1, from: "a", perMinute: 10, now: start)
+        #expect(third.granted == 0 && third.answer.wait == .seconds(6))
+    }
 }
 
 @Suite(.timeLimit(.minutes(5)), .serialized) struct AccountsGatewayTests {
     private let folder = FileManager.default.temporaryDirectory.appendingPathComponent("accounts-" + UUID().uuidString)
 
-    private func keeper(recording: Bool = false) throws -> AccountKeeper {
+    private func keeper(recording: Bool = false) throws -> (AccountKeeper, AccountStore) {
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        return AccountKeeper(
-            store: try AccountStore(file: folder.appendingPathComponent("accounts.sqlite").path), isRecording: recording
-        )
+        let store = try AccountStore(file: folder.appendingPathComponent("accounts.sqlite").path)
+        return (AccountKeeper(store: store, isRecording: recording), store)
     }
 
     private func code(_ answer: WholeGatewayClient.Answer) throws -> String? {
@@ -48,11 +57,11 @@ import Testing
 
     @Test func `a key opens what it is for, within its limits`() async throws {
         defer { try? FileManager.default.removeItem(at: folder) }
-        let keeper = try keeper()
-        let user = try await keeper.store.makeKey(
+        let (keeper, store) = try keeper()
+        let user = try await store.makeKey(
             name: "user", models: ["llama"], limits: .init(requestsPerMinute: 2)
         ).key.secret
-        let admin = try await keeper.store.makeKey(name: "operator", role: .admin).key.secret
+        let admin = try await store.makeKey(name: "operator", role: .admin).key.secret
         try await withWholeGateway(accounts: keeper) { client in
             let path = "/v1/chat/completions"
             let stranger = try await post(client, path, Self.chat)
@@ -85,10 +94,10 @@ import Testing
 
     @Test func `tokens and spending are counted, also of a stream, and bounded`() async throws {
         defer { try? FileManager.default.removeItem(at: folder) }
-        let keeper = try keeper()
-        try await keeper.store.setPrice(Price(model: "llama", perMillionCompletionTokens: 1e6))
-        let tokens = try await keeper.store.makeKey(name: "tokens", limits: .init(tokensPerMinute: 40)).key.secret
-        let money = try await keeper.store.makeKey(name: "money", limits: .init(spendingPerDay: 6)).key.secret
+        let (keeper, store) = try keeper()
+        try await store.setPrice(Price(model: "llama", perMillionCompletionTokens: 1e6))
+        let tokens = try await store.makeKey(name: "tokens", limits: .init(tokensPerMinute: 40)).key.secret
+        let money = try await store.makeKey(name: "money", limits: .init(spendingPerDay: 6)).key.secret
         try await withWholeGateway(accounts: keeper) { client in
             let path = "/v1/chat/completions"
             let large = #"{"model":"llama","max_tokens":39,"messages":[{"role":"user","content":"hi"}]}"#
@@ -120,15 +129,16 @@ import Testing
 
     @Test func `what one gateway's clients spend counts at another with the same file`() async throws {
         defer { try? FileManager.default.removeItem(at: folder) }
-        let (here, there) = (try keeper(), try keeper())
-        try await here.store.setPrice(Price(model: "llama", perMillionCompletionTokens: 1e6))
-        let key = try await here.store.makeKey(name: "a", limits: .init(spendingPerDay: 3)).key.secret
+        let (here, store) = try keeper()
+        let (there, _) = try keeper()
+        try await store.setPrice(Price(model: "llama", perMillionCompletionTokens: 1e6))
+        let key = try await store.makeKey(name: "a", limits: .init(spendingPerDay: 3)).key.secret
         try await withWholeGateway(accounts: here) { client in
             #expect(try await post(client, "/v1/chat/completions", Self.chat, key: key).status == 200)
             var spent = 0.0
             while spent == 0 {
                 await here.flush()
-                spent = try await here.store.usage(days: "2000-01-01"..."2999-12-31").reduce(0) { $0 + $1.usage.cost }
+                spent = try await store.usage(days: "2000-01-01"..."2999-12-31").reduce(0) { $0 + $1.usage.cost }
             }
         }
         try await withWholeGateway(accounts: there) { client in
@@ -139,8 +149,8 @@ import Testing
 
     @Test func `moderations count as requests, and refusals in the metrics`() async throws {
         defer { try? FileManager.default.removeItem(at: folder) }
-        let keeper = try keeper()
-        let key = try await keeper.store.makeKey(name: "a", limits: .init(requestsPerMinute: 1)).key.secret
+        let (keeper, store) = try keeper()
+        let key = try await store.makeKey(name: "a", limits: .init(requestsPerMinute: 1)).key.secret
         try await withWholeGateway(accounts: keeper) { client in
             #expect(try await post(client, "/v1/moderations", #"{"input":"a"}"#, key: key).status == 200)
             #expect(try await post(client, "/v1/moderations", #"{"input":"a"}"#, key: key).status == 429)
@@ -157,9 +167,9 @@ import Testing
 
     @Test func `a key's filter policy takes the place of the route's`() async throws {
         defer { try? FileManager.default.removeItem(at: folder) }
-        let keeper = try keeper()
-        let key = try await keeper.store.makeKey(name: "a", filter: "nobody's").key.secret
-        let other = try await keeper.store.makeKey(name: "b", filter: "off").key.secret
+        let (keeper, store) = try keeper()
+        let key = try await store.makeKey(name: "a", filter: "nobody's").key.secret
+        let other = try await store.makeKey(name: "b", filter: "off").key.secret
         try await withWholeGateway(accounts: keeper) { client in
             let refused = try await post(client, "/v1/chat/completions", Self.chat, key: key)
             #expect(refused.status == 500)
@@ -170,8 +180,8 @@ import Testing
 
     @Test func `answers are recorded where that is switched on, and feedback finds them`() async throws {
         defer { try? FileManager.default.removeItem(at: folder) }
-        let keeper = try keeper(recording: true)
-        let key = try await keeper.store.makeKey(name: "a").key.secret
+        let (keeper, store) = try keeper(recording: true)
+        let key = try await store.makeKey(name: "a").key.secret
         try await withWholeGateway(accounts: keeper) { client in
             let answer = try json(await post(client, "/v1/chat/completions", Self.chat, key: key).body)
             let id = try #require(answer["id"] as? String)
@@ -185,7 +195,7 @@ import Testing
             }
             let choice = try #require((answer["choices"] as? [[String: Any]])?.first?["message"] as? [String: Any])
             var examples: [TrainingExample] = []
-            try await keeper.store.exportTraining { examples.append($0) }
+            try await store.exportTraining { examples.append($0) }
             #expect(examples.count == 1)
             #expect(examples[0].messages.map(\.content) == ["hi", "hello to you"])
             #expect(examples[0].rejected == choice["content"] as? String)

@@ -111,7 +111,8 @@ package enum GatewayBenchmark {
     private static func measure(
         _ place: Place, _ options: Options, on group: MultiThreadedEventLoopGroup
     ) async throws -> Report {
-        let chat = request("""
+        let chat = request(
+            """
             {"model":"\(InstantWorker.instant)","messages":[{"role":"user","content":"\(prompt)"}],"max_tokens":64}
             """, to: "/v1/chat/completions", place)
         func load(_ connections: Int) async throws -> HTTPLoad {
@@ -189,7 +190,8 @@ package enum GatewayBenchmark {
     private static func stream(
         _ place: Place, _ options: Options, on group: MultiThreadedEventLoopGroup
     ) async throws -> Streams {
-        let chat = request("""
+        let chat = request(
+            """
             {"model":"\(InstantWorker.steady)","messages":[{"role":"user","content":"\(prompt)"}],"stream":true,\
             "max_tokens":\(options.streamTokens)}
             """, to: "/v1/chat/completions", place

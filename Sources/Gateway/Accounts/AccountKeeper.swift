@@ -1,121 +1,141 @@
 package import Accounts
 import Foundation
 import Logging
+import Messages
+package import RPC
 import Synchronization
 
 /// The accounts of this gateway's clients: who they are, what they may, what they use.
 ///
-/// Keys are remembered for a second, so that one that is revoked is out a second later; usage is written in batches.
+/// Keys are remembered for a second, so that one that is revoked is out a second later; while whoever has the accounts is
+/// away, for ten minutes. Usage is written in batches.
 package final class AccountKeeper: Sendable {
-    private struct Known {
+    fileprivate struct Known {
         var account: Account?
-        var until: ContinuousClock.Instant
+        /// Today, as was told a moment ago, and what was used since.
+        var spent: Double
+        var asked: ContinuousClock.Instant
     }
 
     private struct State {
+        /// By the digests of secrets.
         var known: [String: Known] = [:]
-        var prices: [String: Price] = [:]
-        var pricesUntil = ContinuousClock.now
-        /// Of each key today, as the file told a moment ago, and what was used since.
-        var spending: [Int64: Spending] = [:]
         var pending: [AccountStore.Entry] = []
-        /// Being written now, by number.
-        var leaving: [Int: [AccountStore.Entry]] = [:]
-        var batches = 0
+        /// Being written now, by batch.
+        var leaving: [String: [AccountStore.Entry]] = [:]
 
         func unwritten(of key: Int64) -> Double {
             (leaving.values.joined() + pending).reduce(0) { $1.key == key ? $0 + $1.usage.cost : $0 }
         }
     }
 
-    private struct Spending {
-        var amount: Double
-        var until: ContinuousClock.Instant
-    }
-
-    package let store: AccountStore
+    let source: any AccountSource
     /// Whether requests and answers are kept.
     let isRecording: Bool
     private let state = Mutex(State())
-    private let rates = RateLimits()
     private let logger = Logger(label: "nephele-gateway")
 
     private static let memory: Duration = .seconds(1)
+    private static let longMemory: Duration = .seconds(600)
     private static let knownLimit = 10_000
     private static let pendingLimit = 100_000
 
-    package init(store: AccountStore, isRecording: Bool = false) {
-        (self.store, self.isRecording) = (store, isRecording)
+    /// Accounts in a file.
+    package convenience init(store: AccountStore, isRecording: Bool = false) {
+        self.init(source: FileAccounts(store), isRecording: isRecording)
     }
+
+    /// Accounts of another gateway, which serves `AccountsService`.
+    package convenience init(client: RPCClient, isRecording: Bool = false) {
+        self.init(source: LeasedAccounts(client), isRecording: isRecording)
+    }
+
+    private init(source: any AccountSource, isRecording: Bool) {
+        (self.source, self.isRecording) = (source, isRecording)
+    }
+
+    /// What serves the file's accounts to other gateways; nil where they are another's already.
+    package var service: AccountsService? { (source as? FileAccounts).map { AccountsService($0) } }
 
     // MARK: Who
 
-    /// The owner of a secret; nil where it opens nothing.
+    /// The owner of a secret, and what the key has spent today; nil where it opens nothing.
     ///
-    /// - Throws: `AccountsError` when the store cannot be read.
-    func account(secret: String) async throws -> Account? {
+    /// - Throws: `APIError` when nobody can tell.
+    func account(secret: String) async throws -> (account: Account, spentToday: Double)? {
         let digest = APIKey.digest(of: secret)
-        let remembered = state.withLock { $0.known[digest].flatMap { $0.until > .now ? $0 : nil } }
-        if let remembered { return remembered.account }
-        let account = try await store.account(digest: digest)
-        state.withLock { state in
-            // Guesses must not fill the memory.
-            if state.known.count >= Self.knownLimit { state.known.removeAll() }
-            state.known[digest] = Known(account: account, until: .now + Self.memory)
+        let remembered = state.withLock { $0.known[digest] }
+        if let remembered, .now - remembered.asked < Self.memory { return remembered.standing }
+        do {
+            // What is being written at this moment may count twice until the next time, and never not at all.
+            let before = state.withLock { state in
+                remembered?.account.map { state.unwritten(of: $0.id) } ?? 0
+            }
+            let found = try await source.find(digest: digest)
+            let known = Known(account: found?.account, spent: (found?.spentToday ?? 0) + before, asked: .now)
+            state.withLock { state in
+                // Guesses must not fill the memory.
+                if state.known.count >= Self.knownLimit { state.known.removeAll() }
+                state.known[digest] = known
+            }
+            return known.standing
+        } catch {
+            if let remembered, .now - remembered.asked < Self.longMemory { return remembered.standing }
+            logger.error("accounts cannot be read: \(error)")
+            throw APIError(
+                status: .serviceUnavailable, message: "The gateway cannot tell now whose key this is; try again.",
+                type: "server_error", code: "accounts_unavailable", retryAfter: 1)
         }
-        return account
     }
 
     // MARK: What they may
 
     /// Counts a request against its account's limits.
     ///
+    /// - Parameter spent: today.
     /// - Returns: what it has left of its requests; nil where they are not limited.
     /// - Throws: `APIError` 429 when a limit is reached.
-    func admit(_ account: Account) async throws -> RateLimits.Answer? {
-        if let limit = account.limits.spendingPerDay, try await spending(of: account.id) >= limit {
+    func admit(_ account: Account, spentToday spent: Double) async throws -> RateLimits.Answer? {
+        if let limit = account.limits.spendingPerDay, spent >= limit {
             throw APIError(
                 status: .tooManyRequests,
                 message: "The key '\(account.name)' has spent what it may in a day (\(limit)).",
                 type: "insufficient_quota", code: "insufficient_quota", retryAfter: Self.secondsOfDayLeft)
         }
         guard let limit = account.limits.requestsPerMinute else { return nil }
-        let answer = rates.take(1, from: "\(account.id) requests", perMinute: Double(limit))
-        guard answer.isAllowed else { throw Self.refusal(account, "\(limit) requests", answer) }
-        return answer
+        return try await take(1, .requests, of: account, limit)
     }
 
     /// Takes what a request will probably need.
     ///
     /// - Throws: `APIError` 429.
-    func reserve(_ tokens: Int, for account: Account) throws -> RateLimits.Answer? {
+    func reserve(_ tokens: Int, for account: Account) async throws -> RateLimits.Answer? {
         guard let limit = account.limits.tokensPerMinute else { return nil }
-        let answer = rates.take(Double(tokens), from: "\(account.id) tokens", perMinute: Double(limit))
-        guard answer.isAllowed else { throw Self.refusal(account, "\(limit) tokens", answer) }
+        return try await take(Double(tokens), .tokens, of: account, limit)
+    }
+
+    private func take(
+        _ amount: Double, _ unit: QuotaUnit, of account: Account, _ limit: Int
+    ) async throws -> RateLimits.Answer {
+        let answer: RateLimits.Answer
+        do { answer = try await source.take(amount, unit, of: account.id, perMinute: limit) } catch {
+            throw APIError(
+                status: .serviceUnavailable, message: "The gateway cannot tell now what this key may; try again.",
+                type: "server_error", code: "accounts_unavailable", retryAfter: 1)
+        }
+        guard answer.isAllowed else {
+            let seconds = answer.wait.wholeSeconds
+            throw APIError(
+                status: .tooManyRequests,
+                message: "The key '\(account.name)' may use \(limit) \(unit) a minute; try again in \(seconds) s.",
+                type: "rate_limit_error", code: "rate_limit_exceeded", retryAfter: seconds)
+        }
         return answer
     }
 
-    func giveBack(_ tokens: Int, to account: Account) {
+    func giveBack(_ tokens: Int, to account: Account) async {
         guard tokens > 0, let limit = account.limits.tokensPerMinute else { return }
-        rates.settle(Double(tokens), in: "\(account.id) tokens", perMinute: Double(limit))
-    }
-
-    private static func refusal(_ account: Account, _ limit: String, _ answer: RateLimits.Answer) -> APIError {
-        APIError(
-            status: .tooManyRequests,
-            message: "The key '\(account.name)' may use \(limit) a minute; try again in \(answer.wait.wholeSeconds) s.",
-            type: "rate_limit_error", code: "rate_limit_exceeded", retryAfter: answer.wait.wholeSeconds)
-    }
-
-    /// Of today, other gateways' included that have the same file: it is read again each second. What is being written at
-    /// that moment may count twice until the next time, and never not at all.
-    private func spending(of key: Int64) async throws -> Double {
-        let known = state.withLock { $0.spending[key].flatMap { $0.until > .now ? $0.amount : nil } }
-        if let known { return known }
-        let before = state.withLock { $0.unwritten(of: key) }
-        let amount = try await store.spending(key: key, on: AccountStore.today) + before
-        state.withLock { $0.spending[key] = Spending(amount: amount, until: .now + Self.memory) }
-        return amount
+        await source.settle(Double(tokens), .tokens, of: account.id, perMinute: limit)
     }
 
     private static var secondsOfDayLeft: Int {
@@ -128,28 +148,17 @@ package final class AccountKeeper: Sendable {
     func settle(_ account: Account, model: String, _ usage: Consumption, reserved: Int) async {
         if let limit = account.limits.tokensPerMinute {
             let used = usage.promptTokens + usage.completionTokens
-            rates.settle(Double(reserved - used), in: "\(account.id) tokens", perMinute: Double(limit))
+            await source.settle(Double(reserved - used), .tokens, of: account.id, perMinute: limit)
         }
-        let prices = await prices()
         var usage = usage
-        usage.cost = prices[model]?.cost(of: usage) ?? 0
+        usage.cost = await source.cost(of: usage, model: model)
         let entry = AccountStore.Entry(key: account.id, model: model, usage: usage)
         state.withLock { state in
             state.pending.append(entry)
-            state.spending[account.id]?.amount += usage.cost
-        }
-    }
-
-    private func prices() async -> [String: Price] {
-        let known = state.withLock { $0.pricesUntil > .now ? $0.prices : nil }
-        if let known { return known }
-        do {
-            let prices = try await store.prices()
-            state.withLock { ($0.prices, $0.pricesUntil) = (prices, .now + Self.memory) }
-            return prices
-        } catch {
-            logger.error("the price list cannot be read: \(error)")
-            return state.withLock { $0.prices }
+            guard usage.cost > 0 else { return }
+            for (digest, known) in state.known where known.account?.id == account.id {
+                state.known[digest]?.spent += usage.cost
+            }
         }
     }
 
@@ -157,30 +166,37 @@ package final class AccountKeeper: Sendable {
     package func run() async {
         while !Task.isCancelled {
             try? await Task.sleep(for: .milliseconds(500))
+            if Task.isCancelled { break }
             await flush()
+            await source.tidy(isLast: false)
         }
         // A cancelled task could not write.
-        await Task { await flush() }.value
+        await Task {
+            await flush()
+            await source.tidy(isLast: true)
+        }.value
     }
 
     package func flush() async {
-        let (batch, entries) = state.withLock { state in
-            state.batches += 1
-            let entries = state.pending
-            (state.leaving[state.batches], state.pending) = (entries, [])
-            return (state.batches, entries)
+        let batches = state.withLock { state in
+            if !state.pending.isEmpty {
+                state.leaving[UUID().uuidString] = Self.joined(state.pending)
+                state.pending = []
+            }
+            return state.leaving
         }
-        var kept: [AccountStore.Entry] = []
-        do {
-            try await store.add(Self.joined(entries), on: AccountStore.today)
-        } catch {
-            logger.error("usage cannot be written now: \(error)")
-            kept = entries
-        }
-        // For the next time, as far as memory goes.
-        state.withLock { [kept] state in
-            state.leaving[batch] = nil
-            state.pending = Array((kept + state.pending).suffix(Self.pendingLimit))
+        for (batch, entries) in batches {
+            do {
+                try await source.add(entries, batch: batch)
+                state.withLock { $0.leaving[batch] = nil }
+            } catch {
+                // For the next time, as far as memory goes.
+                logger.error("usage cannot be written now: \(error)")
+                state.withLock { state in
+                    let count = state.leaving.values.reduce(0) { $0 + $1.count }
+                    if count > Self.pendingLimit { state.leaving[batch] = nil }
+                }
+            }
         }
     }
 
@@ -192,6 +208,10 @@ package final class AccountKeeper: Sendable {
     }
 
     func record(_ recording: Recording) async {
-        do { try await store.record(recording) } catch { logger.error("an answer cannot be recorded: \(error)") }
+        do { try await source.record(recording) } catch { logger.error("an answer cannot be recorded: \(error)") }
     }
+}
+
+extension AccountKeeper.Known {
+    fileprivate var standing: (account: Account, spentToday: Double)? { account.map { ($0, spent) } }
 }

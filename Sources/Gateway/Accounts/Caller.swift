@@ -14,24 +14,31 @@ final class Caller: Sendable {
     ///
     /// - Throws: `APIError`: no key, one that opens nothing, or one whose limits are reached.
     init(_ request: Request, _ keeper: AccountKeeper) async throws {
-        (account, self.keeper) = (try await Self.account(of: request, keeper), keeper)
-        requests = try await keeper.admit(account)
+        let (account, spent) = try await Self.standing(of: request, keeper)
+        (self.account, self.keeper) = (account, keeper)
+        requests = try await keeper.admit(account, spentToday: spent)
     }
 
     /// - Throws: `APIError`, 401: no key, or one that opens nothing.
     static func account(of request: Request, _ keeper: AccountKeeper) async throws -> Account {
+        try await standing(of: request, keeper).account
+    }
+
+    private static func standing(
+        of request: Request, _ keeper: AccountKeeper
+    ) async throws -> (account: Account, spentToday: Double) {
         guard let secret = secret(of: request) else {
             throw APIError(
                 status: .unauthorized,
                 message: "No API key was given: send it as 'Authorization: Bearer KEY'.",
                 type: "invalid_request_error", code: "missing_api_key")
         }
-        guard let account = try await keeper.account(secret: secret) else {
+        guard let standing = try await keeper.account(secret: secret) else {
             throw APIError(
                 status: .unauthorized, message: "Incorrect API key: it was not made here, or it is revoked.",
                 type: "invalid_request_error", code: "invalid_api_key")
         }
-        return account
+        return standing
     }
 
     /// As OpenAI's, Azure's and Anthropic's clients send it.
@@ -44,24 +51,24 @@ final class Caller: Sendable {
     }
 
     /// - Throws: `APIError` when the account may not use the model, or has used its tokens.
-    func use(_ model: String, tokens estimate: Int) throws {
+    func use(_ model: String, tokens estimate: Int) async throws {
         guard account.allows(model: model) else {
             throw APIError(
                 status: .forbidden, message: "The key '\(account.name)' may not use the model '\(model)'.",
                 type: "invalid_request_error", parameter: "model", code: "model_not_allowed")
         }
-        giveBack()
-        let answer = try keeper.reserve(estimate, for: account)
+        await giveBack()
+        let answer = try await keeper.reserve(estimate, for: account)
         tokens.withLock { $0 = (answer, answer == nil ? 0 : estimate) }
     }
 
     /// Of a model that could not take the request.
-    private func giveBack() {
+    private func giveBack() async {
         let reserved = tokens.withLock { tokens in
             defer { tokens.reserved = 0 }
             return tokens.reserved
         }
-        keeper.giveBack(reserved, to: account)
+        await keeper.giveBack(reserved, to: account)
     }
 
     /// OpenAI's rate-limit headers.
@@ -86,7 +93,7 @@ final class Caller: Sendable {
         let state = record.snapshot
         let reserved = tokens.withLock { $0.reserved }
         guard !state.model.isEmpty, state.promptTokens + state.completionTokens + state.pictures > 0 else {
-            keeper.giveBack(reserved, to: account)
+            await keeper.giveBack(reserved, to: account)
             return
         }
         let usage = Consumption(

@@ -57,7 +57,7 @@ extension Gateway {
                 "'from' and 'to' are days such as 2026-11-25, the first no later than the second.", parameter: "from")
         }
         await keeper.flush()
-        let rows = try await keeper.store.usage(key: account.role == .admin ? nil : account.id, days: from...to)
+        let rows = try await keeper.source.usage(key: account.role == .admin ? nil : account.id, days: from...to)
         return try JSONResponse.make(
             UsageList(
                 data: rows.map { row in
@@ -103,7 +103,7 @@ extension Gateway {
         guard request.rating != nil || request.correction != nil || request.comment != nil else {
             throw APIError.invalidRequest("Give a 'rating', a 'correction' or a 'comment'.", parameter: "rating")
         }
-        let recorded = try await keeper.store.add(
+        let recorded = try await keeper.source.add(
             Feedback(
                 answerID: request.id, key: account?.id, rating: rating, correction: request.correction,
                 comment: request.comment))

@@ -43,6 +43,18 @@ package final class RateLimits: Sendable {
         }
     }
 
+    /// Takes what is needed, as `take`, and up to `spare` of what is left then, half of it at most, so that others find
+    /// something too.
+    package func lease(
+        _ needed: Double, spare: Double, from name: String, perMinute limit: Double, now: ContinuousClock.Instant = .now
+    ) -> (granted: Double, answer: Answer) {
+        let answer = take(needed, from: name, perMinute: limit, now: now)
+        guard answer.isAllowed else { return (0, answer) }
+        let more = min(spare, Double(answer.remaining) / 2).rounded(.down)
+        guard more > 0 else { return (needed, answer) }
+        return (needed + more, take(more, from: name, perMinute: limit, now: now))
+    }
+
     /// Gives back what a request did not use, or takes what it used beyond its estimate: a bucket can be in debt.
     package func settle(_ amount: Double, in name: String, perMinute limit: Double) {
         buckets.withLock { buckets in

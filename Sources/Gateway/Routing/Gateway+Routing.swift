@@ -39,7 +39,7 @@ extension Gateway {
                 // With another model to turn to, nobody waits for one without an instance.
                 if !isLast, !fleet.isServed(model) { continue }
                 // A token is four letters or so; what was too much is given back when the answer has ended.
-                try scope.caller?.use(model.name, tokens: request.length / 4 + min(tokens, 1 << 30))
+                try await scope.caller?.use(model.name, tokens: request.length / 4 + min(tokens, 1 << 30))
                 scope.record.routed(decision.route, model: model.name)
                 var response = try await body(model, decision, scope)
                 if let route = decision.route, let name = HTTPFields.Element.Name("x-nephele-route") {

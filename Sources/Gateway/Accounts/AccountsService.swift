@@ -1,0 +1,104 @@
+import Accounts
+import Messages
+package import RPC
+
+/// Serves the accounts of this gateway's file to gateways that have none.
+package struct AccountsService: RPCService {
+    private let accounts: FileAccounts
+
+    init(_ accounts: FileAccounts) { self.accounts = accounts }
+
+    package func register(with router: inout RPCRouter) {
+        let accounts = accounts
+        router.unary(AccountMethods.find) { request, _ in
+            var reply = FindAccountReply()
+            if let (account, spent) = try await accounts.find(digest: request.message.digest) {
+                (reply.account, reply.spentToday) = (AccountRecord(account), spent)
+            }
+            return ServerReply(reply)
+        }
+        registerQuotas(with: &router)
+        registerUsage(with: &router)
+    }
+
+    private func registerQuotas(with router: inout RPCRouter) {
+        let accounts = accounts
+        router.unary(AccountMethods.lease) { request, _ in
+            let message = request.message
+            let unit = try Self.unit(message.unit)
+            let limit = try Self.amount(message.perMinute, "per_minute", in: 0...1e15)
+            let needed = try Self.amount(message.needed, "needed", in: 0...1e15)
+            let spare = try Self.amount(message.spare, "spare", in: 0...limit)
+            let (granted, answer) = accounts.lease(
+                needed, spare: spare, unit, of: message.account, perMinute: max(1, limit))
+            var reply = LeaseQuotaReply()
+            (reply.granted, reply.remaining, reply.wait) = (granted, Double(answer.remaining), answer.wait)
+            return ServerReply(reply)
+        }
+        router.unary(AccountMethods.giveBack) { request, _ in
+            let message = request.message
+            let limit = try Self.amount(message.perMinute, "per_minute", in: 1...1e15)
+            accounts.settle(
+                try Self.amount(message.amount, "amount", in: -1e15...1e15), try Self.unit(message.unit),
+                of: message.account, perMinute: Int(limit))
+            return ServerReply(ReturnQuotaReply())
+        }
+    }
+
+    private func registerUsage(with router: inout RPCRouter) {
+        let accounts = accounts
+        router.unary(AccountMethods.addUsage) { request, _ in
+            var entries: [AccountStore.Entry] = []
+            for entry in request.message.entries {
+                var usage = entry.usage
+                usage.cost = await accounts.cost(of: usage, model: entry.model)
+                entries.append(.init(key: entry.key, model: entry.model, usage: usage))
+            }
+            try await accounts.add(entries, batch: request.message.batch)
+            return ServerReply(AddUsageReply())
+        }
+        router.unary(AccountMethods.readUsage) { request, _ in
+            let message = request.message
+            guard message.from <= message.to else {
+                throw RPCError(.invalidArgument, "from \(message.from) is after to \(message.to)", field: "from")
+            }
+            var reply = ReadUsageReply()
+            reply.entries = try await accounts.usage(key: message.key, days: message.from...message.to)
+                .map { UsageEntry($0) }
+            return ServerReply(reply)
+        }
+        router.unary(AccountMethods.record) { request, _ in
+            let message = request.message
+            try await accounts.record(
+                Recording(
+                    id: message.id, key: message.key, model: message.model,
+                    turns: message.turns.map { .init(role: $0.role, content: $0.content) }, answer: message.answer))
+            return ServerReply(RecordAnswerReply())
+        }
+        router.unary(AccountMethods.addFeedback) { request, _ in
+            let message = request.message
+            var reply = AddFeedbackReply()
+            reply.isRecorded = try await accounts.add(
+                Feedback(
+                    answerID: message.answerID, key: message.key, rating: Int(message.rating),
+                    correction: message.correction, comment: message.comment))
+            return ServerReply(reply)
+        }
+    }
+
+    private static func unit(_ name: String) throws -> QuotaUnit {
+        guard let unit = QuotaUnit(rawValue: name) else {
+            throw RPCError(.invalidArgument, "the unit is requests or tokens", field: "unit")
+        }
+        return unit
+    }
+
+    private static func amount(_ value: Double, _ field: String, in range: ClosedRange<Double>) throws -> Double {
+        guard range.contains(value) else {
+            throw RPCError(
+                .invalidArgument, "\(field) is \(value); it lies in \(range.lowerBound)…\(range.upperBound)",
+                field: field)
+        }
+        return value
+    }
+}
