@@ -55,8 +55,8 @@ package enum WatermarkBenchmark {
         /// Of the answers, by the model's own distribution.
         package var perplexityMarked: Double
         package var perplexityUnmarked: Double
-        /// The share of marked answers whose text is encoded to the very tokens that were generated.
-        package var sameTokens: Double
+        /// The share of the generated tokens, each with its context, that are there again when the text is encoded.
+        package var keptTokens: Double
         /// For one token: to mark the model's own vocabulary, and one of 151,936 ids.
         package var markingMicroseconds: Double
         package var largeMarkingMicroseconds: Double
@@ -98,12 +98,9 @@ package enum WatermarkBenchmark {
                 }
             }
         }
-        let same = try marked.count {
-            loaded.tokenizer.encode(try loaded.tokenizer.decode($0.ids), addSpecialTokens: false) == $0.ids
-        }
         return Report(
             model: name, rows: rows, perplexityMarked: perplexity(marked), perplexityUnmarked: perplexity(unmarked),
-            sameTokens: Double(same) / Double(marked.count),
+            keptTokens: try keptTokens(marked, loaded, options.contextWidth),
             markingMicroseconds: try marking(loaded.model.shape.vocabulary, options),
             largeMarkingMicroseconds: try marking(151_936, options))
     }
@@ -150,6 +147,20 @@ package enum WatermarkBenchmark {
             }
         }
         return answers
+    }
+
+    private static func keptTokens(_ answers: [Answer], _ loaded: LoadedModel, _ width: Int) throws -> Double {
+        func pairs(_ ids: [Int32]) -> Set<ArraySlice<Int32>> {
+            Set(ids.indices.dropFirst(width).map { ids[($0 - width)...$0] })
+        }
+        var (kept, all) = (0, 0)
+        for answer in answers {
+            let text = try loaded.tokenizer.decode(answer.ids)
+            let generated = pairs(answer.ids)
+            all += generated.count
+            kept += generated.intersection(pairs(loaded.tokenizer.encode(text, addSpecialTokens: false))).count
+        }
+        return Double(kept) / Double(max(1, all))
     }
 
     private static func perplexity(_ answers: [Answer]) -> Double {

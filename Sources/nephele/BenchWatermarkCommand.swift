@@ -75,7 +75,7 @@ struct BenchWatermarkCommand: ParsableCommand {
         Terminal.line(
             "perplexity \(Self.rounded(report.perplexityMarked)) with the watermark, "
                 + "\(Self.rounded(report.perplexityUnmarked)) without; "
-                + "\(Self.rounded(report.sameTokens * 100))% of marked texts are encoded to the tokens they were made of"
+                + "\(Self.rounded(report.keptTokens * 100))% of the marked tokens are there again when the text is encoded"
         )
         Terminal.line(
             "marking takes \(Self.rounded(report.markingMicroseconds)) µs a token, "
