@@ -189,7 +189,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Accounts", "ContentFilter", "ContentLabels", "Messages", "Observability", "PromptRouting", "RPC",
+                "Accounts", "Concurrency", "ContentFilter", "ContentLabels", "Messages", "Observability",
+                "PromptRouting", "RPC",
                 "Watermarking", .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),

@@ -1,3 +1,4 @@
+import Concurrency
 import Hummingbird
 import NIOCore
 import NIOHTTPTypes
@@ -65,7 +66,7 @@ final class ConnectedClients: Sendable {
     func whilePresent<Result: Sendable>(
         _ channel: any Channel, _ work: @escaping @Sendable () async throws -> Result
     ) async throws -> Result {
-        let task = Task(operation: work)
+        let task = Task(executorPreference: FunctionExecutor(channel.eventLoop), operation: work)
         let id = ObjectIdentifier(channel)
         let number: Int? = state.withLock { state in
             state.next += 1

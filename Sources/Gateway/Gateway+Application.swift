@@ -29,13 +29,15 @@ extension Gateway {
         onServerRunning: @escaping @Sendable (any Channel) async -> Void = { _ in }
     ) throws -> some ApplicationProtocol {
         let clients = clients
-        let http = HTTPServerBuilder.http1(
-            configuration: .init(
-                additionalChannelHandlers: [ConnectedClients.Handler(clients)],
-                // A connection that brings no whole request in that time is closed.
-                idleTimeout: .seconds(60),
-                httpDecoderConfiguration: .init(
-                    maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 200)))
+        let configuration = HTTP1Channel.Configuration(
+            additionalChannelHandlers: [ConnectedClients.Handler(clients)],
+            // A connection that brings no whole request in that time is closed.
+            idleTimeout: .seconds(60),
+            httpDecoderConfiguration: .init(
+                maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 200))
+        let http = HTTPServerBuilder { responder in
+            OnEventLoop(HTTP1Channel(responder: responder, configuration: configuration))
+        }
         var server = http
         if let (chain, key) = address.certificates {
             server = try .tls(
