@@ -137,6 +137,8 @@ import ZeroMQTransport
         defer { back.stop() }
         var requests = 0
         while requests < 2 {
+            // It is asked again after a moment.
+            try await Task.sleep(for: .milliseconds(50))
             await keeper.flush()
             requests = try await holder.store.usage(days: Self.days).reduce(0) { $0 + $1.usage.requests }
         }

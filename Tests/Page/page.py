@@ -3,9 +3,9 @@
 
     pip install playwright && apt-get install -y chromium
     nephele up --port 8080 &
-    python3 Tests/Page/page.py http://127.0.0.1:8080/ --screenshots /tmp
+    python3 Tests/Page/page.py http://127.0.0.1:8080/ --screenshots /tmp --kill
 """
-import argparse, shutil
+import argparse, os, re, shutil, signal, subprocess
 
 from playwright.sync_api import sync_playwright, expect
 
@@ -13,6 +13,7 @@ arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argpars
 arguments.add_argument("address")
 arguments.add_argument("--screenshots", help="a folder for them")
 arguments.add_argument("--key", help="an API key, where the gateway wants one")
+arguments.add_argument("--kill", action="store_true", help="kill a text-model of this machine, and see it on the page")
 options = arguments.parse_args()
 
 with sync_playwright() as playwright:
@@ -74,6 +75,15 @@ with sync_playwright() as playwright:
     expect(page.locator("#instances tr.new, #instances tr")).not_to_have_count(0)
     expect(page.locator("#instances td.ready").first).to_be_visible()
     look("fleet")
+    if options.kill:
+        # The process that serves at the address which the page shows.
+        row = page.locator("#instances tr", has=page.locator("td:first-child", has_text=re.compile("^text-model$"))).first
+        socket = row.locator("td").last.inner_text()
+        victims = subprocess.run(["pgrep", "-f", f"nephele-text-model.*{re.escape(socket)}"], capture_output=True, text=True)
+        os.kill(int(victims.stdout.split()[0]), signal.SIGKILL)
+        expect(page.locator("#instances td.gone")).to_have_count(1, timeout=5_000)
+        expect(page.locator("#instances tr.new td.ready").first).to_be_visible(timeout=30_000)
+        look("killed")
     page.click("#tab-usage")
     look("usage")
 

@@ -205,7 +205,8 @@ private func whole(_ name: String, _ messages: [GenerateRequest]) throws -> [[UI
             late.maxTokens = 3
             let error = await rpcError {
                 let waiting = try await fleet.text.stream(
-                    TextModelMethods.generate, late, CallOptions(timeout: .milliseconds(300)))
+                    // Long enough to be let in, however slow the machine's steps are.
+                    TextModelMethods.generate, late, CallOptions(timeout: .seconds(3)))
                 while try await waiting.next() != nil {}
             }
             #expect(error?.code == .deadlineExceeded)

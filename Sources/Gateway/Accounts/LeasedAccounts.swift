@@ -32,7 +32,7 @@ final class LeasedAccounts: AccountSource {
     private let awaySince = Mutex<ContinuousClock.Instant?>(nil)
     private let logger = Logger(label: "nephele-gateway")
 
-    private static let patience: Duration = .seconds(1)
+    private static let patience: Duration = .seconds(3)
     private static let idleTime: Duration = .seconds(2)
     /// The part of a minute's limit that a slice is.
     private static let share = 1.0 / 30
