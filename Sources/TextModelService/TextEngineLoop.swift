@@ -50,6 +50,7 @@ struct TextEngineLoop {
         self.shards = shards
         self.gauge = gauge
         pacer = StepPacer(limit: core.promptBudget)
+        gauge.setEngine(EngineLoad(of: core))
     }
 
     /// Until the queue is closed and everything in it has ended.
