@@ -79,12 +79,13 @@ with sync_playwright() as playwright:
     expect(page.locator("#instances td.ready").first).to_be_visible()
     look("fleet")
     if options.kill:
-        # The process that serves at the address which the page shows.
-        row = page.locator("#instances tr", has=page.locator("td:first-child", has_text=re.compile("^text-model$"))).first
-        socket = row.locator("td").last.inner_text()
-        victims = subprocess.run(["pgrep", "-f", f"nephele-text-model.*{re.escape(socket)}"], capture_output=True, text=True)
+        # The process of this fleet, and no other's: by its socket's whole path.
+        status = page.request.get(options.address + "admin/status").json()
+        socket = next(one["address"] for one in status["instances"] if one["service"] == "text-model")
+        pattern = "nephele-text-model.*" + re.escape(socket.removeprefix("ipc://"))
+        victims = subprocess.run(["pgrep", "-f", pattern], capture_output=True, text=True)
         os.kill(int(victims.stdout.split()[0]), signal.SIGKILL)
-        expect(page.locator("#instances td.gone")).to_have_count(1, timeout=5_000)
+        expect(page.locator("#instances td.gone")).to_have_count(1, timeout=30_000)
         expect(page.locator("#instances tr.new td.ready").first).to_be_visible(timeout=30_000)
         look("killed")
     page.click("#tab-usage")
