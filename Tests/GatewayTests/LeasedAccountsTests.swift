@@ -85,6 +85,26 @@ import ZeroMQTransport
         }
     }
 
+    @Test func `what an answer did not use of its estimate goes back, though its slice went before`() async throws {
+        let holder = try Holder()
+        defer { holder.end() }
+        let account = try await holder.store.makeKey(name: "a", limits: .init(tokensPerMinute: 600)).account.id
+        func remaining() async throws -> Int {
+            let asking = LeasedAccounts(try RPCClient(target: holder.address))
+            let answer = await asking.take(1, .tokens, of: account, perMinute: 600)
+            await asking.tidy(isLast: true)
+            return answer.remaining
+        }
+        let accounts = LeasedAccounts(try RPCClient(target: holder.address))
+        #expect(await accounts.take(300, .tokens, of: account, perMinute: 600).isAllowed)
+        await accounts.tidy(isLast: true)
+        // A minute's 600 come back at 10 a second.
+        #expect((299...350).contains(try await remaining()))
+        accounts.settle(200, .tokens, of: account, perMinute: 600)
+        await accounts.tidy(isLast: true)
+        #expect((498...560).contains(try await remaining()))
+    }
+
     @Test func `usage, prices, recordings and feedback reach the file`() async throws {
         let holder = try Holder()
         defer { holder.end() }

@@ -23,6 +23,8 @@ package final class AccountKeeper: Sendable {
         var pending: [AccountStore.Entry] = []
         /// Being written now, by batch.
         var leaving: [String: [AccountStore.Entry]] = [:]
+        /// The batches that somebody writes at this moment.
+        var underWay: Set<String> = []
 
         func unwritten(of key: Int64) -> Double {
             (leaving.values.joined() + pending).reduce(0) { $1.key == key ? $0 + $1.usage.cost : $0 }
@@ -183,16 +185,22 @@ package final class AccountKeeper: Sendable {
                 state.leaving[UUID().uuidString] = Self.joined(state.pending)
                 state.pending = []
             }
-            return state.leaving
+            let batches = state.leaving.filter { !state.underWay.contains($0.key) }
+            state.underWay.formUnion(batches.keys)
+            return batches
         }
         for (batch, entries) in batches {
             do {
                 try await source.add(entries, batch: batch)
-                state.withLock { $0.leaving[batch] = nil }
+                state.withLock { state in
+                    state.leaving[batch] = nil
+                    state.underWay.remove(batch)
+                }
             } catch {
                 // For the next time, as far as memory goes.
                 logger.error("usage cannot be written now: \(error)")
                 state.withLock { state in
+                    state.underWay.remove(batch)
                     let count = state.leaving.values.reduce(0) { $0 + $1.count }
                     if count > Self.pendingLimit { state.leaving[batch] = nil }
                 }

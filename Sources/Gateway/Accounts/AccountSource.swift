@@ -1,7 +1,7 @@
-import Accounts
+package import Accounts
 
 /// What a key may use a minute of.
-enum QuotaUnit: String, Sendable {
+package enum QuotaUnit: String, Sendable {
     case requests
     /// Of prompts and answers together.
     case tokens
@@ -10,7 +10,7 @@ enum QuotaUnit: String, Sendable {
 /// Where accounts are: in a file of this gateway's, or with another gateway that has one.
 ///
 /// - Throws: `AccountsError` of a file, `RPCError` of another gateway.
-protocol AccountSource: Sendable {
+package protocol AccountSource: Sendable {
     /// The owner of the secret with this digest, and what the key has spent today; nil where it opens nothing.
     func find(digest: String) async throws -> (account: Account, spentToday: Double)?
 

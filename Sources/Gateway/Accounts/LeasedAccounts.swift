@@ -1,14 +1,14 @@
-import Accounts
+package import Accounts
 import Logging
 import Messages
-import RPC
+package import RPC
 import Synchronization
 
 /// Accounts that another gateway has, asked over the bus.
 ///
 /// Limits are spent from slices, two seconds' worth each, so that few requests wait for an answer from there. While that
 /// gateway is away each one counts for itself.
-final class LeasedAccounts: AccountSource {
+package final class LeasedAccounts: AccountSource {
     private struct Place: Hashable {
         var account: Int64
         var unit: QuotaUnit
@@ -37,7 +37,7 @@ final class LeasedAccounts: AccountSource {
     /// The part of a minute's limit that a slice is.
     private static let share = 1.0 / 30
 
-    init(_ client: RPCClient) { self.client = client }
+    package init(_ client: RPCClient) { self.client = client }
 
     private func call<Request, Reply>(_ method: Method<Request, Reply>, _ request: Request) async throws -> Reply {
         if let since = awaySince.withLock({ $0 }), .now - since < Self.idleTime {
@@ -55,7 +55,7 @@ final class LeasedAccounts: AccountSource {
         }
     }
 
-    func find(digest: String) async throws -> (account: Account, spentToday: Double)? {
+    package func find(digest: String) async throws -> (account: Account, spentToday: Double)? {
         var request = FindAccountRequest()
         request.digest = digest
         let reply = try await call(AccountMethods.find, request)
@@ -64,7 +64,9 @@ final class LeasedAccounts: AccountSource {
 
     // MARK: Quotas
 
-    func take(_ amount: Double, _ unit: QuotaUnit, of account: Int64, perMinute limit: Int) async -> RateLimits.Answer {
+    package func take(_ amount: Double, _ unit: QuotaUnit, of account: Int64, perMinute limit: Int) async
+        -> RateLimits.Answer
+    {
         let place = Place(account: account, unit: unit)
         let (answer, missing) = slices.withLock { slices -> (RateLimits.Answer?, Double) in
             var slice = slices[place] ?? Slice(limit: limit)
@@ -81,10 +83,13 @@ final class LeasedAccounts: AccountSource {
         (request.needed, request.spare) = (missing, Double(limit) * Self.share)
         do {
             let reply = try await call(AccountMethods.lease, request)
+            guard (0...1e15).contains(reply.granted), (0...1e15).contains(reply.remaining) else {
+                throw RPCError(.internalError, "the gateway with the accounts grants \(reply.granted)")
+            }
             return slices.withLock { slices in
                 var slice = slices[place] ?? Slice(limit: limit)
                 defer { slices[place] = slice }
-                (slice.remaining, slice.wait) = (Int(max(0, min(reply.remaining, 1e15))), reply.wait)
+                (slice.remaining, slice.wait) = (Int(reply.remaining), reply.wait)
                 slice.left += reply.granted
                 let isAllowed = reply.granted > 0
                 if isAllowed { slice.left -= amount }
@@ -96,12 +101,13 @@ final class LeasedAccounts: AccountSource {
         }
     }
 
-    func settle(_ amount: Double, _ unit: QuotaUnit, of account: Int64, perMinute limit: Int) {
-        slices.withLock { $0[Place(account: account, unit: unit)]?.left += amount }
+    package func settle(_ amount: Double, _ unit: QuotaUnit, of account: Int64, perMinute limit: Int) {
+        // A slice that has gone back in the meantime begins anew, and goes back with this.
+        slices.withLock { $0[Place(account: account, unit: unit), default: Slice(limit: limit)].left += amount }
     }
 
     /// Gives back slices that nobody uses, and what is more than a slice.
-    func tidy(isLast: Bool) async {
+    package func tidy(isLast: Bool) async {
         let surplus = slices.withLock { slices -> [(Place, Int, Double)] in
             var surplus: [(Place, Int, Double)] = []
             for (place, slice) in slices {
@@ -138,9 +144,9 @@ final class LeasedAccounts: AccountSource {
 
     // MARK: Usage
 
-    func cost(of usage: Consumption, model: String) -> Double { 0 }
+    package func cost(of usage: Consumption, model: String) -> Double { 0 }
 
-    func add(_ entries: [AccountStore.Entry], batch: String) async throws {
+    package func add(_ entries: [AccountStore.Entry], batch: String) async throws {
         guard !entries.isEmpty else { return }
         var request = AddUsageRequest()
         request.batch = batch
@@ -148,7 +154,7 @@ final class LeasedAccounts: AccountSource {
         _ = try await call(AccountMethods.addUsage, request)
     }
 
-    func usage(key: Int64?, days: ClosedRange<String>) async throws -> [UsageRow] {
+    package func usage(key: Int64?, days: ClosedRange<String>) async throws -> [UsageRow] {
         var request = ReadUsageRequest()
         (request.key, request.from, request.to) = (key, days.lowerBound, days.upperBound)
         return try await call(AccountMethods.readUsage, request).entries.map { entry in
@@ -156,7 +162,7 @@ final class LeasedAccounts: AccountSource {
         }
     }
 
-    func record(_ recording: Recording) async throws {
+    package func record(_ recording: Recording) async throws {
         var request = RecordAnswerRequest()
         (request.id, request.key, request.model) = (recording.id, recording.key, recording.model)
         request.turns = recording.turns.map { ChatTurn(role: $0.role, content: $0.content) }
@@ -164,7 +170,7 @@ final class LeasedAccounts: AccountSource {
         _ = try await call(AccountMethods.record, request)
     }
 
-    func add(_ feedback: Feedback) async throws -> Bool {
+    package func add(_ feedback: Feedback) async throws -> Bool {
         var request = AddFeedbackRequest()
         (request.answerID, request.key, request.rating) = (feedback.answerID, feedback.key, Int32(feedback.rating))
         (request.correction, request.comment) = (feedback.correction, feedback.comment)

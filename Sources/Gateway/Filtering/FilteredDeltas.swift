@@ -36,10 +36,9 @@ extension FilteredDeltas.Choice {
     mutating func take(_ delta: GenerateDelta) -> [GenerateDelta] {
         let start = length
         length += delta.text.utf8.count
-        var held = delta
-        held.text = ""
-        held.finishReason = ""
-        self.held.append((held, start..<length))
+        var bare = delta
+        (bare.text, bare.finishReason) = ("", "")
+        held.append((bare, start..<length))
         let text = stream.feed(delta.text, isLast: !delta.finishReason.isEmpty)
         redactions += stream.takeRedactions()
         let isBlocked = stream.verdict.isBlocked
