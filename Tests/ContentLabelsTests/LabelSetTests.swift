@@ -124,7 +124,9 @@ import Watermarking
             for inChinese in [false, true] {
                 let (opening, closing) = (notice.opening(inChinese: inChinese), notice.closing(inChinese: inChinese))
                 #expect(opening.isEmpty != closing.isEmpty)
-                #expect(notice.removed(from: opening + "an answer" + closing) == "an answer")
+                for answer in ["an answer", "an answer\r", "\u{301}an answer"] {
+                    #expect(notice.removed(from: opening + answer + closing) == answer)
+                }
             }
         }
         #expect(notice.removed(from: "an answer") == "an answer" && notice.removed(from: "") == "")

@@ -100,7 +100,7 @@ private func filter(_ rules: String, _ phrases: String) throws -> ContentFilter 
                 client, "/v1/completions",
                 #"{"model":"llama","prompt":"mail a@example.com","max_tokens":1,"echo":true}"#)
             let text = (try json(given.body)["choices"] as? [[String: Any]])?.first?["text"] as? String
-            #expect(text?.hasPrefix("mail [removed]") == true, "\(text?.prefix(60) ?? "")")
+            #expect(text?.utf8.starts(with: "mail [removed]".utf8) == true, "\(text?.prefix(60) ?? "")")
         }
     }
 

@@ -24,9 +24,14 @@ package struct TextNotice: Sendable, Equatable {
     /// An earlier answer without the notice, so that a model that reads it in the conversation does not learn to write it.
     package func removed(from text: String) -> String {
         for inChinese in [false, true] {
-            let (opening, closing) = (opening(inChinese: inChinese), closing(inChinese: inChinese))
-            if !opening.isEmpty, text.hasPrefix(opening) { return String(text.dropFirst(opening.count)) }
-            if !closing.isEmpty, text.hasSuffix(closing) { return String(text.dropLast(closing.count)) }
+            // By scalars: an answer that ends with a carriage return makes one Character of it and the gap.
+            let scalars = text.unicodeScalars
+            let opening = opening(inChinese: inChinese).unicodeScalars
+            let closing = closing(inChinese: inChinese).unicodeScalars
+            if !opening.isEmpty, scalars.starts(with: opening) { return String(scalars.dropFirst(opening.count)) }
+            if !closing.isEmpty, scalars.reversed().starts(with: closing.reversed()) {
+                return String(scalars.dropLast(closing.count))
+            }
         }
         return text
     }
