@@ -89,7 +89,7 @@ struct APIError: Error, HTTPResponseError {
     func response() throws -> Response {
         var response = try JSONResponse.make(body, status: status)
         if let retryAfter { response.headers[.retryAfter] = "\(retryAfter)" }
-        if isFinal, let name = HTTPFields.Element.Name("x-should-retry") { response.headers[name] = "false" }
+        if isFinal { response.headers[own: FieldName.shouldRetry] = "false" }
         return response
     }
 }

@@ -40,9 +40,8 @@ extension Gateway {
             scope.record.failed(HTTPResponse.Status.internalServerError.code)
             throw error
         }
-        for (name, value) in [("x-request-id", scope.id), ("traceparent", scope.trace.context.header)] {
-            if let name = HTTPFields.Element.Name(name) { response.headers[name] = value }
-        }
+        response.headers[own: FieldName.requestID] = scope.id
+        response.headers[own: FieldName.traceparent] = scope.trace.context.header
         scope.caller?.describe(in: &response.headers)
         // A stream takes its place up until it ends.
         let inner = response.body

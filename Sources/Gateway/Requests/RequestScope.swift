@@ -25,7 +25,7 @@ struct RequestScope: Sendable {
     init(_ request: Request, accounts: AccountKeeper?) async throws {
         deadline = try Gateway.deadline(of: request)
         id = Self.identifier(of: request) ?? "req_" + ServiceDescription.newInstanceID()
-        let header = HTTPFields.Element.Name("traceparent").flatMap { request.headers[$0] }
+        let header = request.headers[own: FieldName.traceparent]
         trace = RequestTrace(requestID: id, context: header.flatMap { TraceContext(header: $0) } ?? TraceContext())
         record = RequestRecord(endpoint: request.uri.path, keepsText: accounts?.isRecording ?? false)
         caller = if let accounts { try await Caller(request, accounts) } else { nil }
@@ -33,7 +33,7 @@ struct RequestScope: Sendable {
 
     /// A client's own identifier, as far as it is fit for headers and logs.
     private static func identifier(of request: Request) -> String? {
-        guard let name = HTTPFields.Element.Name("x-request-id"), let given = request.headers[name],
+        guard let given = request.headers[own: FieldName.requestID],
             (1...128).contains(given.utf8.count),
             given.utf8.allSatisfy({ byte in
                 (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
