@@ -97,9 +97,15 @@ struct APIError: Error, HTTPResponseError {
 /// JSON bodies.
 enum JSONResponse {
     static func make(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
-        Response(
-            status: status, headers: [.contentType: "application/json"],
-            body: .init(byteBuffer: ByteBuffer(bytes: try encoded(value))))
+        make(ByteBuffer(bytes: try encoded(value)), status: status)
+    }
+
+    static func make(_ value: some JSONWritable) -> Response {
+        make(ByteBuffer(bytes: JSONWriter(value).bytes), status: .ok)
+    }
+
+    private static func make(_ json: ByteBuffer, status: HTTPResponse.Status) -> Response {
+        Response(status: status, headers: [.contentType: "application/json"], body: .init(byteBuffer: json))
     }
 
     static func encoded(_ value: some Encodable) throws -> Data {

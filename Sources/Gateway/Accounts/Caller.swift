@@ -43,8 +43,8 @@ final class Caller: Sendable {
 
     /// As OpenAI's, Azure's and Anthropic's clients send it.
     private static func secret(of request: Request) -> String? {
-        if let bearer = request.headers[.authorization], bearer.lowercased().hasPrefix("bearer ") {
-            return String(bearer.dropFirst(7)).trimmingCharacters(in: .whitespaces)
+        if let bearer = request.headers[.authorization], bearer.prefix(7).lowercased() == "bearer " {
+            return String(bearer.dropFirst(7).drop { $0 == " " })
         }
         return FieldName.keys.lazy.compactMap { request.headers[own: $0] }.first
     }
