@@ -10,9 +10,9 @@ package final class Detectors: Sendable {
     package init(
         phrases: [Phrase] = PhraseLists.all, patterns: [PatternDetector] = [], usesClassifier: Bool = true
     ) throws {
-        automaton = try PhraseAutomaton(phrases)
+        automaton = try PhraseAutomaton(phrases, sequences: PhraseLists.sequences)
         self.patterns =
-            try PersonalData.detectors() + InjectionPatterns.detectors() + PhraseLists.detectors() + patterns
+            try PersonalData.detectors() + InjectionPatterns.detectors() + patterns
         openings = PatternOpenings(self.patterns)
         classifier = usesClassifier ? .shared : nil
     }
@@ -67,7 +67,9 @@ struct DetectorScan: Sendable {
     private let holdsSentences: Bool
     private let depth: Int
 
-    private(set) var text = FoldedText()
+    private var text = FoldedText()
+    /// The first byte of the original at which something may still be found, while the text goes on.
+    private(set) var hold = 0
     private var phrases: PhraseScanner
     private var patterns: PatternScanner
     private var sentences = Sentences()
@@ -92,10 +94,10 @@ struct DetectorScan: Sendable {
         if isWhole { text.finish() }
         var found: [Finding] = []
         for match in phrases.scan(text, isWhole: isWhole) {
-            let phrase = detectors.automaton.phrases[match.phrase]
+            let (category, score) = detectors.automaton.judgement(of: match.phrase)
             add(
                 Finding(
-                    phrase.category, .list, score: phrase.score, range: text.origin(of: match.range),
+                    category, .list, score: score, range: text.origin(of: match.range),
                     detail: "phrase \(match.phrase)"), to: &found)
         }
         for match in patterns.scan(text, isWhole: isWhole) {
@@ -107,7 +109,10 @@ struct DetectorScan: Sendable {
         }
         if depth < EncodedText.depthLimit { decode(isWhole: isWhole, &found) }
         if classifies { classify(isWhole: isWhole, &found) }
-        if !isWhole { text.drop(before: min(foldedHold, classifies ? sentences.start : .max) - 128) }
+        if isWhole { return found }
+        let hold = foldedHold
+        self.hold = min(text.origin(of: hold), text.hidden.start ?? .max)
+        text.drop(before: min(hold, classifies ? sentences.start : .max) - 128)
         return found
     }
 
@@ -152,6 +157,4 @@ struct DetectorScan: Sendable {
         return hold
     }
 
-    /// The first byte of the original at which something may still be found.
-    var hold: Int { min(text.origin(of: foldedHold), text.hidden.start ?? .max) }
 }

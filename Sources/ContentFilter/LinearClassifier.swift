@@ -13,7 +13,8 @@ struct LinearClassifier: Sendable {
         let bytes = [UInt8](Data(base64Encoded: Self.base64) ?? Data())
         let width = Self.heads.count
         precondition(
-            width <= 4 && bytes.count == width << Int(TextFeatures.bucketBits), "the classifier's weights are cut short")
+            width <= 4 && bytes.count == width << Int(TextFeatures.bucketBits), "the classifier's weights are cut short"
+        )
         weights = stride(from: 0, to: bytes.count, by: width).map { start in
             var row = SIMD4<Int8>()
             for head in 0..<width { row[head] = Int8(bitPattern: bytes[start + head]) }

@@ -89,7 +89,9 @@ struct PatternOpenings: Sendable {
     private mutating func addBeyondASCII(_ pattern: PatternDetector, _ bit: Mask) {
         guard pattern.starts.map({ starts in (0x80...0xFF).contains { starts.contains($0) } }) ?? true else { return }
         let samples = "䶵é。жя한あ😀١ก\u{a0}α".filter { !pattern.source.contains($0) }
-        if let opening = pattern.opening, !samples.contains(where: { opening.mayMatch(in: Array(String($0).utf8), at: 0) }) {
+        if let opening = pattern.opening,
+            !samples.contains(where: { opening.mayMatch(in: Array(String($0).utf8), at: 0) })
+        {
             // No class of characters: only what the pattern spells out.
             for scalar in Set(pattern.source.unicodeScalars) where !scalar.isASCII {
                 guard opening.mayMatch(in: Array(String(Character(scalar)).utf8), at: 0) else { continue }
@@ -136,7 +138,9 @@ struct PatternOpenings: Sendable {
     /// - Parameter index: where a character begins.
     func look(_ bytes: [UInt8], at index: Int, of wanted: Mask, isWhole: Bool) -> Look {
         let kind = Int(classes[Int(bytes[index])])
-        guard kind != Self.beyondASCII else { return Look(patterns: beyondASCII(bytes, at: index) & wanted, isOpen: false) }
+        guard kind != Self.beyondASCII else {
+            return Look(patterns: beyondASCII(bytes, at: index) & wanted, isOpen: false)
+        }
         var last = kind
         let before = index > 0 ? Int(classes[Int(bytes[index &- 1])]) : Self.edge
         var mask = pairs[0][before &* Self.width &+ kind] & wanted

@@ -13,8 +13,8 @@ struct TextFeatures {
     private let bytes: [UInt8]
     private var wordStart: Int?
     private var lastWord = 0..<0
-    /// Where the last Chinese characters began, the latest last; -1 for none.
-    private var han = (-1, -1, -1)
+    /// Of the last Chinese character, and of the last two.
+    private var han: (one: UInt32?, two: UInt32?) = (nil, nil)
 
     /// - Parameter text: folded, of valid UTF-8.
     init(_ text: ArraySlice<UInt8>) {
@@ -43,22 +43,18 @@ struct TextFeatures {
     }
 
     private mutating func add(han character: Range<Int>) {
-        han = (han.1, han.2, character.lowerBound)
-        let opening = step(~0, 0x68)
-        add(~hash(character, from: opening))
-        if han.1 >= 0 { add(~hash(character, from: hash(han.1..<hanEnd(han.1), from: opening))) }
-        if han.0 >= 0 {
-            let two = hash(han.1..<hanEnd(han.1), from: hash(han.0..<hanEnd(han.0), from: opening))
-            add(~hash(character, from: two))
-        }
+        let one = hash(character, from: step(~0, 0x68))
+        let two = han.one.map { hash(character, from: $0) }
+        add(~one)
+        if let two { add(~two) }
+        if let before = han.two { add(~hash(character, from: before)) }
+        han = (one, two)
     }
-
-    private func hanEnd(_ start: Int) -> Int { start + (bytes[start] < 0xF0 ? 3 : 4) }
 
     private mutating func endWord(at end: Int) {
         guard let start = wordStart else { return }
         wordStart = nil
-        han = (-1, -1, -1)
+        han = (nil, nil)
         let word = start..<end
         add(~hash(word, from: step(~0, 0x77)))
         if !lastWord.isEmpty { add(~hash(word, from: step(hash(lastWord, from: step(~0, 0x62)), 0x20))) }
