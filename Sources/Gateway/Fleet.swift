@@ -85,7 +85,8 @@ package struct Fleet: Sendable {
                 type: "invalid_request_error", parameter: "model", code: "model_not_found")
         }
         let usable = revisions.filter { contents.hasTokenizer($0.tokenizerHash, for: $0.base) }
-        return usable.randomElement() ?? revisions.randomElement() ?? model
+        let candidates = usable.isEmpty ? revisions : usable
+        return (candidates.count > 1 ? candidates.randomElement() : candidates.first) ?? model
     }
 
     /// Calls a tokenizer, another one when it is lost: its methods may be called twice.

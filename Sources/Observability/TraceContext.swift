@@ -1,3 +1,5 @@
+import Synchronization
+
 /// W3C Trace Context, level 1: `traceparent`, by which the parts of a request in many processes find together.
 package struct TraceContext: Sendable, Equatable {
     /// 32 and 16 lower-case hexadecimal digits, not all zero.
@@ -31,13 +33,29 @@ package struct TraceContext: Sendable, Equatable {
         text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }
 
+    /// Where this process's sequence of identifiers stands.
+    private static let sequence = Atomic<UInt64>(.random(in: 0 ... .max))
+
+    /// SplitMix64 (Steele, Lea and Flood, 2014): identifiers have to differ, and are no secrets, so they are not worth a
+    /// system call each.
+    private static func nextWord() -> UInt64 {
+        while true {
+            var word = sequence.wrappingAdd(0x9E37_79B9_7F4A_7C15, ordering: .relaxed).newValue
+            word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
+            word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
+            word ^= word >> 31
+            // Of zeros alone no identifier may be.
+            if word != 0 { return word }
+        }
+    }
+
     private static let digits = Array("0123456789abcdef".utf8)
 
     private static func random(_ words: Int) -> String {
         var text: [UInt8] = []
         text.reserveCapacity(16 * words)
         for _ in 0..<words {
-            let word = UInt64.random(in: 1 ... .max)
+            let word = nextWord()
             for shift in stride(from: 60, through: 0, by: -4) { text.append(digits[Int(word >> UInt64(shift) & 15)]) }
         }
         return String(decoding: text, as: UTF8.self)

@@ -63,8 +63,10 @@ package struct Route: Sendable {
 
     /// - Returns: The target of this request: the same for the same user, as long as the weights stay.
     func target(for request: RoutingRequest) -> RouteTarget? {
+        guard targets.count > 1 else { return targets.first }
         let total = targets.reduce(0) { $0 + $1.weight }
-        var place = (request.user.map { Self.fraction(of: "\(name)\u{0}\($0)") } ?? request.chance) * total
+        let user = request.user.map { Self.fraction(of: "\(name)\u{0}\($0)") }
+        var place = (user ?? request.chance ?? .random(in: 0..<1)) * total
         for target in targets {
             if place < target.weight { return target }
             place -= target.weight

@@ -14,12 +14,12 @@ package struct RoutingRequest: Sendable {
     package var user: String?
     /// The name of the key that the request came with.
     package var key: String?
-    /// A random number in 0..<1, for weights where no user is named.
-    package var chance: Double
+    /// A number in 0..<1, for weights where no user is named; nil for a random one.
+    package var chance: Double?
 
     package init(
         kind: Kind, model: String, text: String, length: Int? = nil, user: String? = nil, key: String? = nil,
-        chance: Double = .random(in: 0..<1)
+        chance: Double? = nil
     ) {
         (self.kind, self.model, self.text, self.length) = (kind, model, text, length ?? text.unicodeScalars.count)
         (self.user, self.key, self.chance) = (user, key, chance)
