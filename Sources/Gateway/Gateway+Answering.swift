@@ -11,12 +11,13 @@ extension Gateway {
         _ request: Request, _ context: GatewayContext,
         _ handler: @escaping @Sendable (Data, RequestScope) async throws -> Response
     ) async throws -> Response {
-        let place = try place(for: request)
-        let scope: RequestScope
+        let endpoint = Self.endpoint(of: request)
+        let (place, scope): (Admission.Place, RequestScope)
         do {
-            scope = try await RequestScope(request, accounts: accounts)
+            place = try self.place(for: request)
+            scope = try await RequestScope(request, to: endpoint, accounts: accounts)
         } catch let error as APIError {
-            metrics.countRefused(request.uri.path, status: error.status.code)
+            metrics.countRequest(endpoint, status: error.status.code)
             throw error
         }
         let ending = RequestEnding(scope, accounts, metrics)
@@ -24,9 +25,7 @@ extension Gateway {
         var response: Response
         do {
             let body = try await Self.body(request.body, limit: bodyLimit)
-            response = try await RequestTrace.$current.withValue(scope.trace) {
-                try await clients.whilePresent(context.channel) { try await handler(body, scope) }
-            }
+            response = try await clients.whilePresent(context.channel) { try await handler(body, scope) }
         } catch let error as APIError {
             if error.status == .tooManyRequests { counters.countRefused() }
             scope.record.failed(error.status.code)
@@ -40,15 +39,13 @@ extension Gateway {
             scope.record.failed(HTTPResponse.Status.internalServerError.code)
             throw error
         }
-        for (name, value) in [("x-request-id", scope.id), ("traceparent", scope.trace.context.header)] {
-            if let name = HTTPFields.Element.Name(name) { response.headers[name] = value }
-        }
         scope.caller?.describe(in: &response.headers)
         // A stream takes its place up until it ends.
         let inner = response.body
         response.body = ResponseBody(contentLength: inner.contentLength) { writer in
             defer { withExtendedLifetime((place, ending)) {} }
-            do { try await inner.write(writer) } catch {
+            // A call that is made again in the midst of a stream belongs to the same request.
+            do { try await RequestTrace.$current.withValue(scope.trace) { try await inner.write(writer) } } catch {
                 // Nobody reads any more.
                 counters.countCancelled()
                 scope.record.failed(Self.clientClosedRequest)
@@ -65,15 +62,28 @@ extension Gateway {
     func inPlace(
         _ request: Request, by role: Account.Role = .user, _ handler: (Data, Account?) async throws -> Response
     ) async throws -> Response {
-        let place = try place(for: request)
-        defer { withExtendedLifetime(place) {} }
-        let account: Account?
-        if role == .user, let accounts {
-            account = try await Caller(request, accounts).account
-        } else {
-            account = try await caller(of: request, role: role)
+        let endpoint = Self.endpoint(of: request)
+        do {
+            let place = try place(for: request)
+            defer { withExtendedLifetime(place) {} }
+            let account: Account?
+            if role == .user, let accounts {
+                account = try await Caller(request, accounts).account
+            } else {
+                account = try await caller(of: request, role: role)
+            }
+            let response = try await handler(Self.body(request.body, limit: bodyLimit), account)
+            metrics.countRequest(endpoint, status: response.status.code)
+            return response
+        } catch {
+            metrics.countRequest(endpoint, status: (error as? APIError)?.status.code ?? 500)
+            throw error
         }
-        return try await handler(Self.body(request.body, limit: bodyLimit), account)
+    }
+
+    /// The path, as the API's documents name it, however many slashes the client wrote: nobody may add to the metrics.
+    private static func endpoint(of request: Request) -> String {
+        "/" + request.uri.path.split(separator: "/").joined(separator: "/")
     }
 
     /// - Throws: `APIError` when there is none, or the body is too large.

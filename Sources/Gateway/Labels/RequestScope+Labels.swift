@@ -31,7 +31,7 @@ extension RequestScope {
     /// - Parameter prompt: the user's own, as the filter let it pass; never a preset's text.
     func pictureLabeller(model: ModelDescription, prompt: String, negativePrompt: String = "") -> PictureLabeller {
         PictureLabeller(
-            pictures: labels.pictures, requestID: id, model: model.name,
+            pictures: labels.pictures, requestID: trace.requestID, model: model.name,
             revision: String(model.numericsID.prefix(12)), prompt: prompt, negativePrompt: negativePrompt)
     }
 }
