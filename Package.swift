@@ -207,14 +207,11 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Accounts", "ConfigurationFiles", "ContentFilter", "ContentLabels", "DiffusionModels",
-                "DiffusionService", "Gateway",
-                "Messages", "PNG",
-                "PromptRouting", "RPC",
-                "Tensors",
-                "TextModels",
+                "Accounts", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels", "DiffusionModels",
+                "DiffusionService", "Gateway", "Messages", "PNG", "PromptRouting", "RPC", "Tensors", "TextModels",
                 "TextModelService", "TokenizerService", "ZeroMQTransport",
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             ],
             exclude: ["langchain_client.py", "litellm_client.py", "openai_client.py"], swiftSettings: safe),
         .testTarget(name: "DeploymentTests", swiftSettings: safe),

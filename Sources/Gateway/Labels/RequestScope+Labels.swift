@@ -46,8 +46,13 @@ struct PictureLabeller: Sendable {
     let negativePrompt: String
 
     /// - Throws: `RPCError` when it cannot be labelled: then it does not go out.
-    func label(_ file: Attachment, of drawn: DrawnPicture) throws -> Attachment {
+    func label(_ file: Attachment, of drawn: DrawnPicture) async throws -> Attachment {
         if pictures.isEmpty { return file }
+        // The mark alone takes half a second of a picture of 1024 × 1024: it is decoded and encoded again.
+        return try await offEventLoop { try labelled(file, of: drawn) }
+    }
+
+    private func labelled(_ file: Attachment, of drawn: DrawnPicture) throws -> Attachment {
         let bytes = file.array
         var origin = PictureOrigin(
             file: bytes, model: model, seed: drawn.seed, width: Int(drawn.width), height: Int(drawn.height))
