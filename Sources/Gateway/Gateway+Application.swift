@@ -1,10 +1,8 @@
-import Foundation
 package import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
 package import Logging
 package import NIOCore
-import NIOSSL
 
 /// Where and how a gateway listens.
 package struct GatewayAddress: Sendable {
@@ -13,8 +11,6 @@ package struct GatewayAddress: Sendable {
     package var port: Int
     /// Connections, at most; further ones wait to be accepted.
     package var connectionLimit = 8_192
-    /// A certificate chain and its private key, PEM files; nil for plain HTTP.
-    package var certificates: (chain: String, key: String)?
 
     package init(host: String = "127.0.0.1", port: Int = 0) { (self.host, self.port) = (host, port) }
 }
@@ -39,13 +35,7 @@ extension Gateway {
             OnEventLoop(HTTP1Channel(responder: responder, configuration: configuration))
         }
         var server = http
-        if let (chain, key) = address.certificates {
-            server = try .tls(
-                http,
-                tlsConfiguration: .makeServerConfiguration(
-                    certificateChain: NIOSSLCertificate.fromPEMFile(chain).map { .certificate($0) },
-                    privateKey: .privateKey(NIOSSLPrivateKey(file: key, format: .pem))))
-        }
+        if let certificates { server = try .tls(http, tlsConfiguration: certificates.configuration) }
         return Application(
             router: router(), server: server,
             configuration: .init(

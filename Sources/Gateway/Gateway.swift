@@ -23,6 +23,8 @@ package struct Gateway: Sendable {
     let metrics = GatewayMetrics()
     /// nil: everybody may come in.
     let accounts: AccountKeeper?
+    /// nil: plain HTTP.
+    package var certificates: CertificateSource?
 
     /// - Parameter requestLimit: how many requests are under way at a time, at most.
     package init(
@@ -51,7 +53,7 @@ package struct Gateway: Sendable {
         router.get("/metrics") { _, _ in
             let text = metrics.text(
                 of: fleet, running: admission.requests, filters: filters,
-                faults: [("routes", routing.fault), ("labels", labels.fault)])
+                faults: [("routes", routing.fault), ("labels", labels.fault), ("certificates", certificates?.fault)])
             return Response(
                 status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
                 body: .init(byteBuffer: ByteBuffer(string: text)))

@@ -90,7 +90,10 @@ struct GatewayMain: AsyncParsableCommand {
     @Option(help: "Connections, at most, as far as files may be open; further ones wait to be accepted.")
     var connectionLimit: Int = 8_192
 
-    @Option(help: ArgumentHelp("A certificate chain in PEM form: the gateway speaks HTTPS then.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "A certificate chain in PEM form: the gateway speaks HTTPS then. Read again when it changes, and on SIGHUP.",
+            valueName: "file"))
     var tlsCertificate: String?
 
     @Option(help: ArgumentHelp("The private key of --tls-certificate, in PEM form.", valueName: "file"))
@@ -137,7 +140,7 @@ struct GatewayMain: AsyncParsableCommand {
             policies: filterPolicy)
         let labels = try LabelSource(
             labels: labels ?? ProcessInfo.processInfo.environment["NEPHELE_LABELS"] ?? "default")
-        let gateway = Gateway(
+        var gateway = Gateway(
             fleet: fleet, routing: routing, filters: filters, labels: labels, accounts: keeper,
             requestLimit: requestLimit,
             allowsAdapterUpdates: allowAdapterUpdates,
@@ -146,7 +149,9 @@ struct GatewayMain: AsyncParsableCommand {
         let files = OpenFileLimit.current.map { max(16, $0 - 256) } ?? connectionLimit
         var address = GatewayAddress(host: host, port: port)
         address.connectionLimit = min(connectionLimit, files)
-        if let tlsCertificate, let tlsKey { address.certificates = (tlsCertificate, tlsKey) }
+        if let tlsCertificate, let tlsKey {
+            gateway.certificates = try CertificateSource(chain: tlsCertificate, key: tlsKey)
+        }
         let application = try gateway.application(at: address) { channel in
             guard let portFile, let port = channel.localAddress?.port else { return }
             do {
@@ -156,7 +161,8 @@ struct GatewayMain: AsyncParsableCommand {
             }
         }
         var services: [any Service] = [
-            AdapterKeeping(fleet: fleet), ConfigurationWatch(routing: routing, labels: labels),
+            AdapterKeeping(fleet: fleet),
+            ConfigurationWatch(routing: routing, labels: labels, certificates: gateway.certificates),
         ]
         if let accountsBind, let service = keeper?.service {
             // Services stop in the order opposite to their start: others may ask until this gateway's requests have ended.
@@ -193,10 +199,11 @@ private struct UsageWriting: Service {
     func run() async { await cancelWhenGracefulShutdown { await keeper.run() } }
 }
 
-/// Reads routes and labels again when their files change, or when it is asked to by SIGHUP.
+/// Reads routes, labels and certificates again when their files change, or when it is asked to by SIGHUP.
 private struct ConfigurationWatch: Service {
     let routing: RoutingSource
     let labels: LabelSource
+    let certificates: CertificateSource?
 
     func run() async {
         let signals = await UnixSignalsSequence(trapping: .sighup)
@@ -204,9 +211,11 @@ private struct ConfigurationWatch: Service {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await routing.watch() }
                 group.addTask { await labels.watch() }
+                group.addTask { await certificates?.watch() }
                 for await _ in signals {
                     routing.reload()
                     labels.reload()
+                    certificates?.reload()
                 }
                 group.cancelAll()
             }

@@ -31,6 +31,7 @@ private let imageModel = Result { try DiffusionPipeline(directory: tiny, device:
 ///   - labels: a label file's text, beside which `watermark.key` lies; nil for the standard labels.
 func withWholeGateway(
     routes: String? = nil, accounts: AccountKeeper? = nil, filter: String? = nil, labels: String? = nil,
+    certificates: CertificateSource? = nil,
     _ body: @Sendable @escaping (WholeGatewayClient) async throws -> Void
 ) async throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("nephele-" + UUID().uuidString).path
@@ -83,10 +84,11 @@ func withWholeGateway(
     try Data("a secret of some length\n".utf8).write(to: URL(fileURLWithPath: directory + "/watermark.key"))
     if let labels { try Data(labels.utf8).write(to: URL(fileURLWithPath: directory + "/labels.yaml")) }
     let routing = try RoutingSource(file: routes == nil ? nil : file)
-    let gateway = Gateway(
+    var gateway = Gateway(
         fleet: Fleet(tokenizer: tokenizer, textModel: text, diffusion: diffusion), routing: routing, filters: filters,
         labels: try LabelSource(labels: labels == nil ? "default" : directory + "/labels.yaml"), accounts: accounts,
         bodyLimit: 1 << 16)
+    gateway.certificates = certificates
     try await withServed(gateway) { port in
         try await body(
             WholeGatewayClient(
