@@ -17,11 +17,16 @@ package struct APIKey: Sendable {
 
     /// What the store knows a key by: SHA-256 of its bytes, in hex.
     package static func digest(of secret: String) -> String {
-        SHA256.hash(data: Data(secret.utf8)).map { byte in
-            let hex = String(byte, radix: 16)
-            return hex.count == 1 ? "0" + hex : hex
-        }.joined()
+        var text: [UInt8] = []
+        text.reserveCapacity(64)
+        for byte in SHA256.hash(data: Array(secret.utf8)) {
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 15)])
+        }
+        return String(decoding: text, as: UTF8.self)
     }
+
+    private static let digits = Array("0123456789abcdef".utf8)
 
     /// The beginning of a secret, for lists: it tells keys apart and opens nothing.
     package var hint: String { String(secret.prefix(10)) + "…" }

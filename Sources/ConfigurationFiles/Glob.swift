@@ -5,7 +5,7 @@ package struct Glob: Sendable, Equatable {
     package init(_ pattern: String) { self.pattern = pattern }
 
     package func matches(_ name: String) -> Bool {
-        guard pattern.contains("*") else { return pattern == name }
+        guard pattern.utf8.contains(UInt8(ascii: "*")) else { return pattern == name }
         let parts = pattern.split(separator: "*", omittingEmptySubsequences: false).map { Array($0.utf8) }
         var rest = Array(name.utf8)[...]
         guard rest.starts(with: parts[0]) else { return false }

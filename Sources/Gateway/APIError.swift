@@ -89,7 +89,7 @@ struct APIError: Error, HTTPResponseError {
     func response() throws -> Response {
         var response = try JSONResponse.make(body, status: status)
         if let retryAfter { response.headers[.retryAfter] = "\(retryAfter)" }
-        if isFinal, let name = HTTPFields.Element.Name("x-should-retry") { response.headers[name] = "false" }
+        if isFinal { response.headers[own: FieldName.shouldRetry] = "false" }
         return response
     }
 }
@@ -97,9 +97,15 @@ struct APIError: Error, HTTPResponseError {
 /// JSON bodies.
 enum JSONResponse {
     static func make(_ value: some Encodable, status: HTTPResponse.Status = .ok) throws -> Response {
-        Response(
-            status: status, headers: [.contentType: "application/json"],
-            body: .init(byteBuffer: ByteBuffer(bytes: try encoded(value))))
+        make(ByteBuffer(bytes: try encoded(value)), status: status)
+    }
+
+    static func make(_ value: some JSONWritable) -> Response {
+        make(ByteBuffer(bytes: JSONWriter(value).bytes), status: .ok)
+    }
+
+    private static func make(_ json: ByteBuffer, status: HTTPResponse.Status) -> Response {
+        Response(status: status, headers: [.contentType: "application/json"], body: .init(byteBuffer: json))
     }
 
     static func encoded(_ value: some Encodable) throws -> Data {

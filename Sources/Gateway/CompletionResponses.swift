@@ -1,47 +1,64 @@
 import Messages
 
-struct Usage: Encodable {
-    var prompt_tokens: Int
-    var completion_tokens: Int
-    var total_tokens: Int
+struct Usage: JSONWritable {
+    private let prompt: Int
+    private let completion: Int
 
-    init(prompt: Int, completion: Int) {
-        (prompt_tokens, completion_tokens, total_tokens) = (prompt, completion, prompt + completion)
+    init(prompt: Int, completion: Int) { (self.prompt, self.completion) = (prompt, completion) }
+
+    func write(to json: inout JSONWriter) {
+        json.object {
+            $0.field("prompt_tokens", prompt)
+            $0.field("completion_tokens", completion)
+            $0.field("total_tokens", prompt + completion)
+        }
     }
 }
 
 /// A chat completion, or a chunk of one.
-struct ChatCompletion: Encodable {
-    struct Text: Encodable {
-        struct Picture: Encodable {
-            struct Address: Encodable { var url: String }
-            var type = "image_url"
-            var image_url: Address
+struct ChatCompletion: JSONWritable {
+    struct Text: JSONWritable {
+        struct Picture: JSONWritable {
+            var url: String
+
+            func write(to json: inout JSONWriter) {
+                json.object {
+                    $0.field("type", "image_url")
+                    $0.field("image_url") { $0.object { $0.field("url", url) } }
+                }
+            }
         }
 
         var role: String?
         var content: String?
         /// Pictures that a chat is answered with.
         var images: [Picture]?
+
+        func write(to json: inout JSONWriter) {
+            json.object {
+                $0.field("role", ifPresent: role)
+                $0.field("content", ifPresent: content)
+                $0.field("images", ifPresent: images)
+            }
+        }
     }
 
-    struct Choice: Encodable {
+    struct Choice: JSONWritable {
         var index: Int
         var message: Text?
         var delta: Text?
         var logprobs: ChatLogprobs?
         var finish_reason: String?
 
-        private enum Key: String, CodingKey { case index, message, delta, logprobs, finish_reason }
-
-        func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: Key.self)
-            try container.encode(index, forKey: .index)
-            try container.encodeIfPresent(message, forKey: .message)
-            try container.encodeIfPresent(delta, forKey: .delta)
-            // Clients expect these keys in every chunk.
-            try container.encode(logprobs, forKey: .logprobs)
-            try container.encode(finish_reason, forKey: .finish_reason)
+        func write(to json: inout JSONWriter) {
+            json.object {
+                $0.field("index", index)
+                $0.field("message", ifPresent: message)
+                $0.field("delta", ifPresent: delta)
+                // Clients expect these keys in every chunk.
+                $0.field("logprobs", orNull: logprobs)
+                $0.field("finish_reason", orNull: finish_reason)
+            }
         }
     }
 
@@ -52,34 +69,56 @@ struct ChatCompletion: Encodable {
     var system_fingerprint: String
     var choices: [Choice]
     var usage: Usage?
+
+    func write(to json: inout JSONWriter) {
+        json.object {
+            $0.field("id", id)
+            $0.field("object", object)
+            $0.field("created", created)
+            $0.field("model", model)
+            $0.field("system_fingerprint", system_fingerprint)
+            $0.field("choices", choices)
+            $0.field("usage", ifPresent: usage)
+        }
+    }
 }
 
 /// A plain completion, or a chunk of one.
-struct TextCompletion: Encodable {
-    struct Choice: Encodable {
+struct TextCompletion: JSONWritable {
+    struct Choice: JSONWritable {
         var index: Int
         var text: String
         var logprobs: CompletionLogprobs?
         var finish_reason: String?
 
-        private enum Key: String, CodingKey { case index, text, finish_reason, logprobs }
-
-        func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: Key.self)
-            try container.encode(index, forKey: .index)
-            try container.encode(text, forKey: .text)
-            try container.encode(finish_reason, forKey: .finish_reason)
-            try container.encode(logprobs, forKey: .logprobs)
+        func write(to json: inout JSONWriter) {
+            json.object {
+                $0.field("index", index)
+                $0.field("text", text)
+                $0.field("logprobs", orNull: logprobs)
+                $0.field("finish_reason", orNull: finish_reason)
+            }
         }
     }
 
     var id: String
-    var object = "text_completion"
     var created: Int
     var model: String
     var system_fingerprint: String
     var choices: [Choice]
     var usage: Usage?
+
+    func write(to json: inout JSONWriter) {
+        json.object {
+            $0.field("id", id)
+            $0.field("object", "text_completion")
+            $0.field("created", created)
+            $0.field("model", model)
+            $0.field("system_fingerprint", system_fingerprint)
+            $0.field("choices", choices)
+            $0.field("usage", ifPresent: usage)
+        }
+    }
 }
 
 /// `GET /v1/models`.

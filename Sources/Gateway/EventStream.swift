@@ -5,7 +5,7 @@ import RPC
 
 /// The chunks of one kind of completion.
 protocol ChunkForm: Sendable {
-    associatedtype Chunk: Encodable
+    associatedtype Chunk: JSONWritable
     /// What a choice begins with, if anything.
     func opening(_ generation: Generation, choice: Int) -> Chunk?
     mutating func chunk(_ generation: Generation, _ delta: GenerateDelta) -> Chunk
@@ -54,11 +54,15 @@ enum EventStream {
             body: body)
     }
 
-    static func event(_ value: some Encodable) throws -> ByteBuffer {
-        let encoder = JSONEncoder()
-        encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        var buffer = ByteBuffer(string: "data: ")
-        buffer.writeBytes(try encoder.encode(value))
+    static func event(_ value: some Encodable) throws -> ByteBuffer { line(try JSONResponse.encoded(value)) }
+
+    static func event(_ value: some JSONWritable) -> ByteBuffer { line(JSONWriter(value).bytes) }
+
+    private static func line(_ json: some Collection<UInt8>) -> ByteBuffer {
+        var buffer = ByteBuffer()
+        buffer.reserveCapacity(json.count + 8)
+        buffer.writeString("data: ")
+        buffer.writeBytes(json)
         buffer.writeString("\n\n")
         return buffer
     }

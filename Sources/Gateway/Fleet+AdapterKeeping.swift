@@ -4,13 +4,20 @@ import Synchronization
 
 /// The adapters that clients have had loaded since the gateway started, by name.
 final class RequestedAdapters: Sendable {
-    private let requests = Mutex<[String: LoadAdapterRequest]>([:])
+    private struct State {
+        var requests: [String: LoadAdapterRequest] = [:] { didSet { generation += 1 } }
+        var generation: UInt64 = 0
+    }
 
-    var all: [LoadAdapterRequest] { requests.withLock { Array($0.values) } }
+    private let state = Mutex(State())
 
-    func contains(_ name: String) -> Bool { requests.withLock { $0[name] != nil } }
-    func add(_ request: LoadAdapterRequest) { requests.withLock { $0[request.name] = request } }
-    func remove(_ name: String) { requests.withLock { _ = $0.removeValue(forKey: name) } }
+    var all: [LoadAdapterRequest] { state.withLock { Array($0.requests.values) } }
+    /// Grows with every change.
+    var generation: UInt64 { state.withLock { $0.generation } }
+
+    func contains(_ name: String) -> Bool { state.withLock { $0.requests[name] != nil } }
+    func add(_ request: LoadAdapterRequest) { state.withLock { $0.requests[request.name] = request } }
+    func remove(_ name: String) { state.withLock { _ = $0.requests.removeValue(forKey: name) } }
 }
 
 extension Fleet {

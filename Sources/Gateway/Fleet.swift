@@ -3,26 +3,6 @@ import Messages
 package import RPC
 import Synchronization
 
-/// Descriptions of models by name, the latest of each.
-private final class Remembered: Sendable {
-    private let models = Mutex<[String: ModelDescription]>([:])
-
-    /// - Parameter kept: adapters that are loaded again where they are missing.
-    func merged(
-        with current: [String: ModelDescription], kept: RequestedAdapters
-    ) -> [String: ModelDescription] {
-        models.withLock { models in
-            models.merge(current) { $1 }
-            // An adapter whose model is there without it was unloaded, and does not come back by itself.
-            models = models.filter { name, model in
-                guard let parent = model.parent else { return true }
-                return current[name] != nil || current[parent] == nil || kept.contains(name)
-            }
-            return models
-        }
-    }
-}
-
 /// Names that are each taken by one at a time.
 final class ReloadSet: Sendable {
     private let names = Mutex<Set<String>>([])
@@ -49,8 +29,7 @@ package struct Fleet: Sendable {
     let reloading = ReloadSet()
     let requestedAdapters = RequestedAdapters()
 
-    /// Every model that has ever been seen: a model whose last instance has gone is waited for, not denied.
-    private let remembered = Remembered()
+    private let catalogue = Catalogue()
     let refusals = RecentRefusals()
 
     package init(
@@ -61,11 +40,14 @@ package struct Fleet: Sendable {
         self.textShards = textShards
     }
 
-    /// Every model that some instance serves, by name.
-    var models: [String: ModelDescription] {
-        let described = [textModel, diffusion].flatMap { $0?.instances ?? [] }.flatMap { $0.description.models }
-        return Dictionary(described.map { ($0.name, $0) }) { $0.isRetiring ? $1 : $0 }
+    /// What instances have now.
+    private var contents: Catalogue.Contents {
+        catalogue.contents(
+            text: textModel, pictures: diffusion, tokenizer: tokenizer, kept: requestedAdapters)
     }
+
+    /// Every model that some instance serves, by name.
+    var models: [String: ModelDescription] { contents.served }
 
     /// Whether every service that the gateway was given has an instance.
     var isReady: Bool { [tokenizer, textModel, diffusion].allSatisfy { $0?.instances.isEmpty != true } }
@@ -83,10 +65,10 @@ package struct Fleet: Sendable {
     ///   - revision: the beginning of the one that is meant; nil for any.
     /// - Throws: `APIError`: no such model, or one of another kind.
     func model(_ name: String, modalities: Set<String>, revision: String? = nil) throws -> ModelDescription {
-        let models = remembered.merged(with: models, kept: requestedAdapters)
-        guard let model = models[name] else {
+        let contents = contents
+        guard let model = contents.known[name] else {
             guard isReady else { throw APIError.notReady }
-            throw APIError.modelNotFound(name, known: models.keys.sorted())
+            throw APIError.modelNotFound(name, known: contents.known.keys.sorted())
         }
         guard modalities.contains(model.modality) else {
             let place = model.modality == "image" ? "/v1/images/generations" : "/v1/chat/completions"
@@ -95,24 +77,15 @@ package struct Fleet: Sendable {
                     + "send it to \(place).",
                 parameter: "model")
         }
-        let client = model.modality == "text" ? textModel : diffusion
-        let revisions = (client?.instances ?? []).filter { $0.state == .ready }.flatMap(\.description.models)
-            .filter { $0.name == name && !$0.isRetiring && $0.revision.hasPrefix(revision ?? "") }
+        var revisions = contents.ready[name] ?? []
+        if let revision { revisions.removeAll { !$0.revision.hasPrefix(revision) } }
         if let revision, revisions.isEmpty {
             throw APIError(
                 status: .notFound, message: "No instance serves the revision '\(revision)' of '\(name)'.",
                 type: "invalid_request_error", parameter: "model", code: "model_not_found")
         }
-        let usable = revisions.filter { hasTokenizer($0.tokenizerHash, for: $0.base) }
+        let usable = revisions.filter { contents.hasTokenizer($0.tokenizerHash, for: $0.base) }
         return usable.randomElement() ?? revisions.randomElement() ?? model
-    }
-
-    /// Whether some tokenizer has the vocabulary with this hash.
-    private func hasTokenizer(_ hash: String, for model: String) -> Bool {
-        hash.isEmpty
-            || tokenizer?.readyInstances.contains { instance in
-                instance.description.models.contains { $0.name == model && $0.numericsID == hash }
-            } ?? false
     }
 
     /// Calls a tokenizer, another one when it is lost: its methods may be called twice.
@@ -129,8 +102,9 @@ package struct Fleet: Sendable {
             while true {
                 do {
                     // Where none has that vocabulary, the text-model tells.
-                    let isThere = hasTokenizer(model.tokenizerHash, for: model.base) && !model.tokenizerHash.isEmpty
-                    let options = try attempts.options(numericsID: isThere ? model.tokenizerHash : nil)
+                    let hash = model.tokenizerHash
+                    let isThere = !hash.isEmpty && contents.hasTokenizer(hash, for: model.base)
+                    let options = try attempts.options(numericsID: isThere ? hash : nil)
                     return try await tokenizer.call(method, request, options).message
                 } catch let error as RPCError {
                     switch try attempts.outcome(of: error) {

@@ -83,7 +83,9 @@ extension Gateway {
 
     /// The path, as the API's documents name it, however many slashes the client wrote: nobody may add to the metrics.
     private static func endpoint(of request: Request) -> String {
-        "/" + request.uri.path.split(separator: "/").joined(separator: "/")
+        let path = request.uri.path
+        guard path.hasSuffix("/") || path.contains("//") else { return path }
+        return "/" + path.split(separator: "/").joined(separator: "/")
     }
 
     /// - Throws: `APIError` when there is none, or the body is too large.

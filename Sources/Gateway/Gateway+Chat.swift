@@ -56,7 +56,7 @@ extension Gateway {
             return EventStream.response(generation, includesUsage: usage, form: ChatChunks())
         }
         let (choices, tokens) = try await generation.collect()
-        return try JSONResponse.make(
+        return JSONResponse.make(
             ChatCompletion(
                 id: generation.id, object: "chat.completion", created: generation.created, model: generation.model,
                 system_fingerprint: generation.fingerprint,

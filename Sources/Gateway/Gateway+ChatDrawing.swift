@@ -39,7 +39,7 @@ private struct DrawnAnswer: Sendable {
         let url = "data:image/png;base64," + Data(picture.file.array).base64EncodedString()
         return .init(
             role: role, content: "![picture, seed \(picture.drawn.seed)](\(url))",
-            images: [.init(image_url: .init(url: url))])
+            images: [.init(url: url)])
     }
 
     private func completion(_ object: String, _ choices: [ChatCompletion.Choice]) -> ChatCompletion {
@@ -56,7 +56,7 @@ private struct DrawnAnswer: Sendable {
                     .init(index: Int($0.drawn.index), message: text($0, role: "assistant"), finish_reason: "stop")
                 })
             answer.usage = Usage(prompt: 0, completion: 0)
-            return try JSONResponse.make(answer)
+            return JSONResponse.make(answer)
         }
     }
 
@@ -67,10 +67,10 @@ private struct DrawnAnswer: Sendable {
                 return [ByteBuffer(string: ": step \(update.step) of \(update.steps)\n\n")]
             }
             let index = Int(picture.drawn.index)
-            return try [
+            return [
                 ChatCompletion.Choice(index: index, delta: text(picture, role: "assistant")),
                 .init(index: index, delta: .init(), finish_reason: "stop"),
-            ].map { try EventStream.event(completion("chat.completion.chunk", [$0])) }
+            ].map { EventStream.event(completion("chat.completion.chunk", [$0])) }
         }
     }
 }

@@ -82,7 +82,7 @@ extension Gateway {
                 texts.append(answer)
             }
         }
-        return try JSONResponse.make(
+        return JSONResponse.make(
             TextCompletion(
                 id: generation.id, created: generation.created, model: generation.model,
                 system_fingerprint: generation.fingerprint, choices: texts,

@@ -9,7 +9,7 @@ extension Gateway {
     /// - Throws: `APIError` for an `X-Request-Timeout-Ms` that is no such number.
     static func deadline(of request: Request) throws -> ContinuousClock.Instant {
         var milliseconds = defaultMilliseconds
-        if let name = HTTPFields.Element.Name("X-Request-Timeout-Ms"), let given = request.headers[name] {
+        if let given = request.headers[own: FieldName.timeout] {
             guard let number = Int(given), (1...longestMilliseconds).contains(number) else {
                 throw APIError.invalidRequest(
                     "X-Request-Timeout-Ms is '\(given.prefix(40))'; it takes 1 to \(longestMilliseconds).",

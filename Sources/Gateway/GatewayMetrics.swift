@@ -16,49 +16,13 @@ struct GatewayMetrics: Sendable {
         0.01, 0.05, 0.1, 0.3, 0.5, 0.8, 1, 1.5, 2, 2.5, 5, 10, 15, 20, 30, 40, 50, 60, 120, 240, 480, 960,
     ])
 
-    let registry = MetricsRegistry()
+    private let counts = RequestCounts()
 
     /// Counts a request that has ended.
-    func count(_ record: RequestRecord) {
-        let state = record.snapshot
-        let labels: MetricLabels = ["model_name": state.model, "route": state.route]
-        let status = state.failure.map { "\($0)" } ?? "200"
-        countRequest(record.endpoint, route: state.route, status: status)
-        guard !state.model.isEmpty else { return }
-        for reason in state.finishReasons {
-            registry.add(
-                to: "vllm:request_success_total",
-                ["model_name": state.model, "route": state.route, "finished_reason": reason],
-                help: "Answers that have ended, by why.")
-        }
-        registry.add(Double(state.promptTokens), to: "vllm:prompt_tokens_total", labels, help: "Tokens of prompts.")
-        registry.add(
-            Double(state.completionTokens), to: "vllm:generation_tokens_total", labels, help: "Tokens of answers.")
-        if state.pictures > 0 {
-            registry.add(Double(state.pictures), to: "nephele:pictures_total", labels, help: "Pictures drawn.")
-        }
-        if let first = state.firstToken {
-            var counts = Self.firstToken
-            counts.observe((first - state.started) / .seconds(1))
-            registry.merge(
-                counts, into: "vllm:time_to_first_token_seconds", labels, help: "From a request to its first token.")
-            registry.merge(
-                state.gaps, into: "vllm:inter_token_latency_seconds", labels, help: "From one token to the next.")
-        }
-        var counts = Self.whole
-        counts.observe((ContinuousClock.now - state.started) / .seconds(1))
-        registry.merge(
-            counts, into: "vllm:e2e_request_latency_seconds", labels, help: "From a request to the end of its answer.")
-    }
+    func count(_ record: RequestRecord) { counts.count(record) }
 
     /// Counts one that no route took.
-    func countRequest(_ endpoint: String, status: Int) { countRequest(endpoint, route: "", status: "\(status)") }
-
-    private func countRequest(_ endpoint: String, route: String, status: String) {
-        registry.add(
-            to: "nephele:http_requests_total", ["endpoint": endpoint, "route": route, "status": status],
-            help: "Requests, by what became of them.")
-    }
+    func countRequest(_ endpoint: String, status: Int) { counts.countRequest(endpoint, status: status) }
 
     private func set(_ engine: EngineLoad, _ labels: MetricLabels, in now: MetricsRegistry) {
         for (name, value, help) in [
@@ -117,6 +81,7 @@ struct GatewayMetrics: Sendable {
             ("nephele:requests_refused_total", counters.refused, "Requests turned away at once."),
             ("nephele:requests_fallback_total", counters.fallbacks, "Requests that took a fallback of their route."),
         ] { now.add(Double(value), to: name, help: help) }
-        return now.text() + registry.text()
+        counts.tell(now)
+        return now.text()
     }
 }

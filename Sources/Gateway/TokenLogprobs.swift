@@ -1,18 +1,22 @@
 import Messages
 
 /// Log-probabilities in a chat's form.
-struct ChatLogprobs: Encodable {
-    struct Token: Encodable {
+struct ChatLogprobs: JSONWritable {
+    struct Token: JSONWritable {
         var token: String
         var logprob: Float
         var bytes: [UInt8]
-        var top_logprobs: [Alternative]
-    }
+        /// nil in an alternative.
+        var alternatives: [Token]?
 
-    struct Alternative: Encodable {
-        var token: String
-        var logprob: Float
-        var bytes: [UInt8]
+        func write(to json: inout JSONWriter) {
+            json.object {
+                $0.field("token", token)
+                $0.field("logprob") { $0.number(logprob) }
+                $0.field("bytes") { $0.array(bytes) { $0.number(Int($1)) } }
+                $0.field("top_logprobs", ifPresent: alternatives)
+            }
+        }
     }
 
     var content: [Token]
@@ -21,15 +25,17 @@ struct ChatLogprobs: Encodable {
         content = tokens.map { token in
             Token(
                 token: tokenText(token.bytes), logprob: finite(token.logprob), bytes: token.bytes,
-                top_logprobs: token.alternatives.map {
-                    Alternative(token: tokenText($0.bytes), logprob: finite($0.logprob), bytes: $0.bytes)
+                alternatives: token.alternatives.map {
+                    Token(token: tokenText($0.bytes), logprob: finite($0.logprob), bytes: $0.bytes)
                 })
         }
     }
+
+    func write(to json: inout JSONWriter) { json.object { $0.field("content", content) } }
 }
 
 /// Log-probabilities in a plain completion's form: parallel lists.
-struct CompletionLogprobs: Encodable {
+struct CompletionLogprobs: JSONWritable {
     var tokens: [String] = []
     /// nil for the prompt's first token, which nothing predicts.
     var token_logprobs: [Float?] = []
@@ -38,8 +44,6 @@ struct CompletionLogprobs: Encodable {
     var text_offset: [Int] = []
     /// Characters so far.
     private(set) var offset: Int
-
-    private enum Key: String, CodingKey { case tokens, token_logprobs, top_logprobs, text_offset }
 
     /// - Parameter offset: characters that stand before the first token.
     init(offset: Int = 0) { self.offset = offset }
@@ -62,12 +66,22 @@ struct CompletionLogprobs: Encodable {
         offset += bytes.count { $0 & 0xC0 != 0x80 }
     }
 
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: Key.self)
-        try container.encode(tokens, forKey: .tokens)
-        try container.encode(token_logprobs, forKey: .token_logprobs)
-        try container.encode(top_logprobs, forKey: .top_logprobs)
-        try container.encode(text_offset, forKey: .text_offset)
+    func write(to json: inout JSONWriter) {
+        json.object {
+            $0.field("tokens") { $0.array(tokens) { $0.string($1) } }
+            $0.field("token_logprobs") { $0.array(token_logprobs) { $0.number(orNull: $1) } }
+            $0.field("top_logprobs") { json in
+                json.array(top_logprobs) { json, top in
+                    guard let top else { return json.null() }
+                    json.object { json in
+                        for (token, logprob) in top.sorted(by: { $0.key < $1.key }) {
+                            json.field(token) { $0.number(logprob) }
+                        }
+                    }
+                }
+            }
+            $0.field("text_offset") { $0.array(text_offset) { $0.number($1) } }
+        }
     }
 }
 

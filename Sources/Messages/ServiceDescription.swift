@@ -25,11 +25,15 @@ package struct ServiceDescription: BusMessage {
 
     /// 128 random bits in hexadecimal.
     package static func newInstanceID() -> String {
-        let high = String(UInt64.random(in: .min ... .max), radix: 16)
-        let low = String(UInt64.random(in: .min ... .max), radix: 16)
-        return String(repeating: "0", count: 16 - high.count) + high
-            + String(repeating: "0", count: 16 - low.count) + low
+        var text: [UInt8] = []
+        text.reserveCapacity(32)
+        for word in [UInt64.random(in: .min ... .max), .random(in: .min ... .max)] {
+            for shift in stride(from: 60, through: 0, by: -4) { text.append(digits[Int(word >> UInt64(shift) & 15)]) }
+        }
+        return String(decoding: text, as: UTF8.self)
     }
+
+    private static let digits = Array("0123456789abcdef".utf8)
 
     /// This description as number `epoch` of its instance.
     package func with(epoch: UInt64) -> Self {

@@ -31,11 +31,16 @@ package struct TraceContext: Sendable, Equatable {
         text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) }
     }
 
+    private static let digits = Array("0123456789abcdef".utf8)
+
     private static func random(_ words: Int) -> String {
-        (0..<words).map { _ in
-            let digits = String(UInt64.random(in: 1 ... .max), radix: 16)
-            return String(repeating: "0", count: 16 - digits.count) + digits
-        }.joined()
+        var text: [UInt8] = []
+        text.reserveCapacity(16 * words)
+        for _ in 0..<words {
+            let word = UInt64.random(in: 1 ... .max)
+            for shift in stride(from: 60, through: 0, by: -4) { text.append(digits[Int(word >> UInt64(shift) & 15)]) }
+        }
+        return String(decoding: text, as: UTF8.self)
     }
 
     /// The same trace, with a new span as the parent of what follows.

@@ -11,10 +11,15 @@ package struct RoutingTable: Sendable {
     /// The files that it was read from.
     package internal(set) var files: [String] = []
 
-    /// - Parameter preset: that the client asks for, if any.
-    package func decide(_ request: RoutingRequest, preset: String? = nil) -> RouteDecision {
+    /// - Parameters:
+    ///   - preset: that the client asks for, if any.
+    ///   - explains: whether the decision says how it came about.
+    package func decide(
+        _ request: RoutingRequest, preset: String? = nil, explains: Bool = true
+    ) -> RouteDecision {
         var request = request
         var steps: [String] = []
+        func tell(_ step: @autoclosure () -> String) { if explains { steps.append(step()) } }
         var preset = preset
         // `model+preset` is for clients that can say no more than a model.
         if preset == nil, let plus = request.model.lastIndex(of: "+") {
@@ -22,21 +27,21 @@ package struct RoutingTable: Sendable {
             if presets[name] != nil {
                 preset = name
                 request.model = String(request.model[..<plus])
-                steps.append("model '\(request.model)' with preset '\(name)'")
+                tell("model '\(request.model)' with preset '\(name)'")
             }
         }
         if let alias = aliases[request.model] {
-            steps.append("alias: '\(request.model)' is '\(alias)'")
+            tell("alias: '\(request.model)' is '\(alias)'")
             request.model = alias
         }
         var decision = RouteDecision(
-            targets: [RouteTarget(named: request.model)], preset: preset.flatMap { presets[$0] }, steps: steps)
+            targets: [RouteTarget(named: request.model)], preset: preset.flatMap { presets[$0] })
         var hasTarget = false
         for route in routes {
             let failing = route.conditions.first { !$0.holds(for: request) }
-            decision.steps.append("route '\(route.name)': \(failing.map { "no, not: \($0)" } ?? "yes")")
+            tell("route '\(route.name)': \(failing.map { "no, not: \($0)" } ?? "yes")")
             guard failing == nil else { continue }
-            for condition in route.conditions { decision.steps.append("  because \(condition)") }
+            for condition in route.conditions { tell("  because \(condition)") }
             // The first that holds sets what it says; one that names no model leaves that to those after it.
             if decision.route == nil {
                 decision.route = route.name
@@ -45,12 +50,13 @@ package struct RoutingTable: Sendable {
             decision.preset = decision.preset ?? route.preset.flatMap { presets[$0] }
             if let target = route.target(for: request) {
                 decision.targets = [target] + route.fallbacks
-                decision.steps += share(of: target, in: route, for: request)
+                if explains { steps += share(of: target, in: route, for: request) }
                 hasTarget = true
                 break
             }
         }
-        if !hasTarget { decision.steps.append("no route names a model: to the one that the request names") }
+        if !hasTarget { tell("no route names a model: to the one that the request names") }
+        decision.steps = steps
         return decision
     }
 
@@ -75,5 +81,5 @@ package struct RouteDecision: Sendable {
     package var labels: String?
     package var limits = RouteLimits()
     /// How it came to this, a line each; no user's text is in them.
-    package var steps: [String]
+    package var steps: [String] = []
 }

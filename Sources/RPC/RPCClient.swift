@@ -35,6 +35,9 @@ package final class RPCClient: Sendable {
     /// Every instance that has described itself, by address.
     package var instances: [Instance] { channel.instances }
 
+    /// Grows whenever `instances` changes.
+    package var generation: UInt64 { channel.state.withLock { $0.generation } }
+
     /// Those that take calls now, with what this client has started there since they reported.
     package var readyInstances: [Instance] { channel.ready }
 

@@ -135,9 +135,9 @@ package final class AccountKeeper: Sendable {
         return answer
     }
 
-    func giveBack(_ tokens: Int, to account: Account) async {
+    func giveBack(_ tokens: Int, to account: Account) {
         guard tokens > 0, let limit = account.limits.tokensPerMinute else { return }
-        await source.settle(Double(tokens), .tokens, of: account.id, perMinute: limit)
+        source.settle(Double(tokens), .tokens, of: account.id, perMinute: limit)
     }
 
     private static var secondsOfDayLeft: Int {
@@ -146,20 +146,29 @@ package final class AccountKeeper: Sendable {
 
     // MARK: What they used
 
+    /// Writes down what a request has used, and gives back what it has not.
+    ///
     /// - Parameter reserved: tokens that were taken for the request beforehand.
-    func settle(_ account: Account, model: String, _ usage: Consumption, reserved: Int) async {
+    func settle(_ account: Account, model: String, _ usage: Consumption, reserved: Int) {
         if let limit = account.limits.tokensPerMinute {
             let used = usage.promptTokens + usage.completionTokens
-            await source.settle(Double(reserved - used), .tokens, of: account.id, perMinute: limit)
+            source.settle(Double(reserved - used), .tokens, of: account.id, perMinute: limit)
         }
+        if let cost = source.knownCost(of: usage, model: model) {
+            return add(usage, cost: cost, of: account, model: model)
+        }
+        Task { add(usage, cost: await source.cost(of: usage, model: model), of: account, model: model) }
+    }
+
+    private func add(_ usage: Consumption, cost: Double, of account: Account, model: String) {
         var usage = usage
-        usage.cost = await source.cost(of: usage, model: model)
+        usage.cost = cost
         let entry = AccountStore.Entry(key: account.id, model: model, usage: usage)
         state.withLock { state in
             state.pending.append(entry)
-            guard usage.cost > 0 else { return }
+            guard cost > 0 else { return }
             for (digest, known) in state.known where known.account?.id == account.id {
-                state.known[digest]?.spent += usage.cost
+                state.known[digest]?.spent += cost
             }
         }
     }

@@ -19,9 +19,11 @@ package protocol AccountSource: Sendable {
         -> RateLimits.Answer
 
     /// Gives back what was taken and not used; with a negative amount, takes what was used beyond.
-    func settle(_ amount: Double, _ unit: QuotaUnit, of account: Int64, perMinute limit: Int) async
+    func settle(_ amount: Double, _ unit: QuotaUnit, of account: Int64, perMinute limit: Int)
 
-    /// By the price list; 0 where another gateway counts.
+    /// By the price list; 0 where another gateway counts, nil where the list has to be read first.
+    func knownCost(of usage: Consumption, model: String) -> Double?
+
     func cost(of usage: Consumption, model: String) async -> Double
 
     /// Writes usage down; with the same batch a second time it does nothing.

@@ -43,11 +43,10 @@ final class Caller: Sendable {
 
     /// As OpenAI's, Azure's and Anthropic's clients send it.
     private static func secret(of request: Request) -> String? {
-        if let bearer = request.headers[.authorization], bearer.lowercased().hasPrefix("bearer ") {
-            return String(bearer.dropFirst(7)).trimmingCharacters(in: .whitespaces)
+        if let bearer = request.headers[.authorization], bearer.prefix(7).lowercased() == "bearer " {
+            return String(bearer.dropFirst(7).drop { $0 == " " })
         }
-        return ["api-key", "x-api-key"].lazy.compactMap { HTTPFields.Element.Name($0) }
-            .compactMap { request.headers[$0] }.first
+        return FieldName.keys.lazy.compactMap { request.headers[own: $0] }.first
     }
 
     /// - Throws: `APIError` when the account may not use the model, or has used its tokens.
@@ -57,48 +56,47 @@ final class Caller: Sendable {
                 status: .forbidden, message: "The key '\(account.name)' may not use the model '\(model)'.",
                 type: "invalid_request_error", parameter: "model", code: "model_not_allowed")
         }
-        await giveBack()
+        giveBack()
         let answer = try await keeper.reserve(estimate, for: account)
         tokens.withLock { $0 = (answer, answer == nil ? 0 : estimate) }
     }
 
     /// Of a model that could not take the request.
-    private func giveBack() async {
+    private func giveBack() {
         let reserved = tokens.withLock { tokens in
             defer { tokens.reserved = 0 }
             return tokens.reserved
         }
-        await keeper.giveBack(reserved, to: account)
+        keeper.giveBack(reserved, to: account)
     }
 
     /// OpenAI's rate-limit headers.
     func describe(in headers: inout HTTPFields) {
-        func add(_ name: String, _ value: String) {
-            if let name = HTTPFields.Element.Name("x-ratelimit-" + name) { headers[name] = value }
+        func reset(_ answer: RateLimits.Answer) -> String {
+            "\(Int((answer.wait / .milliseconds(1)).rounded(.up)))ms"
         }
-        let both = [
-            ("requests", account.limits.requestsPerMinute, requests),
-            ("tokens", account.limits.tokensPerMinute, tokens.withLock { $0.answer }),
-        ]
-        for (unit, limit, answer) in both {
-            guard let limit, let answer else { continue }
-            add("limit-\(unit)", "\(limit)")
-            add("remaining-\(unit)", "\(answer.remaining)")
-            add("reset-\(unit)", "\(Int((answer.wait / .milliseconds(1)).rounded(.up)))ms")
+        if let limit = account.limits.requestsPerMinute, let requests {
+            headers[own: FieldName.requestLimit] = "\(limit)"
+            headers[own: FieldName.requestsLeft] = "\(requests.remaining)"
+            headers[own: FieldName.requestReset] = reset(requests)
+        }
+        if let limit = account.limits.tokensPerMinute, let answer = tokens.withLock({ $0.answer }) {
+            headers[own: FieldName.tokenLimit] = "\(limit)"
+            headers[own: FieldName.tokensLeft] = "\(answer.remaining)"
+            headers[own: FieldName.tokenReset] = reset(answer)
         }
     }
 
     /// Writes down what became of the request.
-    func settle(_ record: RequestRecord) async {
-        let state = record.snapshot
+    func settle(_ state: RequestRecord.State) {
         let reserved = tokens.withLock { $0.reserved }
         guard !state.model.isEmpty, state.promptTokens + state.completionTokens + state.pictures > 0 else {
-            await keeper.giveBack(reserved, to: account)
+            keeper.giveBack(reserved, to: account)
             return
         }
         let usage = Consumption(
             requests: 1, promptTokens: state.promptTokens, completionTokens: state.completionTokens,
             pictures: state.pictures)
-        await keeper.settle(account, model: state.model, usage, reserved: reserved)
+        keeper.settle(account, model: state.model, usage, reserved: reserved)
     }
 }

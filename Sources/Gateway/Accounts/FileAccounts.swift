@@ -48,13 +48,16 @@ final class FileAccounts: AccountSource {
 
     // MARK: Usage
 
-    func cost(of usage: Consumption, model: String) async -> Double {
-        await prices()[model]?.cost(of: usage) ?? 0
+    func knownCost(of usage: Consumption, model: String) -> Double? {
+        state.withLock { $0.pricesUntil > .now ? $0.prices[model]?.cost(of: usage) ?? 0 : nil }
     }
 
-    private func prices() async -> [String: Price] {
-        let known = state.withLock { $0.pricesUntil > .now ? $0.prices : nil }
-        if let known { return known }
+    func cost(of usage: Consumption, model: String) async -> Double {
+        if let known = knownCost(of: usage, model: model) { return known }
+        return await readPrices()[model]?.cost(of: usage) ?? 0
+    }
+
+    private func readPrices() async -> [String: Price] {
         do {
             let prices = try await store.prices()
             state.withLock { ($0.prices, $0.pricesUntil) = (prices, .now + Self.memory) }
@@ -87,5 +90,6 @@ final class FileAccounts: AccountSource {
 
     func add(_ feedback: Feedback) async throws -> Bool { try await store.add(feedback) }
 
-    func tidy(isLast: Bool) {}
+    /// Reads the price list again, so that no request has to wait for it.
+    func tidy(isLast: Bool) async { if !isLast { _ = await readPrices() } }
 }

@@ -144,6 +144,8 @@ package final class LeasedAccounts: AccountSource {
 
     // MARK: Usage
 
+    package func knownCost(of usage: Consumption, model: String) -> Double? { 0 }
+
     package func cost(of usage: Consumption, model: String) -> Double { 0 }
 
     package func add(_ entries: [AccountStore.Entry], batch: String) async throws {

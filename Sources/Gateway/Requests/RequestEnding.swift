@@ -12,18 +12,16 @@ final class RequestEnding: Sendable {
 
     deinit {
         metrics.count(scope.record)
-        let (caller, record, accounts) = (scope.caller, scope.record, accounts)
-        guard let caller, let accounts else { return }
+        guard let caller = scope.caller, let accounts else { return }
+        let state = scope.record.snapshot
+        caller.settle(state)
+        // A half answer teaches nothing.
+        guard scope.record.keepsText, !state.turns.isEmpty, !state.finishReasons.isEmpty else { return }
         Task {
-            await caller.settle(record)
-            let state = record.snapshot
-            // A half answer teaches nothing.
-            if record.keepsText, !state.turns.isEmpty, !state.finishReasons.isEmpty {
-                await accounts.record(
-                    Recording(
-                        id: state.answerID, key: caller.account.id, model: state.model, turns: state.turns,
-                        answer: state.answer))
-            }
+            await accounts.record(
+                Recording(
+                    id: state.answerID, key: caller.account.id, model: state.model, turns: state.turns,
+                    answer: state.answer))
         }
     }
 }

@@ -11,9 +11,8 @@ struct RequestIdentity: RouterMiddleware {
     ) async throws -> Response {
         let trace = RequestTrace(of: request)
         var response = try await RequestTrace.$current.withValue(trace) { try await next(request, context) }
-        for (name, value) in [("x-request-id", trace.requestID), ("traceparent", trace.context.header)] {
-            if let name = HTTPFields.Element.Name(name) { response.headers[name] = value }
-        }
+        response.headers[own: FieldName.requestID] = trace.requestID
+        response.headers[own: FieldName.traceparent] = trace.context.header
         return response
     }
 }
@@ -21,7 +20,7 @@ struct RequestIdentity: RouterMiddleware {
 extension RequestTrace {
     /// By the headers that the client sent: ours for an identifier that is none.
     init(of request: Request) {
-        let header = HTTPFields.Element.Name("traceparent").flatMap { request.headers[$0] }
+        let header = request.headers[own: FieldName.traceparent]
         self.init(
             requestID: Self.identifier(of: request) ?? "req_" + ServiceDescription.newInstanceID(),
             context: header.flatMap { TraceContext(header: $0) } ?? TraceContext())
@@ -29,7 +28,7 @@ extension RequestTrace {
 
     /// A client's own identifier, as far as it is fit for headers and logs.
     private static func identifier(of request: Request) -> String? {
-        guard let name = HTTPFields.Element.Name("x-request-id"), let given = request.headers[name],
+        guard let given = request.headers[own: FieldName.requestID],
             (1...128).contains(given.utf8.count),
             given.utf8.allSatisfy({ byte in
                 (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)

@@ -26,7 +26,7 @@ extension Gateway {
                 "There is no preset '\(preset.prefix(100))'; presets: \(table.presets.keys.sorted())",
                 parameter: "preset")
         }
-        let decision = table.decide(request, preset: preset)
+        let decision = table.decide(request, preset: preset, explains: false)
         try checkRate(of: decision)
         var scope = scope.limited(toMilliseconds: decision.limits.timeoutMilliseconds)
         scope.filter = try filters.filter(named: scope.caller?.account.filter ?? decision.filter)
@@ -44,8 +44,8 @@ extension Gateway {
                 try await scope.caller?.use(model.name, tokens: request.length / 4 + min(tokens, 1 << 30))
                 scope.record.routed(decision.route, model: model.name)
                 var response = try await body(model, decision, scope)
-                if let route = decision.route, let name = HTTPFields.Element.Name("x-nephele-route") {
-                    response.headers[name] = route.filter { $0.isASCII && !$0.isNewline }
+                if let route = decision.route {
+                    response.headers[own: FieldName.route] = route.filter { $0.isASCII && !$0.isNewline }
                 }
                 return response
             } catch let error as APIError where !isLast && error.isElsewhereBetter {

@@ -44,6 +44,8 @@ extension String {
     /// Text in which pictures that a chat answered with are no longer than their names: a model that writes cannot see them,
     /// and clients send them back with every turn.
     var withoutPictures: String {
+        // Most texts have no link at all.
+        guard utf8.contains(UInt8(ascii: "]")) else { return self }
         var result = ""
         var rest = self[...]
         while let open = rest.firstRange(of: "](data:image/"), let close = rest[open.upperBound...].firstIndex(of: ")")
