@@ -2,6 +2,7 @@ import Accounts
 import Foundation
 import Hummingbird
 import NIOCore
+import NIOHTTP1
 import RPC
 
 /// How requests are taken on and answered.
@@ -14,7 +15,7 @@ extension Gateway {
         let endpoint = Self.endpoint(of: request)
         let (place, scope): (Admission.Place, RequestScope)
         do {
-            place = try self.place(for: request)
+            place = try await self.place(for: request)
             scope = try await RequestScope(request, to: endpoint, accounts: accounts)
         } catch let error as APIError {
             metrics.countRequest(endpoint, status: error.status.code)
@@ -64,7 +65,7 @@ extension Gateway {
     ) async throws -> Response {
         let endpoint = Self.endpoint(of: request)
         do {
-            let place = try place(for: request)
+            let place = try await place(for: request)
             defer { withExtendedLifetime(place) {} }
             let account: Account?
             if role == .user, let accounts {
@@ -89,9 +90,15 @@ extension Gateway {
     }
 
     /// - Throws: `APIError` when there is none, or the body is too large.
-    private func place(for request: Request) throws -> Admission.Place {
+    private func place(for request: Request) async throws -> Admission.Place {
         let announced = request.headers[.contentLength].flatMap { Int($0) }
-        if let announced, announced > bodyLimit { throw Self.tooLarge(limit: bodyLimit) }
+        if let announced, announced > bodyLimit {
+            // Most clients look for an answer when they have sent all, and the server reads no further where it is to close.
+            if request.headers[.connection] == "close", announced <= 16 * bodyLimit {
+                for try await _ in request.body {}
+            }
+            throw Self.tooLarge(limit: bodyLimit)
+        }
         return try admission.enter(bytes: max(0, announced ?? bodyLimit))
     }
 
@@ -106,6 +113,8 @@ extension Gateway {
             return Data(try await body.collect(upTo: limit).readableBytesView)
         } catch is NIOTooManyBytesError {
             throw tooLarge(limit: limit)
+        } catch let error as HTTPParserError {
+            throw APIError(error)
         }
     }
 }

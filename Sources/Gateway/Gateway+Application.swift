@@ -11,6 +11,8 @@ package struct GatewayAddress: Sendable {
     package var port: Int
     /// Connections, at most; further ones wait to be accepted.
     package var connectionLimit = 8_192
+    /// A connection that does not bring the whole head of a request, or all of a body, in that time is closed.
+    package var patience: TimeAmount = .seconds(60)
 
     package init(host: String = "127.0.0.1", port: Int = 0) { (self.host, self.port) = (host, port) }
 }
@@ -24,11 +26,12 @@ extension Gateway {
         at address: GatewayAddress, logger: Logger? = nil,
         onServerRunning: @escaping @Sendable (any Channel) async -> Void = { _ in }
     ) throws -> some ApplicationProtocol {
-        let clients = clients
+        let (clients, bodyLimit, patience) = (clients, bodyLimit, address.patience)
         let configuration = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [ConnectedClients.Handler(clients)],
-            // A connection that brings no whole request in that time is closed.
-            idleTimeout: .seconds(60),
+            additionalChannelHandlers: [
+                ConnectedClients.Handler(clients), RequestGuard(patience: patience, bodyLimit: bodyLimit),
+            ],
+            idleTimeout: patience,
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 200))
         let http = HTTPServerBuilder { responder in

@@ -42,7 +42,7 @@ package struct Gateway: Sendable {
     }
 
     func router() -> Router<GatewayContext> {
-        let router = Router(context: GatewayContext.self)
+        let router = Router(context: GatewayContext.self, options: .autoGenerateHeadEndpoints)
         let allowed = AllowedMethods()
         router.add(middleware: RequestIdentity())
         router.add(middleware: ErrorForm(allowed: allowed))

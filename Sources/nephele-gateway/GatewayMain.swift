@@ -44,7 +44,7 @@ struct GatewayMain: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             "A YAML file with aliases, presets and routes; read again when it changes, and on SIGHUP.",
-            valueName: "file"))
+            discussion: "Without it, NEPHELE_ROUTES, or the standard routes.", valueName: "file"))
     var routes: String?
 
     @Option(
@@ -77,8 +77,8 @@ struct GatewayMain: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The gateway that has the accounts and serves them with --accounts-bind: dns://gateway:7010.",
-            valueName: "target"))
+            "The gateway that has the accounts and serves them with --accounts-bind: dns://accounts:7010.",
+            discussion: "Without it, NEPHELE_ACCOUNTS_AT.", valueName: "target"))
     var accountsAt: String?
 
     @Flag(help: "Keeps requests and answers in the accounts file, for feedback and `nephele export`.")
@@ -108,8 +108,10 @@ struct GatewayMain: AsyncParsableCommand {
         guard (tokenizer == nil) == (textModel == nil) else {
             throw ValidationError("--tokenizer and --text-model go together: text needs both")
         }
-        guard tokenizer != nil || diffusion != nil else {
-            throw ValidationError("give --tokenizer and --text-model, or --diffusion, or all three")
+        guard tokenizer != nil || diffusion != nil || accountsBind != nil else {
+            throw ValidationError(
+                "give --tokenizer and --text-model, or --diffusion, or all three; --accounts-bind alone for one that only "
+                    + "keeps accounts for others")
         }
         guard (1...1_048_576).contains(requestLimit), (1...1_048_576).contains(connectionLimit) else {
             throw ValidationError("--request-limit and --connection-limit take 1 to 1048576")
@@ -133,13 +135,13 @@ struct GatewayMain: AsyncParsableCommand {
             diffusion: try diffusion.map { try RPCClient(target: $0, interceptors: trace) },
             textShards: try textShard.map { try RPCClient(target: $0, interceptors: trace) })
         let portFile = portFile
-        let routing = try RoutingSource(file: routes)
+        let routing = try RoutingSource(file: routes ?? environment("NEPHELE_ROUTES"))
         let keeper = try accountKeeper()
         let filters = try FilterSet(
-            standard: filter ?? ProcessInfo.processInfo.environment["NEPHELE_FILTER"] ?? "default",
+            standard: filter ?? environment("NEPHELE_FILTER") ?? "default",
             policies: filterPolicy)
         let labels = try LabelSource(
-            labels: labels ?? ProcessInfo.processInfo.environment["NEPHELE_LABELS"] ?? "default")
+            labels: labels ?? environment("NEPHELE_LABELS") ?? "default")
         var gateway = Gateway(
             fleet: fleet, routing: routing, filters: filters, labels: labels, accounts: keeper,
             requestLimit: requestLimit,
@@ -176,12 +178,17 @@ struct GatewayMain: AsyncParsableCommand {
             services + [application], label: "nephele-gateway")
     }
 
+    /// - Returns: nil for a variable that is empty too, as compose files leave it.
+    private func environment(_ name: String) -> String? {
+        ProcessInfo.processInfo.environment[name].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
     /// - Returns: nil where everybody may come in.
     private func accountKeeper() throws -> AccountKeeper? {
-        if let accountsAt {
-            return AccountKeeper(client: try RPCClient(target: accountsAt), isRecording: record)
+        let file = accounts ?? environment("NEPHELE_ACCOUNTS")
+        if let target = accountsAt ?? (file == nil ? environment("NEPHELE_ACCOUNTS_AT") : nil) {
+            return AccountKeeper(client: try RPCClient(target: target), isRecording: record)
         }
-        let file = accounts ?? ProcessInfo.processInfo.environment["NEPHELE_ACCOUNTS"]
         guard let file else {
             guard !record, accountsBind == nil else {
                 throw ValidationError("--record and --accounts-bind need --accounts FILE, where keys are kept")

@@ -13,11 +13,17 @@ struct RequestIdentity: RouterMiddleware {
         var response = try await RequestTrace.$current.withValue(trace) { try await next(request, context) }
         response.headers[own: FieldName.requestID] = trace.requestID
         response.headers[own: FieldName.traceparent] = trace.context.header
-        return response
+        // Whatever it was: who asks for a head alone reads none.
+        return request.method == .head ? response.createHeadResponse() : response
     }
 }
 
 extension RequestTrace {
+    /// Of a request that says nothing about itself.
+    static var new: RequestTrace {
+        RequestTrace(requestID: "req_" + ServiceDescription.newInstanceID(), context: TraceContext())
+    }
+
     /// By the headers that the client sent: ours for an identifier that is none.
     init(of request: Request) {
         let header = request.headers[own: FieldName.traceparent]
