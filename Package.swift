@@ -224,10 +224,9 @@ let package = Package(
                 "Console", "EmbeddedModels", "GatewayClient", "Supervision", "nephele", "nephele-diffusion",
                 "nephele-gateway",
                 "nephele-text-model", "nephele-tokenizer", "poisonable-text-model",
-                .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
             ],
-            exclude: ["run"], swiftSettings: safe),
+            exclude: ["run"], swiftSettings: foundation),
         .target(
             name: "Benchmarks",
             dependencies: [

@@ -6,5 +6,5 @@ struct ByteSet: Sendable {
         for byte in bytes { words[Int(byte >> 6)] |= 1 << UInt64(byte & 63) }
     }
 
-    func isDisjoint(with other: ByteSet) -> Bool { words & other.words == .zero }
+    func contains(_ byte: UInt8) -> Bool { words[Int(byte >> 6)] >> UInt64(byte & 63) & 1 == 1 }
 }

@@ -2,6 +2,7 @@
 package final class Detectors: Sendable {
     let automaton: PhraseAutomaton
     let patterns: [PatternDetector]
+    let openings: PatternOpenings
     /// Nil for none.
     let classifier: LinearClassifier?
 
@@ -9,9 +10,10 @@ package final class Detectors: Sendable {
     package init(
         phrases: [Phrase] = PhraseLists.all, patterns: [PatternDetector] = [], usesClassifier: Bool = true
     ) throws {
-        automaton = try PhraseAutomaton(phrases)
+        automaton = try PhraseAutomaton(phrases, sequences: PhraseLists.sequences)
         self.patterns =
-            try PersonalData.detectors() + InjectionPatterns.detectors() + PhraseLists.detectors() + patterns
+            try PersonalData.detectors() + InjectionPatterns.detectors() + patterns
+        openings = PatternOpenings(self.patterns)
         classifier = usesClassifier ? .shared : nil
     }
 
@@ -45,12 +47,12 @@ struct DetectorSelection: Sendable {
     let detectors: Detectors
     /// What is looked for; nil for everything.
     let categories: Set<FilterCategory>?
-    let patterns: [PatternDetector]
+    let patterns: PatternSelection
     let classifies: Bool
 
     init(_ detectors: Detectors, categories: Set<FilterCategory>?) {
         (self.detectors, self.categories) = (detectors, categories)
-        patterns = detectors.patterns.filter { categories?.contains($0.category) ?? true }
+        patterns = PatternSelection(detectors, categories: categories)
         classifies =
             detectors.classifier != nil
             && (categories.map { !$0.isDisjoint(with: LinearClassifier.categories) } ?? true)
@@ -65,9 +67,11 @@ struct DetectorScan: Sendable {
     private let holdsSentences: Bool
     private let depth: Int
 
-    private(set) var text = FoldedText()
+    private var text = FoldedText()
+    /// The first byte of the original at which something may still be found, while the text goes on.
+    private(set) var hold = 0
     private var phrases: PhraseScanner
-    private var patternStarts: [Int]
+    private var patterns: PatternScanner
     private var sentences = Sentences()
     private var encoded = EncodedText()
 
@@ -75,7 +79,7 @@ struct DetectorScan: Sendable {
         self.selection = selection
         self.holdsSentences = holdsSentences
         self.depth = depth
-        patternStarts = [Int](repeating: 0, count: selection.patterns.count)
+        patterns = PatternScanner(selection.patterns)
         phrases = PhraseScanner(selection.detectors.automaton)
         classifies = depth == 0 && selection.classifies
     }
@@ -86,36 +90,29 @@ struct DetectorScan: Sendable {
     ///
     /// - Returns: what was found, in no order.
     mutating func feed(_ bytes: [UInt8], isWhole: Bool) -> [Finding] {
-        let before = text.end
         text.append(bytes)
         if isWhole { text.finish() }
-        let added = ByteSet(text.bytes[(before - text.base)...])
         var found: [Finding] = []
         for match in phrases.scan(text, isWhole: isWhole) {
-            let phrase = detectors.automaton.phrases[match.phrase]
+            let (category, score) = detectors.automaton.judgement(of: match.phrase)
             add(
                 Finding(
-                    phrase.category, .list, score: phrase.score, range: text.origin(of: match.range),
+                    category, .list, score: score, range: text.origin(of: match.range),
                     detail: "phrase \(match.phrase)"), to: &found)
         }
-        for (index, pattern) in selection.patterns.enumerated() {
-            // Nothing is under way, and nothing can begin.
-            if patternStarts[index] == before, pattern.starts?.isDisjoint(with: added) == true {
-                patternStarts[index] = text.end
-                continue
-            }
-            let (ranges, next) = pattern.scan(text, from: patternStarts[index], isWhole: isWhole)
-            patternStarts[index] = next
-            for range in ranges {
-                found.append(
-                    Finding(
-                        pattern.category, .pattern, score: pattern.score, range: text.origin(of: range),
-                        detail: pattern.name))
-            }
+        for match in patterns.scan(text, isWhole: isWhole) {
+            let pattern = detectors.patterns[match.pattern]
+            found.append(
+                Finding(
+                    pattern.category, .pattern, score: pattern.score, range: text.origin(of: match.range),
+                    detail: pattern.name))
         }
         if depth < EncodedText.depthLimit { decode(isWhole: isWhole, &found) }
         if classifies { classify(isWhole: isWhole, &found) }
-        if !isWhole { text.drop(before: min(foldedHold, classifies ? sentences.start : .max) - 128) }
+        if isWhole { return found }
+        let hold = foldedHold
+        self.hold = min(text.origin(of: hold), text.hidden.start ?? .max)
+        text.drop(before: min(hold, classifies ? sentences.start : .max) - 128)
         return found
     }
 
@@ -155,12 +152,9 @@ struct DetectorScan: Sendable {
     }
 
     private var foldedHold: Int {
-        var hold = min(phrases.hold(text), encoded.hold ?? .max)
-        for start in patternStarts { hold = min(hold, start) }
+        var hold = min(phrases.hold(text), patterns.hold, encoded.hold ?? .max)
         if holdsSentences, classifies { hold = min(hold, sentences.start) }
         return hold
     }
 
-    /// The first byte of the original at which something may still be found.
-    var hold: Int { min(text.origin(of: foldedHold), text.hidden.start ?? .max) }
 }

@@ -6,30 +6,35 @@ internal import Foundation
 struct LinearClassifier: Sendable {
     static let shared = LinearClassifier()
 
-    private let weights: [Int8]
-    private let width: Int
+    /// By bucket, a category a lane.
+    private let weights: [SIMD4<Int8>]
 
     private init() {
-        weights = [UInt8](Data(base64Encoded: Self.base64) ?? Data()).map { Int8(bitPattern: $0) }
-        width = Self.heads.count
-        precondition(weights.count == width << Int(TextFeatures.bucketBits), "the classifier's weights are cut short")
+        let bytes = [UInt8](Data(base64Encoded: Self.base64) ?? Data())
+        let width = Self.heads.count
+        precondition(
+            width <= 4 && bytes.count == width << Int(TextFeatures.bucketBits), "the classifier's weights are cut short"
+        )
+        weights = stride(from: 0, to: bytes.count, by: width).map { start in
+            var row = SIMD4<Int8>()
+            for head in 0..<width { row[head] = Int8(bitPattern: bytes[start + head]) }
+            return row
+        }
     }
 
-    static var categories: [FilterCategory] { heads.map { FilterCategory(rawValue: $0.category) } }
+    static let categories = heads.map { FilterCategory(rawValue: $0.category) }
 
     /// The probability of each of `categories`.
     ///
     /// - Parameter text: folded.
     func scores(_ text: ArraySlice<UInt8>) -> [Double] {
         let buckets = TextFeatures(text).buckets
-        var sums = [Int32](repeating: 0, count: width)
-        for bucket in buckets {
-            let row = bucket &* width
-            for head in 0..<width { sums[head] &+= Int32(weights[row &+ head]) }
-        }
+        var sums = SIMD4<Int32>()
+        for bucket in buckets { sums &+= SIMD4<Int32>(truncatingIfNeeded: weights[bucket]) }
         let norm = 1 / Double(max(1, buckets.count)).squareRoot()
-        return zip(Self.heads, sums).map { head, sum in
-            1 / (1 + exp(-(head.bias + head.scale * Double(sum) * norm)))
+        return Self.heads.indices.map { index in
+            let head = Self.heads[index]
+            return 1 / (1 + exp(-(head.bias + head.scale * Double(sums[index]) * norm)))
         }
     }
 }

@@ -4,60 +4,80 @@ internal import RegularExpressions
 package final class PatternDetector: Sendable {
     /// A longer match is none; it bounds how much of a stream is ever held back for a pattern.
     static let lengthLimit = 512
+    /// Bytes before a hinge.
+    static let hingeLimit = 64
 
     package let name: String
     package let category: FilterCategory
     package let score: Double
+    let source: String
     /// The bytes that a match can begin with; nil for any.
     let starts: ByteSet?
-    let expression: RegularExpression
+    /// For a pattern whose matches all hold an `@`, and begin where a run of these bytes does, `hingeLimit` at most, that
+    /// ends there.
+    let hinge: ByteSet?
+    private let search: RegularExpression
+    /// Says what begins at one place. Nil where a pattern looks back further than one character: what came before those
+    /// places cannot be tried out.
+    let opening: RegularExpression?
     /// What else must hold of the bytes that match.
-    let proof: @Sendable ([UInt8]) -> Bool
+    private let proof: @Sendable ([UInt8]) -> Bool
 
-    /// - Parameter pattern: Perl-compatible, over folded text; `(?i)` for any case. It looks back 16 characters at most.
+    /// - Parameters:
+    ///   - pattern: Perl-compatible, over folded text; `(?i)` for any case. It looks back 16 characters at most.
+    ///   - hinge: see `hinge`.
     /// - Throws: `FilterError`.
     package init(
-        _ name: String, _ category: FilterCategory, score: Double = 1, _ pattern: String,
+        _ name: String, _ category: FilterCategory, score: Double = 1, _ pattern: String, hinge: String? = nil,
         proof: @escaping @Sendable ([UInt8]) -> Bool = { _ in true }
     ) throws {
         (self.name, self.category, self.score, self.proof) = (name, category, score, proof)
+        (source, self.hinge) = (pattern, hinge.map { ByteSet($0.utf8) })
         do {
-            expression = try RegularExpression(pattern)
-            starts = expression.firstBytes.map { ByteSet($0) }
+            search = try RegularExpression(pattern)
+            starts = search.firstBytes.map { ByteSet($0) }
+            let looksBackForText = pattern.contains("(?<=")
+            opening =
+                search.lookBehind > 1 || looksBackForText ? nil : try RegularExpression(pattern, isAnchored: true)
         } catch let error as RegularExpression.PatternError {
             throw FilterError("pattern '\(name)': \(error.description)")
         }
-        guard expression.lookBehind <= 16 else {
-            throw FilterError("pattern '\(name)' looks back \(expression.lookBehind) characters; 16 are kept")
+        guard search.lookBehind <= 16 else {
+            throw FilterError("pattern '\(name)' looks back \(search.lookBehind) characters; 16 are kept")
         }
     }
 
-    /// - Parameter start: where to search on, an offset in `text`.
-    /// - Returns: matches, and where the next search begins: what precedes can no longer match.
-    func scan(_ text: FoldedText, from start: Int, isWhole: Bool) -> (found: [Range<Int>], next: Int) {
-        var found: [Range<Int>] = []
-        var position = start
-        while position < text.end {
-            switch expression.search(in: text.bytes, from: position - text.base, isWhole: isWhole) {
-            case .none: return (found, text.end)
-            case .partial(let start):
-                guard text.end - start - text.base > Self.lengthLimit else { return (found, start + text.base) }
-                position = self.next(after: start, text)
-            case .match(let range) where range.count > Self.lengthLimit:
-                position = self.next(after: range.lowerBound, text)
-            case .match(let range):
-                if proof(Array(text.bytes[range])) {
-                    found.append(range.lowerBound + text.base..<range.upperBound + text.base)
-                    position = range.upperBound + text.base
-                } else {
-                    position = self.next(after: range.lowerBound, text)
-                }
-            }
-        }
-        return (found, text.end)
+    /// What a search finds.
+    enum Progress {
+        case match(Range<Int>)
+        /// Something that has no proof, or is too long.
+        case rejected(at: Int)
+        /// What begins here could become a match with more text.
+        case open(from: Int)
+        case none
     }
 
-    private func next(after index: Int, _ text: FoldedText) -> Int {
-        index + FoldedCharacter(text.bytes, at: index).length + text.base
+    /// - Parameters:
+    ///   - start: where a match begins, or begins at the earliest; an offset in `text`.
+    ///   - isExact: whether it begins there or not at all.
+    func look(_ text: FoldedText, at start: Int, isExact: Bool, isWhole: Bool) -> Progress {
+        let expression = isExact ? opening ?? search : search
+        switch expression.search(in: text.bytes, from: start - text.base, isWhole: isWhole) {
+        case .none: return .none
+        case .partial(let index):
+            let isLong = text.end - index - text.base > Self.lengthLimit
+            return isLong ? .rejected(at: index + text.base) : .open(from: index + text.base)
+        case .match(let range):
+            let found = range.lowerBound + text.base..<range.upperBound + text.base
+            let isFine = range.count <= Self.lengthLimit && proof(Array(text.bytes[range]))
+            return isFine ? .match(found) : .rejected(at: found.lowerBound)
+        }
+    }
+}
+
+extension RegularExpression {
+    /// Whether a match could begin at `start` with what there is of a text.
+    func mayMatch(in bytes: [UInt8], at start: Int) -> Bool {
+        search(in: bytes, from: start, isWhole: false) != .none
     }
 }

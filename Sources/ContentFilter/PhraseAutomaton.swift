@@ -7,29 +7,38 @@ struct PhraseAutomaton: Sendable {
     static let unitLimit = 24
 
     let phrases: [Phrase]
+    let sequences: PhraseSequences
     let alphabet: PhraseAlphabet
     /// State × symbol → state.
     private(set) var next: [State]
     /// Words and Chinese characters that a state has seen of a phrase, the one under way included.
     private(set) var units: [UInt8]
+    /// Those of a phrase, or of a choice that begins a sequence.
+    private(set) var openUnits: [UInt8]
     /// Symbols that a state has seen of a phrase.
     private(set) var depths: [UInt8]
-    /// Phrases that may end at a state: a range of `outputs`.
+    /// Phrases that may end at a state: a range of `outputs`. Choices of sequences are numbered behind the phrases.
     private(set) var outputStarts: [UInt32]
     private(set) var outputs: [UInt32]
     private(set) var hasOutput: [Bool]
-    let letters: [LetterRuns]
+    private let letters: [LetterRuns]
+    /// Folded, in lower case.
+    private let spellings: [[UInt8]]
     let unitsOf: [UInt8]
+    /// Symbols of each phrase.
+    let lengths: [UInt8]
     /// Where every text begins: at an edge.
     let start: State
 
     /// - Throws: `FilterError` for a phrase that holds no letters or too many, and for lists that are too long.
-    init(_ phrases: [Phrase]) throws {
+    init(_ phrases: [Phrase], sequences: [PhraseSequence] = []) throws {
+        self.sequences = try PhraseSequences(sequences)
+        let texts = phrases.map(\.text) + self.sequences.choices
         var alphabet = PhraseAlphabet()
         var folded: [[UInt8]] = []
-        for phrase in phrases {
+        for phrase in texts {
             var text = FoldedText()
-            text.append(Array(phrase.text.utf8))
+            text.append(Array(phrase.utf8))
             text.finish()
             folded.append(text.bytes)
             var index = 0
@@ -40,22 +49,27 @@ struct PhraseAutomaton: Sendable {
             }
         }
         let spellings = folded.map { Self.spelling($0, alphabet) }
-        for (phrase, spelling) in zip(phrases, spellings)
+        for (text, spelling) in zip(texts, spellings)
         where spelling.units == 0 || spelling.units > Self.unitLimit || spelling.symbols.count > 250 {
             throw FilterError(
-                "the phrase '\(phrase.text.prefix(60))' has \(spelling.units) words; 1 to \(Self.unitLimit) can be looked for"
+                "the phrase '\(text.prefix(60))' has \(spelling.units) words; 1 to \(Self.unitLimit) can be looked for"
             )
         }
         var trie = PhraseTrie()
-        for (index, spelling) in spellings.enumerated() { try trie.insert(spelling.symbols, phrase: UInt32(index)) }
+        for (index, spelling) in spellings.enumerated() {
+            let begins = index < phrases.count || !self.sequences.first[index - phrases.count].isEmpty
+            try trie.insert(spelling.symbols, phrase: UInt32(index), begins: begins)
+        }
         let table = trie.table()
-        (next, units, depths) = (table.next, table.units, table.depths)
+        (next, units, openUnits, depths) = (table.next, table.units, table.openUnits, table.depths)
         (outputStarts, outputs) = (table.outputStarts, table.outputs)
         hasOutput = (1..<table.outputStarts.count).map { table.outputStarts[$0] > table.outputStarts[$0 - 1] }
         self.phrases = phrases
         self.alphabet = alphabet
         letters = folded.map { LetterRuns($0[...], alphabet) }
+        self.spellings = folded.map { $0.map { (65...90).contains($0) ? $0 + 32 : $0 } }
         unitsOf = spellings.map { UInt8($0.units) }
+        lengths = spellings.map { UInt8($0.symbols.count) }
         start = next[Int(PhraseAlphabet.edge)]
     }
 
@@ -70,6 +84,24 @@ struct PhraseAutomaton: Sendable {
         }
         scanner.finish()
         return (scanner.symbols, scanner.units)
+    }
+
+    /// Whether a stretch of folded text spells a phrase, with digits for letters, or with letters repeated, or as it is.
+    func isSpelled(_ phrase: Int, by slice: ArraySlice<UInt8>) -> Bool {
+        let own = spellings[phrase]
+        if own.count == slice.count,
+            zip(own, slice).allSatisfy({ $0 == $1 || $0 == $1 | 0x20 && (65...90).contains($1) })
+        {
+            return true
+        }
+        return letters[phrase].isSpelled(by: LetterRuns(slice, alphabet))
+    }
+
+    /// What a phrase or, numbered behind the phrases, a sequence says of a text.
+    func judgement(of phrase: Int) -> (category: FilterCategory, score: Double) {
+        guard phrase >= phrases.count else { return (phrases[phrase].category, phrases[phrase].score) }
+        let sequence = sequences.all[phrase - phrases.count]
+        return (sequence.category, sequence.score)
     }
 
     func outputs(of state: State) -> ArraySlice<UInt32> {

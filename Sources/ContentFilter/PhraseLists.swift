@@ -1,41 +1,21 @@
 /// The words and phrases that are looked for: published lists (`published`) and our own (`ours`), English and Chinese.
 ///
 /// A list's lines have the form `category score: phrase, {one|another} phrase`; braces stand for every choice of theirs.
-/// What has few readings goes into the automaton, phrase by phrase; what has many becomes a pattern.
+/// What has few readings goes into the automaton phrase by phrase, what has many slot by slot.
 package enum PhraseLists {
-    /// Readings up to which a template is written out.
-    private static let readingLimit = 32
-
     /// Phrases for the automaton; a spelling that several lists hold stands once for each category.
     package static let all: [Phrase] = {
         var seen = Set<Phrase>()
-        return templates.filter { $0.readings <= readingLimit }.flatMap(\.phrases).filter {
+        return templates.filter(\.isShort).flatMap(\.phrases).filter {
             seen.insert(Phrase($0.text, $0.category, score: 0)).inserted
         }
     }()
 
+    /// The templates with many readings.
+    static let sequences = templates.filter { !$0.isShort }.flatMap(\.sequences)
+
     private static let templates = (published + "\n" + oursEnglish + "\n" + oursChinese).split(separator: "\n")
         .flatMap { PhraseTemplate.parse($0) }
-
-    /// The templates with many readings, one pattern a category, score and script.
-    static func detectors() throws -> [PatternDetector] {
-        struct Group: Hashable {
-            var category: FilterCategory
-            var score: Double
-            var isChinese: Bool
-        }
-        let large = templates.filter { $0.readings > readingLimit }
-        let groups = Dictionary(grouping: large) {
-            Group(category: $0.category, score: $0.score, isChinese: $0.isChinese)
-        }
-        return try groups.sorted { ($0.key.category, $0.key.score) < ($1.key.category, $1.key.score) }.map {
-            group, own in
-            let pattern = own.map(\.pattern).joined(separator: "|")
-            return try PatternDetector(
-                group.isChinese ? "模板" : "template", group.category, score: group.score,
-                group.isChinese ? pattern : #"(?i)\b(?:"# + pattern + #")\b"#)
-        }
-    }
 }
 
 /// A phrase with choices.
@@ -69,39 +49,35 @@ struct PhraseTemplate {
         return parts
     }
 
-    var readings: Int { parts.reduce(1) { $0 * $1.count } }
+    /// Readings up to which a template is written out.
+    private static let readingLimit = 32
 
-    var isChinese: Bool { text.unicodeScalars.contains { CharacterKind($0.value) == .han } }
+    var isShort: Bool { parts.count == 1 || parts.reduce(1) { $0 * $1.count } <= Self.readingLimit }
 
     var phrases: [Phrase] {
         parts.reduce([""]) { texts, choices in texts.flatMap { text in choices.map { text + $0 } } }
             .map { Phrase($0, category, score: score) }
     }
 
-    /// As a regular expression over folded text, with digits and signs for letters, and signs between Chinese characters.
-    var pattern: String {
-        parts.map { choices in
-            let spelled = choices.map { isChinese ? Self.spellChinese($0) : Self.spell($0) }
-            return spelled.count == 1 ? spelled[0] : "(?:" + spelled.joined(separator: "|") + ")"
-        }.joined()
+    /// A slot that may stay empty is there in one sequence and not in another.
+    var sequences: [PhraseSequence] {
+        let slots = parts.map { choices in choices.map { $0.trimmed } }.filter { $0 != [""] }
+        return slots.reduce([[]]) { readings, slot in
+            let choices = slot.filter { !$0.isEmpty }.flatMap(Self.spellings)
+            return readings.map { $0 + [choices] } + (slot.contains("") ? readings : [])
+        }.map { PhraseSequence(category: category, score: score, slots: $0) }
     }
 
-    private static let standIns: [Character: String] = [
-        "a": "[a4@]", "e": "[e3]", "i": "[i1!|]", "l": "[l1|]", "o": "[o0]", "s": "[s5$]", "t": "[t7]",
-    ]
-
-    private static func spell(_ text: Substring) -> String {
-        text.map { character in
-            switch character {
-            case " ": #"[\s\p{P}]{1,3}"#
-            case "'": "['’]?"
-            case "-": "[- ]?"
-            default: standIns[character] ?? String(character)
-            }
-        }.joined()
+    /// `i'm` is also written `im`, `self-harm` also `selfharm`.
+    private static func spellings(_ choice: Substring) -> [String] {
+        let bare = choice.filter { $0 != "'" && $0 != "-" }
+        return bare == choice ? [bare] : [String(choice), bare]
     }
+}
 
-    private static func spellChinese(_ text: Substring) -> String {
-        text.map { String($0) + #"[ *_.|/~-]{0,2}"# }.joined()
+extension Substring {
+    fileprivate var trimmed: Substring {
+        guard let last = lastIndex(where: { $0 != " " }) else { return "" }
+        return self[...last].drop { $0 == " " }
     }
 }

@@ -2,6 +2,7 @@
 /// that the text comes in.
 struct PhraseScanner: Sendable {
     struct Match: Sendable, Equatable {
+        /// A phrase, or a sequence, numbered behind the phrases.
         var phrase: Int
         /// In the folded text.
         var range: Range<Int>
@@ -23,6 +24,9 @@ struct PhraseScanner: Sendable {
     private var unitCount = 0
     private var position = 0
     private var spaced = SpacedLetters()
+    private var sequences = SequenceScanner()
+    /// Stops that have come.
+    private var stops = 0
 
     init(_ automaton: PhraseAutomaton) {
         self.automaton = automaton
@@ -65,9 +69,7 @@ struct PhraseScanner: Sendable {
             }
             guard symbol == PhraseAlphabet.multibyte else {
                 if last == .word { endWord(at: index + base, text, &matches) }
-                if symbol == PhraseAlphabet.stop {
-                    (state, last) = (automaton.start, .edge)
-                }
+                if symbol == PhraseAlphabet.stop, !isForShow(bytes, at: index) { stop() }
                 index += 1
                 continue
             }
@@ -81,13 +83,26 @@ struct PhraseScanner: Sendable {
         return matches
     }
 
+    /// A dot or a bar between Chinese characters.
+    private func isForShow(_ bytes: [UInt8], at index: Int) -> Bool {
+        last == .han && (bytes[index] == 0x2E || bytes[index] == 0x7C) && index + 1 < bytes.count
+            && (0xE3...0xE9).contains(bytes[index + 1])
+    }
+
+    private mutating func stop() {
+        (state, last) = (automaton.start, .edge)
+        stops += 1
+    }
+
     /// The first byte that a phrase which is not complete may begin with.
     func hold(_ text: FoldedText) -> Int {
         let units = Int(automaton.units[Int(state)])
-        let open = units > 0 ? unitStarts[(unitCount - units) & Self.ringMask] : position
-        return min(
-            max(open, position - Self.lengthLimit), position,
-            spaced.hold(text, automaton, word: last == .word ? wordStart : nil) ?? position)
+        let openUnits = Int(automaton.openUnits[Int(state)])
+        let open = openUnits > 0 ? unitStarts[(unitCount - openUnits) & Self.ringMask] : position
+        let apart = spaced.hold(text, automaton, word: last == .word ? wordStart : nil, position: position)
+        let firstUnit = min(unitCount - units, apart?.unit ?? .max)
+        let sequence = sequences.hold(text, from: firstUnit, nextUnit: unitCount) ?? position
+        return min(max(min(open, sequence), position - Self.lengthLimit), position, apart?.start ?? position)
     }
 
     private var wordStart: Int { unitStarts[(unitCount - 1) & Self.ringMask] }
@@ -108,9 +123,9 @@ struct PhraseScanner: Sendable {
         last = .edge
         if automaton.hasOutput[Int(state)] { collect(end: offset, text, &matches) }
         let word = wordStart..<offset
-        if spaced.stayApart(word, text) { return }
-        for found in spaced.wordEnded(word, text, automaton) where spells(found.phrase, found.range, text) {
-            matches.append(found)
+        if spaced.stayApart(word, unit: unitCount - 1, text) { return }
+        for found in spaced.wordEnded(word, unit: unitCount - 1, text, automaton) {
+            add(found.phrase, units: found.units, found.range, stops: nil, text, &matches)
         }
     }
 
@@ -121,7 +136,7 @@ struct PhraseScanner: Sendable {
         case .han:
             if last == .word { endWord(at: offset, text, &matches) }
             guard let (high, low) = automaton.alphabet.symbols(character.point) else {
-                (state, last) = (automaton.start, .edge)
+                stop()
                 return
             }
             // An edge before Chinese is none: it belongs to the word before.
@@ -139,21 +154,35 @@ struct PhraseScanner: Sendable {
             if last == .word { endWord(at: offset, text, &matches) }
         case .stop:
             if last == .word { endWord(at: offset, text, &matches) }
-            (state, last) = (automaton.start, .edge)
+            stop()
         }
     }
 
-    private func collect(end: Int, _ text: FoldedText, _ matches: inout [Match]) {
+    private mutating func collect(end: Int, _ text: FoldedText, _ matches: inout [Match]) {
         for phrase in automaton.outputs(of: state) {
-            let units = Int(automaton.unitsOf[Int(phrase)])
-            let range = unitStarts[(unitCount - units) & Self.ringMask]..<end
-            guard range.count <= Self.lengthLimit else { continue }
-            if spells(Int(phrase), range, text) { matches.append(Match(phrase: Int(phrase), range: range)) }
+            let units = unitCount - Int(automaton.unitsOf[Int(phrase)])...unitCount - 1
+            let range = unitStarts[units.lowerBound & Self.ringMask]..<end
+            add(Int(phrase), units: units, range, stops: stops, text, &matches)
         }
     }
 
-    private func spells(_ phrase: Int, _ range: Range<Int>, _ text: FoldedText) -> Bool {
+    /// A phrase, or a choice of a sequence, if the text does spell it.
+    private mutating func add(
+        _ phrase: Int, units: ClosedRange<Int>, _ range: Range<Int>, stops: Int?, _ text: FoldedText,
+        _ matches: inout [Match]
+    ) {
+        guard range.count <= Self.lengthLimit else { return }
         let slice = text.bytes[range.lowerBound - text.base..<range.upperBound - text.base]
-        return automaton.letters[phrase].isSpelled(by: LetterRuns(slice, automaton.alphabet))
+        let phraseCount = automaton.phrases.count
+        guard phrase >= phraseCount else {
+            if automaton.isSpelled(phrase, by: slice) { matches.append(Match(phrase: phrase, range: range)) }
+            return
+        }
+        let piece = SequenceScanner.Piece(choice: phrase - phraseCount, units: units, range: range, stops: stops)
+        guard sequences.wants(piece, automaton.sequences), automaton.isSpelled(phrase, by: slice) else { return }
+        for (sequence, start) in sequences.add(piece, text, automaton.sequences)
+        where range.upperBound - start <= Self.lengthLimit {
+            matches.append(Match(phrase: phraseCount + sequence, range: start..<range.upperBound))
+        }
     }
 }

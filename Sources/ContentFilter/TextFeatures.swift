@@ -9,86 +9,78 @@ struct TextFeatures {
 
     private(set) var buckets: [Int] = []
     private let table = Self.crcTable
-    private var word: [UInt8] = []
-    private var lastWord: [UInt8] = []
-    private var han: [Range<Int>] = []
+    /// The text in lower case.
+    private let bytes: [UInt8]
+    private var wordStart: Int?
+    private var lastWord = 0..<0
+    /// Of the last Chinese character, and of the last two.
+    private var han: (one: UInt32?, two: UInt32?) = (nil, nil)
 
     /// - Parameter text: folded, of valid UTF-8.
     init(_ text: ArraySlice<UInt8>) {
-        let bytes = Array(text)
+        bytes = text.map { (0x41...0x5A).contains($0) ? $0 + 32 : $0 }
         buckets.reserveCapacity(bytes.count * 4)
         var index = 0
         while index < bytes.count {
-            let byte = bytes[index]
-            switch byte {
-            case 0x61...0x7A, 0x30...0x39, 0x27: word.append(byte)
-            case 0x41...0x5A: word.append(byte + 32)
-            case 0..<0x80: endWord()
+            switch bytes[index] {
+            case 0x61...0x7A, 0x30...0x39, 0x27: if wordStart == nil { wordStart = index }
+            case 0..<0x80: endWord(at: index)
             default:
                 let character = FoldedCharacter(bytes, at: index)
-                let range = index..<index + character.length
-                index += character.length
                 switch CharacterKind(character.point) {
                 case .han:
-                    endWord()
-                    add(han: range, bytes)
-                case .letter: word.append(contentsOf: bytes[range])
-                case .space, .stop: endWord()
+                    endWord(at: index)
+                    add(han: index..<index + character.length)
+                case .letter: if wordStart == nil { wordStart = index }
+                case .space, .stop: endWord(at: index)
                 }
+                index += character.length
                 continue
             }
             index += 1
         }
-        endWord()
+        endWord(at: bytes.count)
     }
 
-    private mutating func add(han character: Range<Int>, _ bytes: [UInt8]) {
-        if han.count == 3 { han.removeFirst() }
-        han.append(character)
-        for first in han.indices.reversed() {
-            var value = step(~0, 0x68)
-            for range in han[first...] {
-                for index in range { value = step(value, bytes[index]) }
-            }
-            add(~value)
-        }
+    private mutating func add(han character: Range<Int>) {
+        let one = hash(character, from: step(~0, 0x68))
+        let two = han.one.map { hash(character, from: $0) }
+        add(~one)
+        if let two { add(~two) }
+        if let before = han.two { add(~hash(character, from: before)) }
+        han = (one, two)
     }
 
-    private mutating func endWord() {
-        guard !word.isEmpty else { return }
-        han.removeAll(keepingCapacity: true)
-        add(crc(0x77, word))
-        if !lastWord.isEmpty {
-            var value = step(~0, 0x62)
-            for byte in lastWord { value = step(value, byte) }
-            value = step(value, 0x20)
-            for byte in word { value = step(value, byte) }
-            add(~value)
-        }
-        word.insert(0x20, at: 0)
-        word.append(0x20)
+    private mutating func endWord(at end: Int) {
+        guard let start = wordStart else { return }
+        wordStart = nil
+        han = (nil, nil)
+        let word = start..<end
+        add(~hash(word, from: step(~0, 0x77)))
+        if !lastWord.isEmpty { add(~hash(word, from: step(hash(lastWord, from: step(~0, 0x62)), 0x20))) }
+        lastWord = word
+        // Its pieces, with a space before and behind.
         let opening = step(~0, 0x63)
-        for start in word.indices {
+        for first in start - 1..<end - 1 {
             var value = opening
-            for index in start..<min(start + 5, word.count) {
-                value = step(value, word[index])
-                if index &- start >= 2 { add(~value) }
+            for index in first..<min(first + 5, end + 1) {
+                value = step(value, index < start || index == end ? 0x20 : bytes[index])
+                if index &- first >= 2 { add(~value) }
             }
         }
-        lastWord.removeAll(keepingCapacity: true)
-        lastWord.append(contentsOf: word[1..<word.count - 1])
-        word.removeAll(keepingCapacity: true)
     }
 
     private func step(_ value: UInt32, _ byte: UInt8) -> UInt32 {
         table[Int((value ^ UInt32(byte)) & 255)] ^ value >> 8
     }
 
-    private func crc(_ kind: UInt8, _ bytes: some Sequence<UInt8>) -> UInt32 {
-        var value = step(~0, kind)
-        for byte in bytes { value = step(value, byte) }
-        return ~value
+    private func hash(_ range: Range<Int>, from opening: UInt32) -> UInt32 {
+        var value = opening
+        for index in range { value = step(value, bytes[index]) }
+        return value
     }
 
-    private mutating func add(_ hash: UInt32) { buckets.append(Int((hash &* 2_654_435_761) >> (32 - Self.bucketBits))) }
+    private mutating func add(_ hash: UInt32) {
+        buckets.append(Int((hash &* 2_654_435_761) >> (32 - Self.bucketBits)))
+    }
 }

@@ -43,7 +43,7 @@ struct APIError: Error, HTTPResponseError {
     init(_ error: RPCError) {
         // A client chooses an adapter by its model's name.
         let parameter = error.field.isEmpty ? nil : error.field == "adapter" ? "model" : error.field
-        let seconds = error.retryAfter.map { max(1, Int($0.components.seconds)) }
+        let seconds = error.retryAfter.map(\.wholeSeconds)
         switch error.code {
         case .invalidArgument, .outOfRange, .unimplemented:
             let code = error.reason == "context_length_exceeded" ? error.reason : nil

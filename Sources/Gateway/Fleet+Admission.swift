@@ -3,22 +3,25 @@ import RPC
 import Synchronization
 
 /// Which requests have just been turned away: for a moment, others that have no more time are told so at once, before
-/// anything is encoded for them.
+/// anything is read or encoded for them.
 final class RecentRefusals: Sendable {
     private struct Refusal {
         var until: ContinuousClock.Instant
         /// What the request had left, and the tokens that it asked for.
         var left: Duration
         var tokens: Int
-        var retryAfter: Int?
+        var retryAfter: Duration?
     }
 
     private let refusals = Mutex<[String: Refusal]>([:])
-    private static let moment: Duration = .milliseconds(50)
+    /// At least so long nobody asks again, and at most: others may end sooner than was foreseen.
+    private static let shortest: Duration = .milliseconds(50)
+    private static let longest: Duration = .milliseconds(250)
 
-    func note(_ model: String, left: Duration, tokens: Int, retryAfter: Int?) {
+    func note(_ model: String, left: Duration, tokens: Int, retryAfter: Duration?) {
+        let moment = min(max((retryAfter ?? .zero) / 2, Self.shortest), Self.longest)
         refusals.withLock {
-            $0[model] = Refusal(until: .now + Self.moment, left: left, tokens: tokens, retryAfter: retryAfter)
+            $0[model] = Refusal(until: .now + moment, left: left, tokens: tokens, retryAfter: retryAfter)
         }
     }
 
@@ -58,7 +61,7 @@ extension Fleet {
             soonest = min(soonest ?? time, time)
         }
         if let soonest, soonest > left {
-            throw APIError.tooBusy(retryAfter: Int((soonest - left).components.seconds) + 1)
+            throw APIError.tooBusy(retryAfter: soonest - left)
         }
     }
 
@@ -71,7 +74,7 @@ extension Fleet {
         refusals.note(
             model.name, left: deadline - .now,
             tokens: calls.reduce(0) { $0 + GenerateRequest.tokens(of: Int($1.maxTokens), choices: Int($1.n)) },
-            retryAfter: error.retryAfter.map { Int($0.components.seconds) })
+            retryAfter: error.retryAfter)
     }
 }
 
@@ -81,10 +84,10 @@ extension GenerateRequest {
 }
 
 extension APIError {
-    static func tooBusy(retryAfter: Int?) -> APIError {
+    static func tooBusy(retryAfter: Duration?) -> APIError {
         APIError(
             status: .tooManyRequests,
             message: "So many requests wait that this one would not be answered before its deadline.",
-            type: "rate_limit_error", code: "slow_down", retryAfter: max(1, retryAfter ?? 1))
+            type: "rate_limit_error", code: "slow_down", retryAfter: retryAfter?.wholeSeconds ?? 1)
     }
 }

@@ -9,13 +9,15 @@ package final class RegularExpression: @unchecked Sendable {  // compiled code i
 
     private let code: OpaquePointer
 
+    /// - Parameter isAnchored: whether a match begins where the search does, and nowhere else.
     /// - Throws: `PatternError` that says where and why the pattern is not valid.
-    package init(_ pattern: String) throws {
+    package init(_ pattern: String, isAnchored: Bool = false) throws {
         var errorCode: Int32 = 0
         var offset = 0
         let utf8 = Array(pattern.utf8)
+        let options = UInt32(PCRE2_UTF) | UInt32(PCRE2_UCP) | (isAnchored ? UInt32(PCRE2_ANCHORED) : 0)
         let compiled = utf8.withUnsafeBufferPointer {
-            pcre2_compile_8($0.baseAddress, $0.count, UInt32(PCRE2_UTF) | UInt32(PCRE2_UCP), &errorCode, &offset, nil)
+            pcre2_compile_8($0.baseAddress, $0.count, options, &errorCode, &offset, nil)
         }
         guard let compiled else {
             var message = [UInt8](repeating: 0, count: 256)

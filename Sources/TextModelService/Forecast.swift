@@ -85,6 +85,6 @@ final class Forecast: Sendable {
         RPCError(
             .resourceExhausted,
             "the engine has so much to do that this request, or one before it, would miss its deadline",
-            reason: "too_late", retryAfter: .seconds(min(max(wait.rounded(.up), 1), 600)), notStarted: true)
+            reason: "too_late", retryAfter: .seconds(min(wait, 600)), notStarted: true)
     }
 }

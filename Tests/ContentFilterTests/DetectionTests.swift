@@ -174,6 +174,9 @@ func categories(in text: String, _ detectors: Detectors = listsAndPatterns) -> S
             String(repeating: "1 ", count: 5_000), String(repeating: "f.", count: 5_000),
             String(repeating: "\u{E0041}", count: 2_000), String(repeating: "e\u{301}\u{302}\u{303}", count: 2_000),
             String(repeating: "操", count: 3_000), String(repeating: "(", count: 10_000),
+            String(repeating: "i ", count: 5_000), String(repeating: "a.", count: 5_000),
+            String(repeating: "a i a a ", count: 1_000), String(repeating: "我要", count: 1_000),
+            String(repeating: "how to make a ", count: 500),
         ] {
             _ = listsAndPatterns.findings(in: text)
         }

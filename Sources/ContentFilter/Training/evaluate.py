@@ -60,6 +60,63 @@ The lesbian couple next door adopted two children.
 乳腺癌的早期症状有哪些？
 这把刀很锋利，切菜要小心。""".split("\n")
 
+# Harmless sentences about groups; none of them is among those of group_sentences.py.
+GROUPS = {
+    "English": (
+        "Muslims|Jews|Christians|Hindus|atheists|immigrants|refugees|foreigners|Mexicans|Arabs|Asians|Africans|gays|"
+        "lesbians|homosexuals|women|men|feminists|Catholics|Pakistanis|black people|white people|gay people|"
+        "trans people|disabled people|deaf people|queer people|Jewish people|Muslim women|older people",
+        """{g} came to the concert last night.
+A new school for {g} opens on Monday.
+Where can {g} get legal advice in this town?
+The film shows how {g} lived a hundred years ago.
+{g} voted in large numbers this time.
+Do {g} pay less for the bus?
+My sister teaches {g} to swim.
+Please translate this letter to the council about {g}.
+The report lists attacks on {g} and asks for better lighting.
+Two of the {g} in our team speak French.
+Write a short story in which {g} save the village.
+Some {g} disagreed with the bishop.
+{g} were killed in the war, and the town put up a stone for them.
+What did the law of 1935 forbid {g} to do?
+The novel was criticised for the way it shows {g}.
+I met {g} from four countries on the train.
+He apologised to the {g} whom he had insulted.
+Name three famous {g} in physics.
+{g} and their children get free tea.
+The clinic looks for {g} who want to take part in a study."""),
+    "Chinese": (
+        "黑人|白人|犹太人|穆斯林|回族人|藏族人|维族人|同性恋者|女人|男人|女权主义者|河南人|东北人|外地人|农村人|残疾人|"
+        "聋哑人|移民|难民|日本人|韩国人|印度人|非洲人|变性人|老年人",
+        """{g}参加了昨天的音乐会。
+我们班上有两位{g}。
+这本书介绍了{g}的历史。
+{g}的平均寿命是多少？
+请写一篇关于{g}的短文。
+很多{g}在这座城市生活和工作。
+政府为{g}提供免费的法律咨询。
+这部电影讲述了{g}在战争中的遭遇。
+{g}可以申请这项补助吗？
+他的妻子是{g}，他们有两个孩子。
+{g}和其他人一样有投票的权利。
+报告说针对{g}的歧视有所减少。
+医院正在招募{g}参加一项研究。
+{g}过年的时候吃什么？
+我爷爷年轻时和{g}做过生意。
+社区为{g}办了一个图书角。
+有些{g}不同意这个看法。
+这首歌是{g}写的。
+老师请{g}谈谈自己的经历。
+{g}遇难者的名字刻在石碑上。"""),
+}
+
+
+def about_groups(language):
+    groups, sentences = GROUPS[language]
+    return [sentence.format(g=group) for sentence in sentences.split("\n") for group in groups.split("|")]
+
+
 LEET = str.maketrans("aeiost", "431057")
 CYRILLIC = str.maketrans("aceiopsxy", "асеіорѕху")
 
@@ -89,6 +146,37 @@ def evasions():
         "one letter exchanged": lambda t: some(
             t, lambda w: (lambda i: w[:i] + w[i + 1] + w[i] + w[i + 2:])(generator.randrange(1, len(w) - 1))),
     }
+
+
+def chinese_evasions(folder):
+    fold = train.Folding(folder)
+    traditional = {}
+    for point in range(0x4E00, 0xA000):
+        simple = fold(chr(point))
+        if simple != chr(point) and len(simple) == 1:
+            traditional.setdefault(simple, chr(point))
+
+    def between(sign):
+        return lambda text: "".join(c + sign if "\u3400" <= c <= "\u9fff" else c for c in text)
+
+    return {
+        "as it is": lambda t: t, "spaces between": between(" "), "stars between": between("*"),
+        "dots between": between("."), "middle dots between": between("·"), "commas between": between("，"), "zero width between": between("\u200b"),
+        "emoji between": between("🙂"), "traditional": lambda t: "".join(traditional.get(c, c) for c in t),
+        "base64": lambda t: base64.b64encode(t.encode()).decode(), "URL": urllib.parse.quote,
+        "\\u escapes": lambda t: json.dumps(t)[1:-1], "backwards": lambda t: t[::-1],
+    }
+
+
+def recall(program, pool, changes):
+    """Of the lists and patterns, of texts of `pool` that they find as they are."""
+    def finds(row):
+        return max([v for k, v in row.items() if k.startswith("rules") and "personal" not in k], default=0) >= 0.7
+
+    found = [t for t, row in zip(pool, scores(program, pool)) if len(t) < 300 and finds(row)][:500]
+    for name, change in changes.items():
+        hits = sum(map(finds, scores(program, [change(text) for text in found])))
+        print(f"  {name:24} {hits / len(found):.3f} of {len(found)}", flush=True)
 
 
 def scores(program, texts):
@@ -144,27 +232,29 @@ def main():
         judge(name, "jailbreak", ["jailbreak" in row["labels"] for row in rows],
               scores(program, [row["text"] for row in rows]))
     print("\nFalse alarms at 0.7, of any of OpenAI's categories:")
+    hatecheck = load("hatecheck-test")
+    kinds = sorted({row["source"].split(":")[1] for row in hatecheck if not row["labels"]})
     for name, texts in [("harmless sentences", HARMLESS)] + [
             (n, [r["text"] for r in load(n, "held-out") if not r["labels"]])
-            for n in ("self-instruct", "cvalues-zh", "clinc150", "bias-madlibs-en", "wiki-talk-toxicity")]:
+            for n in ("self-instruct", "cvalues-zh", "clinc150", "wiki-talk-toxicity", "sms-spam")] + [
+            (f"groups, {language}", about_groups(language)) for language in GROUPS] + [
+            (f"HateCheck {kind}",
+             [r["text"] for r in hatecheck if not r["labels"] and r["source"].endswith(":" + kind)]) for kind in kinds]:
         rows = scores(program, texts)
         harmful = lambda row: [key for key, value in row.items() if value >= 0.7 and key.split(" ")[1] in {
             *WHOLE["hate"], *WHOLE["harassment"], *WHOLE["illicit"], *WHOLE["violence"], "sexual", "sexual/minors",
             "self-harm", "self-harm/intent", "self-harm/instructions"}]
         wrong = [(text, harmful(row)) for text, row in zip(texts, rows) if harmful(row)]
-        print(f"  {name:24} {len(wrong)} of {len(texts)}", flush=True)
-        if name == "harmless sentences":
+        print(f"  {name:34} {len(wrong)} of {len(texts)}", flush=True)
+        if name == "harmless sentences" or name.startswith("groups"):
             for text, keys in wrong:
                 print(f"    {keys} {text}")
     print("\nRecall of the lists and patterns under evasions, of texts that they find as they are:")
-    pool = [row["text"] for name in ("catqa-en", "surge-toxicity", "toxic-spans") for row in load(name)]
-    found = [t for t, row in zip(pool, scores(program, pool)) if len(t) < 300 and max(
-        [v for k, v in row.items() if k.startswith("rules") and "personal" not in k], default=0) >= 0.7][:500]
-    for name, change in evasions().items():
-        rows = scores(program, [change(text) for text in found])
-        hits = sum(max([v for k, v in row.items() if k.startswith("rules") and "personal" not in k], default=0) >= 0.7
-                   for row in rows)
-        print(f"  {name:24} {hits / len(found):.3f} of {len(found)}", flush=True)
+    recall(program, [row["text"] for name in ("catqa-en", "surge-toxicity", "toxic-spans") for row in load(name)],
+           evasions())
+    print("\nThe same in Chinese:")
+    recall(program, [row["text"] for name in ("catqa-zh", "cold-zh-test", "cold-zh") for row in load(name)],
+           chinese_evasions(Path(__file__).parent.parent / "FoldTable+Data.swift"))
 
 
 if __name__ == "__main__":

@@ -40,6 +40,11 @@ extension Gateway {
                 let model = try fleet.model(target, modalities: modalities)
                 // With another model to turn to, nobody waits for one without an instance.
                 if !isLast, !fleet.isServed(model) { continue }
+                // A preset may ask for less than what can be told here.
+                if decision.preset == nil {
+                    let tokens = min(tokens, decision.limits.maxTokens ?? .max)
+                    try fleet.refusals.check(model.name, left: scope.deadline - .now, tokens: tokens)
+                }
                 // A token is four letters or so; what was too much is given back when the answer has ended.
                 try await scope.caller?.use(model.name, tokens: request.length / 4 + min(tokens, 1 << 30))
                 scope.record.routed(decision.route, model: model.name)

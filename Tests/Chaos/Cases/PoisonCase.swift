@@ -24,7 +24,7 @@ struct PoisonCase: LocalCase {
             repeat {
                 let body = "{\"model\":\"nephele-verse\",\"prompt\":[5,6,\(Self.token)],\"max_tokens\":8}"
                 let answer = try await PlainHTTP.post(system.port(), "/v1/completions", body)
-                if answer.status == 502, answer.headers["x-should-retry"] == "false" {
+                if answer.status == 502, answer.header("x-should-retry") == "false" {
                     tally.count("poison that was given up")
                 } else {
                     tally.fail("poison was answered with \(answer.status)")
