@@ -33,7 +33,7 @@ extension Gateway {
         }
         let pictures = try await drawing.pictures(scope.record)
         return try await offEventLoop {
-            JSONResponse.make(
+            try JSONResponse.make(
                 ImageGenerationResponse(
                     created: created,
                     data: pictures.map {

@@ -25,6 +25,8 @@ package struct Gateway: Sendable {
     let accounts: AccountKeeper?
     /// nil: plain HTTP.
     package var certificates: CertificateSource?
+    /// Whose pages in browsers may use the API, beside the gateway's own.
+    package var origins: Set<BrowserOrigin> = []
 
     /// - Parameter requestLimit: how many requests are under way at a time, at most.
     package init(
@@ -45,6 +47,7 @@ package struct Gateway: Sendable {
         let router = Router(context: GatewayContext.self, options: .autoGenerateHeadEndpoints)
         let allowed = AllowedMethods()
         router.add(middleware: RequestIdentity())
+        if !origins.isEmpty { router.add(middleware: CrossOrigin(origins)) }
         router.add(middleware: ErrorForm(allowed: allowed))
         router.get("/healthz") { _, _ in Self.word("ok") }
         router.get("/readyz") { _, _ in

@@ -102,7 +102,7 @@ private final class OldManners: ChannelInboundHandler, RemovableChannelHandler {
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard case .head(var head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
-        let isOld = head.version < .http1_1
+        let isOld = (head.version.major, head.version.minor) < (1, 1)
         if !isOld, head.headers.first(name: "expect")?.lowercased() == "100-continue",
             head.headers.first(name: "content-length").flatMap({ Int($0) }) ?? 0 <= bodyLimit
         {

@@ -136,6 +136,8 @@ final class ClientChannel: Sendable {
             return
         }
         let idle = change { state -> [ClientConnection] in
+            // An answer may come long after `close`.
+            if state.isClosed { return [] }
             state.hasResolved = true
             for address in addresses {
                 if state.slots[address] == nil { state.slots[address] = Slot(phase: .waiting(until: .now)) }
@@ -145,12 +147,14 @@ final class ClientChannel: Sendable {
             for address in Array(state.slots.keys) {
                 state.slots[address]?.isWanted = wanted.contains(address)
                 guard !wanted.contains(address) else { continue }
-                // A vanished address finishes its calls; then its connection goes.
-                guard let connection = state.slots[address]?.connection else {
-                    state.slots[address] = nil
-                    continue
+                // A vanished address finishes its calls; then its connection goes. One that is being dialled at this moment
+                // stays, so that its epochs are counted on.
+                switch state.slots[address]?.phase {
+                case .connecting(let connection?), .ready(let connection):
+                    if connection.runningCalls == 0 { idle.append(connection) }
+                case .waiting: state.slots[address] = nil
+                case .connecting(nil), nil: break
                 }
-                if connection.runningCalls == 0 { idle.append(connection) }
             }
             return idle
         }

@@ -43,6 +43,12 @@ struct GatewayMain: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "Lets pages of that origin use the API in browsers, https://app.example, or of any, *; may be repeated.",
+            valueName: "origin"))
+    var allowOrigin: [BrowserOrigin] = []
+
+    @Option(
+        help: ArgumentHelp(
             "A YAML file with aliases, presets and routes; read again when it changes, and on SIGHUP.",
             discussion: "Without it, NEPHELE_ROUTES, or the standard routes.", valueName: "file"))
     var routes: String?
@@ -148,6 +154,7 @@ struct GatewayMain: AsyncParsableCommand {
             allowsAdapterUpdates: allowAdapterUpdates,
             allowsReload: allowReload)
         // Those of the bus need files too.
+        gateway.origins = Set(allowOrigin)
         let files = OpenFileLimit.current.map { max(16, $0 - 256) } ?? connectionLimit
         var address = GatewayAddress(host: host, port: port)
         address.connectionLimit = min(connectionLimit, files)
@@ -197,6 +204,10 @@ struct GatewayMain: AsyncParsableCommand {
         }
         return AccountKeeper(store: try AccountStore(file: file), isRecording: record)
     }
+}
+
+extension BrowserOrigin: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
 }
 
 /// Writes usage down, the last of it when all requests have ended: services stop in the order opposite to their start.

@@ -31,7 +31,7 @@ private let imageModel = Result { try DiffusionPipeline(directory: tiny, device:
 ///   - labels: a label file's text, beside which `watermark.key` lies; nil for the standard labels.
 func withWholeGateway(
     routes: String? = nil, accounts: AccountKeeper? = nil, filter: String? = nil, labels: String? = nil,
-    certificates: CertificateSource? = nil,
+    certificates: CertificateSource? = nil, origins: [String] = [],
     _ body: @Sendable @escaping (WholeGatewayClient) async throws -> Void
 ) async throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("nephele-" + UUID().uuidString).path
@@ -89,6 +89,7 @@ func withWholeGateway(
         labels: try LabelSource(labels: labels == nil ? "default" : directory + "/labels.yaml"), accounts: accounts,
         bodyLimit: 1 << 16)
     gateway.certificates = certificates
+    gateway.origins = Set(origins.compactMap { BrowserOrigin($0) })
     try await withServed(gateway) { port in
         try await body(
             WholeGatewayClient(

@@ -98,7 +98,8 @@ extension RequestCounts.Totals {
         }
         if firstToken.count > 0 {
             registry.merge(
-                firstToken, into: "vllm:time_to_first_token_seconds", labels, help: "From a request to its first token.")
+                firstToken, into: "vllm:time_to_first_token_seconds", labels,
+                help: "From a request to its first token.")
             registry.merge(
                 betweenTokens, into: "vllm:inter_token_latency_seconds", labels, help: "From one token to the next.")
         }
