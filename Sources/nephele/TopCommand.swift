@@ -74,6 +74,7 @@ private struct FleetView: Sendable {
         let size = Terminal.size ?? (80, 24)
         var lines = lines(status, since: before, width: size.columns)
         let room = max(1, size.rows - (problem == nil ? 0 : 1))
+        if lines.count > room { lines.removeAll(where: \.isEmpty) }
         if lines.count > room {
             let rest = lines.count - room + 1
             lines = lines.prefix(room - 1) + ["… and \(rest) more"]
@@ -103,11 +104,11 @@ private struct FleetView: Sendable {
                 (instance.address as NSString).lastPathComponent,
             ])
         }
-        let now = "\(requests.running) requests running, \(requests.cancelled) cancelled, \(requests.refused) refused"
+        let now = "\(requests.running) running, \(requests.cancelled) cancelled, \(requests.refused) refused"
         let calls = "calls: \(requests.migrated_calls) moved, \(requests.given_up_calls) given up"
-        guard let width else { return ["\(now); \(calls)", ""] + table.lines }
-        let isWide = Terminal.width(of: now + calls) + 2 <= width
-        let head = isWide ? ["\(now); \(calls)"] : [now, calls].map { Terminal.cut($0, to: width) }
+        let whole = "requests: \(now); \(calls)"
+        guard let width else { return [whole, ""] + table.lines }
+        let head = Terminal.width(of: whole) <= width ? [whole] : [now, calls].map { Terminal.cut($0, to: width) }
         return head + [""]
             + table.lines(
                 within: width,

@@ -64,6 +64,32 @@ import Testing
         }
         #expect(error?.code == .unavailable && ContinuousClock.now - start < .seconds(10))
     }
+
+    @Test func `a client that was closed ends its threads, the one that resolves when it has its answer`() async throws
+    {
+        let network = try InProcessNetwork()
+        weak var held: Silence?
+        for isLate in [false, true] {
+            var end: @Sendable () -> Void = {}
+            do {
+                let silence = Silence()
+                held = silence
+                end = { [weak silence] in silence?.end() }
+                if !isLate { silence.end() }
+                let client = try RPCClient(target: "a", resolver: silence, transport: network.client)
+                // By then the first name is being resolved.
+                _ = try? await client.waitUntil(timeout: .milliseconds(50)) { !$0.isEmpty }
+                client.close()
+            }
+            if isLate {
+                #expect(held != nil)
+                end()
+            }
+            let limit = ContinuousClock.now + .seconds(20)
+            while held != nil, .now < limit { try await Task.sleep(for: .milliseconds(5)) }
+            #expect(held == nil)
+        }
+    }
 }
 
 @Suite struct BalancerTests {
