@@ -54,7 +54,7 @@ let package = Package(
         .target(name: "GGUF", swiftSettings: safe),
         .testTarget(name: "GGUFTests", dependencies: ["GGUF"], swiftSettings: safe),
 
-        .target(name: "Console", swiftSettings: safe),
+        .target(name: "Console", dependencies: ["CLinux"], swiftSettings: safe),
         .testTarget(name: "ConsoleTests", dependencies: ["Console"], swiftSettings: safe),
         .target(
             name: "ConfigurationFiles", dependencies: [.product(name: "Yams", package: "Yams")], swiftSettings: safe),
@@ -195,7 +195,9 @@ let package = Package(
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"), .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
                 .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ],
             resources: [
@@ -207,14 +209,11 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Accounts", "ConfigurationFiles", "ContentFilter", "ContentLabels", "DiffusionModels",
-                "DiffusionService", "Gateway",
-                "Messages", "PNG",
-                "PromptRouting", "RPC",
-                "Tensors",
-                "TextModels",
+                "Accounts", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels", "DiffusionModels",
+                "DiffusionService", "Gateway", "Messages", "PNG", "PromptRouting", "RPC", "Tensors", "TextModels",
                 "TextModelService", "TokenizerService", "ZeroMQTransport",
                 .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             ],
             exclude: ["langchain_client.py", "litellm_client.py", "openai_client.py"], swiftSettings: safe),
         .testTarget(name: "DeploymentTests", swiftSettings: safe),

@@ -9,13 +9,32 @@ package struct Table: Sendable {
         rows.append(row)
     }
 
-    package var lines: [String] {
-        let widths = rows[0].indices.map { column in rows.map { $0[column].count }.max() ?? 0 }
+    package var lines: [String] { lines(of: Array(rows[0].indices)) }
+
+    /// As much as fits: columns go in the order of `expendable`, and what is too long all the same is cut.
+    ///
+    /// - Parameter width: in the terminal's columns.
+    package func lines(within width: Int, expendable: [String]) -> [String] {
+        var columns = Array(rows[0].indices)
+        var going = expendable[...]
+        while self.width(of: columns) > width, let name = going.popFirst() { columns.removeAll { rows[0][$0] == name } }
+        return lines(of: columns).map { Terminal.cut($0, to: width) }
+    }
+
+    private func width(ofColumn column: Int) -> Int { rows.map { Terminal.width(of: $0[column]) }.max() ?? 0 }
+
+    private func width(of columns: [Int]) -> Int {
+        columns.reduce(2 * max(0, columns.count - 1)) { $0 + width(ofColumn: $1) }
+    }
+
+    private func lines(of columns: [Int]) -> [String] {
+        let widths = columns.map(width(ofColumn:))
         return rows.map { row in
-            let cells = row.enumerated().map { column, cell in
-                column == row.count - 1 ? cell : cell + String(repeating: " ", count: widths[column] - cell.count)
-            }
-            return cells.joined(separator: "  ")
+            zip(columns, widths).map { column, width in
+                column == columns.last
+                    ? row[column]
+                    : row[column] + String(repeating: " ", count: width - Terminal.width(of: row[column]))
+            }.joined(separator: "  ")
         }
     }
 }

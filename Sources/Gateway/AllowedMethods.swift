@@ -19,7 +19,8 @@ final class AllowedMethods: Sendable {
                     && zip(route.path, parts).allSatisfy { $0 == $1 || $0.hasPrefix("{") || $0.hasPrefix(":") }
             }.map(\.method)
         }
-        return methods.isEmpty ? nil : Set(methods).sorted().joined(separator: ", ")
+        if methods.isEmpty { return nil }
+        return Set(methods.contains("GET") ? methods + ["HEAD"] : methods).sorted().joined(separator: ", ")
     }
 
     private static func parts(of path: String) -> [String] { path.split(separator: "/").map(String.init) }

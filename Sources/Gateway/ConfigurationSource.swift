@@ -52,14 +52,18 @@ package final class ConfigurationSource<Value: FileConfiguration>: Sendable {
     /// Reads the files again. An error in them changes nothing but is said; running requests keep what they had.
     package func reload() {
         guard let read else { return }
+        // What changes while it is read is read once more.
+        let stamps = Self.stamps(of: current)
         do {
             let value = try read()
-            state.withLock { $0 = State(value: value, stamps: Self.stamps(of: value)) }
+            let now = Self.stamps(of: value)
+            let begun = now.merging(stamps.filter { now[$0.key] != nil }) { $1 }
+            state.withLock { $0 = State(value: value, stamps: begun) }
             logger.info("\(name) read again: \(value.summary)")
         } catch {
             state.withLock { state in
                 state.fault = "\(error)"
-                state.stamps = Self.stamps(of: state.value)
+                state.stamps = stamps
             }
             logger.error("the \(name) stay as they were: \(error)")
         }
@@ -77,6 +81,8 @@ struct FileStamp: Equatable, Sendable {
     private let inode: UInt64
 
     init(_ path: String) {
+        // Of what a link leads to: Kubernetes changes the files of a volume by changing a link on the way.
+        let path = URL(fileURLWithPath: path).resolvingSymlinksInPath().path
         let attributes = try? FileManager.default.attributesOfItem(atPath: path)
         modified = attributes?[.modificationDate] as? Date
         size = (attributes?[.size] as? NSNumber)?.uint64Value ?? 0

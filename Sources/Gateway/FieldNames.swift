@@ -8,6 +8,8 @@ enum FieldName {
     static let traceparent = Name("traceparent")
     static let timeout = Name("x-request-timeout-ms")
     static let shouldRetry = Name("x-should-retry")
+    /// Every field, where browsers are told which they may send.
+    static let any = Name("*")
     static let route = Name("x-nephele-route")
     /// As Azure's and Anthropic's clients send a key.
     static let keys = [Name("api-key"), Name("x-api-key")]

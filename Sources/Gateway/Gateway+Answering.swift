@@ -2,6 +2,7 @@ import Accounts
 import Foundation
 import Hummingbird
 import NIOCore
+import NIOHTTP1
 import RPC
 
 /// How requests are taken on and answered.
@@ -11,12 +12,13 @@ extension Gateway {
         _ request: Request, _ context: GatewayContext,
         _ handler: @escaping @Sendable (Data, RequestScope) async throws -> Response
     ) async throws -> Response {
-        let place = try place(for: request)
-        let scope: RequestScope
+        let endpoint = Self.endpoint(of: request)
+        let (place, scope): (Admission.Place, RequestScope)
         do {
-            scope = try await RequestScope(request, accounts: accounts)
+            place = try await self.place(for: request)
+            scope = try await RequestScope(request, to: endpoint, accounts: accounts)
         } catch let error as APIError {
-            metrics.countRefused(request.uri.path, status: error.status.code)
+            metrics.countRequest(endpoint, status: error.status.code)
             throw error
         }
         let ending = RequestEnding(scope, accounts, metrics)
@@ -24,9 +26,7 @@ extension Gateway {
         var response: Response
         do {
             let body = try await Self.body(request.body, limit: bodyLimit)
-            response = try await RequestTrace.$current.withValue(scope.trace) {
-                try await clients.whilePresent(context.channel) { try await handler(body, scope) }
-            }
+            response = try await clients.whilePresent(context.channel) { try await handler(body, scope) }
         } catch let error as APIError {
             if error.status == .tooManyRequests { counters.countRefused() }
             scope.record.failed(error.status.code)
@@ -40,14 +40,13 @@ extension Gateway {
             scope.record.failed(HTTPResponse.Status.internalServerError.code)
             throw error
         }
-        response.headers[own: FieldName.requestID] = scope.id
-        response.headers[own: FieldName.traceparent] = scope.trace.context.header
         scope.caller?.describe(in: &response.headers)
         // A stream takes its place up until it ends.
         let inner = response.body
         response.body = ResponseBody(contentLength: inner.contentLength) { writer in
             defer { withExtendedLifetime((place, ending)) {} }
-            do { try await inner.write(writer) } catch {
+            // A call that is made again in the midst of a stream belongs to the same request.
+            do { try await RequestTrace.$current.withValue(scope.trace) { try await inner.write(writer) } } catch {
                 // Nobody reads any more.
                 counters.countCancelled()
                 scope.record.failed(Self.clientClosedRequest)
@@ -64,21 +63,42 @@ extension Gateway {
     func inPlace(
         _ request: Request, by role: Account.Role = .user, _ handler: (Data, Account?) async throws -> Response
     ) async throws -> Response {
-        let place = try place(for: request)
-        defer { withExtendedLifetime(place) {} }
-        let account: Account?
-        if role == .user, let accounts {
-            account = try await Caller(request, accounts).account
-        } else {
-            account = try await caller(of: request, role: role)
+        let endpoint = Self.endpoint(of: request)
+        do {
+            let place = try await place(for: request)
+            defer { withExtendedLifetime(place) {} }
+            let account: Account?
+            if role == .user, let accounts {
+                account = try await Caller(request, accounts).account
+            } else {
+                account = try await caller(of: request, role: role)
+            }
+            let response = try await handler(Self.body(request.body, limit: bodyLimit), account)
+            metrics.countRequest(endpoint, status: response.status.code)
+            return response
+        } catch {
+            metrics.countRequest(endpoint, status: (error as? APIError)?.status.code ?? 500)
+            throw error
         }
-        return try await handler(Self.body(request.body, limit: bodyLimit), account)
+    }
+
+    /// The path, as the API's documents name it, however many slashes the client wrote: nobody may add to the metrics.
+    private static func endpoint(of request: Request) -> String {
+        let path = request.uri.path
+        guard path.hasSuffix("/") || path.contains("//") else { return path }
+        return "/" + path.split(separator: "/").joined(separator: "/")
     }
 
     /// - Throws: `APIError` when there is none, or the body is too large.
-    private func place(for request: Request) throws -> Admission.Place {
+    private func place(for request: Request) async throws -> Admission.Place {
         let announced = request.headers[.contentLength].flatMap { Int($0) }
-        if let announced, announced > bodyLimit { throw Self.tooLarge(limit: bodyLimit) }
+        if let announced, announced > bodyLimit {
+            // Most clients look for an answer when they have sent all, and the server reads no further where it is to close.
+            if request.headers[.connection] == "close", announced <= 16 * bodyLimit {
+                for try await _ in request.body {}
+            }
+            throw Self.tooLarge(limit: bodyLimit)
+        }
         return try admission.enter(bytes: max(0, announced ?? bodyLimit))
     }
 
@@ -93,6 +113,8 @@ extension Gateway {
             return Data(try await body.collect(upTo: limit).readableBytesView)
         } catch is NIOTooManyBytesError {
             throw tooLarge(limit: limit)
+        } catch let error as HTTPParserError {
+            throw APIError(error)
         }
     }
 }

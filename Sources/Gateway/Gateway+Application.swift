@@ -1,10 +1,8 @@
-import Foundation
 package import Hummingbird
 import HummingbirdCore
 import HummingbirdTLS
 package import Logging
 package import NIOCore
-import NIOSSL
 
 /// Where and how a gateway listens.
 package struct GatewayAddress: Sendable {
@@ -13,8 +11,8 @@ package struct GatewayAddress: Sendable {
     package var port: Int
     /// Connections, at most; further ones wait to be accepted.
     package var connectionLimit = 8_192
-    /// A certificate chain and its private key, PEM files; nil for plain HTTP.
-    package var certificates: (chain: String, key: String)?
+    /// A connection that does not bring the whole head of a request, or all of a body, in that time is closed.
+    package var patience: TimeAmount = .seconds(60)
 
     package init(host: String = "127.0.0.1", port: Int = 0) { (self.host, self.port) = (host, port) }
 }
@@ -28,24 +26,19 @@ extension Gateway {
         at address: GatewayAddress, logger: Logger? = nil,
         onServerRunning: @escaping @Sendable (any Channel) async -> Void = { _ in }
     ) throws -> some ApplicationProtocol {
-        let clients = clients
+        let (clients, bodyLimit, patience) = (clients, bodyLimit, address.patience)
         let configuration = HTTP1Channel.Configuration(
-            additionalChannelHandlers: [ConnectedClients.Handler(clients)],
-            // A connection that brings no whole request in that time is closed.
-            idleTimeout: .seconds(60),
+            additionalChannelHandlers: [
+                ConnectedClients.Handler(clients), RequestGuard(patience: patience, bodyLimit: bodyLimit),
+            ],
+            idleTimeout: patience,
             httpDecoderConfiguration: .init(
                 maxHeaderFieldSize: 16 << 10, maxHeaderListSize: 64 << 10, maxHeaderFieldCount: 200))
         let http = HTTPServerBuilder { responder in
             OnEventLoop(HTTP1Channel(responder: responder, configuration: configuration))
         }
         var server = http
-        if let (chain, key) = address.certificates {
-            server = try .tls(
-                http,
-                tlsConfiguration: .makeServerConfiguration(
-                    certificateChain: NIOSSLCertificate.fromPEMFile(chain).map { .certificate($0) },
-                    privateKey: .privateKey(NIOSSLPrivateKey(file: key, format: .pem))))
-        }
+        if let certificates { server = try .tls(http, tlsConfiguration: certificates.configuration) }
         return Application(
             router: router(), server: server,
             configuration: .init(

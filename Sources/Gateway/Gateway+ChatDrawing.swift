@@ -49,13 +49,15 @@ private struct DrawnAnswer: Sendable {
 
     func whole(_ drawing: ResumableDrawing, record: RequestRecord) async throws -> Response {
         let pictures = try await drawing.pictures(record).sorted { $0.drawn.index < $1.drawn.index }
-        var answer = completion(
-            "chat.completion",
-            pictures.map {
-                .init(index: Int($0.drawn.index), message: text($0, role: "assistant"), finish_reason: "stop")
-            })
-        answer.usage = Usage(prompt: 0, completion: 0)
-        return JSONResponse.make(answer)
+        return try await offEventLoop {
+            var answer = completion(
+                "chat.completion",
+                pictures.map {
+                    .init(index: Int($0.drawn.index), message: text($0, role: "assistant"), finish_reason: "stop")
+                })
+            answer.usage = Usage(prompt: 0, completion: 0)
+            return JSONResponse.make(answer)
+        }
     }
 
     /// Steps are comments, which clients pass over and which keep the connection awake.

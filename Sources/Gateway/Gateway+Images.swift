@@ -32,12 +32,14 @@ extension Gateway {
             return try await drawing.stream(scope.record) { [try EventStream.event(Self.event($0, created: created))] }
         }
         let pictures = try await drawing.pictures(scope.record)
-        return try JSONResponse.make(
-            ImageGenerationResponse(
-                created: created,
-                data: pictures.map {
-                    .init(b64_json: Data($0.file.array).base64EncodedString(), seed: $0.drawn.seed)
-                }, size: pictures.last.map { "\($0.drawn.width)x\($0.drawn.height)" } ?? ""))
+        return try await offEventLoop {
+            try JSONResponse.make(
+                ImageGenerationResponse(
+                    created: created,
+                    data: pictures.map {
+                        .init(b64_json: Data($0.file.array).base64EncodedString(), seed: $0.drawn.seed)
+                    }, size: pictures.last.map { "\($0.drawn.width)x\($0.drawn.height)" } ?? ""))
+        }
     }
 
     private static func event(_ update: ResumableDrawing.Update, created: Int) -> ImageGenerationEvent {

@@ -23,6 +23,10 @@ package struct Gateway: Sendable {
     let metrics = GatewayMetrics()
     /// nil: everybody may come in.
     let accounts: AccountKeeper?
+    /// nil: plain HTTP.
+    package var certificates: CertificateSource?
+    /// Whose pages in browsers may use the API, beside the gateway's own.
+    package var origins: Set<BrowserOrigin> = []
 
     /// - Parameter requestLimit: how many requests are under way at a time, at most.
     package init(
@@ -40,19 +44,22 @@ package struct Gateway: Sendable {
     }
 
     func router() -> Router<GatewayContext> {
-        let router = Router(context: GatewayContext.self)
+        let router = Router(context: GatewayContext.self, options: .autoGenerateHeadEndpoints)
         let allowed = AllowedMethods()
+        router.add(middleware: RequestIdentity())
+        if !origins.isEmpty { router.add(middleware: CrossOrigin(origins)) }
         router.add(middleware: ErrorForm(allowed: allowed))
         router.get("/healthz") { _, _ in Self.word("ok") }
         router.get("/readyz") { _, _ in
             fleet.isReady ? Self.word("ready") : Self.word("some service has no instance yet", .serviceUnavailable)
         }
         router.get("/metrics") { _, _ in
-            Response(
+            let text = metrics.text(
+                of: fleet, running: admission.requests, filters: filters,
+                faults: [("routes", routing.fault), ("labels", labels.fault), ("certificates", certificates?.fault)])
+            return Response(
                 status: .ok, headers: [.contentType: "text/plain; version=0.0.4; charset=utf-8"],
-                body: .init(
-                    byteBuffer: ByteBuffer(
-                        string: metrics.text(of: fleet, running: admission.requests, filters: filters))))
+                body: .init(byteBuffer: ByteBuffer(string: text)))
         }
         router.get("/v1/models") { request, _ in
             let account = try await caller(of: request)

@@ -21,8 +21,8 @@ struct GatewayMetrics: Sendable {
     /// Counts a request that has ended.
     func count(_ record: RequestRecord) { counts.count(record) }
 
-    /// Counts one that was refused before anything was made of it.
-    func countRefused(_ endpoint: String, status: Int) { counts.countRefused(endpoint, status: status) }
+    /// Counts one that no route took.
+    func countRequest(_ endpoint: String, status: Int) { counts.countRequest(endpoint, status: status) }
 
     private func set(_ engine: EngineLoad, _ labels: MetricLabels, in now: MetricsRegistry) {
         for (name, value, help) in [
@@ -37,10 +37,17 @@ struct GatewayMetrics: Sendable {
         ] { now.add(Double(value), to: name, labels, help: help) }
     }
 
-    /// - Parameter running: requests under way at this gateway.
-    func text(of fleet: Fleet, running: Int, filters: FilterSet) -> String {
+    /// - Parameters:
+    ///   - running: requests under way at this gateway.
+    ///   - faults: what is wrong with a file, by what the file is; nil for nothing.
+    func text(of fleet: Fleet, running: Int, filters: FilterSet, faults: [(file: String, fault: String?)]) -> String {
         let now = MetricsRegistry()
         now.set("nephele:gateway_requests_running", to: Double(running), help: "Requests under way at this gateway.")
+        for (file, fault) in faults {
+            now.set(
+                "nephele:configuration_fault", ["file": file], to: fault == nil ? 0 : 1,
+                help: "Whether a file has an error, so that an older one is in force; /admin/status says which.")
+        }
         for instance in fleet.instances {
             let names = instance.description.models.filter { !$0.isRetiring }.map(\.name).joined(separator: ",")
             let labels: MetricLabels = [

@@ -39,7 +39,11 @@ extension ResumableDrawing {
             var (drawing, update) = (begun, first)
             while let current = update {
                 if current.picture != nil { record.picture() }
-                for event in try events(current) { try await writer.write(event) }
+                let isPicture = current.picture != nil || current.preview != nil
+                // Of a picture, in Base64 and JSON, they take up to ten milliseconds.
+                let ready =
+                    isPicture ? try await offEventLoop { [current] in try events(current) } : try events(current)
+                for event in ready { try await writer.write(event) }
                 update = try await drawing.next()
             }
         }

@@ -53,7 +53,7 @@ struct ResumableDrawing: Sendable {
             do {
                 if stream == nil { try await dispatch() }
                 guard let reply = try await stream?.next() else { return nil }
-                if let update = try accept(reply) { return update }
+                if let update = try await accept(reply) { return update }
             } catch {
                 if pictures.count == request.seeds.count { return nil }
                 try await recover(from: RPCError(converting: error))
@@ -82,7 +82,7 @@ struct ResumableDrawing: Sendable {
 
     /// - Returns: nil for what was told before, or is not for the client.
     /// - Throws: `RPCError` for a picture that cannot be labelled.
-    private mutating func accept(_ reply: ClientReply<DrawUpdate>) throws -> Update? {
+    private mutating func accept(_ reply: ClientReply<DrawUpdate>) async throws -> Update? {
         let message = reply.message
         if message.isStart {
             losses.started()
@@ -96,7 +96,7 @@ struct ResumableDrawing: Sendable {
         var update = Update(step: message.step, steps: message.steps)
         if let picture = message.picture, let file = reply.attachments.first {
             guard !pictures.contains(picture.index) else { return nil }
-            update.picture = Picture(drawn: picture, file: try labeller?.label(file, of: picture) ?? file)
+            update.picture = Picture(drawn: picture, file: try await labeller?.label(file, of: picture) ?? file)
             pictures.insert(picture.index)
             losses.progressed()
             return update
@@ -106,7 +106,7 @@ struct ResumableDrawing: Sendable {
             guard let file = reply.attachments.first, preview.index == previews[preview.picture, default: 0] else {
                 return nil
             }
-            update.preview = Preview(drawn: preview, file: try labelled(file, of: preview, steps: message.steps))
+            update.preview = Preview(drawn: preview, file: try await labelled(file, of: preview, steps: message.steps))
             previews[preview.picture] = preview.index + 1
             return update
         }
@@ -117,13 +117,13 @@ struct ResumableDrawing: Sendable {
     }
 
     /// A preview is generated as its picture is.
-    private func labelled(_ file: Attachment, of preview: DrawPreview, steps: UInt32) throws -> Attachment {
+    private func labelled(_ file: Attachment, of preview: DrawPreview, steps: UInt32) async throws -> Attachment {
         guard let labeller, request.seeds.indices.contains(Int(preview.picture)) else { return file }
         var drawn = DrawnPicture(
             index: preview.picture, seed: request.seeds[Int(preview.picture)], width: preview.width,
             height: preview.height)
         drawn.steps = steps
-        return try labeller.label(file, of: drawn)
+        return try await labeller.label(file, of: drawn)
     }
 
     private mutating func recover(from error: RPCError) async throws {

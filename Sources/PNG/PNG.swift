@@ -23,9 +23,11 @@ package enum PNG {
         image.height = rows
         image.format = UInt32(PNG_FORMAT_FLAG_ALPHA | PNG_FORMAT_FLAG_COLOR)
         defer { png_image_free(&image) }
-        // The first call asks for the size, the second writes.
-        var size = 0
-        guard png_image_write_to_memory(&image, nil, &size, 0, rgba, 0, nil) != 0 else { throw failure(image) }
+        // Room for what no picture of the size takes (libpng's PNG_IMAGE_PNG_SIZE_MAX): asking for the size first would
+        // compress it twice.
+        let raw = height * (1 + width * 4)
+        let compressed = raw + (raw + 7) / 8 + (raw + 63) / 64 + 11
+        var size = 8 + 25 + 16 + 44 + 12 + 12 * (1 + compressed / 8_192) + compressed
         var file = [UInt8](repeating: 0, count: size)
         guard png_image_write_to_memory(&image, &file, &size, 0, rgba, 0, nil) != 0 else { throw failure(image) }
         return Array(file.prefix(size))

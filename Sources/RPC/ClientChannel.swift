@@ -2,7 +2,8 @@ internal import Concurrency
 internal import Messages
 internal import Synchronization
 
-/// The instances behind one target: resolves, dials, describes, redials; one thread of its own does the waiting.
+/// The instances behind one target: resolves, dials, describes, redials; one thread of its own does the waiting, another
+/// resolves, since a name without an address may block it for many seconds.
 final class ClientChannel: Sendable {
     /// One address and the connection epoch to it.
     struct Slot {
@@ -54,6 +55,7 @@ final class ClientChannel: Sendable {
     private let resolver: any Resolver
     private let transport: any ClientTransport
     private let signal = ThreadSignal()
+    private let resolverSignal = ThreadSignal()
 
     init(
         target: String, resolver: any Resolver, transport: any ClientTransport, limits: BusLimits, timing: BusTiming
@@ -65,6 +67,10 @@ final class ClientChannel: Sendable {
         self.timing = timing
         // The thread holds the channel until `close`.
         _ = try DedicatedThread(name: "bus-channel") { self.manage() }
+        do { _ = try DedicatedThread(name: "bus-resolver") { self.keepResolving() } } catch {
+            close()
+            throw error
+        }
     }
 
     func close() {
@@ -80,26 +86,29 @@ final class ClientChannel: Sendable {
         for connection in connections { connection.close("the client was closed") }
         for waiter in waiters { waiter.continuation.resume() }
         signal.signal()
+        resolverSignal.signal()
     }
 
-    // MARK: The channel's thread
+    // MARK: The channel's threads
+
+    private func keepResolving() {
+        while !state.withLock({ $0.isClosed }) {
+            resolve()
+            signal.signal()
+            // Where there is nobody to call yet, whoever starts is found soon.
+            let isDeserted = state.withLock { $0.ready.isEmpty }
+            resolverSignal.wait(until: .now + (isDeserted ? min(timing.redial, timing.resolve) : timing.resolve))
+        }
+    }
 
     private func manage() {
-        var nextResolve = MonotonicInstant.now
         while !state.withLock({ $0.isClosed }) {
-            var now = MonotonicInstant.now
-            if now >= nextResolve {
-                resolve()
-                now = .now
-                // Where there is nobody to call yet, whoever starts is found soon.
-                let isDeserted = state.withLock { $0.ready.isEmpty }
-                nextResolve = now + (isDeserted ? min(timing.redial, timing.resolve) : timing.resolve)
-            }
+            let now = MonotonicInstant.now
             for (address, epoch) in dialsDue(now) { dial(address, epoch) }
             let (due, late) = state.withLock { state in
                 let late = state.waiters.filter { $0.deadline <= now }
                 state.waiters.removeAll { $0.deadline <= now }
-                var due = state.waiters.reduce(nextResolve) { min($0, $1.deadline) }
+                var due = state.waiters.reduce(now + timing.resolve) { min($0, $1.deadline) }
                 for slot in state.slots.values {
                     if case .waiting(let until) = slot.phase { due = min(due, until) }
                 }
@@ -127,6 +136,8 @@ final class ClientChannel: Sendable {
             return
         }
         let idle = change { state -> [ClientConnection] in
+            // An answer may come long after `close`.
+            if state.isClosed { return [] }
             state.hasResolved = true
             for address in addresses {
                 if state.slots[address] == nil { state.slots[address] = Slot(phase: .waiting(until: .now)) }
@@ -136,12 +147,14 @@ final class ClientChannel: Sendable {
             for address in Array(state.slots.keys) {
                 state.slots[address]?.isWanted = wanted.contains(address)
                 guard !wanted.contains(address) else { continue }
-                // A vanished address finishes its calls; then its connection goes.
-                guard let connection = state.slots[address]?.connection else {
-                    state.slots[address] = nil
-                    continue
+                // A vanished address finishes its calls; then its connection goes. One that is being dialled at this moment
+                // stays, so that its epochs are counted on.
+                switch state.slots[address]?.phase {
+                case .connecting(let connection?), .ready(let connection):
+                    if connection.runningCalls == 0 { idle.append(connection) }
+                case .waiting: state.slots[address] = nil
+                case .connecting(nil), nil: break
                 }
-                if connection.runningCalls == 0 { idle.append(connection) }
             }
             return idle
         }

@@ -43,8 +43,14 @@ struct GatewayMain: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
+            "Lets pages of that origin use the API in browsers, https://app.example, or of any, *; may be repeated.",
+            valueName: "origin"))
+    var allowOrigin: [BrowserOrigin] = []
+
+    @Option(
+        help: ArgumentHelp(
             "A YAML file with aliases, presets and routes; read again when it changes, and on SIGHUP.",
-            valueName: "file"))
+            discussion: "Without it, NEPHELE_ROUTES, or the standard routes.", valueName: "file"))
     var routes: String?
 
     @Option(
@@ -77,8 +83,8 @@ struct GatewayMain: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "The gateway that has the accounts and serves them with --accounts-bind: dns://gateway:7010.",
-            valueName: "target"))
+            "The gateway that has the accounts and serves them with --accounts-bind: dns://accounts:7010.",
+            discussion: "Without it, NEPHELE_ACCOUNTS_AT.", valueName: "target"))
     var accountsAt: String?
 
     @Flag(help: "Keeps requests and answers in the accounts file, for feedback and `nephele export`.")
@@ -90,7 +96,10 @@ struct GatewayMain: AsyncParsableCommand {
     @Option(help: "Connections, at most, as far as files may be open; further ones wait to be accepted.")
     var connectionLimit: Int = 8_192
 
-    @Option(help: ArgumentHelp("A certificate chain in PEM form: the gateway speaks HTTPS then.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "A certificate chain in PEM form: the gateway speaks HTTPS then. Read again when it changes, and on SIGHUP.",
+            valueName: "file"))
     var tlsCertificate: String?
 
     @Option(help: ArgumentHelp("The private key of --tls-certificate, in PEM form.", valueName: "file"))
@@ -105,8 +114,10 @@ struct GatewayMain: AsyncParsableCommand {
         guard (tokenizer == nil) == (textModel == nil) else {
             throw ValidationError("--tokenizer and --text-model go together: text needs both")
         }
-        guard tokenizer != nil || diffusion != nil else {
-            throw ValidationError("give --tokenizer and --text-model, or --diffusion, or all three")
+        guard tokenizer != nil || diffusion != nil || accountsBind != nil else {
+            throw ValidationError(
+                "give --tokenizer and --text-model, or --diffusion, or all three; --accounts-bind alone for one that only "
+                    + "keeps accounts for others")
         }
         guard (1...1_048_576).contains(requestLimit), (1...1_048_576).contains(connectionLimit) else {
             throw ValidationError("--request-limit and --connection-limit take 1 to 1048576")
@@ -130,23 +141,26 @@ struct GatewayMain: AsyncParsableCommand {
             diffusion: try diffusion.map { try RPCClient(target: $0, interceptors: trace) },
             textShards: try textShard.map { try RPCClient(target: $0, interceptors: trace) })
         let portFile = portFile
-        let routing = try RoutingSource(file: routes)
+        let routing = try RoutingSource(file: routes ?? environment("NEPHELE_ROUTES"))
         let keeper = try accountKeeper()
         let filters = try FilterSet(
-            standard: filter ?? ProcessInfo.processInfo.environment["NEPHELE_FILTER"] ?? "default",
+            standard: filter ?? environment("NEPHELE_FILTER") ?? "default",
             policies: filterPolicy)
         let labels = try LabelSource(
-            labels: labels ?? ProcessInfo.processInfo.environment["NEPHELE_LABELS"] ?? "default")
-        let gateway = Gateway(
+            labels: labels ?? environment("NEPHELE_LABELS") ?? "default")
+        var gateway = Gateway(
             fleet: fleet, routing: routing, filters: filters, labels: labels, accounts: keeper,
             requestLimit: requestLimit,
             allowsAdapterUpdates: allowAdapterUpdates,
             allowsReload: allowReload)
         // Those of the bus need files too.
+        gateway.origins = Set(allowOrigin)
         let files = OpenFileLimit.current.map { max(16, $0 - 256) } ?? connectionLimit
         var address = GatewayAddress(host: host, port: port)
         address.connectionLimit = min(connectionLimit, files)
-        if let tlsCertificate, let tlsKey { address.certificates = (tlsCertificate, tlsKey) }
+        if let tlsCertificate, let tlsKey {
+            gateway.certificates = try CertificateSource(chain: tlsCertificate, key: tlsKey)
+        }
         let application = try gateway.application(at: address) { channel in
             guard let portFile, let port = channel.localAddress?.port else { return }
             do {
@@ -156,7 +170,8 @@ struct GatewayMain: AsyncParsableCommand {
             }
         }
         var services: [any Service] = [
-            AdapterKeeping(fleet: fleet), ConfigurationWatch(routing: routing, labels: labels),
+            AdapterKeeping(fleet: fleet),
+            ConfigurationWatch(routing: routing, labels: labels, certificates: gateway.certificates),
         ]
         if let accountsBind, let service = keeper?.service {
             // Services stop in the order opposite to their start: others may ask until this gateway's requests have ended.
@@ -170,12 +185,17 @@ struct GatewayMain: AsyncParsableCommand {
             services + [application], label: "nephele-gateway")
     }
 
+    /// - Returns: nil for a variable that is empty too, as compose files leave it.
+    private func environment(_ name: String) -> String? {
+        ProcessInfo.processInfo.environment[name].flatMap { $0.isEmpty ? nil : $0 }
+    }
+
     /// - Returns: nil where everybody may come in.
     private func accountKeeper() throws -> AccountKeeper? {
-        if let accountsAt {
-            return AccountKeeper(client: try RPCClient(target: accountsAt), isRecording: record)
+        let file = accounts ?? environment("NEPHELE_ACCOUNTS")
+        if let target = accountsAt ?? (file == nil ? environment("NEPHELE_ACCOUNTS_AT") : nil) {
+            return AccountKeeper(client: try RPCClient(target: target), isRecording: record)
         }
-        let file = accounts ?? ProcessInfo.processInfo.environment["NEPHELE_ACCOUNTS"]
         guard let file else {
             guard !record, accountsBind == nil else {
                 throw ValidationError("--record and --accounts-bind need --accounts FILE, where keys are kept")
@@ -186,6 +206,10 @@ struct GatewayMain: AsyncParsableCommand {
     }
 }
 
+extension BrowserOrigin: ExpressibleByArgument {
+    public init?(argument: String) { self.init(argument) }
+}
+
 /// Writes usage down, the last of it when all requests have ended: services stop in the order opposite to their start.
 private struct UsageWriting: Service {
     let keeper: AccountKeeper
@@ -193,10 +217,11 @@ private struct UsageWriting: Service {
     func run() async { await cancelWhenGracefulShutdown { await keeper.run() } }
 }
 
-/// Reads routes and labels again when their files change, or when it is asked to by SIGHUP.
+/// Reads routes, labels and certificates again when their files change, or when it is asked to by SIGHUP.
 private struct ConfigurationWatch: Service {
     let routing: RoutingSource
     let labels: LabelSource
+    let certificates: CertificateSource?
 
     func run() async {
         let signals = await UnixSignalsSequence(trapping: .sighup)
@@ -204,9 +229,11 @@ private struct ConfigurationWatch: Service {
             await withTaskGroup(of: Void.self) { group in
                 group.addTask { await routing.watch() }
                 group.addTask { await labels.watch() }
+                group.addTask { await certificates?.watch() }
                 for await _ in signals {
                     routing.reload()
                     labels.reload()
+                    certificates?.reload()
                 }
                 group.cancelAll()
             }

@@ -117,5 +117,7 @@ enum PlainHTTP {
         }
     }
 
-    private static func failure(_ call: String) -> ChaosError { ChaosError("\(call): \(String(cString: strerror(errno)))") }
+    private static func failure(_ call: String) -> ChaosError {
+        ChaosError("\(call): \(String(cString: strerror(errno)))")
+    }
 }

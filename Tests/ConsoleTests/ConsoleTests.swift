@@ -24,4 +24,30 @@ import Testing
     @Test func `control characters do not reach the terminal`() {
         #expect(Terminal.printable("a\u{1B}[2Jb\r\n\tc\u{7F}龙\u{9B}") == "a[2Jb\n\tc龙")
     }
+
+    @Test func `a table gives its columns up in turn where the terminal is narrow, and is cut where nothing is left`() {
+        var table = Table(["service", "models", "state", "address"])
+        table.append(["text-model", "千问-7b", "ready", "10.0.0.7:7002"])
+        table.append(["diffusion", "sd", "draining", "10.0.0.8:7003"])
+        #expect(
+            table.lines == [
+                "service     models   state     address", "text-model  千问-7b  ready     10.0.0.7:7002",
+                "diffusion   sd       draining  10.0.0.8:7003",
+            ])
+        #expect(table.lines(within: 44, expendable: ["address", "models"]) == table.lines)
+        #expect(
+            table.lines(within: 43, expendable: ["address", "models"]) == [
+                "service     models   state", "text-model  千问-7b  ready", "diffusion   sd       draining",
+            ])
+        #expect(
+            table.lines(within: 15, expendable: ["address", "models"]) == [
+                "service     st…", "text-model  re…", "diffusion   dr…",
+            ])
+    }
+
+    @Test func `characters of East Asian width take two columns, and none is cut in half`() {
+        #expect(Terminal.width(of: "a千问✓") == 6)
+        #expect(Terminal.cut("千问abc", to: 7) == "千问abc" && Terminal.cut("千问abc", to: 6) == "千问a…")
+        #expect(Terminal.cut("千问abc", to: 4) == "千…" && Terminal.cut("abc", to: 0) == "")
+    }
 }

@@ -47,6 +47,10 @@ struct KubernetesManifestTests {
             ("diffusion.yaml", "containerPort: 7003", "containerPort: 7004"),
             ("autoscaling.yaml", "scaleTargetRef: { name: diffusion }", "scaleTargetRef: { name: drawing }"),
             ("network-policy.yaml", "operator: NotIn", "operators: NotIn"),
+            ("accounts/accounts.yaml", "--accounts-bind=tcp://0.0.0.0:7010", "--accounts-bind=tcp://0.0.0.0:7011"),
+            ("accounts/accounts.yaml", "dns://accounts:7010", "dns://account:7010"),
+            ("accounts/accounts.yaml", "claimName: accounts", "claimName: account"),
+            ("gateway.yaml", "configMap: { name: nephele-config", "configMap: { title: nephele-config"),
         ])
     func mistake(_ file: String, _ right: String, _ wrong: String) throws {
         let copy = FileManager.default.temporaryDirectory.appendingPathComponent(

@@ -28,4 +28,51 @@ import Testing
             #expect(instances.first { $0["service"] as? String == "tokenizer" }?["waiting"] == nil)
         }
     }
+
+    private func metrics(of client: WholeGatewayClient) async throws -> String {
+        String(decoding: try await client.execute(uri: "/metrics", method: "GET").body, as: UTF8.self)
+    }
+
+    @Test func `a refused body is counted with its status, by the path that the documents name`() async throws {
+        try await withWholeGateway { client in
+            let large = Data(repeating: UInt8(ascii: " "), count: 70_000)
+            for path in ["/v1/chat/completions", "//v1/chat//completions/", "/v1/moderations"] {
+                let answer = try await client.execute(uri: path, method: "POST", body: large)
+                #expect(answer.status == 413, "\(path)")
+            }
+            #expect(try await post(client, "/v1/moderations", #"{"input":"a"}"#).status == 200)
+            let counts = try await metrics(of: client).split(separator: "\n").filter {
+                $0.hasPrefix("nephele:http_requests_total{")
+            }
+            #expect(
+                counts.sorted() == [
+                    #"nephele:http_requests_total{endpoint="/v1/chat/completions",route="",status="413"} 2"#,
+                    #"nephele:http_requests_total{endpoint="/v1/moderations",route="",status="200"} 1"#,
+                    #"nephele:http_requests_total{endpoint="/v1/moderations",route="",status="413"} 1"#,
+                ])
+        }
+    }
+
+    @Test func `a routing file with an error is told to whoever watches, and the gateway goes on`() async throws {
+        try await withWholeGateway(routes: "aliases: {a: llama}") { client in
+            func write(_ text: String) throws {
+                try Data(text.utf8).write(to: URL(fileURLWithPath: client.folder + "/routes.yaml"))
+                client.routing.reload()
+            }
+            let fault = #"nephele:configuration_fault{file="routes"} "#
+            #expect(try await metrics(of: client).contains(fault + "0\n"))
+            try write("routes: [{name: a, to: llama, unless: never}]")
+            #expect(try await metrics(of: client).contains(fault + "1\n"))
+            let status = try json(try await client.execute(uri: "/admin/status", method: "GET").body)
+            #expect((status["routes_fault"] as? String)?.contains("routes.yaml:1:") == true)
+            for path in ["/healthz", "/readyz"] {
+                #expect(try await client.execute(uri: path, method: "GET").status == 200)
+            }
+            #expect(try await post(client, "/tokenize", #"{"model":"llama","prompt":"x"}"#).status == 200)
+            try write("aliases: {b: llama}")
+            #expect(try await metrics(of: client).contains(fault + "0\n"))
+            let healed = try json(try await client.execute(uri: "/admin/status", method: "GET").body)
+            #expect(healed["routes_fault"] is NSNull || healed["routes_fault"] == nil)
+        }
+    }
 }

@@ -99,8 +99,8 @@ import Testing
             #expect(missing.status == 404)
             #expect(try json(missing.body)["error"] != nil)
             for (path, method, allowed) in [
-                ("/v1/chat/completions", "GET", "POST"), ("/v1/models", "DELETE", "GET"),
-                ("/admin/models/a/reload", "PUT", "POST"), ("/v1/models/", "POST", "GET"),
+                ("/v1/chat/completions", "GET", "POST"), ("/v1/models", "DELETE", "GET, HEAD"),
+                ("/admin/models/a/reload", "PUT", "POST"), ("/v1/models/", "POST", "GET, HEAD"),
             ] {
                 let wrong = try await client.execute(uri: path, method: method)
                 #expect(wrong.status == 405 && wrong.headers["allow"] == allowed, "\(path)")

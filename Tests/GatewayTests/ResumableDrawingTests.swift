@@ -14,14 +14,18 @@ import Testing
             case step(UInt32), checkpoint(UInt32), start, picture(UInt32), preview(UInt32, UInt32), die
         }
 
-        private let state: Mutex<(turns: [[Event]], calls: [(DrawRequest, [[UInt8]])])>
+        private let state: Mutex<(turns: [[Event]], calls: [(DrawRequest, [[UInt8]])], metadata: [Metadata])>
 
-        init(_ turns: [[Event]]) { state = Mutex((turns, [])) }
+        init(_ turns: [[Event]]) { state = Mutex((turns, [], [])) }
 
         var calls: [(DrawRequest, [[UInt8]])] { state.withLock { $0.calls } }
 
-        func next(_ request: ServerRequest<DrawRequest>) -> [Event] {
+        /// What went with each call.
+        var metadata: [Metadata] { state.withLock { $0.metadata } }
+
+        func next(_ request: ServerRequest<DrawRequest>, _ metadata: Metadata) -> [Event] {
             state.withLock { state in
+                state.metadata.append(metadata)
                 state.calls.append((request.message, request.attachments.map(\.array)))
                 return state.turns.removeFirst()
             }
@@ -33,8 +37,8 @@ import Testing
         let die: @Sendable () -> Void
 
         func register(with router: inout RPCRouter) {
-            router.serverStreaming(DiffusionMethods.draw) { request, writer, _ in
-                for event in script.next(request) {
+            router.serverStreaming(DiffusionMethods.draw) { request, writer, context in
+                for event in script.next(request, context.metadata) {
                     var update = DrawUpdate(step: 0, steps: 4)
                     switch event {
                     case .step(let step): update.step = step
@@ -63,8 +67,10 @@ import Testing
         }
     }
 
-    /// What a reader sees of a drawing by as many instances as there are turns.
-    private func draw(_ turns: [[Script.Event]]) async throws -> (seen: [String], error: RPCError?, script: Script) {
+    /// As many instances as there are turns.
+    private func withInstances<Result>(
+        _ turns: [[Script.Event]], _ body: (RPCClient, Script) async throws -> Result
+    ) async throws -> Result {
         let script = Script(turns)
         let network = try InProcessNetwork()
         let names = turns.indices.map { "inproc://\($0)" }
@@ -81,12 +87,25 @@ import Testing
             holder.add(name, server)
         }
         let client = try RPCClient(
-            target: "diffusion", resolver: StaticResolver(addresses: names), transport: network.client)
+            target: "diffusion", resolver: StaticResolver(addresses: names), transport: network.client,
+            interceptors: [RequestTrace.Propagation()])
         try await client.waitUntil { $0.count == names.count }
         defer {
             client.close()
             for name in names { holder.stop(name) }
         }
+        return try await body(client, script)
+    }
+
+    /// What a reader sees of a drawing by as many instances as there are turns.
+    private func draw(_ turns: [[Script.Event]]) async throws -> (seen: [String], error: RPCError?, script: Script) {
+        try await withInstances(turns) { client, script in
+            let (seen, error) = try await draw(by: client)
+            return (seen, error, script)
+        }
+    }
+
+    private func draw(by client: RPCClient) async throws -> (seen: [String], error: RPCError?) {
         var drawing = ResumableDrawing(
             DrawRequest(model: "tiny", prompt: "", seeds: [1, 2]), numericsID: "same",
             CallAttempts(client, model: "tiny", until: .now + .seconds(30)))
@@ -98,9 +117,9 @@ import Testing
                     update.picture.map { "picture \($0.drawn.index) \($0.file.array)" } ?? preview ?? "\(update.step)")
             }
         } catch let error as RPCError {
-            return (seen, error, script)
+            return (seen, error)
         }
-        return (seen, nil, script)
+        return (seen, nil)
     }
 
     private final class Servers: Sendable {
@@ -150,5 +169,27 @@ import Testing
         // The first had a step; the second and third brought none that is new, nor the fourth.
         #expect(seen == ["1"] && error == .lostTooOften)
         #expect(script.calls.map(\.0.crashesWithoutProgress) == [0, 0, 1, 2])
+    }
+
+    @Test func `a stream's call that is made again belongs to the same request`() async throws {
+        let turns: [[Script.Event]] = [
+            [.step(1), .checkpoint(1), .die], [.step(2), .die], [.step(2), .step(3), .step(4), .picture(0)],
+        ]
+        try await withInstances(turns) { client, script in
+            let gateway = Gateway(
+                fleet: Fleet(diffusion: client), routing: try RoutingSource(file: nil),
+                filters: try FilterSet(standard: "off"), labels: try LabelSource(labels: "off"))
+            let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00"
+            let reply = try await withServed(gateway) {
+                try await postServed(
+                    Data(#"{"model":"tiny","prompt":"x","seed":1,"stream":true}"#.utf8), to: "/v1/images/generations",
+                    port: $0, headers: ["x-request-id": "mine", "traceparent": trace])
+            }
+            #expect(reply.headers["x-request-id"] == "mine" && reply.body.contains("image_generation.completed"))
+            #expect(script.metadata.map { $0["x-request-id"] } == ["mine", "mine", "mine"])
+            let parents = script.metadata.compactMap { $0["traceparent"] }
+            #expect(parents.count == 3 && Set(parents).count == 3)
+            #expect(parents.allSatisfy { $0.hasPrefix("00-0af7651916cd43dd8448eb211c80319c-") })
+        }
     }
 }

@@ -232,7 +232,7 @@ import TokenizerService
     private func post(
         _ fleet: ScriptedFleet, _ body: [String: Any], headers: [String: String] = [:],
         requestLimit: Int = 64
-    ) async throws -> (status: Int, headers: [AnyHashable: Any], body: String) {
+    ) async throws -> ServedAnswer {
         let network = try InProcessNetwork()
         let tokenizers = TokenizerService(tokenizers: ["llama": fleet.loaded.tokenizer])
         let server = RPCServer(
@@ -248,20 +248,8 @@ import TokenizerService
             fleet: Fleet(tokenizer: tokenizer, textModel: fleet.client), routing: try RoutingSource(file: nil),
             filters: try FilterSet(standard: "off"),
             requestLimit: requestLimit)
-        let (ports, running) = AsyncStream<Int>.makeStream()
-        let application = try gateway.application(at: GatewayAddress()) { running.yield($0.localAddress?.port ?? 0) }
-        return try await withThrowingTaskGroup(of: Void.self) { group in
-            group.addTask { try await application.run() }
-            defer { group.cancelAll() }
-            var address = ports.makeAsyncIterator()
-            let port = try #require(await address.next())
-            var request = URLRequest(url: try #require(URL(string: "http://127.0.0.1:\(port)/v1/completions")))
-            request.httpMethod = "POST"
-            request.httpBody = data
-            for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
-            let (reply, response) = try await URLSession.shared.data(for: request)
-            let http = try #require(response as? HTTPURLResponse)
-            return (http.statusCode, http.allHeaderFields, String(decoding: reply, as: UTF8.self))
+        return try await withServed(gateway) {
+            try await postServed(data, to: "/v1/completions", port: $0, headers: headers)
         }
     }
 
@@ -283,7 +271,7 @@ import TokenizerService
         try await withFleet { fleet in
             let answer = try await post(fleet, Self.body, requestLimit: 0)
             #expect(answer.status == 503)
-            #expect(answer.headers["Retry-After"] as? String == "1")
+            #expect(answer.headers["retry-after"] == "1" && answer.headers["x-request-id"]?.hasPrefix("req_") == true)
             #expect(try await post(fleet, Self.body, requestLimit: 1).status == 200)
         }
     }
@@ -311,11 +299,26 @@ import TokenizerService
         }
     }
 
+    @Test func `a stream's call that is made again belongs to the same request`() async throws {
+        let streamed = Self.body.merging(["stream": true]) { $1 }
+        try await withFleet([.die(after: 7), .die(after: 0)]) { fleet in
+            let trace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+            let reply = try await post(fleet, streamed, headers: ["x-request-id": "mine", "traceparent": trace])
+            #expect(reply.headers["x-request-id"] == "mine" && reply.headers["traceparent"] == trace)
+            #expect(fleet.metadata.map { $0["x-request-id"] } == ["mine", "mine", "mine"])
+            let parents = fleet.metadata.compactMap { $0["traceparent"] }
+            // Each call is a span of its own in the client's trace.
+            #expect(parents.count == 3 && Set(parents).count == 3)
+            #expect(parents.allSatisfy { $0.hasPrefix("00-0af7651916cd43dd8448eb211c80319c-") && $0.hasSuffix("-01") })
+        }
+    }
+
     @Test func `a poison request is answered with 502, and its client's library does not try again`() async throws {
         try await withFleet([.die(after: 0), .die(after: 0), .die(after: 0)]) { fleet in
             let reply = try await post(fleet, Self.body)
-            #expect(reply.status == 502 && reply.headers["x-should-retry"] as? String == "false")
+            #expect(reply.status == 502 && reply.headers["x-should-retry"] == "false")
             #expect(reply.body.contains(#""code":"crashes_without_progress""#))
+            #expect(reply.headers["x-request-id"]?.hasPrefix("req_") == true)
         }
     }
 
@@ -350,6 +353,7 @@ import TokenizerService
         try await withFleet([.hang]) { fleet in
             let reply = try await post(fleet, Self.body, headers: ["X-Request-Timeout-Ms": "300"])
             #expect(reply.status == 504 && reply.body.contains(#""code":"timeout""#))
+            #expect(reply.headers["x-request-id"]?.hasPrefix("req_") == true)
             for bad in ["0", "-5", "soon", "1e3", "99999999999"] {
                 let reply = try await post(fleet, Self.body, headers: ["X-Request-Timeout-Ms": bad])
                 #expect(reply.status == 400 && reply.body.contains(#""param":"X-Request-Timeout-Ms""#))

@@ -1,4 +1,5 @@
 import Foundation
+import Gateway
 import Messages
 import RPC
 import Synchronization
@@ -35,6 +36,7 @@ final class ScriptedFleet: Sendable {
         var turns: [Turn] = []
         var calls: [GenerateRequest] = []
         var instances: [String] = []
+        var metadata: [Metadata] = []
         /// A call with this seed kills the instance that computes it.
         var poison: UInt64?
     }
@@ -78,7 +80,7 @@ final class ScriptedFleet: Sendable {
         let addresses = addresses
         client = try RPCClient(
             target: "text-model", resolver: Addresses { addresses.all }, transport: network.client,
-            timing: Self.timing)
+            interceptors: [RequestTrace.Propagation()], timing: Self.timing)
         state.withLock { $0.turns = turns }
     }
 
@@ -123,12 +125,15 @@ final class ScriptedFleet: Sendable {
     /// Calls so far, and which instances they came to.
     var calls: [GenerateRequest] { state.withLock { $0.calls } }
     var instances: [String] { state.withLock { $0.instances } }
+    /// What went with each call.
+    var metadata: [Metadata] { state.withLock { $0.metadata } }
 
     private func answer(
         _ call: GenerateRequest, _ writer: ReplyWriter<GenerateDelta>, _ context: ServerContext, at address: String
     ) async throws {
         let turn = state.withLock { state in
             state.calls.append(call)
+            state.metadata.append(context.metadata)
             state.instances.append(String(address.dropFirst(9)))
             return state.turns.isEmpty ? Turn.serve : state.turns.removeFirst()
         }

@@ -31,6 +31,7 @@ private let imageModel = Result { try DiffusionPipeline(directory: tiny, device:
 ///   - labels: a label file's text, beside which `watermark.key` lies; nil for the standard labels.
 func withWholeGateway(
     routes: String? = nil, accounts: AccountKeeper? = nil, filter: String? = nil, labels: String? = nil,
+    certificates: CertificateSource? = nil, origins: [String] = [],
     _ body: @Sendable @escaping (WholeGatewayClient) async throws -> Void
 ) async throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("nephele-" + UUID().uuidString).path
@@ -82,20 +83,17 @@ func withWholeGateway(
     let filters = try FilterSet(standard: filter == nil ? "default" : policy)
     try Data("a secret of some length\n".utf8).write(to: URL(fileURLWithPath: directory + "/watermark.key"))
     if let labels { try Data(labels.utf8).write(to: URL(fileURLWithPath: directory + "/labels.yaml")) }
-    let gateway = Gateway(
-        fleet: Fleet(tokenizer: tokenizer, textModel: text, diffusion: diffusion),
-        routing: try RoutingSource(file: routes == nil ? nil : file), filters: filters,
+    let routing = try RoutingSource(file: routes == nil ? nil : file)
+    var gateway = Gateway(
+        fleet: Fleet(tokenizer: tokenizer, textModel: text, diffusion: diffusion), routing: routing, filters: filters,
         labels: try LabelSource(labels: labels == nil ? "default" : directory + "/labels.yaml"), accounts: accounts,
         bodyLimit: 1 << 16)
-    let (ports, running) = AsyncStream<Int>.makeStream()
-    let application = try gateway.application(at: GatewayAddress()) { running.yield($0.localAddress?.port ?? 0) }
-    try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await application.run() }
-        for await port in ports {
-            try await body(WholeGatewayClient(port: port, imageGauge: imageGauge, drawings: drawings))
-            break
-        }
-        group.cancelAll()
+    gateway.certificates = certificates
+    gateway.origins = Set(origins.compactMap { BrowserOrigin($0) })
+    try await withServed(gateway) { port in
+        try await body(
+            WholeGatewayClient(
+                port: port, imageGauge: imageGauge, drawings: drawings, folder: directory, routing: routing))
     }
 }
 
@@ -121,12 +119,18 @@ struct WholeGatewayClient: Sendable {
     var imageGauge: LoadGauge
     /// An element for each drawing that has reached its service.
     var drawings: AsyncStream<Void>
+    /// Where the gateway's files are.
+    var folder: String
+    var routing: RoutingSource
 
-    func execute(uri: String, method: String, body: Data? = nil, key: String? = nil) async throws -> Answer {
+    func execute(
+        uri: String, method: String, body: Data? = nil, key: String? = nil, headers: [String: String] = [:]
+    ) async throws -> Answer {
         var request = URLRequest(url: try #require(URL(string: "http://127.0.0.1:\(port)\(uri)")))
         request.httpMethod = method
         request.httpBody = body
         if let key { request.setValue("Bearer \(key)", forHTTPHeaderField: "Authorization") }
+        for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
         let (data, response) = try await URLSession.shared.data(for: request)
         let fields = (response as? HTTPURLResponse)?.allHeaderFields ?? [:]
         let headers = fields.map { (($0 as? String ?? "").lowercased(), $1 as? String ?? "") }

@@ -9,6 +9,15 @@ import Testing
         #expect(read.width == width && read.height == height && read.rgba == rgba)
     }
 
+    @Test(arguments: [(1, 1), (7, 5), (64, 64), (511, 300)])
+    func `there is room for a picture that cannot be compressed`(width: Int, height: Int) throws {
+        var noise = SystemRandomNumberGenerator()
+        let rgba = (0..<width * height * 4).map { _ in UInt8.random(in: 0...255, using: &noise) }
+        let file = try PNG.encode(rgba: rgba, width: width, height: height)
+        #expect(file.count > rgba.count)
+        #expect(try PNG.decode(file).rgba == rgba)
+    }
+
     @Test func `sizes that are none are refused`() {
         for (count, width, height) in [(0, 0, 0), (4, 1, 2), (4, -1, -1), (0, 1 << 40, 0)] {
             #expect(throws: PNG.EncodingError.self) {

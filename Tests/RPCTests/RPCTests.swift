@@ -39,6 +39,59 @@ import Testing
     }
 }
 
+@Suite(.timeLimit(.minutes(1))) struct SlowResolverTests {
+    /// A name server that does not answer.
+    private final class Silence: Resolver {
+        private let gate = DispatchSemaphore(value: 0)
+
+        func resolve() throws -> [String] {
+            gate.wait()
+            return []
+        }
+
+        func end() { for _ in 0..<1_000 { gate.signal() } }
+    }
+
+    @Test func `a name that takes long to resolve makes no call wait beyond its time`() async throws {
+        let silence = Silence()
+        defer { silence.end() }
+        let network = try InProcessNetwork()
+        let client = try RPCClient(target: "a", resolver: silence, transport: network.client)
+        defer { client.close() }
+        let start = ContinuousClock.now
+        let error = await #expect(throws: RPCError.self) {
+            try await client.waitUntil(timeout: .milliseconds(200)) { !$0.isEmpty }
+        }
+        #expect(error?.code == .unavailable && ContinuousClock.now - start < .seconds(10))
+    }
+
+    @Test func `a client that was closed ends its threads, the one that resolves when it has its answer`() async throws
+    {
+        let network = try InProcessNetwork()
+        weak var held: Silence?
+        for isLate in [false, true] {
+            var end: @Sendable () -> Void = {}
+            do {
+                let silence = Silence()
+                held = silence
+                end = { [weak silence] in silence?.end() }
+                if !isLate { silence.end() }
+                let client = try RPCClient(target: "a", resolver: silence, transport: network.client)
+                // By then the first name is being resolved.
+                _ = try? await client.waitUntil(timeout: .milliseconds(50)) { !$0.isEmpty }
+                client.close()
+            }
+            if isLate {
+                #expect(held != nil)
+                end()
+            }
+            let limit = ContinuousClock.now + .seconds(20)
+            while held != nil, .now < limit { try await Task.sleep(for: .milliseconds(5)) }
+            #expect(held == nil)
+        }
+    }
+}
+
 @Suite struct BalancerTests {
     @Test("of two the less loaded one is always chosen; of many a busy one only against a busier one")
     func powerOfTwo() {

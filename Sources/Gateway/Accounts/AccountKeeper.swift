@@ -25,6 +25,8 @@ package final class AccountKeeper: Sendable {
         var leaving: [String: [AccountStore.Entry]] = [:]
         /// The batches that somebody writes at this moment.
         var underWay: Set<String> = []
+        /// Whether the last to write could not, which is said once.
+        var isFailing = false
 
         func unwritten(of key: Int64) -> Double {
             (leaving.values.joined() + pending).reduce(0) { $1.key == key ? $0 + $1.usage.cost : $0 }
@@ -198,6 +200,7 @@ package final class AccountKeeper: Sendable {
             state.underWay.formUnion(batches.keys)
             return batches
         }
+        var problem: (any Error)?
         for (batch, entries) in batches {
             do {
                 try await source.add(entries, batch: batch)
@@ -207,7 +210,7 @@ package final class AccountKeeper: Sendable {
                 }
             } catch {
                 // For the next time, as far as memory goes.
-                logger.error("usage cannot be written now: \(error)")
+                problem = error
                 state.withLock { state in
                     state.underWay.remove(batch)
                     let count = state.leaving.values.reduce(0) { $0 + $1.count }
@@ -215,6 +218,12 @@ package final class AccountKeeper: Sendable {
                 }
             }
         }
+        guard !batches.isEmpty else { return }
+        let isNew = state.withLock { state in
+            defer { state.isFailing = problem != nil }
+            return !state.isFailing
+        }
+        if let problem, isNew { logger.error("usage cannot be written now, and is kept for later: \(problem)") }
     }
 
     private static func joined(_ entries: [AccountStore.Entry]) -> [AccountStore.Entry] {

@@ -28,11 +28,19 @@ package final class LeasedAccounts: AccountSource {
     private let slices = Mutex<[Place: Slice]>([:])
     /// For when nobody answers.
     private let alone = RateLimits()
-    /// Since when nobody answers: only now and then a request waits to see whether that has changed.
-    private let awaySince = Mutex<ContinuousClock.Instant?>(nil)
+
+    private struct Contact {
+        var hasBeen = false
+        /// When it was last seen that nobody answers.
+        var awaySince: ContinuousClock.Instant?
+    }
+
+    private let contact = Mutex(Contact())
     private let logger = Logger(label: "nephele-gateway")
 
     private static let patience: Duration = .seconds(3)
+    /// How long a request waits for whoever was there before.
+    private static let shortPatience: Duration = .milliseconds(500)
     private static let idleTime: Duration = .seconds(2)
     /// The part of a minute's limit that a slice is.
     private static let share = 1.0 / 30
@@ -40,11 +48,20 @@ package final class LeasedAccounts: AccountSource {
     package init(_ client: RPCClient) { self.client = client }
 
     private func call<Request, Reply>(_ method: Method<Request, Reply>, _ request: Request) async throws -> Reply {
-        if let since = awaySince.withLock({ $0 }), .now - since < Self.idleTime {
+        // Requests do not wait for somebody who is known to be away; the first after a while sees whether that has changed.
+        let isReachable = !client.readyInstances.isEmpty
+        let (mayAsk, hasBeen) = contact.withLock { contact in
+            guard let since = contact.awaySince else { return (true, contact.hasBeen) }
+            guard isReachable, .now - since >= Self.idleTime else { return (false, contact.hasBeen) }
+            contact.awaySince = .now
+            return (true, contact.hasBeen)
+        }
+        guard mayAsk else {
             throw RPCError(.unavailable, "the gateway with the accounts did not answer a moment ago")
         }
         var options = CallOptions()
         options.timeout = Self.patience
+        options.readyTimeout = hasBeen ? Self.shortPatience : Self.patience
         do {
             let reply = try await client.call(method, request, options).message
             noteAway(nil)
@@ -130,9 +147,12 @@ package final class LeasedAccounts: AccountSource {
     }
 
     private func noteAway(_ since: ContinuousClock.Instant?) {
-        let changed = awaySince.withLock { before in
-            defer { before = since }
-            return (before == nil) != (since == nil)
+        let changed = contact.withLock { contact in
+            defer {
+                contact.awaySince = since
+                if since == nil { contact.hasBeen = true }
+            }
+            return (contact.awaySince == nil) != (since == nil)
         }
         guard changed else { return }
         if since != nil {

@@ -31,7 +31,7 @@ extension RequestScope {
     /// - Parameter prompt: the user's own, as the filter let it pass; never a preset's text.
     func pictureLabeller(model: ModelDescription, prompt: String, negativePrompt: String = "") -> PictureLabeller {
         PictureLabeller(
-            pictures: labels.pictures, requestID: id, model: model.name,
+            pictures: labels.pictures, requestID: trace.requestID, model: model.name,
             revision: String(model.numericsID.prefix(12)), prompt: prompt, negativePrompt: negativePrompt)
     }
 }
@@ -46,8 +46,13 @@ struct PictureLabeller: Sendable {
     let negativePrompt: String
 
     /// - Throws: `RPCError` when it cannot be labelled: then it does not go out.
-    func label(_ file: Attachment, of drawn: DrawnPicture) throws -> Attachment {
+    func label(_ file: Attachment, of drawn: DrawnPicture) async throws -> Attachment {
         if pictures.isEmpty { return file }
+        // The mark alone takes half a second of a picture of 1024 × 1024: it is decoded and encoded again.
+        return try await offEventLoop { try labelled(file, of: drawn) }
+    }
+
+    private func labelled(_ file: Attachment, of drawn: DrawnPicture) throws -> Attachment {
         let bytes = file.array
         var origin = PictureOrigin(
             file: bytes, model: model, seed: drawn.seed, width: Int(drawn.width), height: Int(drawn.height))

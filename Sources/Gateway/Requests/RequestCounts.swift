@@ -34,7 +34,8 @@ final class RequestCounts: Sendable {
     /// Of outcomes and of places, each: a client that makes up names must not fill the memory.
     fileprivate static let limit = 2_000
 
-    func countRefused(_ endpoint: String, status: Int) {
+    /// Counts one that no route took.
+    func countRequest(_ endpoint: String, status: Int) {
         state.withLock { $0.count(Outcome(endpoint: endpoint, route: "", status: status)) }
     }
 
@@ -97,7 +98,8 @@ extension RequestCounts.Totals {
         }
         if firstToken.count > 0 {
             registry.merge(
-                firstToken, into: "vllm:time_to_first_token_seconds", labels, help: "From a request to its first token.")
+                firstToken, into: "vllm:time_to_first_token_seconds", labels,
+                help: "From a request to its first token.")
             registry.merge(
                 betweenTokens, into: "vllm:inter_token_latency_seconds", labels, help: "From one token to the next.")
         }

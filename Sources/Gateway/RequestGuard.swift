@@ -1,0 +1,130 @@
+import Foundation
+import Hummingbird
+import NIOCore
+import NIOHTTP1
+import NIOHTTPTypes
+import NIOHTTPTypesHTTP1
+
+/// What a connection does beside its requests: what is no HTTP is answered in OpenAI's form, a body that does not come is
+/// not waited for.
+final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPRequestPart
+    typealias InboundOut = HTTPRequestPart
+    typealias OutboundIn = HTTPResponsePart
+    typealias OutboundOut = HTTPResponsePart
+
+    /// How long a body may take to come. The server itself closes connections without a whole head in that time.
+    private let patience: TimeAmount
+    private let bodyLimit: Int
+    private var check: Scheduled<Void>?
+    /// Since when the body that has not ended is being sent.
+    private var readingSince: NIODeadline?
+    private var fault: HTTPParserError?
+    private var isFaultAnswered = false
+
+    init(patience: TimeAmount, bodyLimit: Int) { (self.patience, self.bodyLimit) = (patience, bodyLimit) }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        guard let codec = try? context.pipeline.syncOperations.context(handlerType: HTTP1ToHTTPServerCodec.self) else {
+            return
+        }
+        try? context.pipeline.syncOperations.addHandler(
+            OldManners(bodyLimit: bodyLimit), position: .before(codec.handler))
+    }
+
+    func handlerRemoved(context: ChannelHandlerContext) { check?.cancel() }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        check?.cancel()
+        context.fireChannelInactive()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head:
+            readingSince = .now()
+            if check == nil { look(after: patience, context) }
+        case .end: readingSince = nil
+        case .body: break
+        }
+        context.fireChannelRead(data)
+    }
+
+    /// One look is always to come, so that requests need none of their own.
+    private func look(after time: TimeAmount, _ context: ChannelHandlerContext) {
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        check = context.eventLoop.scheduleTask(in: time) {
+            let (own, context) = bound.value
+            let end = own.readingSince.map { $0 + own.patience }
+            if let end, end <= .now() { return context.close(promise: nil) }
+            own.look(after: end.map { $0 - .now() } ?? own.patience, context)
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        if let error = error as? HTTPParserError { fault = error }
+        context.fireErrorCaught(error)
+    }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        guard let fault else { return context.write(data, promise: promise) }
+        // A body that was no HTTP has had its answer from whoever read it.
+        if isFaultAnswered { return promise?.succeed() ?? () }
+        let part = unwrapOutboundIn(data)
+        if case .end = part { isFaultAnswered = true }
+        // The server's own answer to what is no HTTP has no body.
+        guard case .head(let head) = part, head.status == .badRequest, head.headerFields[.contentLength] == "0" else {
+            return context.write(data, promise: promise)
+        }
+        let error = APIError(fault)
+        let body = (try? JSONResponse.encoded(error.body)) ?? Data()
+        let trace = RequestTrace.new
+        var answer = HTTPResponse(status: error.status, headerFields: head.headerFields)
+        answer.headerFields[.contentType] = "application/json"
+        answer.headerFields[.contentLength] = "\(body.count)"
+        answer.headerFields[own: FieldName.requestID] = trace.requestID
+        answer.headerFields[own: FieldName.traceparent] = trace.context.header
+        context.write(wrapOutboundOut(.head(answer)), promise: promise)
+        context.write(wrapOutboundOut(.body(ByteBuffer(bytes: body))), promise: nil)
+    }
+}
+
+/// What of HTTP the server does not know: connections of HTTP/1.0 end with their answer, and who asks before sending a body
+/// (`Expect: 100-continue`) is told to.
+private final class OldManners: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private let bodyLimit: Int
+
+    init(bodyLimit: Int) { self.bodyLimit = bodyLimit }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard case .head(var head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
+        let isOld = (head.version.major, head.version.minor) < (1, 1)
+        if !isOld, head.headers.first(name: "expect")?.lowercased() == "100-continue",
+            head.headers.first(name: "content-length").flatMap({ Int($0) }) ?? 0 <= bodyLimit
+        {
+            context.writeAndFlush(
+                wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
+        }
+        guard isOld, !head.isKeepAlive else { return context.fireChannelRead(data) }
+        head.headers.replaceOrAdd(name: "connection", value: "close")
+        context.fireChannelRead(wrapInboundOut(.head(head)))
+    }
+}
+
+extension APIError {
+    /// What is wrong with bytes that are no HTTP.
+    init(_ error: HTTPParserError) {
+        if error == .headerOverflow {
+            self.init(
+                status: .requestHeaderFieldsTooLarge,
+                message: "The request's head is too large: it may have 200 fields, 16 KiB each and 64 KiB in all.",
+                type: "invalid_request_error")
+        } else {
+            self = .invalidRequest("This is no HTTP/1.1 request that the gateway can read (\(error)).")
+        }
+    }
+}

@@ -1,0 +1,34 @@
+import NIOCore
+import NIOPosix
+
+/// What a server says to bytes, until it closes or has said enough.
+func exchange(
+    _ pieces: [String], port: Int, every pause: Duration = .zero, until isEnough: (String) -> Bool = { _ in false }
+) async throws -> String {
+    let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
+        .connect(host: "127.0.0.1", port: port) { channel in
+            channel.eventLoop.makeCompletedFuture {
+                try NIOAsyncChannel<ByteBuffer, ByteBuffer>(wrappingChannelSynchronously: channel)
+            }
+        }
+    return try await channel.executeThenClose { inbound, outbound in
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask {
+                for piece in pieces {
+                    // The server may have closed meanwhile.
+                    guard (try? await outbound.write(ByteBuffer(string: piece))) != nil else { return }
+                    if pause > .zero { try await Task.sleep(for: pause) }
+                }
+            }
+            defer { group.cancelAll() }
+            var said: [UInt8] = []
+            do {
+                for try await bytes in inbound {
+                    said += bytes.readableBytesView
+                    if isEnough(String(decoding: said, as: UTF8.self)) { break }
+                }
+            } catch is IOError {}
+            return String(decoding: said, as: UTF8.self)
+        }
+    }
+}
