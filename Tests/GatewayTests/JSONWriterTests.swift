@@ -18,7 +18,8 @@ import Testing
     }
 
     @Test(arguments: [
-        "", "plain", "\"quoted\" and \\ back", "\u{0}\u{1}\u{1F}\u{7F}\n\r\t\u{8}\u{C}", "你好，世界 🌊", "\u{2028}\u{2029}\u{FEFF}",
+        "", "plain", "\"quoted\" and \\ back", "\u{0}\u{1}\u{1F}\u{7F}\n\r\t\u{8}\u{C}", "你好，世界 🌊",
+        "\u{2028}\u{2029}\u{FEFF}",
         "e\u{301}\u{20E3}", "</script>", "\u{10FFFF}",
     ]) func `any text comes out as it went in`(_ text: String) throws {
         let read = try read(completion(text))
