@@ -13,14 +13,15 @@ import Testing
     private func completion(_ text: String, logprobs: CompletionLogprobs? = nil) -> TextCompletion {
         TextCompletion(
             id: "cmpl-1", created: 7, model: text, system_fingerprint: "fp_0",
-            choices: [.init(index: 0, text: text, logprobs: logprobs), .init(index: 1, text: "", finish_reason: "stop")],
+            choices: [
+                .init(index: 0, text: text, logprobs: logprobs), .init(index: 1, text: "", finish_reason: "stop"),
+            ],
             usage: Usage(prompt: 2, completion: 3))
     }
 
     @Test(arguments: [
         "", "plain", "\"quoted\" and \\ back", "\u{0}\u{1}\u{1F}\u{7F}\n\r\t\u{8}\u{C}", "你好，世界 🌊",
-        "\u{2028}\u{2029}\u{FEFF}",
-        "e\u{301}\u{20E3}", "</script>", "\u{10FFFF}",
+        "\u{2028}\u{2029}\u{FEFF}", "e\u{301}\u{20E3}", "</script>", "\u{10FFFF}",
     ]) func `any text comes out as it went in`(_ text: String) throws {
         let read = try read(completion(text))
         let choices = try #require(read["choices"] as? [[String: Any]])
