@@ -9,6 +9,10 @@ package enum FilterBenchmark {
         package var listsRate: Double
         /// Milliseconds for 2,000 characters through everything, the median.
         package var promptMilliseconds: Double
+        /// Microseconds for 200 characters through everything, the median.
+        package var shortPromptMicroseconds: Double
+        /// Microseconds for an answer of 160 characters in 16 tokens, from the stream's beginning to its end, the median.
+        package var answerMicroseconds: Double
         /// Microseconds a token of four characters, streamed.
         package var streamedMicroseconds: Double
     }
@@ -31,22 +35,36 @@ package enum FilterBenchmark {
             let clock = ContinuousClock()
             let lists = clock.measure { _ = detectors.phraseCount(in: text) }
             let prompt = String(String(repeating: sample, count: 2_000 / sample.count + 1).prefix(2_000))
-            var times = (0..<21).map { _ in clock.measure { _ = filter.check(prompt, .in) } }
-            times.sort()
-            var stream = filter.stream(.out)
-            let characters = Array(prompt)
-            var tokens = 0
-            let streamed = clock.measure {
-                for start in stride(from: 0, to: characters.count, by: 4) {
-                    _ = stream.feed(String(characters[start..<min(characters.count, start + 4)]))
-                    tokens += 1
-                }
-            }
+            let short = String(prompt.prefix(200))
+            let answer = pieces(of: prompt.prefix(160), 10)
+            let tokens = pieces(of: prompt[...], 4)
             return Speed(
                 text: name, listsRate: Double(text.count) / 1e6 / (lists / .seconds(1)),
-                promptMilliseconds: times[10] / .milliseconds(1),
-                streamedMicroseconds: streamed / .microseconds(1) / Double(max(1, tokens)))
+                promptMilliseconds: median(of: 201) { _ = filter.check(prompt, .in) } / 1_000,
+                shortPromptMicroseconds: median(of: 2_001) { _ = filter.check(short, .in) },
+                answerMicroseconds: median(of: 2_001) { stream(answer, filter) },
+                streamedMicroseconds: median(of: 51) { stream(tokens, filter) } / Double(tokens.count))
         }
+    }
+
+    private static func pieces(of text: Substring, _ length: Int) -> [String] {
+        let characters = Array(text)
+        return stride(from: 0, to: characters.count, by: length).map {
+            String(characters[$0..<min(characters.count, $0 + length)])
+        }
+    }
+
+    private static func stream(_ pieces: [String], _ filter: ContentFilter) {
+        var stream = filter.stream(.out)
+        for piece in pieces { _ = stream.feed(piece) }
+        _ = stream.finish()
+    }
+
+    /// Microseconds.
+    private static func median(of count: Int, _ body: () -> Void) -> Double {
+        let clock = ContinuousClock()
+        let times = (0..<count).map { _ in clock.measure(body) }.sorted()
+        return times[count / 2] / .microseconds(1)
     }
 
     /// A line of labelled text: `text` and `labels`.

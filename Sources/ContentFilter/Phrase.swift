@@ -49,8 +49,10 @@ struct LetterRuns: Sendable, Equatable {
 
     /// Whether the text's letters spell this phrase: as it is, with digits and signs for letters, or with letters
     /// repeated.
-    func isSpelled(by text: LetterRuns) -> Bool {
-        guard runs.count == text.runs.count, text.hasLetter || self == text else { return false }
+    ///
+    /// - Parameter inDigits: whether digits and signs alone may do so.
+    func isSpelled(by text: LetterRuns, inDigits: Bool = false) -> Bool {
+        guard runs.count == text.runs.count, inDigits || text.hasLetter || self == text else { return false }
         return zip(runs, text.runs).allSatisfy { own, other in
             guard own.symbol == other.symbol, other.letters.count >= own.letters.count else { return false }
             if own.symbol == .max { return own.letters == other.letters }

@@ -21,6 +21,7 @@ struct PhraseAutomaton: Sendable {
     private(set) var outputStarts: [UInt32]
     private(set) var outputs: [UInt32]
     private(set) var hasOutput: [Bool]
+    let transposed: TransposedWords
     private let letters: [LetterRuns]
     /// Folded, in lower case.
     private let spellings: [[UInt8]]
@@ -68,6 +69,9 @@ struct PhraseAutomaton: Sendable {
         self.alphabet = alphabet
         letters = folded.map { LetterRuns($0[...], alphabet) }
         self.spellings = folded.map { $0.map { (65...90).contains($0) ? $0 + 32 : $0 } }
+        transposed = TransposedWords(
+            self.spellings[..<phrases.count],
+            choices: zip(self.spellings[phrases.count...], self.sequences.first).map { ($0, !$1.isEmpty) })
         unitsOf = spellings.map { UInt8($0.units) }
         lengths = spellings.map { UInt8($0.symbols.count) }
         start = next[Int(PhraseAlphabet.edge)]
@@ -94,7 +98,8 @@ struct PhraseAutomaton: Sendable {
         {
             return true
         }
-        return letters[phrase].isSpelled(by: LetterRuns(slice, alphabet))
+        // A choice may be a digit, as long as the sequence has letters.
+        return letters[phrase].isSpelled(by: LetterRuns(slice, alphabet), inDigits: phrase >= phrases.count)
     }
 
     /// What a phrase or, numbered behind the phrases, a sequence says of a text.
@@ -102,6 +107,17 @@ struct PhraseAutomaton: Sendable {
         guard phrase >= phrases.count else { return (phrases[phrase].category, phrases[phrase].score) }
         let sequence = sequences.all[phrase - phrases.count]
         return (sequence.category, sequence.score)
+    }
+
+    /// Where a word leads from a state.
+    func state(after word: [UInt8], from start: State) -> State {
+        var (state, last) = (start, UInt8.max)
+        for byte in word {
+            let symbol = alphabet.classes[Int(byte)]
+            if symbol != last { state = next[Int(state) * Self.symbolCount + Int(symbol)] }
+            last = symbol
+        }
+        return state
     }
 
     func outputs(of state: State) -> ArraySlice<UInt32> {

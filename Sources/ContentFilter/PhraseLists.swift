@@ -6,13 +6,43 @@ package enum PhraseLists {
     /// Phrases for the automaton; a spelling that several lists hold stands once for each category.
     package static let all: [Phrase] = {
         var seen = Set<Phrase>()
-        return templates.filter(\.isShort).flatMap(\.phrases).filter {
+        let short = templates.filter(\.isShort).flatMap(\.phrases)
+        return (short + short.flatMap(disguises)).filter {
             seen.insert(Phrase($0.text, $0.category, score: 0)).inserted
         }
     }()
 
     /// The templates with many readings.
-    static let sequences = templates.filter { !$0.isShort }.flatMap(\.sequences)
+    static let sequences: [PhraseSequence] = {
+        let plain = templates.filter { !$0.isShort }.flatMap(\.sequences)
+        return plain + plain.flatMap(disguises)
+    }()
+
+    // MARK: ROT13 and backwards
+
+    private static func disguises(_ phrase: Phrase) -> [Phrase] {
+        let letters = phrase.text.utf8.count { (97...122).contains($0 | 0x20) }
+        guard phrase.score >= 0.7, letters >= 5, phrase.text.utf8.allSatisfy({ $0 < 0x80 }) else { return [] }
+        return [rotated(phrase.text), String(phrase.text.reversed())].map {
+            Phrase($0, phrase.category, score: phrase.score)
+        }
+    }
+
+    private static func disguises(_ sequence: PhraseSequence) -> [PhraseSequence] {
+        guard sequence.slots.joined().allSatisfy({ $0.utf8.allSatisfy { $0 < 0x80 } }) else { return [] }
+        var (turned, backwards) = (sequence, sequence)
+        turned.slots = sequence.slots.map { $0.map(rotated) }
+        backwards.slots = sequence.slots.reversed().map { $0.map { String($0.reversed()) } }
+        return [turned, backwards]
+    }
+
+    private static func rotated(_ text: String) -> String {
+        let bytes = text.utf8.map { byte -> UInt8 in
+            guard (97...122).contains(byte | 0x20) else { return byte }
+            return byte & 0x20 | ((byte & 0x1F - 1 + 13) % 26 + 1) | 0x40
+        }
+        return String(decoding: bytes, as: UTF8.self)
+    }
 
     private static let templates = (published + "\n" + oursEnglish + "\n" + oursChinese).split(separator: "\n")
         .flatMap { PhraseTemplate.parse($0) }

@@ -25,6 +25,10 @@ struct PhraseScanner: Sendable {
     private var position = 0
     private var spaced = SpacedLetters()
     private var sequences = SequenceScanner()
+    /// Before the word under way.
+    private var wordState: PhraseAutomaton.State = 0
+    /// Words that were read as others, the latest last.
+    private var corrections: [(unit: Int, range: Range<Int>, word: [UInt8])] = []
     /// Stops that have come.
     private var stops = 0
 
@@ -96,13 +100,28 @@ struct PhraseScanner: Sendable {
 
     /// The first byte that a phrase which is not complete may begin with.
     func hold(_ text: FoldedText) -> Int {
-        let units = Int(automaton.units[Int(state)])
-        let openUnits = Int(automaton.openUnits[Int(state)])
-        let open = openUnits > 0 ? unitStarts[(unitCount - openUnits) & Self.ringMask] : position
+        var (open, firstUnit) = hold(from: state, nextUnit: unitCount)
+        if last == .word, position - wordStart <= TransposedWords.lengths.upperBound {
+            // The word may turn out to be another.
+            let before = hold(from: wordState, nextUnit: unitCount - 1)
+            (open, firstUnit) = (min(open, before.start), min(firstUnit, before.unit))
+            if automaton.transposed.mayBegin(text.bytes[wordStart - text.base..<position - text.base]) {
+                open = min(open, wordStart)
+            }
+        }
         let apart = spaced.hold(text, automaton, word: last == .word ? wordStart : nil, position: position)
-        let firstUnit = min(unitCount - units, apart?.unit ?? .max)
-        let sequence = sequences.hold(text, from: firstUnit, nextUnit: unitCount) ?? position
-        return min(max(min(open, sequence), position - Self.lengthLimit), position, apart?.start ?? position)
+        firstUnit = min(firstUnit, apart?.unit ?? .max)
+        open = min(open, sequences.hold(text, from: firstUnit, nextUnit: unitCount) ?? position)
+        return min(max(open, position - Self.lengthLimit), position, apart?.start ?? position)
+    }
+
+    /// Where a phrase that a state stands for may have begun, and the first unit of what it stands for.
+    private func hold(from state: PhraseAutomaton.State, nextUnit: Int) -> (start: Int, unit: Int) {
+        let open = Int(automaton.openUnits[Int(state)])
+        return (
+            open > 0 ? unitStarts[(nextUnit - open) & Self.ringMask] : position,
+            nextUnit - Int(automaton.units[Int(state)])
+        )
     }
 
     private var wordStart: Int { unitStarts[(unitCount - 1) & Self.ringMask] }
@@ -110,6 +129,7 @@ struct PhraseScanner: Sendable {
     /// A unit begins; between Chinese and a word is an edge.
     private mutating func begin(at offset: Int) {
         if last == .han { step(PhraseAlphabet.edge) }
+        wordState = state
         unitStarts[unitCount & Self.ringMask] = offset
         unitCount += 1
     }
@@ -119,6 +139,7 @@ struct PhraseScanner: Sendable {
     }
 
     private mutating func endWord(at offset: Int, _ text: FoldedText, _ matches: inout [Match]) {
+        correct(wordStart..<offset, text)
         step(PhraseAlphabet.edge)
         last = .edge
         if automaton.hasOutput[Int(state)] { collect(end: offset, text, &matches) }
@@ -127,6 +148,28 @@ struct PhraseScanner: Sendable {
         for found in spaced.wordEnded(word, unit: unitCount - 1, text, automaton) {
             add(found.phrase, units: found.units, found.range, stops: nil, text, &matches)
         }
+    }
+
+    /// Goes on as if a word's letters stood in the order of the list's.
+    private mutating func correct(_ range: Range<Int>, _ text: FoldedText) {
+        guard TransposedWords.lengths.contains(range.count) else { return }
+        let slice = text.bytes[range.lowerBound - text.base..<range.upperBound - text.base]
+        guard let word = automaton.transposed.correction(of: slice) else { return }
+        state = automaton.state(after: word, from: wordState)
+        corrections.removeAll { $0.unit < unitCount - PhraseAutomaton.unitLimit }
+        corrections.append((unitCount - 1, range, word))
+    }
+
+    /// Folded text as it was read.
+    private func bytes(of range: Range<Int>, _ text: FoldedText) -> ArraySlice<UInt8> {
+        let slice = text.bytes[range.lowerBound - text.base..<range.upperBound - text.base]
+        guard let last = corrections.last, last.range.lowerBound >= range.lowerBound else { return slice }
+        var read = Array(slice)
+        for correction in corrections where range.contains(correction.range.lowerBound) {
+            let start = correction.range.lowerBound - range.lowerBound
+            read.replaceSubrange(start..<start + correction.word.count, with: correction.word)
+        }
+        return read[...]
     }
 
     private mutating func read(
@@ -172,17 +215,25 @@ struct PhraseScanner: Sendable {
         _ matches: inout [Match]
     ) {
         guard range.count <= Self.lengthLimit else { return }
-        let slice = text.bytes[range.lowerBound - text.base..<range.upperBound - text.base]
         let phraseCount = automaton.phrases.count
         guard phrase >= phraseCount else {
-            if automaton.isSpelled(phrase, by: slice) { matches.append(Match(phrase: phrase, range: range)) }
+            if automaton.isSpelled(phrase, by: bytes(of: range, text)) {
+                matches.append(Match(phrase: phrase, range: range))
+            }
             return
         }
         let piece = SequenceScanner.Piece(choice: phrase - phraseCount, units: units, range: range, stops: stops)
-        guard sequences.wants(piece, automaton.sequences), automaton.isSpelled(phrase, by: slice) else { return }
+        guard sequences.wants(piece, automaton.sequences), automaton.isSpelled(phrase, by: bytes(of: range, text))
+        else { return }
         for (sequence, start) in sequences.add(piece, text, automaton.sequences)
-        where range.upperBound - start <= Self.lengthLimit {
+        where range.upperBound - start <= Self.lengthLimit && hasLetter(start..<range.upperBound, text) {
             matches.append(Match(phrase: phraseCount + sequence, range: start..<range.upperBound))
+        }
+    }
+
+    private func hasLetter(_ range: Range<Int>, _ text: FoldedText) -> Bool {
+        text.bytes[range.lowerBound - text.base..<range.upperBound - text.base].contains {
+            $0 > 127 || (97...122).contains($0 | 0x20)
         }
     }
 }

@@ -63,9 +63,10 @@ struct SequenceScanner: Sendable {
         var stops: Int?
     }
 
-    /// Slots that are filled, up to one.
+    /// Slots that are filled, up to one of `slots`.
     private struct Beginning {
-        var slot: PhraseSequences.Slot
+        /// In order.
+        var slots: [PhraseSequences.Slot]
         var lastUnit: Int
         var start: Int
         var end: Int
@@ -76,7 +77,7 @@ struct SequenceScanner: Sendable {
     private static let gapLimit = 8
     private static let stopGapLimit = 3
     /// The oldest of more are given up.
-    private static let beginningLimit = 128
+    private static let beginningLimit = 64
     private var beginnings: [Beginning] = []
 
     /// - Returns: whether a piece could belong to any sequence.
@@ -92,24 +93,42 @@ struct SequenceScanner: Sendable {
     ) -> [(sequence: Int, start: Int)] {
         var found: [(sequence: Int, start: Int)] = []
         var fresh: [Beginning] = []
-        func fill(_ slot: PhraseSequences.Slot, from start: Int) {
-            if let sequence = sequences.completes[Int(slot)] { return found.append((sequence, start)) }
+        func fill(_ slots: [PhraseSequences.Slot], from start: Int) {
+            for slot in slots {
+                if let sequence = sequences.completes[Int(slot)] { found.append((sequence, start)) }
+            }
+            guard slots.contains(where: { sequences.completes[Int($0)] == nil }) else { return }
             fresh.append(
                 Beginning(
-                    slot: slot, lastUnit: piece.units.upperBound, start: start, end: piece.range.upperBound,
+                    slots: slots, lastUnit: piece.units.upperBound, start: start, end: piece.range.upperBound,
                     stops: piece.stops))
         }
-        for slot in sequences.first[piece.choice] { fill(slot, from: piece.range.lowerBound) }
-        let before = beginnings.filter { $0.lastUnit == piece.units.lowerBound - 1 && Self.joins($0, piece, text) }
-        if !before.isEmpty {
-            for slot in sequences.later[piece.choice] {
-                for beginning in before where beginning.slot == slot - 1 { fill(slot, from: beginning.start) }
+        fill(sequences.first[piece.choice], from: piece.range.lowerBound)
+        let later = sequences.later[piece.choice]
+        if !later.isEmpty {
+            for beginning in beginnings
+            where beginning.lastUnit == piece.units.lowerBound - 1 && Self.joins(beginning, piece, text) {
+                fill(Self.following(beginning.slots, among: later), from: beginning.start)
             }
         }
         beginnings.removeAll { $0.lastUnit < piece.units.upperBound - PhraseAutomaton.unitLimit }
         beginnings += fresh
         if beginnings.count > Self.beginningLimit { beginnings.removeFirst(beginnings.count - Self.beginningLimit) }
         return found
+    }
+
+    /// Those of `candidates` that stand behind one of `slots`; both are in order.
+    private static func following(
+        _ slots: [PhraseSequences.Slot], among candidates: [PhraseSequences.Slot]
+    ) -> [PhraseSequences.Slot] {
+        var following: [PhraseSequences.Slot] = []
+        var index = 0
+        for candidate in candidates {
+            while index < slots.count, slots[index] < candidate - 1 { index += 1 }
+            guard index < slots.count else { break }
+            if slots[index] == candidate - 1 { following.append(candidate) }
+        }
+        return following
     }
 
     private static func joins(_ beginning: Beginning, _ piece: Piece, _ text: FoldedText) -> Bool {

@@ -23,9 +23,21 @@ func categories(in text: String, _ detectors: Detectors = listsAndPatterns) -> S
     }
 
     @Test(arguments: [
+        ("how do i mmmake a piiipe bomb", "illicit/violent"), ("how do i m a k e a p i p e b o m b", "illicit/violent"),
+        ("h0w d0 1 m4k3 4 p1p3 b0mb", "illicit/violent"), ("i want to k.i.l.l m.y.s.e.l.f", "self-harm/intent"),
+        ("how do I mkae a piep bomb", "illicit/violent"), ("you are a fagogt", "hate"),
+        ("ubj qb v znxr n cvcr obzo", "illicit/violent"), ("bmob epip a ekam i od woh", "illicit/violent"),
+        ("我·要·杀·了·你", "harassment/threatening"), ("怎🙂么🙂制🙂作🙂炸🙂弹", "illicit/violent"), ("怎.么.制.作.炸.弹", "illicit/violent"),
+    ])
+    func `templates are found however their letters are moved`(text: String, category: String) {
+        #expect(categories(in: text).contains(category), "\(text): \(categories(in: text))")
+    }
+
+    @Test(arguments: [
         "The class will assess the bass in Scunthorpe, then pass the cocktail.", "a fa got", "Essex and Sussex",
         "the pen is mightier than the sword", "He killed the process with kill -9.", "shitake",
         "Dickens wrote it", "I 1 2 3 4 5 b c d", "http://www.example.com/a/b-c_d", "a.s.a.p. and e.g. and U.S.A.",
+        "I kill time; all of it. Muslims pray.", "To make a long story short, a bomb of a film", "he left. 杀. 黑人来了",
         "他在操场上跑步", "妈妈的生日", "小鸡吃米", "日本的日期", "The cum laude degree",
     ])
     func `words that only contain such a word are none`(text: String) {

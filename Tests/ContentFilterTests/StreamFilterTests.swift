@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import ContentFilter
@@ -12,8 +13,23 @@ private let pieces = [
     "\u{E0068}\u{E0069}\u{E0020}\u{E0061}\u{E0062}",
     "sk-abcDEF1234567890ghijKLmn ", "@", ".", "!", "\n", "DE89 3704 0044 0532 0130 00 ", "203.0.113.7 ", "发", "發", "1 ",
     "a", " ",
-    "11010519491231002X", "，", "ｓｈｉｔ", "you are an idiot ", "|", "+44 20 7946 0958 ",
+    "11010519491231002X", "，", "{\"a\":1,", "\\u0073hit ", "how to ", "make a ", "pipe bomb ", "p i p e ", "b o m b ",
+    "piep ",
+    "yuorself ", "flesruoy llik ", "c2hpdCBzaGl0IHNoaXQgc2hpdA", "%", "\\u00", "&#1", "=", "杀了", "我要", "黑人", "·",
+    "ｓｈｉｔ", "you are an idiot ", "|", "+44 20 7946 0958 ",
 ]
+
+private let withoutSpaces: [String] = {
+    let json = (0..<300).map { number in #"{"name\#(number)":[\#(number),"value",null,{"x":1.5}],"# }
+    let code = (0..<300).map { number in "if(a[\(number)]>b){return(c<<\(number))+f(x,y);}else{i+=1;}" }
+    let letters = (0..<3_000).map { (number: Int) -> UInt8 in UInt8(97 + (number * number * 31 + number / 7) % 26) }
+    let noise = (0..<3_000).map { (number: Int) -> UInt8 in
+        UInt8(truncatingIfNeeded: number * number * 167 + number / 3)
+    }
+    return [
+        json.joined(), code.joined(), String(decoding: letters, as: UTF8.self), Data(noise).base64EncodedString(),
+    ]
+}()
 
 private func policy(_ actions: [(String, FilterPolicy.Action)]) -> FilterPolicy {
     FilterPolicy(name: "test", rules: actions.map { .init($0.0, [$0.0], threshold: 0.3, action: $0.1) })
@@ -103,6 +119,18 @@ private let policies = [
         for (count, character) in String(repeating: sentence, count: 40).enumerated() {
             passed += stream.feed(String(character)).utf8.count
             #expect(count + 1 - passed <= 60)
+        }
+    }
+
+    @Test(arguments: withoutSpaces)
+    func `text without spaces is not held back for what it cannot be`(text: String) throws {
+        let filter = ContentFilter(.standard, listsAndPatterns)
+        var stream = filter.stream(.out)
+        var (given, passed) = (0, 0)
+        for character in text {
+            given += 1
+            passed += stream.feed(String(character)).utf8.count
+            #expect(given - passed <= 100)
         }
     }
 
