@@ -1,11 +1,9 @@
 import Foundation
 import Glibc
-import Synchronization
 
-/// As little of HTTP as it takes to send many requests cheaply, over connections that stay open as those of clients do.
-///
-/// A thread each, with plain system calls: it is the system that is to be busy. In a program that is not optimised, NIO's
-/// client took a tenth of the machine for 150 requests a second.
+/// As little of HTTP as it takes to send many requests cheaply, over connections that stay open as those of clients do,
+/// with plain system calls: it is the system that is to be busy. In a program that is not optimised, NIO's client took a
+/// tenth of the machine for 150 requests a second, and a thread each half of that.
 enum PlainHTTP {
     /// What came back. It is read when it is asked for: while requests are sent nothing else is done.
     struct Answer: Sendable {
@@ -28,92 +26,140 @@ enum PlainHTTP {
         private var head: String { String(decoding: bytes[..<headLength], as: UTF8.self) }
     }
 
-    /// - Throws: `ChaosError` when nothing listens, or the connection breaks.
-    static func post(
-        _ port: Int, _ path: String, _ body: String, headers: [(String, String)] = []
-    ) async throws -> Answer {
+    /// A request's bytes.
+    static func post(_ path: String, _ body: String, headers: [(String, String)] = []) -> [UInt8] {
         let extra = headers.map { "\($0.0): \($0.1)\r\n" }.joined()
-        let request =
-            "POST \(path) HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
-            + "Content-Length: \(body.utf8.count)\r\n\(extra)\r\n\(body)"
-        return try await withCheckedThrowingContinuation { continuation in
+        return Array(
+            ("POST \(path) HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+                + "Content-Length: \(body.utf8.count)\r\n\(extra)\r\n\(body)").utf8)
+    }
+
+    /// Sends a request over a connection of its own, and waits for the answer.
+    ///
+    /// - Throws: `ChaosError` when nothing listens, or the connection breaks.
+    static func answer(to request: [UInt8], port: Int) async throws -> Answer {
+        try await withCheckedThrowingContinuation { continuation in
             Thread.detachNewThread {
-                continuation.resume(with: Result { try exchange(Array(request.utf8), port: UInt16(port)) })
+                continuation.resume(
+                    with: Result {
+                        let connection = try Connection(to: port)
+                        try connection.send(request)
+                        while true {
+                            if let answer = try connection.receive() { return answer }
+                        }
+                    })
             }
         }
     }
 
-    /// Connections that wait for a request, by port.
-    private static let idle = Mutex<[UInt16: [Int32]]>([:])
-
-    private static func exchange(_ request: [UInt8], port: UInt16) throws -> Answer {
-        if let socket = idle.withLock({ $0[port]?.popLast() }) {
-            // A server may have closed it in the meantime; then it has read nothing.
-            if let answer = try? exchange(request, over: socket, to: port) { return answer }
+    /// Sends one request after the other, of which any number may be under way, on one thread.
+    ///
+    /// - Parameter times: when each is sent, from now; in order.
+    /// - Returns: what came of each, and when, in the order of answers.
+    static func answers(
+        to request: [UInt8], sentAt times: [Duration], port: Int
+    ) async -> [(result: Result<Answer, any Error>, time: Duration)] {
+        await withCheckedContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(returning: exchangeAll(request, times, port: port)) }
         }
-        return try exchange(request, over: connected(to: port), to: port)
     }
 
-    private static func connected(to port: UInt16) throws -> Int32 {
-        let socket = socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
-        guard socket >= 0 else { throw failure("socket") }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = port.bigEndian
-        address.sin_addr.s_addr = INADDR_LOOPBACK.bigEndian
-        let isConnected = withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
-        guard isConnected else {
-            defer { close(socket) }
-            throw failure("connect")
-        }
-        return socket
-    }
-
-    private static func exchange(_ request: [UInt8], over socket: Int32, to port: UInt16) throws -> Answer {
+    private static func exchangeAll(
+        _ request: [UInt8], _ times: [Duration], port: Int
+    ) -> [(result: Result<Answer, any Error>, time: Duration)] {
+        var outcomes: [(result: Result<Answer, any Error>, time: Duration)] = []
         let start = ContinuousClock.now
-        do {
+        var (idle, busy): ([Connection], [Connection]) = ([], [])
+        var next = 0
+        while next < times.count || !busy.isEmpty {
+            while next < times.count, times[next] <= .now - start {
+                next += 1
+                do {
+                    let connection = try idle.popLast() ?? Connection(to: port)
+                    try connection.send(request)
+                    busy.append(connection)
+                } catch {
+                    outcomes.append((.failure(error), .now - start))
+                }
+            }
+            let wait = next < times.count ? times[next] - (.now - start) : .seconds(60)
+            var sockets = busy.map { pollfd(fd: $0.socket, events: Int16(POLLIN), revents: 0) }
+            poll(&sockets, nfds_t(sockets.count), Int32(max(0, (wait / .milliseconds(1)).rounded(.up))))
+            for (index, socket) in sockets.enumerated().reversed() where socket.revents != 0 {
+                do {
+                    guard let answer = try busy[index].receive() else { continue }
+                    outcomes.append((.success(answer), .now - start))
+                    idle.append(busy.remove(at: index))
+                } catch {
+                    outcomes.append((.failure(error), .now - start))
+                    busy.remove(at: index)
+                }
+            }
+        }
+        return outcomes
+    }
+
+    /// One request at a time.
+    private final class Connection {
+        let socket: Int32
+        private var bytes = [UInt8](repeating: 0, count: 64 << 10)
+        private var received = 0
+        private var lengths: (head: Int, whole: Int)?
+        private var start = ContinuousClock.now
+
+        init(to port: Int) throws {
+            socket = Glibc.socket(AF_INET, Int32(SOCK_STREAM.rawValue) | Int32(SOCK_CLOEXEC.rawValue), 0)
+            guard socket >= 0 else { throw failure("socket") }
+            var address = sockaddr_in()
+            address.sin_family = sa_family_t(AF_INET)
+            address.sin_port = UInt16(port).bigEndian
+            address.sin_addr.s_addr = INADDR_LOOPBACK.bigEndian
+            let isConnected = withUnsafePointer(to: &address) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    connect(socket, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
+                }
+            }
+            guard isConnected else { throw failure("connect") }
+        }
+
+        deinit { close(socket) }
+
+        func send(_ request: [UInt8]) throws {
+            start = .now
+            (received, lengths) = (0, nil)
             var sent = 0
             while sent < request.count {
                 let count = request.withUnsafeBytes {
-                    send(socket, $0.baseAddress?.advanced(by: sent), $0.count - sent, Int32(MSG_NOSIGNAL))
+                    Glibc.send(socket, $0.baseAddress?.advanced(by: sent), $0.count - sent, Int32(MSG_NOSIGNAL))
                 }
                 guard count > 0 else { throw failure("send") }
                 sent += count
             }
-            var bytes = [UInt8](repeating: 0, count: 64 << 10)
-            var received = 0
-            var lengths: (head: Int, whole: Int)?
-            while lengths.map({ received < $0.whole }) ?? true {
-                let count = bytes.withUnsafeMutableBytes {
-                    recv(socket, $0.baseAddress?.advanced(by: received), $0.count - received - 1, 0)
-                }
-                guard count > 0 else { throw failure("recv (\(received) bytes so far)") }
-                received += count
-                if lengths == nil { lengths = self.lengths(of: bytes) }
-            }
-            let duration = ContinuousClock.now - start
-            idle.withLock { $0[port, default: []].append(socket) }
-            bytes.removeLast(bytes.count - received)
-            return Answer(bytes: bytes, headLength: lengths?.head ?? 0, duration: duration)
-        } catch {
-            close(socket)
-            throw error
         }
-    }
 
-    /// Bytes of the head, and of head and body; nil while the head is incomplete.
-    private static func lengths(of answer: [UInt8]) -> (head: Int, whole: Int)? {
-        // Zeros follow what has come.
-        answer.withUnsafeBytes { bytes in
-            guard let start = bytes.assumingMemoryBound(to: CChar.self).baseAddress,
-                let end = strstr(start, "\r\n\r\n"), let field = strstr(start, "Content-Length: ")
-            else { return nil }
-            let head = start.distance(to: end) + 4
-            return (head, head + strtol(field.advanced(by: 16), nil, 10))
+        /// Waits for some of the answer; nil while there is more to come.
+        func receive() throws -> Answer? {
+            let count = bytes.withUnsafeMutableBytes {
+                recv(socket, $0.baseAddress?.advanced(by: received), $0.count - received - 1, 0)
+            }
+            guard count > 0 else { throw failure("recv (\(received) bytes so far)") }
+            received += count
+            bytes[received] = 0
+            lengths = lengths ?? Self.lengths(of: bytes)
+            guard let lengths, received >= lengths.whole else { return nil }
+            return Answer(bytes: Array(bytes[..<received]), headLength: lengths.head, duration: .now - start)
+        }
+
+        /// Bytes of the head, and of head and body; nil while the head is incomplete.
+        private static func lengths(of answer: [UInt8]) -> (head: Int, whole: Int)? {
+            // A zero follows what has come.
+            answer.withUnsafeBytes { bytes in
+                guard let start = bytes.assumingMemoryBound(to: CChar.self).baseAddress,
+                    let end = strstr(start, "\r\n\r\n"), let field = strstr(start, "Content-Length: ")
+                else { return nil }
+                let head = start.distance(to: end) + 4
+                return (head, head + strtol(field.advanced(by: 16), nil, 10))
+            }
         }
     }
 

@@ -1,5 +1,4 @@
 import Foundation
-import Synchronization
 
 /// Ten times as many requests as the system can answer: those that it takes are answered in time, the rest is turned
 /// away at once, and when the load ends, so does the trouble.
@@ -23,29 +22,39 @@ struct OverloadCase: LocalCase {
         let port = try system.port()
         let tally = Tally()
         // What can be had: clients that each wait for their answer; once to warm up.
-        let expected = try await send(port, deadline: .seconds(600)).body
+        let expected = try await PlainHTTP.answer(to: request(deadline: .seconds(600)), port: port).body
         let first = try await peak(port, duration / 2)
         let deadline = deadline ?? first.meanLatency * 2
         let before = await memory(system)
         // Ten times as many, come what may; in turns, since a machine's speed changes within a minute.
         let rounds = ChaosTests.isMeasured ? 3 : 1
         let floodTime = max(duration / rounds, deadline * 3)
-        var peaks = [try await peak(port, duration / rounds).rate]
-        var (result, goodputs) = (Flood.Result(), [Double]())
-        for _ in 0..<rounds {
-            let flood = Flood()
-            try await flood.run(rate: peaks[peaks.count - 1] * 10, for: floodTime) {
-                try await send(port, deadline: deadline)
+        var peaks: [Double] = []
+        var (result, goodputs) = (Flood(), [Double]())
+        var shares = (peak: ProcessorShares(), flood: ProcessorShares())
+        func peakAgain() async throws {
+            let (next, share) = try await ProcessorShares.measured(system) {
+                try await self.peak(port, duration / rounds)
             }
-            let round = flood.result(expected: content(expected))
-            goodputs.append(round.rate(from: deadline, to: floodTime))
-            result.add(round)
+            peaks.append(next.rate)
+            shares.peak.add(share)
+        }
+        try await peakAgain()
+        for round in 0..<rounds {
+            let rate = peaks[peaks.count - 1] * 10
+            let (flood, share) = try await ProcessorShares.measured(system, for: floodTime) {
+                await Flood(
+                    of: request(deadline: deadline), port: port, rate: rate, for: floodTime, seed: UInt64(round),
+                    expected: content(expected))
+            }
+            shares.flood.add(share)
+            goodputs.append(flood.rate(from: deadline, to: floodTime))
+            result.add(flood)
             // At once all is well again.
-            let recovery = ContinuousClock.now
-            let answer = try await send(port, deadline: .seconds(600))
-            result.recovery = max(result.recovery, .now - recovery)
+            let answer = try await PlainHTTP.answer(to: request(deadline: .seconds(600)), port: port)
+            result.recovery = max(result.recovery, answer.duration)
             if answer.status != 200 { tally.fail("after the load a request was answered with \(answer.status)") }
-            peaks.append(try await peak(port, duration / rounds).rate)
+            try await peakAgain()
         }
         let after = await memory(system)
         result.report(to: tally)
@@ -57,6 +66,7 @@ struct OverloadCase: LocalCase {
                 + "\(deadline.milliseconds) ms: in time \(tenths(goodput))/s (\(percent(goodput / peak)); after "
                 + "\((result.latency / max(1, result.inTime.count)).milliseconds) ms), late \(result.late), refused "
                 + "\(result.refused) in \(result.refusalTime(0.5)) ms at p50, \(result.refusalTime(0.99)) ms at p99")
+        tally.note("of a processor, at the peak and in the flood: \(shares.peak) → \(shares.flood)")
         tally.note(
             "memory before and after, MiB: \(before) → \(after); a request after it took "
                 + "\(result.recovery.milliseconds) ms at most")
@@ -73,13 +83,13 @@ struct OverloadCase: LocalCase {
     private func tenths(_ number: Double) -> String { "\((number * 10).rounded() / 10)" }
     private func percent(_ share: Double) -> String { "\(Int((share * 100).rounded()))%" }
 
-    private func send(_ port: Int, deadline: Duration) async throws -> PlainHTTP.Answer {
-        let body = """
+    private func request(deadline: Duration) -> [UInt8] {
+        PlainHTTP.post(
+            "/v1/completions",
+            """
             {"model":"nephele-verse","prompt":"To be, or not to be","max_tokens":\(Self.tokens),"seed":1,\
             "ignore_eos":true}
-            """
-        return try await PlainHTTP.post(
-            port, "/v1/completions", body, headers: [("X-Request-Timeout-Ms", "\(deadline.milliseconds)")])
+            """, headers: [("X-Request-Timeout-Ms", "\(deadline.milliseconds)")])
     }
 
     /// Answers a second, and how long each took, with clients that wait.
@@ -91,7 +101,7 @@ struct OverloadCase: LocalCase {
                 group.addTask {
                     var latencies: [Duration] = []
                     while .now < end {
-                        let answer = try await send(port, deadline: .seconds(600))
+                        let answer = try await PlainHTTP.answer(to: request(deadline: .seconds(600)), port: port)
                         guard answer.status == 200 else { throw ChaosError("status \(answer.status) without overload") }
                         latencies.append(answer.duration)
                     }
@@ -121,107 +131,98 @@ struct OverloadCase: LocalCase {
     private func content(_ body: String) -> String { Flood.content(body) }
 }
 
-/// Requests at a rate that does not wait for answers.
-private final class Flood: Sendable {
-    struct Result: Sendable {
-        var sent = 0
-        /// When each that was answered in time was, from the beginning.
-        var inTime: [Duration] = []
-        /// Of all of them together.
-        var latency: Duration = .zero
-        /// Taken, and not answered before the deadline.
-        var late = 0
-        var refused = 0
-        var different = 0
-        var failures: [String] = []
-        var refusals: [Duration] = []
-        /// What the first request after it took.
-        var recovery: Duration = .zero
+/// Requests at a rate that does not wait for answers, and what became of them.
+private struct Flood: Sendable {
+    var sent = 0
+    /// When each that was answered in time was, from the beginning.
+    var inTime: [Duration] = []
+    /// Of all of them together.
+    var latency: Duration = .zero
+    /// Taken, and not answered before the deadline.
+    var late = 0
+    var refused = 0
+    var different = 0
+    var failures: [String] = []
+    var refusals: [Duration] = []
+    /// What the first request after it took.
+    var recovery: Duration = .zero
 
-        mutating func add(_ other: Result) {
-            sent += other.sent
-            inTime += other.inTime
-            latency += other.latency
-            late += other.late
-            refused += other.refused
-            different += other.different
-            failures += other.failures
-            refusals += other.refusals
-        }
+    init() {}
 
-        /// Answers in time, a second, once the flood has risen and before it falls.
-        func rate(from start: Duration, to end: Duration) -> Double {
-            Double(inTime.count { start < $0 && $0 <= end }) / ((end - start) / .seconds(1))
-        }
-
-        func report(to tally: Tally) {
-            for failure in failures { tally.fail(failure) }
-            tally.add(requests: sent, different: different)
-        }
-
-        /// A quantile of the time that refusals took, in milliseconds.
-        func refusalTime(_ share: Double) -> Double {
-            let sorted = refusals.sorted()
-            guard !sorted.isEmpty else { return 0 }
-            let time = sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
-            return (time / .microseconds(10)).rounded() / 100
-        }
-    }
-
-    private struct Outcome: Sendable {
-        var answer: Swift.Result<PlainHTTP.Answer, any Error>
-        var time: Duration
-    }
-
-    private let outcomes = Mutex<[Outcome]>([])
-
-    func run(
-        rate: Double, for duration: Duration, _ send: @escaping @Sendable () async throws -> PlainHTTP.Answer
-    ) async throws {
-        var random = SplitMix(state: 7)
-        let start = ContinuousClock.now
+    /// Sends them, and waits for the last answer.
+    ///
+    /// - Parameters:
+    ///   - rate: in requests a second.
+    ///   - expected: what an answer says.
+    init(
+        of request: [UInt8], port: Int, rate: Double, for duration: Duration, seed: UInt64, expected: String
+    ) async {
+        var random = SplitMix(state: seed)
+        var times: [Duration] = []
         var next: Duration = .zero
-        await withDiscardingTaskGroup { group in
-            while next < duration {
-                try? await Task.sleep(until: start + next, clock: .continuous)
-                group.addTask { [self] in
-                    let answer: Swift.Result<PlainHTTP.Answer, any Error>
-                    do { answer = .success(try await send()) } catch { answer = .failure(error) }
-                    outcomes.withLock { $0.append(Outcome(answer: answer, time: .now - start)) }
-                }
-                // Arrivals are independent of each other.
-                next += .seconds(-log(Double.random(in: 1e-9...1, using: &random)) / rate)
+        while next < duration {
+            times.append(next)
+            // Arrivals are independent of each other.
+            next += .seconds(-log(Double.random(in: 1e-9...1, using: &random)) / rate)
+        }
+        for (outcome, time) in await PlainHTTP.answers(to: request, sentAt: times, port: port) {
+            sent += 1
+            switch outcome {
+            case .failure(let error): failures.append("\(error)")
+            case .success(let answer): take(answer, at: time, expected: expected)
             }
         }
     }
 
-    func result(expected: String) -> Result {
-        var result = Result()
-        for outcome in outcomes.withLock({ $0 }) {
-            result.sent += 1
-            switch outcome.answer {
-            case .failure(let error): result.failures.append("\(error)")
-            case .success(let answer) where answer.status == 200:
-                result.inTime.append(outcome.time)
-                result.latency += answer.duration
-                if Self.content(answer.body) != expected {
-                    result.different += 1
-                    let text = Self.content(answer.body)
-                    result.failures.append(
-                        "an answer of \(text.utf8.count) bytes, not \(expected.utf8.count), alike in the first "
-                            + "\(zip(text.utf8, expected.utf8).prefix { $0 == $1 }.count); \(answer.body.suffix(160))")
-                }
-            case .success(let answer) where answer.status == 504: result.late += 1
-            case .success(let answer) where [429, 503].contains(answer.status):
-                result.refused += 1
-                result.refusals.append(answer.duration)
-                if answer.header("retry-after").flatMap({ Int($0) }) == nil {
-                    result.failures.append("a refusal without Retry-After")
-                }
-            case .success(let answer): result.failures.append("status \(answer.status)")
+    private mutating func take(_ answer: PlainHTTP.Answer, at time: Duration, expected: String) {
+        switch answer.status {
+        case 200:
+            inTime.append(time)
+            latency += answer.duration
+            let text = Self.content(answer.body)
+            guard text != expected else { return }
+            different += 1
+            failures.append(
+                "an answer of \(text.utf8.count) bytes, not \(expected.utf8.count), alike in the first "
+                    + "\(zip(text.utf8, expected.utf8).prefix { $0 == $1 }.count); \(answer.body.suffix(160))")
+        case 504: late += 1
+        case 429, 503:
+            refused += 1
+            refusals.append(answer.duration)
+            if answer.header("retry-after").flatMap({ Int($0) }) == nil {
+                failures.append("a refusal without Retry-After")
             }
+        default: failures.append("status \(answer.status)")
         }
-        return result
+    }
+
+    mutating func add(_ other: Flood) {
+        sent += other.sent
+        inTime += other.inTime
+        latency += other.latency
+        late += other.late
+        refused += other.refused
+        different += other.different
+        failures += other.failures
+        refusals += other.refusals
+    }
+
+    /// Answers in time, a second, once the flood has risen and before it falls.
+    func rate(from start: Duration, to end: Duration) -> Double {
+        Double(inTime.count { start < $0 && $0 <= end }) / ((end - start) / .seconds(1))
+    }
+
+    func report(to tally: Tally) {
+        for failure in failures { tally.fail(failure) }
+        tally.add(requests: sent, different: different)
+    }
+
+    /// A quantile of the time that refusals took, in milliseconds.
+    func refusalTime(_ share: Double) -> Double {
+        let sorted = refusals.sorted()
+        guard !sorted.isEmpty else { return 0 }
+        let time = sorted[min(sorted.count - 1, Int(Double(sorted.count) * share))]
+        return (time / .microseconds(10)).rounded() / 100
     }
 
     /// What a completion says.

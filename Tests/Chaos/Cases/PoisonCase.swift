@@ -23,7 +23,8 @@ struct PoisonCase: LocalCase {
             let end = ContinuousClock.now + duration
             repeat {
                 let body = "{\"model\":\"nephele-verse\",\"prompt\":[5,6,\(Self.token)],\"max_tokens\":8}"
-                let answer = try await PlainHTTP.post(system.port(), "/v1/completions", body)
+                let answer = try await PlainHTTP.answer(
+                    to: PlainHTTP.post("/v1/completions", body), port: system.port())
                 if answer.status == 502, answer.header("x-should-retry") == "false" {
                     tally.count("poison that was given up")
                 } else {
