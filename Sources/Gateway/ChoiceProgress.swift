@@ -18,7 +18,7 @@ struct ChoiceProgress: Sendable {
                 "a delta of token \(delta.index.map { "\($0)" } ?? "none") at byte \(delta.textOffset) follows "
                     + "\(ids.count) tokens and \(textBytes) bytes", reason: "out_of_order")
         }
-        if let token = delta.token { ids.append(token) }
+        ids += delta.tokens
         textBytes += delta.text.utf8.count
         if delta.logprob != nil { logprobs += 1 }
         isFinished = !delta.finishReason.isEmpty

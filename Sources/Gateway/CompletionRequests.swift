@@ -96,6 +96,8 @@ struct GenerationParameters: Decodable, Sendable {
         }
         request.stop = stop?.values ?? []
         request.ignoresEndOfText = ignore_eos ?? false
+        // Who waits for the whole answer is not woken with each token.
+        if stream != true { request.patience = 100 }
         return request
     }
 

@@ -24,7 +24,7 @@ enum EventStream {
             var form = form
             var tokens = 0
             while let delta = try await deltas.next() {
-                if delta.token != nil { tokens += 1 }
+                tokens += delta.tokens.count
                 if !delta.text.isEmpty || !delta.finishReason.isEmpty || delta.logprob != nil {
                     try await writer.write(event(form.chunk(generation, delta)))
                 }

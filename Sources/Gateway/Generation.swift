@@ -98,7 +98,7 @@ struct Generation: Sendable {
                 if delta == nil { delta = try await parts[current].call.next() }
                 if var delta {
                     delta.choice += UInt32(current * choicesOfEach)
-                    if delta.token != nil { record.token() }
+                    if !delta.tokens.isEmpty { record.tokens(delta.tokens.count) }
                     return delta
                 }
                 current += 1
@@ -118,7 +118,7 @@ struct Generation: Sendable {
             while let delta = try await deltas.next() {
                 let choice = Int(delta.choice)
                 joined[choice].text += delta.text
-                if delta.token != nil { tokens += 1 }
+                tokens += delta.tokens.count
                 if let logprob = delta.logprob { joined[choice].logprobs.append(logprob) }
                 if !delta.promptLogprobs.isEmpty { joined[choice].promptLogprobs = delta.promptLogprobs }
                 if !delta.finishReason.isEmpty { joined[choice].finishReason = delta.finishReason }

@@ -39,6 +39,8 @@ package struct GenerateRequest: BusMessage {
     package var crashesWithoutProgress: UInt32 = 0
     /// The watermark that the choice of tokens carries; nil for none.
     package var greenList: GreenListParameters?
+    /// How long a token may wait for others to travel with, in milliseconds.
+    package var patience: UInt32 = 0
 
     package init(model: String, prompt: [Int32], maxTokens: UInt32, seed: UInt64) {
         (self.model, self.prompt, self.maxTokens, self.seed) = (model, prompt, maxTokens, seed)
@@ -75,6 +77,7 @@ extension GenerateRequest: CCodable {
         resume = try readAll(ChoiceResume.self, c.resume, c.n_resume)
         crashesWithoutProgress = c.crashes_without_progress
         greenList = c.green_list.map { GreenListParameters(reading: $0.pointee) }
+        patience = c.patience_ms
     }
 
     func write(to c: inout Nephele__V1__GenerateRequest, in arena: inout Arena) {
@@ -108,6 +111,7 @@ extension GenerateRequest: CCodable {
             (c.has_crashes_without_progress, c.crashes_without_progress) = (1, crashesWithoutProgress)
         }
         if let greenList { c.green_list = arena.message(greenList) }
+        if patience > 0 { (c.has_patience_ms, c.patience_ms) = (1, patience) }
     }
 }
 
@@ -286,8 +290,10 @@ extension SamplingDefaults: CCodable {
 /// What one step brought for one choice.
 package struct GenerateDelta: BusMessage {
     package var choice: UInt32
+    /// The first token's place in the answer.
     package var index: UInt32?
-    package var token: Int32?
+    /// One, or none; several only for a call that has patience.
+    package var tokens: [Int32]
     package var text: String
     package var logprob: TokenLogprob?
     package var promptLogprobs: [TokenLogprob]
@@ -299,10 +305,10 @@ package struct GenerateDelta: BusMessage {
     package var isStart = false
 
     package init(
-        choice: UInt32, index: UInt32?, token: Int32?, text: String, textOffset: Int = 0,
+        choice: UInt32, index: UInt32? = nil, tokens: [Int32] = [], text: String, textOffset: Int = 0,
         logprob: TokenLogprob? = nil, promptLogprobs: [TokenLogprob] = [], finishReason: String = ""
     ) {
-        (self.choice, self.index, self.token, self.text) = (choice, index, token, text)
+        (self.choice, self.index, self.tokens, self.text) = (choice, index, tokens, text)
         (self.textOffset, self.logprob) = (textOffset, logprob)
         (self.promptLogprobs, self.finishReason) = (promptLogprobs, finishReason)
     }
@@ -318,7 +324,7 @@ extension GenerateDelta: CCodable {
     init(reading c: Nephele__V1__GenerateDelta) throws {
         choice = c.choice
         index = c.has_index != 0 ? c.index : nil
-        token = c.has_token != 0 ? c.token : nil
+        tokens = readAll(c.tokens, c.n_tokens)
         text = try c.text.text("text")
         logprob = try c.logprob.map { try TokenLogprob(reading: $0.pointee) }
         promptLogprobs = try readAll(TokenLogprob.self, c.prompt_logprobs, c.n_prompt_logprobs)
@@ -330,7 +336,8 @@ extension GenerateDelta: CCodable {
     func write(to c: inout Nephele__V1__GenerateDelta, in arena: inout Arena) {
         (c.has_choice, c.choice) = (1, choice)
         if let index { (c.has_index, c.index) = (1, index) }
-        if let token { (c.has_token, c.token) = (1, token) }
+        c.n_tokens = tokens.count
+        c.tokens = arena.numbers(tokens)
         c.has_text = 1
         c.text = arena.text(text)
         if let logprob { c.logprob = arena.message(logprob) }

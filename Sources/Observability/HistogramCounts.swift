@@ -11,15 +11,15 @@ package struct HistogramCounts: Sendable, Equatable {
 
     package var count: UInt64 { counts.reduce(0, +) }
 
-    package mutating func observe(_ value: Double) {
+    package mutating func observe(_ value: Double, times: Int = 1) {
         var low = 0
         var high = bounds.count
         while low < high {
             let middle = (low + high) / 2
             if value <= bounds[middle] { high = middle } else { low = middle + 1 }
         }
-        counts[low] += 1
-        sum += value
+        counts[low] += UInt64(times)
+        sum += value * Double(times)
     }
 
     /// Adds what another one with the same bounds has counted.

@@ -15,10 +15,18 @@ package final class TextEngine: Sendable {
         var request: GenerationRequest
         /// Where deltas go; nil for an embedding, which comes with the end.
         var writer: ReplyWriter<GenerateDelta>?
+        /// How long a token may wait for others to travel with.
+        var patience: Duration
         var context: ServerContext
         var done: CheckedContinuation<[Float], any Error>
         /// What the forecast counts it by until the engine has seen it.
         var ticket: UInt64
+
+        /// - Throws: `RPCError` CANCELLED, when nobody reads any more.
+        func offer(_ delta: GenerateDelta) throws {
+            // Every delta fits: one a token and one at the end of each choice, and one that says that it starts.
+            try writer?.offer(delta, bound: (request.maxTokens + 1) * request.n + 1)
+        }
     }
 
     private let queue: BoundedQueue<Job>
@@ -76,17 +84,21 @@ package final class TextEngine: Sendable {
 
     /// Generates until every choice has ended or the caller is gone.
     ///
+    /// - Parameter patience: how long a token may wait for others to travel with.
     /// - Throws: `RPCError`: RESOURCE_EXHAUSTED when the queue is full or so long that the answer would come too late,
     ///   CANCELLED when the caller is gone.
     func generate(
-        _ request: GenerationRequest, to writer: ReplyWriter<GenerateDelta>, _ context: ServerContext
+        _ request: GenerationRequest, patience: Duration, to writer: ReplyWriter<GenerateDelta>,
+        _ context: ServerContext
     ) async throws {
-        _ = try await run(request, to: writer, context)
+        // Each log-probability travels with its token; and what runs alone shows all progress that it makes.
+        let mayWait = request.logProbabilities == nil && !request.runsAlone
+        _ = try await run(request, patience: mayWait ? patience : .zero, to: writer, context)
     }
 
     /// The embeddings of texts, in their order; they go through the engine as so many requests.
     ///
-    /// - Throws: `RPCError`, as ``generate(_:to:_:)``.
+    /// - Throws: `RPCError`, as ``generate(_:patience:to:_:)``.
     func embed(_ requests: [GenerationRequest], _ context: ServerContext) async throws -> [[Float]] {
         try await withThrowingTaskGroup(of: (Int, [Float]).self) { group in
             for (index, request) in requests.enumerated() {
@@ -99,13 +111,15 @@ package final class TextEngine: Sendable {
     }
 
     private func run(
-        _ request: GenerationRequest, to writer: ReplyWriter<GenerateDelta>?, _ context: ServerContext
+        _ request: GenerationRequest, patience: Duration = .zero, to writer: ReplyWriter<GenerateDelta>?,
+        _ context: ServerContext
     ) async throws -> [Float] {
         let ticket = try forecast.admit(request, until: context.deadline)
         started.add(1, ordering: .relaxed)
         defer { ended.add(1, ordering: .releasing) }
         return try await withCheckedThrowingContinuation { done in
-            let job = Job(request: request, writer: writer, context: context, done: done, ticket: ticket)
+            let job = Job(
+                request: request, writer: writer, patience: patience, context: context, done: done, ticket: ticket)
             switch queue.offer(job) {
             case .accepted: break
             case .full:

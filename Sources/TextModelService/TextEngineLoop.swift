@@ -14,6 +14,7 @@ struct TextEngineLoop {
         var embedding: [Float] = []
         /// On the forecast's clock.
         var deadline: Double
+        var held: HeldDeltas
     }
 
     var core: EngineCore
@@ -76,7 +77,8 @@ struct TextEngineLoop {
             let choices = job.request.n - job.request.resume.count { $0.isFinished }
             let tokens = (job.request.prompt.count + job.request.maxTokens) * choices
             running[number] = Running(
-                job: job, openChoices: choices, outstanding: tokens, deadline: forecast.seconds(job.context.deadline))
+                job: job, openChoices: choices, outstanding: tokens, deadline: forecast.seconds(job.context.deadline),
+                held: HeldDeltas(patience: job.patience, choices: job.request.n))
             gauge.addOutstanding(tokens)
             if choices == 0 { finish(number, throwing: nil) }
         } catch {
@@ -175,7 +177,8 @@ struct TextEngineLoop {
     }
 
     mutating func hand(_ delta: GenerationDelta) {
-        guard var entry = running[delta.request] else { return }
+        // Taken out, so that there is one copy of what waits.
+        guard var entry = running.removeValue(forKey: delta.request) else { return }
         if delta.token != nil, entry.outstanding > 0 {
             entry.outstanding -= 1
             gauge.addOutstanding(-1)
@@ -187,11 +190,10 @@ struct TextEngineLoop {
         if delta.finishReason != nil, !entry.job.request.isEmbedding {
             lengths.record(tokens: max(0, delta.index) + 1, wasCut: delta.finishReason == .length)
         }
+        let ready = entry.held.take(GenerateDelta(delta, core.loaded.tokenizer))
         running[delta.request] = entry
         do {
-            // Every delta fits: one a token and one at the end of each choice, and one that says that it starts.
-            let bound = (entry.job.request.maxTokens + 1) * entry.job.request.n + 1
-            try entry.job.writer?.offer(GenerateDelta(delta, core.loaded.tokenizer), bound: bound)
+            if let ready { try entry.job.offer(ready) }
         } catch {
             core.cancel(delta.request)
             finish(delta.request, throwing: error)
@@ -203,7 +205,8 @@ struct TextEngineLoop {
     }
 
     private mutating func finish(_ number: UInt64, throwing error: (any Error)?) {
-        guard let entry = running.removeValue(forKey: number) else { return }
+        guard var entry = running.removeValue(forKey: number) else { return }
+        for delta in entry.held.takeAll() { try? entry.job.offer(delta) }
         gauge.addOutstanding(-entry.outstanding)
         if let error {
             entry.job.done.resume(throwing: error)
@@ -216,7 +219,7 @@ struct TextEngineLoop {
 extension GenerateDelta {
     init(_ delta: GenerationDelta, _ tokenizer: Tokenizer) {
         self.init(
-            choice: UInt32(delta.choice), index: delta.index >= 0 ? UInt32(delta.index) : nil, token: delta.token,
+            choice: UInt32(delta.choice), index: delta.index >= 0 ? UInt32(delta.index) : nil, tokens: delta.token.map { [$0] } ?? [],
             text: delta.text, textOffset: delta.textOffset,
             logprob: delta.logProbability.map { TokenLogprob($0, tokenizer) },
             promptLogprobs: delta.promptLogProbabilities.map { TokenLogprob($0, tokenizer) },

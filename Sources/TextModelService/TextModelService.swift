@@ -51,8 +51,9 @@ package struct TextModelService: RPCService {
     package func register(with router: inout RPCRouter) {
         router.serverStreaming(TextModelMethods.generate) { request, writer, context in
             try await keeper.use(context) { revision in
+                let patience = min(Duration.milliseconds(request.message.patience), .seconds(1))
                 let request = try revision.validated(request.message)
-                try await revision.engine.generate(request, to: writer, context)
+                try await revision.engine.generate(request, patience: patience, to: writer, context)
             }
         }
         router.unary(TextModelMethods.embed) { request, context in

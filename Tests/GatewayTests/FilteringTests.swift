@@ -24,7 +24,7 @@ private func filter(_ rules: String, _ phrases: String) throws -> ContentFilter 
             let logprob = TokenLogprob(id: Int32(index), logprob: -1, bytes: Array(text.utf8), alternatives: [])
             defer { offset += text.utf8.count }
             return GenerateDelta(
-                choice: 0, index: UInt32(index), token: Int32(index), text: text, textOffset: offset, logprob: logprob,
+                choice: 0, index: UInt32(index), tokens: [Int32(index)], text: text, textOffset: offset, logprob: logprob,
                 finishReason: index == texts.count - 1 ? reason : "")
         }
     }
@@ -37,7 +37,7 @@ private func filter(_ rules: String, _ phrases: String) throws -> ContentFilter 
     @Test func `text without findings passes whole, every token and log-probability with it`() throws {
         let out = pass(["Hello", " wor", "ld", ", all", " is", " well"], try filter("rules: []", "zebra"))
         #expect(out.map(\.text).joined() == "Hello world, all is well")
-        #expect(out.compactMap(\.token) == [0, 1, 2, 3, 4, 5])
+        #expect(out.flatMap(\.tokens) == [0, 1, 2, 3, 4, 5])
         #expect(out.compactMap { $0.logprob?.bytes }.joined().count == 24)
         #expect(out.last?.finishReason == "length" && out.filter { !$0.finishReason.isEmpty }.count == 1)
     }
@@ -46,7 +46,7 @@ private func filter(_ rules: String, _ phrases: String) throws -> ContentFilter 
         let rules = "rules:\n  - {name: z, categories: [test], action: redact, replacement: '#'}"
         let out = pass(["a ze", "bra", " b", " c"], try filter(rules, "zebra"))
         #expect(out.map(\.text).joined() == "a # b c")
-        #expect(out.compactMap(\.token).count == 4)
+        #expect(out.flatMap(\.tokens).count == 4)
         #expect(out.compactMap { $0.logprob.map { String(decoding: $0.bytes, as: UTF8.self) } } == [" b", " c"])
     }
 

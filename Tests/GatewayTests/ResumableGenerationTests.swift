@@ -213,12 +213,12 @@ import TokenizerService
     }
 
     @Test(arguments: [
-        [GenerateDelta(choice: 0, index: 1, token: 5, text: "a")],
-        [GenerateDelta(choice: 7, index: 0, token: 5, text: "")],
-        [GenerateDelta(choice: 0, index: 0, token: 5, text: "a", textOffset: 3)],
+        [GenerateDelta(choice: 0, index: 1, tokens: [5], text: "a")],
+        [GenerateDelta(choice: 7, index: 0, tokens: [5], text: "")],
+        [GenerateDelta(choice: 0, index: 0, tokens: [5], text: "a", textOffset: 3)],
         [
-            GenerateDelta(choice: 0, index: 0, token: 5, text: "a"),
-            GenerateDelta(choice: 0, index: 0, token: 5, text: "a"),
+            GenerateDelta(choice: 0, index: 0, tokens: [5], text: "a"),
+            GenerateDelta(choice: 0, index: 0, tokens: [5], text: "a"),
         ],
     ]) func `deltas that do not follow each other are not shown`(deltas: [GenerateDelta]) async throws {
         try await withFleet([.say(deltas)], ["a"]) { fleet in

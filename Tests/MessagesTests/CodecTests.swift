@@ -98,7 +98,7 @@ import Testing
         request.crashesWithoutProgress = 2
         request.greenList = GreenListParameters(key: [0, 255, 7], share: 16_384, delta: 2.5, contextWidth: 4)
         #expect(try GenerateRequest(decoding: request.encoded()) == request)
-        var delta = GenerateDelta(choice: 0, index: nil, token: nil, text: "", textOffset: 1 << 40)
+        var delta = GenerateDelta(choice: 0, text: "", textOffset: 1 << 40)
         delta.isStart = true
         #expect(try GenerateDelta(decoding: delta.encoded()) == delta)
         var drawing = DrawRequest(model: "m", prompt: "p", seeds: [1])

@@ -78,7 +78,7 @@ private final class Instance: Sendable {
 
     func tokens(_ stream: ReplyStream<GenerateDelta>) async throws -> [Int32] {
         var tokens: [Int32] = []
-        while let reply = try await stream.next() { tokens += reply.message.token.map { [$0] } ?? [] }
+        while let reply = try await stream.next() { tokens += reply.message.tokens }
         return tokens
     }
 
@@ -149,7 +149,7 @@ private final class Instance: Sendable {
         try await instance.load("mine", "llama-list")
         let long = instance.request("mine", maxTokens: 480)
         let stream = try await instance.stream(long)
-        var tokens = try await stream.next().map { $0.message.token.map { [$0] } ?? [] } ?? []
+        var tokens = try await stream.next().map { $0.message.tokens } ?? []
         try await instance.unload("mine")
         try await instance.load("mine", "llama-all")
         let next = instance.request("mine")

@@ -33,7 +33,7 @@ private let llama = URL(fileURLWithPath: #filePath).deletingLastPathComponent().
             let stream = try await client.stream(
                 TextModelMethods.generate, request, CallOptions(timeout: timeout))
             var tokens = 0
-            while let reply = try await stream.next() { tokens += reply.message.token == nil ? 0 : 1 }
+            while let reply = try await stream.next() { tokens += reply.message.tokens.count }
             return tokens
         }
         // Alone, it is let in whatever is known; from it the engine knows how long answers take.

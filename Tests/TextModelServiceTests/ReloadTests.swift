@@ -78,7 +78,7 @@ private final class Instance: Sendable {
 
     func tokens(_ stream: ReplyStream<GenerateDelta>) async throws -> [Int32] {
         var tokens: [Int32] = []
-        while let reply = try await stream.next() { tokens += reply.message.token.map { [$0] } ?? [] }
+        while let reply = try await stream.next() { tokens += reply.message.tokens }
         return tokens
     }
 

@@ -90,7 +90,7 @@ private final class CutFleet: Sendable {
         var count = 0
         let stream = try await text.stream(TextModelMethods.generate, request, CallOptions(timeout: .seconds(120)))
         while let reply = try await stream.next() {
-            tokens[reply.message.choice, default: []] += [reply.message.token].compactMap { $0 }
+            tokens[reply.message.choice, default: []] += reply.message.tokens
             count += 1
             observe(count)
         }

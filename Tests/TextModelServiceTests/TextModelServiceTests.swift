@@ -83,7 +83,7 @@ private final class Fleet: Sendable {
         while !engine.isIdle { for delta in try engine.step() { expected[delta.choice].append(delta.token ?? -1) } }
         for choice in 0..<2 {
             let mine = deltas.filter { $0.choice == UInt32(choice) }
-            #expect(mine.compactMap { $0.token } == expected[choice])
+            #expect(mine.flatMap(\.tokens) == expected[choice])
             #expect(mine.last?.finishReason == "length")
             #expect(mine.allSatisfy { $0.logprob?.alternatives.count == 3 })
             let decoded = try await fleet.tokenizer.call(
@@ -140,7 +140,7 @@ private final class Fleet: Sendable {
         request.resume = [
             .init(choice: 0, isFinished: true),
             .init(
-                choice: 1, ids: mine.prefix(7).compactMap(\.token),
+                choice: 1, ids: mine.prefix(7).flatMap(\.tokens),
                 textBytes: mine.prefix(7).reduce(0) { $0 + $1.text.utf8.count }, logprobs: 7),
         ]
         request.crashesWithoutProgress = 1
@@ -173,7 +173,7 @@ private final class Fleet: Sendable {
             return try await fleet.generate(
                 GenerateRequest(model: "llama", prompt: prompt, maxTokens: 20, seed: UInt64(index))
             )
-            .compactMap { $0.token }
+            .flatMap(\.tokens)
         }
         let together = try await withThrowingTaskGroup(of: (Int, [Int32]).self) { group in
             for index in 0..<40 { group.addTask { (index, try await one(index)) } }

@@ -86,7 +86,7 @@ private struct InstantTextModel: RPCService {
                 }
                 try await writer.write(
                     GenerateDelta(
-                        choice: 0, index: UInt32(index), token: 7, text: text, textOffset: offset,
+                        choice: 0, index: UInt32(index), tokens: [7], text: text, textOffset: offset,
                         finishReason: index == texts.count - 1 ? "stop" : ""))
                 offset += text.utf8.count
             }

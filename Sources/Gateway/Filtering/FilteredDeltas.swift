@@ -45,11 +45,11 @@ extension FilteredDeltas.Choice {
         hasEnded = isBlocked || !delta.finishReason.isEmpty
         var out = release()
         if !text.isEmpty {
-            if out.isEmpty { out.append(GenerateDelta(choice: delta.choice, index: nil, token: nil, text: "")) }
+            if out.isEmpty { out.append(GenerateDelta(choice: delta.choice, text: "")) }
             out[0].text = text
         }
         if hasEnded {
-            if out.isEmpty { out.append(GenerateDelta(choice: delta.choice, index: nil, token: nil, text: "")) }
+            if out.isEmpty { out.append(GenerateDelta(choice: delta.choice, text: "")) }
             out[out.count - 1].finishReason = isBlocked ? "content_filter" : delta.finishReason
         }
         return out

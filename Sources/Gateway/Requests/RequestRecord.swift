@@ -52,12 +52,13 @@ final class RequestRecord: Sendable {
         if keepsText, choice == 0 { state.withLock { $0.answer += text } }
     }
 
-    func token() {
+    /// - Parameter count: of those that came together, in equal time each.
+    func tokens(_ count: Int) {
         let now = ContinuousClock.now
         state.withLock { state in
-            state.completionTokens += 1
+            state.completionTokens += count
             if let last = state.lastToken {
-                state.gaps.observe((now - last) / .seconds(1))
+                state.gaps.observe((now - last) / .seconds(1) / Double(count), times: count)
             } else {
                 state.firstToken = now
             }

@@ -80,7 +80,7 @@ private struct ResponseAnswer: Sendable {
         var (text, reason, tokens) = ("", "", 0)
         var deltas = generation.deltas()
         while let delta = try await deltas.next() {
-            if delta.token != nil { tokens += 1 }
+            tokens += delta.tokens.count
             if !delta.finishReason.isEmpty { reason = delta.finishReason }
             guard !delta.text.isEmpty else { continue }
             text += delta.text

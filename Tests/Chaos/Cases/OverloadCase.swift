@@ -26,15 +26,15 @@ struct OverloadCase: LocalCase {
         let first = try await peak(port, duration / 2)
         let deadline = deadline ?? first.meanLatency * 2
         let before = await memory(system)
-        // Ten times as many, come what may; in turns, since a machine's speed changes within a minute.
-        let rounds = ChaosTests.isMeasured ? 3 : 1
+        // Ten times as many, come what may; in turns, since a machine's speed changes within seconds.
+        let rounds = ChaosTests.isMeasured ? 6 : 1
         let floodTime = max(duration / rounds, deadline * 3)
         var peaks: [Double] = []
         var (result, goodputs) = (Flood(), [Double]())
         var shares = (peak: ProcessorShares(), flood: ProcessorShares())
         func peakAgain() async throws {
             let (next, share) = try await ProcessorShares.measured(system) {
-                try await self.peak(port, duration / rounds)
+                try await self.peak(port, max(duration / rounds, .seconds(3)))
             }
             peaks.append(next.rate)
             shares.peak.add(share)

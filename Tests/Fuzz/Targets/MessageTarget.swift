@@ -88,7 +88,7 @@ struct MessageTarget: FuzzTarget {
             TokensReply(ids: [1, 2, 3], tokenizerHash: "0123"), DecodeRequest(model: "m", ids: [1, 2, 3]),
             TextReply(text: "明月"), generate,
             GenerateDelta(
-                choice: 1, index: 2, token: 3, text: "a", textOffset: 7, logprob: logprob, promptLogprobs: [logprob],
+                choice: 1, index: 2, tokens: [3], text: "a", textOffset: 7, logprob: logprob, promptLogprobs: [logprob],
                 finishReason: "stop"), defaults,
             ForwardRequest(
                 owner: "me",

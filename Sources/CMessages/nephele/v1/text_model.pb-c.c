@@ -637,7 +637,7 @@ void   nephele__v1__unload_adapter_reply__free_unpacked
   assert(message->base.descriptor == &nephele__v1__unload_adapter_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descriptors[22] =
+static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descriptors[23] =
 {
   {
     "model",
@@ -903,6 +903,18 @@ static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descr
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "patience_ms",
+    23,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__GenerateRequest, has_patience_ms),
+    offsetof(Nephele__V1__GenerateRequest, patience_ms),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__generate_request__field_indices_by_name[] = {
   18,   /* field[18] = adapter */
@@ -916,6 +928,7 @@ static const unsigned nephele__v1__generate_request__field_indices_by_name[] = {
   9,   /* field[9] = min_p */
   0,   /* field[0] = model */
   4,   /* field[4] = n */
+  22,   /* field[22] = patience_ms */
   11,   /* field[11] = presence_penalty */
   1,   /* field[1] = prompt */
   16,   /* field[16] = prompt_logprobs */
@@ -931,7 +944,7 @@ static const unsigned nephele__v1__generate_request__field_indices_by_name[] = {
 static const ProtobufCIntRange nephele__v1__generate_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 22 }
+  { 0, 23 }
 };
 const ProtobufCMessageDescriptor nephele__v1__generate_request__descriptor =
 {
@@ -941,7 +954,7 @@ const ProtobufCMessageDescriptor nephele__v1__generate_request__descriptor =
   "Nephele__V1__GenerateRequest",
   "nephele.v1",
   sizeof(Nephele__V1__GenerateRequest),
-  22,
+  23,
   nephele__v1__generate_request__field_descriptors,
   nephele__v1__generate_request__field_indices_by_name,
   1,  nephele__v1__generate_request__number_ranges,
@@ -1386,12 +1399,12 @@ static const ProtobufCFieldDescriptor nephele__v1__generate_delta__field_descrip
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "token",
+    "tokens",
     3,
-    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_LABEL_REPEATED,
     PROTOBUF_C_TYPE_INT32,
-    offsetof(Nephele__V1__GenerateDelta, has_token),
-    offsetof(Nephele__V1__GenerateDelta, token),
+    offsetof(Nephele__V1__GenerateDelta, n_tokens),
+    offsetof(Nephele__V1__GenerateDelta, tokens),
     NULL,
     NULL,
     0,             /* flags */
@@ -1479,7 +1492,7 @@ static const unsigned nephele__v1__generate_delta__field_indices_by_name[] = {
   8,   /* field[8] = started */
   3,   /* field[3] = text */
   7,   /* field[7] = text_offset */
-  2,   /* field[2] = token */
+  2,   /* field[2] = tokens */
 };
 static const ProtobufCIntRange nephele__v1__generate_delta__number_ranges[1 + 1] =
 {

@@ -97,10 +97,16 @@ struct  Nephele__V1__GenerateRequest
    * The watermark that the choice of tokens carries; absent: none.
    */
   Nephele__V1__GreenList *green_list;
+  /*
+   * How long a token may wait for others to travel with, while its choice goes on; absent: not at all. The first of a
+   * choice never waits, nor does one with log-probabilities.
+   */
+  protobuf_c_boolean has_patience_ms;
+  uint32_t patience_ms;
 };
 #define NEPHELE__V1__GENERATE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__generate_request__descriptor) \
-    , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0, {0,NULL}, 0,NULL, 0, 0, NULL }
+    , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0, {0,NULL}, 0,NULL, 0, 0, NULL, 0, 0 }
 
 
 /*
@@ -235,12 +241,15 @@ struct  Nephele__V1__GenerateDelta
   protobuf_c_boolean has_choice;
   uint32_t choice;
   /*
-   * The token's place in the answer; absent for a delta without a token.
+   * The first token's place in the answer; absent for a delta without a token.
    */
   protobuf_c_boolean has_index;
   uint32_t index;
-  protobuf_c_boolean has_token;
-  int32_t token;
+  /*
+   * Several only for a call that has patience.
+   */
+  size_t n_tokens;
+  int32_t *tokens;
   /*
    * Text that can be shown; it may lag behind the tokens.
    */
@@ -267,7 +276,7 @@ struct  Nephele__V1__GenerateDelta
 };
 #define NEPHELE__V1__GENERATE_DELTA__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__generate_delta__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, {0,NULL}, NULL, 0,NULL, 0, {0,NULL}, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0,NULL, 0, {0,NULL}, NULL, 0,NULL, 0, {0,NULL}, 0, 0, 0, 0 }
 
 
 /*

@@ -1,0 +1,65 @@
+import Concurrency
+import Messages
+
+/// Deltas of one call on their way to a caller that has patience: tokens of a choice travel together.
+///
+/// A caller that shows nothing before the end is woken a few times a second instead of with each token; what it has of an
+/// answer when this instance is lost is as much less. The first token of a choice never waits, since it tells that the
+/// call makes progress, and the last brings along all that do.
+struct HeldDeltas {
+    private struct Choice {
+        var hasBegun = false
+        var held: GenerateDelta?
+        /// When the first of those that wait came.
+        var since = MonotonicInstant.now
+    }
+
+    private let patience: Duration
+    private var choices: [Choice]
+
+    /// - Parameters:
+    ///   - patience: of the caller; none is zero.
+    ///   - choices: of the call.
+    init(patience: Duration, choices: Int) {
+        self.patience = patience
+        self.choices = Array(repeating: Choice(), count: patience > .zero ? choices : 0)
+    }
+
+    /// What goes out now that a delta has come; nil while it waits.
+    mutating func take(_ delta: GenerateDelta, now: @autoclosure () -> MonotonicInstant = .now) -> GenerateDelta? {
+        let number = Int(delta.choice)
+        guard choices.indices.contains(number), !delta.isStart, choices[number].hasBegun else {
+            if choices.indices.contains(number), !delta.isStart { choices[number].hasBegun = true }
+            return delta
+        }
+        var joined = delta
+        if var held = choices[number].held {
+            held.append(delta)
+            joined = held
+        } else {
+            choices[number].since = now()
+        }
+        choices[number].held = nil
+        if !joined.finishReason.isEmpty || now() - choices[number].since >= patience { return joined }
+        choices[number].held = joined
+        return nil
+    }
+
+    /// All that waits; nothing does any more.
+    mutating func takeAll() -> [GenerateDelta] {
+        choices.indices.compactMap { number in
+            defer { choices[number].held = nil }
+            return choices[number].held
+        }
+    }
+}
+
+extension GenerateDelta {
+    /// Goes on with what follows; neither has log-probabilities.
+    fileprivate mutating func append(_ next: GenerateDelta) {
+        if index == nil { index = next.index }
+        tokens += next.tokens
+        text += next.text
+        finishReason = next.finishReason
+    }
+}
