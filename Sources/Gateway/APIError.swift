@@ -4,14 +4,26 @@ import RPC
 
 /// An error as OpenAI's clients read it: `{"error": {message, type, param, code}}` with an HTTP status.
 struct APIError: Error, HTTPResponseError {
-    struct Body: Encodable {
-        struct Detail: Encodable {
+    struct Body: JSONWritable {
+        struct Detail: Encodable, JSONWritable {
             var message: String
             var type: String
             var param: String?
             var code: String?
+
+            func write(to json: inout JSONWriter) {
+                json.object { json in
+                    json.field("message", message)
+                    json.field("type", type)
+                    json.field("param", ifPresent: param)
+                    json.field("code", ifPresent: code)
+                }
+            }
         }
+
         var error: Detail
+
+        func write(to json: inout JSONWriter) { json.object { $0.field("error", error) } }
     }
 
     var status: HTTPResponse.Status
@@ -84,10 +96,10 @@ struct APIError: Error, HTTPResponseError {
         Body(error: .init(message: message, type: type, param: parameter, code: code))
     }
 
-    func response(from request: Request, context: some RequestContext) throws -> Response { try response() }
+    func response(from request: Request, context: some RequestContext) -> Response { response() }
 
-    func response() throws -> Response {
-        var response = try JSONResponse.make(body, status: status)
+    func response() -> Response {
+        var response = JSONResponse.make(body, status: status)
         if let retryAfter { response.headers[.retryAfter] = "\(retryAfter)" }
         if isFinal { response.headers[own: FieldName.shouldRetry] = "false" }
         return response
@@ -100,8 +112,8 @@ enum JSONResponse {
         make(ByteBuffer(bytes: try encoded(value)), status: status)
     }
 
-    static func make(_ value: some JSONWritable) -> Response {
-        make(ByteBuffer(bytes: JSONWriter(value).bytes), status: .ok)
+    static func make(_ value: some JSONWritable, status: HTTPResponse.Status = .ok) -> Response {
+        make(ByteBuffer(bytes: JSONWriter(value).bytes), status: status)
     }
 
     private static func make(_ json: ByteBuffer, status: HTTPResponse.Status) -> Response {

@@ -30,7 +30,7 @@ extension Gateway {
         } catch let error as APIError {
             if error.status == .tooManyRequests { counters.countRefused() }
             scope.record.failed(error.status.code)
-            response = try error.response()
+            response = error.response()
         } catch is CancellationError {
             counters.countCancelled()
             scope.record.failed(Self.clientClosedRequest)
@@ -85,7 +85,10 @@ extension Gateway {
     /// The path, as the API's documents name it, however many slashes the client wrote: nobody may add to the metrics.
     private static func endpoint(of request: Request) -> String {
         let path = request.uri.path
-        guard path.hasSuffix("/") || path.contains("//") else { return path }
+        let slash = UInt8(ascii: "/"), bytes = path.utf8
+        guard bytes.last == slash || zip(bytes, bytes.dropFirst()).contains(where: { $0 == slash && $1 == slash }) else {
+            return path
+        }
         return "/" + path.split(separator: "/").joined(separator: "/")
     }
 

@@ -150,31 +150,29 @@ private struct ErrorForm: RouterMiddleware {
         do {
             return try await next(request, context)
         } catch let error as APIError {
-            return try error.response(from: request, context: context)
+            return error.response()
         } catch let error as HTTPError where error.status == .notFound {
-            return try noRoute(for: request)
+            return noRoute(for: request)
         } catch let error as HTTPError {
             let type = error.status.code < 500 ? "invalid_request_error" : "server_error"
             let message = error.body ?? "\(request.method.rawValue) \(request.uri.path): \(error.status.reasonPhrase)"
-            return try APIError(status: error.status, message: message, type: type)
-                .response(from: request, context: context)
+            return APIError(status: error.status, message: message, type: type).response()
         } catch is CancellationError {
             throw CancellationError()
         } catch {
-            return try APIError(status: .internalServerError, message: "Internal error.", type: "server_error")
-                .response(from: request, context: context)
+            return APIError(status: .internalServerError, message: "Internal error.", type: "server_error").response()
         }
     }
 
-    private func noRoute(for request: Request) throws -> Response {
+    private func noRoute(for request: Request) -> Response {
         let what = "\(request.method.rawValue) \(request.uri.path.prefix(200))"
         guard let methods = allowed.header(for: request.uri.path) else {
-            return try APIError(
+            return APIError(
                 status: .notFound, message: "\(what): there is no such route; /openapi.json has all of them.",
                 type: "invalid_request_error"
             ).response()
         }
-        var response = try APIError(
+        var response = APIError(
             status: .methodNotAllowed, message: "\(what): this route takes \(methods).", type: "invalid_request_error"
         ).response()
         response.headers[.allow] = methods

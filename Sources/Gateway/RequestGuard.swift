@@ -77,7 +77,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
             return context.write(data, promise: promise)
         }
         let error = APIError(fault)
-        let body = (try? JSONResponse.encoded(error.body)) ?? Data()
+        let body = JSONWriter(error.body).bytes
         let trace = RequestTrace.new
         var answer = HTTPResponse(status: error.status, headerFields: head.headerFields)
         answer.headerFields[.contentType] = "application/json"

@@ -15,6 +15,7 @@ final class Forecast: Sendable {
     }
 
     private let state: Mutex<State>
+    private static let reserve = 0.2
     private let origin = MonotonicInstant.now
 
     init(_ options: EngineCore.Options) {
@@ -27,6 +28,13 @@ final class Forecast: Sendable {
     /// A deadline on the timetable's clock.
     func seconds(_ deadline: MonotonicInstant?) -> Double {
         deadline.map { ($0 - origin) / .seconds(1) } ?? .infinity
+    }
+
+    /// When an answer that is begun now is meant to be complete, so that it comes in time even if all takes longer than
+    /// it has of late: a share of its time is kept back, and those that are let in after it do not get it either.
+    func target(_ deadline: MonotonicInstant?) -> Double {
+        let end = seconds(deadline)
+        return end.isFinite ? end - max(0, end - seconds(.now)) * Self.reserve : end
     }
 
     /// Tells how the engine stands.
@@ -49,7 +57,7 @@ final class Forecast: Sendable {
     /// - Returns: what it is counted by, until the engine has seen it.
     /// - Throws: `RPCError` RESOURCE_EXHAUSTED that says when to try again.
     func admit(_ request: GenerationRequest, until deadline: MonotonicInstant?) throws -> UInt64 {
-        let (now, deadline) = (seconds(.now), seconds(deadline))
+        let (now, deadline) = (seconds(.now), target(deadline))
         return try state.withLock { state in
             let sequences = Self.sequences(of: request, deadline, state.lengths)
             // A call that has moved here is not turned away any more.

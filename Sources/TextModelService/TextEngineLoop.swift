@@ -12,8 +12,9 @@ struct TextEngineLoop {
         /// Tokens that the gauge still counts for it.
         var outstanding: Int
         var embedding: [Float] = []
-        /// On the forecast's clock.
+        /// On the forecast's clock: when it is of no use any more, and when it is meant to be complete.
         var deadline: Double
+        var target: Double
         var held: HeldDeltas
     }
 
@@ -78,6 +79,7 @@ struct TextEngineLoop {
             let tokens = (job.request.prompt.count + job.request.maxTokens) * choices
             running[number] = Running(
                 job: job, openChoices: choices, outstanding: tokens, deadline: forecast.seconds(job.context.deadline),
+                target: forecast.target(job.context.deadline),
                 held: HeldDeltas(patience: job.patience, choices: job.request.n))
             gauge.addOutstanding(tokens)
             if choices == 0 { finish(number, throwing: nil) }
@@ -166,7 +168,7 @@ struct TextEngineLoop {
             ? standing.allowed : lengths.remaining(generated: standing.generated, allowed: standing.allowed)
         return Timetable.Sequence(
             prompt: standing.prompt, answer: answer, positions: standing.positions + answer,
-            deadline: running[standing.request]?.deadline ?? .infinity)
+            deadline: running[standing.request]?.target ?? .infinity)
     }
 
     mutating func giveUp(_ requests: [UInt64], _ error: RPCError) {

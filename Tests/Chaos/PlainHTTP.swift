@@ -70,6 +70,8 @@ enum PlainHTTP {
         var outcomes: [(result: Result<Answer, any Error>, time: Duration)] = []
         let start = ContinuousClock.now
         var (idle, busy): ([Connection], [Connection]) = ([], [])
+        // Of those that are busy, in their order.
+        var sockets: [pollfd] = []
         var next = 0
         while next < times.count || !busy.isEmpty {
             while next < times.count, times[next] <= .now - start {
@@ -78,22 +80,29 @@ enum PlainHTTP {
                     let connection = try idle.popLast() ?? Connection(to: port)
                     try connection.send(request)
                     busy.append(connection)
+                    sockets.append(pollfd(fd: connection.socket, events: Int16(POLLIN), revents: 0))
                 } catch {
                     outcomes.append((.failure(error), .now - start))
                 }
             }
             let wait = next < times.count ? times[next] - (.now - start) : .seconds(60)
-            var sockets = busy.map { pollfd(fd: $0.socket, events: Int16(POLLIN), revents: 0) }
-            poll(&sockets, nfds_t(sockets.count), Int32(max(0, (wait / .milliseconds(1)).rounded(.up))))
-            for (index, socket) in sockets.enumerated().reversed() where socket.revents != 0 {
+            var ready = poll(
+                &sockets, nfds_t(sockets.count), Int32(max(0, (wait / .milliseconds(1)).rounded(.up))))
+            // Those that were refused are the youngest.
+            var index = sockets.count
+            while ready > 0, index > 0 {
+                index -= 1
+                guard sockets[index].revents != 0 else { continue }
+                ready -= 1
                 do {
                     guard let answer = try busy[index].receive() else { continue }
                     outcomes.append((.success(answer), .now - start))
-                    idle.append(busy.remove(at: index))
+                    idle.append(busy[index])
                 } catch {
                     outcomes.append((.failure(error), .now - start))
-                    busy.remove(at: index)
                 }
+                busy.remove(at: index)
+                sockets.remove(at: index)
             }
         }
         return outcomes

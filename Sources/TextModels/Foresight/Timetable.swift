@@ -29,7 +29,7 @@ package struct Timetable: Sendable {
     private let cachePositions: Int
     /// More time than it has been of late: steps grow longer as answers do, and others want the processor too; and an
     /// answer that comes too late is work for nothing.
-    private static let caution = 1.4
+    private static let caution = 1.15
 
     package init(sequenceLimit: Int, cachePositions: Int) {
         (self.sequenceLimit, self.cachePositions) = (sequenceLimit, cachePositions)
