@@ -85,7 +85,8 @@ final class Forecast: Sendable {
             // Further choices share the prompt's pages.
             let own = number == 0 ? request.prompt.count : 1
             return Timetable.Sequence(
-                prompt: own + generated, answer: answer, positions: own + generated + answer, deadline: deadline)
+                prompt: own + generated, answer: answer, positions: own + generated + answer, deadline: deadline,
+                isPatient: request.isPatient)
         }
     }
 

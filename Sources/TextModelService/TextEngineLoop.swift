@@ -27,6 +27,8 @@ struct TextEngineLoop {
     private var taken: [UInt64] = []
     private var timetable: Timetable
     private var lengths = AnswerLengths()
+    /// How many sequences are worth running at a time.
+    private var batch = EfficientBatch()
     /// What drafts have brought until the last step.
     private var drafts = (proposed: 0, accepted: 0)
     /// The requests of those in the timetable that wait.
@@ -133,7 +135,9 @@ struct TextEngineLoop {
     mutating func record(rows: Int, since start: ContinuousClock.Instant) {
         let duration = ContinuousClock.now - start
         pacer.record(rows: rows, duration: duration)
-        timetable.cost.record(rows: rows, duration: ContinuousClock.now - (lastStep ?? start))
+        let sinceLast = ContinuousClock.now - (lastStep ?? start)
+        timetable.cost.record(rows: rows, duration: sinceLast)
+        batch.record(rows: rows, duration: sinceLast)
         let statistics = core.statistics
         timetable.cost.recordDrafts(
             statistics.draftedTokens - drafts.proposed, accepted: statistics.acceptedTokens - drafts.accepted,
@@ -146,6 +150,10 @@ struct TextEngineLoop {
         core.expectedAnswer = lengths.mean
         let (running, waiting) = core.standings
         timetable.groups = shards == nil ? 1 : core.groups
+        // Those that show tokens as they come run in any case, and some of the others too.
+        let rows = batch.rows(limit: core.sequenceLimit), others = running.count { !$0.isPatient }
+        core.patientLimit = max(rows / 4, rows * timetable.groups - others)
+        timetable.patientLimit = core.patientLimit
         timetable.running = running.map(scheduled)
         timetable.waiting = waiting.map(scheduled)
         self.waiting = waiting.map(\.request)
@@ -168,7 +176,7 @@ struct TextEngineLoop {
             ? standing.allowed : lengths.remaining(generated: standing.generated, allowed: standing.allowed)
         return Timetable.Sequence(
             prompt: standing.prompt, answer: answer, positions: standing.positions + answer,
-            deadline: running[standing.request]?.target ?? .infinity)
+            deadline: running[standing.request]?.target ?? .infinity, isPatient: standing.isPatient)
     }
 
     mutating func giveUp(_ requests: [UInt64], _ error: RPCError) {

@@ -52,7 +52,9 @@ package struct TextModelService: RPCService {
         router.serverStreaming(TextModelMethods.generate) { request, writer, context in
             try await keeper.use(context) { revision in
                 let patience = min(Duration.milliseconds(request.message.patience), .seconds(1))
-                let request = try revision.validated(request.message)
+                var request = try revision.validated(request.message)
+                // One that was lost elsewhere has waited already.
+                request.isPatient = patience > .zero && request.resume.isEmpty && !request.runsAlone
                 try await revision.engine.generate(request, patience: patience, to: writer, context)
             }
         }

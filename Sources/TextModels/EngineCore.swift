@@ -49,11 +49,13 @@ package struct EngineCore {
         package var hasKnownLength: Bool
         /// Tokens of prompt and answer.
         package var positions: Int
+        package var isPatient: Bool
 
         init(_ sequence: GeneratingSequence) {
             (request, generated, allowed) = (sequence.request, sequence.generatedCount, sequence.remaining)
             prompt = sequence.isDecoding ? 0 : sequence.pending
             (hasKnownLength, positions) = (sequence.parameters.hasKnownLength, sequence.tokens.count)
+            isPatient = sequence.parameters.isPatient
         }
     }
 
@@ -127,6 +129,12 @@ package struct EngineCore {
     package var expectedAnswer: Int? {
         get { scheduler.expectedAnswer }
         set { scheduler.expectedAnswer = newValue }
+    }
+
+    /// Sequences of patient callers that run together, at most; at least one.
+    package var patientLimit: Int {
+        get { scheduler.patientLimit }
+        set { scheduler.patientLimit = max(1, newValue) }
     }
 
     /// Sequences that run, and that wait.

@@ -21,6 +21,9 @@ package struct GenerationRequest: Sendable {
     package let runsAlone: Bool
     /// Whether answers have exactly `maxTokens`.
     package var hasKnownLength: Bool { ignoresEndOfText && stop.isEmpty }
+    /// Whether its caller waits for the whole answer: it is served sooner when few such run at a time and the others have
+    /// their turn after them.
+    package var isPatient = false
     /// Sets a tenant's prompts apart: requests with different salts share no pages.
     package var cacheSalt = ""
     /// What the prompt's pages depend on besides its tokens: requests with different roots never share any.

@@ -7,6 +7,7 @@ import Tokenizers
 /// - *Order.* Sequences start by turn: requests as they came, and the further choices of a request some turns apart, so
 ///   that one request for many choices does not fill the batch while others wait. A later sequence never overtakes one
 ///   that lacks pages.
+/// - *Patience.* Of callers that wait for the whole answer only some are served at a time.
 /// - *Pages.* A sequence starts when there are pages for its prompt. It takes more as it grows; when there are none, the
 ///   sequence with the last turn gives its own back, waits, and is computed again later, to the same bits. The first in
 ///   turn never gives way, so all of them end.
@@ -49,6 +50,8 @@ struct RequestScheduler: Sendable {
     /// Tokens that answers have had of late; nil: unknown. A sequence starts when those that run will have pages for as
     /// many: what has to give way is computed twice.
     var expectedAnswer: Int?
+    /// Sequences of patient callers that run together, at most.
+    var patientLimit = Int.max
     /// Requests that run alone, and whether they were told that it is their turn.
     private var suspects: [UInt64: Bool] = [:]
     /// The one that runs now.
@@ -180,14 +183,17 @@ struct RequestScheduler: Sendable {
 
     private mutating func admit() {
         var index = 0
+        var patients = running.count { $0.parameters.isPatient }
         while index < waiting.count, running.count < options.sequenceLimit {
-            if waitsForSibling(waiting[index]) {
+            let isPatient = waiting[index].parameters.isPatient
+            if isPatient && patients >= patientLimit || waitsForSibling(waiting[index]) {
                 index += 1
                 continue
             }
             guard start(waiting[index]) else { return }
             waiting.remove(at: index)
             admissions += 1
+            if isPatient { patients += 1 }
         }
     }
 

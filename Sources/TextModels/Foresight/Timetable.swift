@@ -1,5 +1,5 @@
 /// When sequences end that share an engine. All that run gain a token a step, and a step is the longer the more of them
-/// there are; the others wait their turn. Has no clock of its own.
+/// there are; the others wait their turn, those of patient callers until few enough such run. Has no clock of its own.
 ///
 /// A newcomer is let in when it ends in time *and* all others still do: where sequences share the time, each that is let
 /// in slows those that run, long before the batch is full.
@@ -13,9 +13,13 @@ package struct Timetable: Sendable {
         package var positions: Int
         /// In seconds of the caller's clock; infinite for none.
         package var deadline: Double
+        package var isPatient: Bool
 
-        package init(prompt: Int, answer: Int, positions: Int, deadline: Double = .infinity) {
+        package init(
+            prompt: Int, answer: Int, positions: Int, deadline: Double = .infinity, isPatient: Bool = false
+        ) {
             (self.prompt, self.answer, self.positions, self.deadline) = (prompt, answer, positions, deadline)
+            self.isPatient = isPatient
         }
     }
 
@@ -25,6 +29,8 @@ package struct Timetable: Sendable {
     package var running: [Sequence] = []
     /// In order of turn.
     package var waiting: [Sequence] = []
+    /// Sequences of patient callers that run together, at most; at least one.
+    package var patientLimit = Int.max
     private let sequenceLimit: Int
     private let cachePositions: Int
     /// More time than it has been of late: steps grow longer as answers do, and others want the processor too; and an
@@ -42,12 +48,14 @@ package struct Timetable: Sendable {
         var ends = Array(repeating: 0.0, count: all.count)
         // Progress in tokens at which each that runs ends, the next one last.
         var active: [(end: Double, index: Int)] = []
-        var (time, progress, next) = (0.0, 0.0, 0)
+        var (time, progress) = (0.0, 0.0)
         var used = running.reduce(0) { $0 + $1.positions }
         // Those that run do fit, however much they share.
         let room = max(cachePositions, used)
-        func start() {
-            let entry = all[next]
+        var patients = 0
+        func start(_ index: Int) {
+            let entry = all[index]
+            if entry.isPatient { patients += 1 }
             time += Double(entry.prompt) * perRow
             let end = progress + Double(entry.answer)
             var (low, high) = (0, active.count)
@@ -55,18 +63,25 @@ package struct Timetable: Sendable {
                 let middle = (low + high) / 2
                 if active[middle].end > end { low = middle + 1 } else { high = middle }
             }
-            active.insert((end, next), at: low)
-            next += 1
+            active.insert((end, index), at: low)
         }
-        while next < running.count { start() }
-        while next < all.count || !active.isEmpty {
-            while next < all.count, active.count < sequenceLimit,
-                active.isEmpty || used + all[next].positions <= room
-            {
-                used += all[next].positions
-                start()
+        for index in running.indices { start(index) }
+        let turns = running.count..<all.count
+        // The last is next.
+        var patient = turns.reversed().filter { all[$0].isPatient }
+        var others = turns.reversed().filter { !all[$0].isPatient }
+        var next: Int? {
+            let first = patients < patientLimit ? patient.last : nil
+            return first.map { min($0, others.last ?? $0) } ?? others.last
+        }
+        while true {
+            while let index = next, active.count < sequenceLimit, active.isEmpty || used + all[index].positions <= room {
+                used += all[index].positions
+                if all[index].isPatient { patient.removeLast() } else { others.removeLast() }
+                start(index)
             }
             guard let first = active.popLast() else { break }
+            if all[first.index].isPatient { patients -= 1 }
             time +=
                 (first.end - progress) * cost.secondsPerToken(sequences: active.count + 1, groups: groups)
             progress = first.end
