@@ -8,8 +8,8 @@ struct OverloadCase: LocalCase {
     let deadline: Duration?
     var isLong: Bool { deadline != nil }
     private static let tokens = 384
-    /// Clients at which the most is done.
-    private static let clients = 16
+    /// So many clients are tried, to see with how many the most is done.
+    private static let clients = [8, 16, 32, 64]
 
     var fleet: LocalFleet.Options {
         var options = LocalFleet.Options()
@@ -23,7 +23,12 @@ struct OverloadCase: LocalCase {
         let tally = Tally()
         // What can be had: clients that each wait for their answer; once to warm up.
         let expected = try await PlainHTTP.answer(to: request(deadline: .seconds(600)), port: port).body
-        let first = try await peak(port, duration / 2)
+        var tried: [(clients: Int, rate: Double, meanLatency: Duration)] = []
+        for clients in Self.clients {
+            let (rate, latency) = try await peak(port, clients, max(duration / 3, .seconds(1)))
+            tried.append((clients, rate, latency))
+        }
+        guard let first = tried.max(by: { $0.rate < $1.rate }) else { throw ChaosError("no clients") }
         let deadline = deadline ?? first.meanLatency * 2
         let before = await memory(system)
         // Ten times as many, come what may; in turns, since a machine's speed changes within seconds.
@@ -34,7 +39,7 @@ struct OverloadCase: LocalCase {
         var shares = (peak: ProcessorShares(), flood: ProcessorShares())
         func peakAgain() async throws {
             let (next, share) = try await ProcessorShares.measured(system) {
-                try await self.peak(port, max(duration / rounds, .seconds(3)))
+                try await self.peak(port, first.clients, max(duration / rounds, .seconds(3)))
             }
             peaks.append(next.rate)
             shares.peak.add(share)
@@ -59,6 +64,8 @@ struct OverloadCase: LocalCase {
         let after = await memory(system)
         result.report(to: tally)
         let (peak, goodput) = (mean(peaks), mean(goodputs))
+        tally.note(
+            "by clients: " + tried.map { "\($0.clients): \(tenths($0.rate))/s" }.joined(separator: ", "))
         tally.note(
             "peak \(tenths(peak)) requests/s of \(Self.tokens) tokens (\(tenths(peaks.min() ?? 0)) to "
                 + "\(tenths(peaks.max() ?? 0))), mean \(first.meanLatency.milliseconds) ms; "
@@ -93,11 +100,11 @@ struct OverloadCase: LocalCase {
     }
 
     /// Answers a second, and how long each took, with clients that wait.
-    private func peak(_ port: Int, _ duration: Duration) async throws -> (rate: Double, meanLatency: Duration) {
+    private func peak(_ port: Int, _ clients: Int, _ duration: Duration) async throws -> (rate: Double, meanLatency: Duration) {
         let start = ContinuousClock.now
         let end = start + duration
         let latencies = try await withThrowingTaskGroup(of: [Duration].self) { group in
-            for _ in 0..<Self.clients {
+            for _ in 0..<clients {
                 group.addTask {
                     var latencies: [Duration] = []
                     while .now < end {
