@@ -11,6 +11,9 @@ package struct GatewayAddress: Sendable {
     package var port: Int
     /// Connections, at most; further ones wait to be accepted.
     package var connectionLimit = 8_192
+    /// Connections that wait to be accepted, at most: a client beyond has to try again a second later. The system allows
+    /// as many in most places.
+    static let backlog = 4_096
     /// A connection that does not bring the whole head of a request, or all of a body, in that time is closed.
     package var patience: TimeAmount = .seconds(60)
 
@@ -43,6 +46,7 @@ extension Gateway {
             router: router(), server: server,
             configuration: .init(
                 address: .hostname(address.host, port: address.port), serverName: "nephele",
+                backlog: GatewayAddress.backlog,
                 availableConnectionsDelegate: MaximumAvailableConnections(address.connectionLimit)),
             onServerRunning: onServerRunning, logger: logger)
     }

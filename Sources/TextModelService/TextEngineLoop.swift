@@ -33,6 +33,9 @@ struct TextEngineLoop {
     private var drafts = (proposed: 0, accepted: 0)
     /// The requests of those in the timetable that wait.
     private var waiting: [UInt64] = []
+    /// When the forecast was last told how things stand, and whether a request has come or gone since.
+    private var published = ContinuousClock.now
+    private var hasChanged = false
     /// When the gauge was last told how long requests wait, and when those were looked for that wait in vain.
     private var toldWait: ContinuousClock.Instant?
     private var lookedForHopeless: ContinuousClock.Instant?
@@ -75,6 +78,7 @@ struct TextEngineLoop {
 
     private mutating func add(_ job: TextEngine.Job) {
         taken.append(job.ticket)
+        hasChanged = true
         do {
             let number = try core.add(job.request)
             let choices = job.request.n - job.request.resume.count { $0.isFinished }
@@ -147,6 +151,10 @@ struct TextEngineLoop {
     }
 
     private mutating func publish() {
+        gauge.setEngine(EngineLoad(of: core))
+        // A few tokens more change little in it.
+        guard hasChanged || .now - published >= .milliseconds(10) else { return }
+        (published, hasChanged) = (.now, false)
         core.expectedAnswer = lengths.mean
         let (running, waiting) = core.standings
         timetable.groups = shards == nil ? 1 : core.groups
@@ -159,7 +167,6 @@ struct TextEngineLoop {
         self.waiting = waiting.map(\.request)
         forecast.publish(timetable, lengths, taken: taken)
         taken.removeAll(keepingCapacity: true)
-        gauge.setEngine(EngineLoad(of: core))
         guard !waiting.isEmpty else {
             if toldWait != nil { gauge.setExpectedWait(nil) }
             toldWait = nil
@@ -216,6 +223,7 @@ struct TextEngineLoop {
 
     private mutating func finish(_ number: UInt64, throwing error: (any Error)?) {
         guard var entry = running.removeValue(forKey: number) else { return }
+        hasChanged = true
         for delta in entry.held.takeAll() { try? entry.job.offer(delta) }
         gauge.addOutstanding(-entry.outstanding)
         if let error {

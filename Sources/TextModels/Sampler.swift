@@ -73,7 +73,7 @@ package struct Sampler: Sendable {
 
         init(_ logits: [Float], top: Float) {
             (self.logits, self.top) = (logits, top)
-            ranking = Ranking()
+            ranking = Ranking(top: top)
             end = logits.count
         }
 

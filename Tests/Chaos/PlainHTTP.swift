@@ -68,12 +68,14 @@ enum PlainHTTP {
         _ request: [UInt8], _ times: [Duration], port: Int
     ) -> [(result: Result<Answer, any Error>, time: Duration)] {
         var outcomes: [(result: Result<Answer, any Error>, time: Duration)] = []
-        let start = ContinuousClock.now
+        var start = ContinuousClock.now
         var (idle, busy): ([Connection], [Connection]) = ([], [])
         // Of those that are busy, in their order.
         var sockets: [pollfd] = []
         var next = 0
         while next < times.count || !busy.isEmpty {
+            // What the machine did not let this thread do in time is done later, not all at once.
+            if next < times.count { start += max(.zero, (.now - start) - times[next] - .milliseconds(20)) }
             while next < times.count, times[next] <= .now - start {
                 next += 1
                 do {

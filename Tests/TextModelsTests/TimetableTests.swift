@@ -95,9 +95,9 @@ import TextModels
 
     @Test func `a newcomer with time to spare is refused where it would make others late`() {
         var timetable = timetable()
-        timetable.running = (0..<20).map { _ in sequence(400, deadline: 1.78) }
+        timetable.running = (0..<20).map { _ in sequence(400, deadline: 1.25) }
         #expect(timetable.refusal(of: [sequence(400, deadline: 100)], now: 0) == nil)
-        timetable.running = (0..<20).map { _ in sequence(400, deadline: 1.7) }
+        timetable.running = (0..<20).map { _ in sequence(400, deadline: 1.22) }
         #expect(timetable.refusal(of: [sequence(400, deadline: 100)], now: 0) != nil)
     }
 

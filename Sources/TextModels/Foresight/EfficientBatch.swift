@@ -6,8 +6,9 @@ internal import Foundation
 package struct EfficientBatch: Sendable {
     private struct Measure {
         var steps = 0
-        /// Rows a second.
-        var rate = 0.0
+        /// Of passes of this size, the older the less.
+        var rows = 0.0
+        var seconds = 0.0
         /// Seconds of all passes until the last of this size.
         var seen = 0.0
     }
@@ -16,11 +17,13 @@ package struct EfficientBatch: Sendable {
     private var elapsed = 0.0
     /// Fewer are not looked into: some long answers are not to hold up many short ones.
     package static let least = 16
-    /// What twice as many rows must bring.
-    private static let worthwhile = 1.1
-    /// Passes after which a rate counts, and seconds of others after which it counts no more.
-    private static let enough = 16
-    private static let memory = 30.0
+    /// What twice as many rows must bring: more than the length of what sequences look back on makes a difference.
+    private static let worthwhile = 1.2
+    /// Passes and seconds after which a rate counts, and seconds of others after which it counts no more.
+    private static let enough = (steps: 16, seconds: 0.5)
+    private static let memory = 60.0
+    /// Seconds of passes of a size after which those before count e times less.
+    private static let recent = 5.0
 
     package init() {}
 
@@ -33,10 +36,11 @@ package struct EfficientBatch: Sendable {
         elapsed += taken
         let size = min(Int(log2(Double(rows)).rounded()), measures.count - 1)
         if elapsed - measures[size].seen > Self.memory { measures[size] = Measure() }
+        let kept = exp(-taken / Self.recent)
         measures[size].steps += 1
         measures[size].seen = elapsed
-        let weight = max(0.05, 1 / Double(measures[size].steps))
-        measures[size].rate += weight * (Double(rows) / taken - measures[size].rate)
+        measures[size].rows = measures[size].rows * kept + Double(rows)
+        measures[size].seconds = measures[size].seconds * kept + taken
     }
 
     /// - Parameter limit: rows, at most.
@@ -53,7 +57,10 @@ package struct EfficientBatch: Sendable {
 
     private func rate(of rows: Int) -> Double? {
         let size = min(Int(log2(Double(rows)).rounded()), measures.count - 1)
-        let isKnown = measures[size].steps >= Self.enough && elapsed - measures[size].seen <= Self.memory
-        return isKnown ? measures[size].rate : nil
+        let measure = measures[size]
+        let isKnown =
+            measure.steps >= Self.enough.steps && measure.seconds >= Self.enough.seconds
+            && elapsed - measure.seen <= Self.memory
+        return isKnown ? measure.rows / measure.seconds : nil
     }
 }

@@ -102,11 +102,11 @@ package struct Timetable: Sendable {
             zip(newcomers, ends.dropFirst(others.count))
             .map { newcomer, end in end * Self.caution - (newcomer.deadline - now) }.max() ?? 0
         if overdue > 0 { return overdue }
-        func isLate(_ index: Int) -> Bool { ends[index] * Self.caution > others[index].deadline - now }
-        guard others.indices.contains(where: isLate) else { return nil }
+        func isLate(_ index: Int, _ ends: [Double]) -> Bool { ends[index] > others[index].deadline - now }
+        guard others.indices.contains(where: { isLate($0, ends) }) else { return nil }
         // One that is late in any case holds nobody up.
         let without = self.ends()
-        let suffers = others.indices.contains { isLate($0) && without[$0] <= others[$0].deadline - now }
+        let suffers = others.indices.contains { isLate($0, ends) && !isLate($0, without) }
         return suffers ? without.min() ?? 0 : nil
     }
 
