@@ -8,8 +8,10 @@ private let environment = ProcessInfo.processInfo.environment
 @Suite(.serialized, .timeLimit(.minutes(90))) struct ChaosTests {
     private static let all: [any ChaosCase] =
         [
-            KillCase(), DrainCase(), ReloadCase(), PoisonCase(), OverloadCase(name: "overload", deadline: nil),
-            OverloadCase(name: "overload-8s", deadline: .seconds(8)), SoakCase(),
+            KillCase(), DrainCase(), ReloadCase(), PoisonCase(),
+            OverloadCase(name: "overload-tiny", isTiny: true, deadline: nil),
+            OverloadCase(name: "overload", isTiny: false, deadline: nil),
+            OverloadCase(name: "overload-8s", isTiny: false, deadline: .seconds(8)), SoakCase(),
         ] + NetworkCase.all
     /// Those that are asked for, or that there is time for, on a machine that can do them.
     static let cases = all.filter { chaos in

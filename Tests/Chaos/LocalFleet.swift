@@ -18,6 +18,8 @@ struct LocalFleet: ChaosSystem {
         /// The program that serves text.
         var textModel = "nephele-text-model"
         var textArguments: [String] = []
+        /// Whether the model has GPT-2's shape and random weights.
+        var isLarge = false
         var hasAdapter = true
         var hasPictures = true
         var gatewayArguments: [String] = []
@@ -62,6 +64,11 @@ struct LocalFleet: ChaosSystem {
         let verse = ["--model", "nephele-verse=\(path)/models/nephele-verse"]
         var workers = [(name: "tokenizer", program: "nephele-tokenizer", arguments: verse)]
         var text = verse + ["--threads", "1"] + options.textArguments
+        if options.isLarge {
+            try RandomModel.write(over: path + "/models/" + EmbeddedModels.text)
+            // It is not to stay among the user's.
+            text += ["--cache-dir", path + "/cache"]
+        }
         if options.hasAdapter {
             try RandomAdapter.write(to: path + "/lora")
             text += ["--adapter", "nephele-verse-lora=\(path)/lora"]
