@@ -31,21 +31,21 @@ struct OverloadCase: LocalCase {
         let expected = try await PlainHTTP.answer(to: request(deadline: .seconds(600)), port: port).body
         var tried: [(clients: Int, rate: Double, meanLatency: Duration)] = []
         for clients in clients {
-            let (rate, latency) = try await peak(port, clients, max(duration / 3, .seconds(1)))
+            let (rate, latency) = try await peak(port, clients, max(duration / 2, .seconds(1)))
             tried.append((clients, rate, latency))
         }
         guard let first = tried.max(by: { $0.rate < $1.rate }) else { throw ChaosError("no clients") }
         let deadline = deadline ?? first.meanLatency * 2
         let before = await memory(system)
         // Ten times as many, come what may; in turns, since a machine's speed changes within seconds.
-        let rounds = ChaosTests.isMeasured ? 6 : 1
+        let rounds = ChaosTests.isMeasured ? 4 : 1
         let floodTime = max(duration / rounds, deadline * 3)
         var peaks: [Double] = []
         var (result, goodputs) = (Flood(), [Double]())
         var shares = (peak: ProcessorShares(), flood: ProcessorShares())
         func peakAgain() async throws {
             let (next, share) = try await ProcessorShares.measured(system) {
-                try await self.peak(port, first.clients, max(duration / rounds, .seconds(3)))
+                try await self.peak(port, first.clients, max(duration / rounds, first.meanLatency * 4))
             }
             peaks.append(next.rate)
             shares.peak.add(share)
@@ -59,7 +59,7 @@ struct OverloadCase: LocalCase {
                     expected: content(expected))
             }
             shares.flood.add(share)
-            goodputs.append(flood.rate(from: deadline, to: floodTime))
+            goodputs.append(flood.inTime.rate(from: deadline, to: floodTime))
             result.add(flood)
             // At once all is well again.
             let answer = try await PlainHTTP.answer(to: request(deadline: .seconds(600)), port: port)
@@ -77,7 +77,7 @@ struct OverloadCase: LocalCase {
                 + "\(tenths(peaks.max() ?? 0))), mean \(first.meanLatency.milliseconds) ms; "
                 + "sent \(tenths(Double(result.sent) / (floodTime * rounds / .seconds(1))))/s with a deadline of "
                 + "\(deadline.milliseconds) ms: in time \(tenths(goodput))/s (\(percent(goodput / peak)); after "
-                + "\((result.latency / max(1, result.inTime.count)).milliseconds) ms), late \(result.late), refused "
+                + "\(result.inTime.meanTime.milliseconds) ms), late \(result.late), refused "
                 + "\(result.refused) in \(result.refusalTime(0.5)) ms at p50, \(result.refusalTime(0.99)) ms at p99")
         tally.note("of a processor, at the peak and in the flood: \(shares.peak) → \(shares.flood)")
         tally.note(
@@ -105,26 +105,27 @@ struct OverloadCase: LocalCase {
             """, headers: [("X-Request-Timeout-Ms", "\(deadline.milliseconds)")])
     }
 
-    /// Answers a second, and how long each took, with clients that wait.
-    private func peak(_ port: Int, _ clients: Int, _ duration: Duration) async throws -> (rate: Double, meanLatency: Duration) {
+    /// Answers a second once the first has come, and how long each took, with clients that wait.
+    private func peak(
+        _ port: Int, _ clients: Int, _ duration: Duration
+    ) async throws -> (rate: Double, meanLatency: Duration) {
         let start = ContinuousClock.now
-        let end = start + duration
-        let latencies = try await withThrowingTaskGroup(of: [Duration].self) { group in
+        let answers = try await withThrowingTaskGroup(of: [AnswerTime].self) { group in
             for _ in 0..<clients {
                 group.addTask {
-                    var latencies: [Duration] = []
-                    while .now < end {
+                    var answers: [AnswerTime] = []
+                    while .now < start + duration {
                         let answer = try await PlainHTTP.answer(to: request(deadline: .seconds(600)), port: port)
                         guard answer.status == 200 else { throw ChaosError("status \(answer.status) without overload") }
-                        latencies.append(answer.duration)
+                        answers.append(AnswerTime(end: .now - start, taken: answer.duration))
                     }
-                    return latencies
+                    return answers
                 }
             }
             return try await group.reduce(into: []) { $0 += $1 }
         }
-        let count = max(1, latencies.count)
-        return (Double(latencies.count) / ((.now - start) / .seconds(1)), latencies.reduce(.zero, +) / count)
+        let first = min(answers.map(\.end).min() ?? .zero, duration / 2)
+        return (answers.rate(from: first, to: duration), answers.meanTime)
     }
 
     /// Resident memory of each process, in MiB.
@@ -144,13 +145,30 @@ struct OverloadCase: LocalCase {
     private func content(_ body: String) -> String { Flood.content(body) }
 }
 
+/// When a request was answered, from some beginning, and how long that took.
+private struct AnswerTime {
+    var end: Duration
+    var taken: Duration
+}
+
+extension [AnswerTime] {
+    fileprivate var meanTime: Duration { map(\.taken).reduce(.zero, +) / Swift.max(1, count) }
+
+    /// Answers a second between two moments at which the system is as busy. Those under way at one of them count by the
+    /// share of their time that lies between: they end in waves.
+    fileprivate func rate(from start: Duration, to end: Duration) -> Double {
+        let shares = map { answer in
+            let own = Swift.min(answer.end, end) - Swift.max(answer.end - answer.taken, start)
+            return Swift.max(0, own / answer.taken)
+        }
+        return shares.reduce(0, +) / ((end - start) / .seconds(1))
+    }
+}
+
 /// Requests at a rate that does not wait for answers, and what became of them.
 private struct Flood: Sendable {
     var sent = 0
-    /// When each that was answered in time was, from the beginning.
-    var inTime: [Duration] = []
-    /// Of all of them together.
-    var latency: Duration = .zero
+    var inTime: [AnswerTime] = []
     /// Taken, and not answered before the deadline.
     var late = 0
     var refused = 0
@@ -190,8 +208,7 @@ private struct Flood: Sendable {
     private mutating func take(_ answer: PlainHTTP.Answer, at time: Duration, expected: String) {
         switch answer.status {
         case 200:
-            inTime.append(time)
-            latency += answer.duration
+            inTime.append(AnswerTime(end: time, taken: answer.duration))
             let text = Self.content(answer.body)
             guard text != expected else { return }
             different += 1
@@ -212,17 +229,11 @@ private struct Flood: Sendable {
     mutating func add(_ other: Flood) {
         sent += other.sent
         inTime += other.inTime
-        latency += other.latency
         late += other.late
         refused += other.refused
         different += other.different
         failures += other.failures
         refusals += other.refusals
-    }
-
-    /// Answers in time, a second, once the flood has risen and before it falls.
-    func rate(from start: Duration, to end: Duration) -> Double {
-        Double(inTime.count { start < $0 && $0 <= end }) / ((end - start) / .seconds(1))
     }
 
     func report(to tally: Tally) {
