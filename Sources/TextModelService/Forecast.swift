@@ -31,10 +31,12 @@ final class Forecast: Sendable {
     }
 
     /// When an answer that is begun now is meant to be complete, so that it comes in time even if all takes longer than
-    /// it has of late: a share of its time is kept back, and those that are let in after it do not get it either.
-    func target(_ deadline: MonotonicInstant?) -> Double {
+    /// it has of late: a share of its time is kept back.
+    ///
+    /// - Parameter isLetIn: then others that are let in after it may take half of that.
+    func target(_ deadline: MonotonicInstant?, isLetIn: Bool) -> Double {
         let end = seconds(deadline)
-        return end.isFinite ? end - max(0, end - seconds(.now)) * Self.reserve : end
+        return end.isFinite ? end - max(0, end - seconds(.now)) * (isLetIn ? Self.reserve / 2 : Self.reserve) : end
     }
 
     /// Tells how the engine stands.
@@ -57,7 +59,7 @@ final class Forecast: Sendable {
     /// - Returns: what it is counted by, until the engine has seen it.
     /// - Throws: `RPCError` RESOURCE_EXHAUSTED that says when to try again.
     func admit(_ request: GenerationRequest, until deadline: MonotonicInstant?) throws -> UInt64 {
-        let (now, deadline) = (seconds(.now), target(deadline))
+        let (now, deadline) = (seconds(.now), target(deadline, isLetIn: false))
         return try state.withLock { state in
             let sequences = Self.sequences(of: request, deadline, state.lengths)
             // A call that has moved here is not turned away any more.

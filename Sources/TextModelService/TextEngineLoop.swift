@@ -85,7 +85,7 @@ struct TextEngineLoop {
             let tokens = (job.request.prompt.count + job.request.maxTokens) * choices
             running[number] = Running(
                 job: job, openChoices: choices, outstanding: tokens, deadline: forecast.seconds(job.context.deadline),
-                target: forecast.target(job.context.deadline),
+                target: forecast.target(job.context.deadline, isLetIn: true),
                 held: HeldDeltas(patience: job.patience, choices: job.request.n))
             gauge.addOutstanding(tokens)
             if choices == 0 { finish(number, throwing: nil) }

@@ -80,6 +80,27 @@ import TokenizerService
         }
     }
 
+    @Test func `tokens that travel together are the same ones, whenever their instances are lost`() async throws {
+        var request = request(n: 2)
+        request.presencePenalty = 0.7
+        func whole(_ choices: [[GenerateDelta]]) -> [String] {
+            choices.map { deltas in
+                "\(deltas.flatMap(\.tokens)) \(deltas.flatMap { Array($0.text.utf8) }) \(deltas.last?.finishReason ?? "")"
+            }
+        }
+        var expected: [String] = []
+        try await withFleet { expected = whole(try await collect(generation(request, by: $0))) }
+        request.patience = 1_000
+        // The first token of each choice and the rest of each.
+        for cut in 0...4 {
+            try await withFleet([.die(after: cut), .die(after: 1)]) { fleet in
+                let deltas = try await collect(generation(request, by: fleet))
+                #expect(whole(deltas) == expected, "lost after \(cut)")
+                #expect(fleet.calls.count == (cut == 4 ? 1 : 3))
+            }
+        }
+    }
+
     @Test func `what an instance has not finished when it has to stop moves`() async throws {
         try await withFleet([.leave(after: 5), .leave(after: 4)]) { fleet in
             try await expectWhole(by: fleet)
@@ -296,6 +317,15 @@ import TokenizerService
             let reply = try await post(fleet, streamed)
             #expect(events(reply.body).sorted() == undisturbed.sorted() && fleet.calls.count == 3)
             #expect(events(reply.body).suffix(2) == ["data: [DONE]", ""])
+        }
+    }
+
+    @Test func `who waits for the whole answer is patient, who reads a stream is not`() async throws {
+        try await withFleet { fleet in
+            let whole = try await post(fleet, Self.body)
+            let streamed = try await post(fleet, Self.body.merging(["stream": true]) { $1 })
+            #expect(whole.status == 200 && streamed.status == 200)
+            #expect(fleet.calls.map { $0.patience > 0 } == [true, false])
         }
     }
 

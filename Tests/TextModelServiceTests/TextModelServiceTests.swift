@@ -93,6 +93,36 @@ private final class Fleet: Sendable {
         }
     }
 
+    @Test func `a patient caller gets the same tokens in fewer messages, the first of each choice at once`() async throws {
+        let fleet = try Fleet()
+        var request = GenerateRequest(model: "llama", prompt: [72, 101, 108], maxTokens: 60, seed: 5)
+        (request.n, request.ignoresEndOfText) = (3, true)
+        func choices(_ deltas: [GenerateDelta]) -> [[GenerateDelta]] {
+            (0..<3).map { choice in deltas.filter { $0.choice == choice } }
+        }
+        let single = choices(try await fleet.generate(request))
+        #expect(single.allSatisfy { $0.allSatisfy { $0.tokens.count == 1 } })
+        // Longer than all of it takes, unless the machine stands still; then there are more messages.
+        request.patience = 1_000
+        let joined = choices(try await fleet.generate(request))
+        for (one, other) in zip(single, joined) {
+            #expect(other.flatMap(\.tokens) == one.flatMap(\.tokens))
+            #expect(other.flatMap { Array($0.text.utf8) } == one.flatMap { Array($0.text.utf8) })
+            #expect(other.first?.tokens.count == 1 && other.count < one.count)
+            #expect(other.last?.finishReason == "length" && other.dropLast().allSatisfy { $0.finishReason.isEmpty })
+            var (tokens, bytes) = (0, 0)
+            for delta in other {
+                #expect(Int(delta.index ?? 0) == tokens && delta.textOffset == bytes)
+                tokens += delta.tokens.count
+                bytes += delta.text.utf8.count
+            }
+        }
+        // Each log-probability comes with its token.
+        request.logprobs = 0
+        let told = choices(try await fleet.generate(request))
+        #expect(told.allSatisfy { $0.count == 60 && $0.allSatisfy { $0.tokens.count == 1 && $0.logprob != nil } })
+    }
+
     @Test func `what a request gets wrong is an error that names it`() async throws {
         let fleet = try Fleet()
         func code(_ change: (inout GenerateRequest) -> Void) async -> (RPCError.Code, String)? {

@@ -44,6 +44,29 @@ import Tokenizers
         return (0..<request.n).map { trace(deltas["\(id)/\($0)"]) }
     }
 
+    @Test func `of patient requests few run at a time, others beside them, all to the same bits`() throws {
+        var engine = try EngineCore(loaded, options: .init(cachePositions: 4_096), on: device)
+        engine.patientLimit = 2
+        var requests = try (0..<5).map { try request(prompt(20, Int32($0)), seed: UInt64($0)) }
+        for index in 0..<4 { requests[index].isPatient = true }
+        let ids = try requests.map { try engine.add($0) }
+        var deltas: [String: [GenerationDelta]] = [:]
+        var begun: [UInt64] = []
+        while !engine.isIdle {
+            for delta in try engine.step() {
+                if !begun.contains(delta.request) { begun.append(delta.request) }
+                deltas["\(delta.request)/0", default: []].append(delta)
+            }
+            #expect(engine.standings.running.count { $0.isPatient } <= 2)
+        }
+        // The last is not patient: it does not wait for the third.
+        #expect(begun == [ids[0], ids[1], ids[4], ids[2], ids[3]])
+        for (id, request) in zip(ids, requests) {
+            let expected = try alone(request)
+            #expect(trace(deltas["\(id)/0"]) == expected[0])
+        }
+    }
+
     @Test(arguments: [CachePrecision.f32, .bf16, .int8])
     func `a prompt that begins like an earlier one computes the rest only, to the same bits`(
         precision: CachePrecision

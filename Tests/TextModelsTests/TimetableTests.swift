@@ -73,6 +73,19 @@ import TextModels
         #expect(abs(wait - ends[2]) < 0.001)
     }
 
+    @Test func `patient ones start when few enough of them run, the others at once`() {
+        var timetable = timetable()
+        timetable.patientLimit = 1
+        var patient = sequence(100)
+        patient.isPatient = true
+        timetable.running = [patient]
+        timetable.waiting = [patient]
+        // 100 steps of one, and again.
+        #expect(abs(timetable.ends()[1] - 2 * 0.11) < 0.006)
+        // 10 steps of two.
+        #expect(abs((timetable.ends(with: [sequence(10)]).last ?? 0) - 10 * 0.001_2) < 0.001)
+    }
+
     @Test func `positions in the cache are a place too`() {
         var timetable = Timetable(sequenceLimit: 64, cachePositions: 1_000)
         timetable.cost = cost()
@@ -130,6 +143,36 @@ import TextModels
         // With eight at a time all the while.
         let eight = 5 / (400 * cost.secondsPerToken(sequences: 8)) * 8
         #expect(late == 0 && Double(ended) > 0.95 * eight, "\(late) late of \(ended); \(eight)")
+    }
+}
+
+@Suite struct EfficientBatchTests {
+    /// Steps of so many rows for two seconds, each of `milliseconds`.
+    private func record(_ rows: Int, _ milliseconds: Double, in batch: inout EfficientBatch, seconds: Double = 2) {
+        for _ in 0..<Int(seconds * 1_000 / milliseconds) {
+            batch.record(rows: rows, duration: .microseconds(Int(1_000 * milliseconds)))
+        }
+    }
+
+    @Test func `a size is tried as soon as the one before it is known`() {
+        var batch = EfficientBatch()
+        #expect(batch.rows(limit: 64) == EfficientBatch.least && batch.rows(limit: 4) == 4)
+        record(16, 10, in: &batch)
+        #expect(batch.rows(limit: 64) == 32 && batch.rows(limit: 20) == 20)
+    }
+
+    @Test func `where weights are what takes time, as many run as may`() {
+        var batch = EfficientBatch()
+        for rows in [16, 32, 64] { record(rows, 20 + 0.1 * Double(rows), in: &batch) }
+        #expect(batch.rows(limit: 64) == 64)
+    }
+
+    @Test func `where each row takes its time, few run, until that is long ago`() {
+        var batch = EfficientBatch()
+        for rows in [16, 32, 64] { record(rows, 1 + Double(rows), in: &batch) }
+        #expect(batch.rows(limit: 64) == 16)
+        record(16, 17, in: &batch, seconds: 100)
+        #expect(batch.rows(limit: 64) == 32)
     }
 }
 
