@@ -15,7 +15,7 @@ final class Forecast: Sendable {
     }
 
     private let state: Mutex<State>
-    private static let reserve = 0.2
+    private static let reserve = 0.15
     private let origin = MonotonicInstant.now
 
     init(_ options: EngineCore.Options) {
