@@ -86,7 +86,8 @@ extension Gateway {
     private static func endpoint(of request: Request) -> String {
         let path = request.uri.path
         let slash = UInt8(ascii: "/"), bytes = path.utf8
-        guard bytes.last == slash || zip(bytes, bytes.dropFirst()).contains(where: { $0 == slash && $1 == slash }) else {
+        guard bytes.last == slash || zip(bytes, bytes.dropFirst()).contains(where: { $0 == slash && $1 == slash })
+        else {
             return path
         }
         return "/" + path.split(separator: "/").joined(separator: "/")

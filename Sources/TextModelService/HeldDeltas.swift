@@ -3,9 +3,9 @@ import Messages
 
 /// Deltas of one call on their way to a caller that has patience: tokens of a choice travel together.
 ///
-/// A caller that shows nothing before the end is woken a few times a second instead of with each token; what it has of an
-/// answer when this instance is lost is as much less. The first token of a choice never waits, since it tells that the
-/// call makes progress, and the last brings along all that do.
+/// A caller that shows nothing before the end is woken a few times a second instead of with each token; what it has of
+/// an answer when this instance is lost is as much less. The first token of a choice never waits, since it tells that
+/// the call makes progress, and the last brings along all that do.
 struct HeldDeltas {
     private struct Choice {
         var hasBegun = false

@@ -237,8 +237,8 @@ struct TextEngineLoop {
 extension GenerateDelta {
     init(_ delta: GenerationDelta, _ tokenizer: Tokenizer) {
         self.init(
-            choice: UInt32(delta.choice), index: delta.index >= 0 ? UInt32(delta.index) : nil, tokens: delta.token.map { [$0] } ?? [],
-            text: delta.text, textOffset: delta.textOffset,
+            choice: UInt32(delta.choice), index: delta.index >= 0 ? UInt32(delta.index) : nil,
+            tokens: delta.token.map { [$0] } ?? [], text: delta.text, textOffset: delta.textOffset,
             logprob: delta.logProbability.map { TokenLogprob($0, tokenizer) },
             promptLogprobs: delta.promptLogProbabilities.map { TokenLogprob($0, tokenizer) },
             finishReason: delta.finishReason?.rawValue ?? "")

@@ -1,7 +1,7 @@
 /// Ids in the order (logit falling, id rising), sorted only as far as they are asked for.
 ///
-/// What a draw looks at lies within some depth under the largest logit: those are picked out and sorted, then those that lie
-/// deeper.
+/// What a draw looks at lies within some depth under the largest logit: those are picked out and sorted, then those that
+/// lie deeper.
 package struct Ranking: Sendable {
     /// Under the largest logit, in nats.
     private static let depths: [Float] = [3, 5, 7, 10, 16, .infinity]

@@ -11,7 +11,8 @@ enum RandomModel {
         var configuration = try JSONSerialization.jsonObject(with: Data(contentsOf: place)) as? [String: Any] ?? [:]
         let vocabulary = configuration["vocab_size"] as? Int ?? 0
         configuration.merge([
-            "hidden_size": width, "intermediate_size": hidden, "num_hidden_layers": layers, "num_attention_heads": heads,
+            "hidden_size": width, "intermediate_size": hidden, "num_hidden_layers": layers,
+            "num_attention_heads": heads,
             "num_key_value_heads": heads, "head_dim": width / heads,
         ]) { $1 }
         var tensors: [(name: String, shape: [Int])] = [

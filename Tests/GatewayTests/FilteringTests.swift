@@ -24,7 +24,8 @@ private func filter(_ rules: String, _ phrases: String) throws -> ContentFilter 
             let logprob = TokenLogprob(id: Int32(index), logprob: -1, bytes: Array(text.utf8), alternatives: [])
             defer { offset += text.utf8.count }
             return GenerateDelta(
-                choice: 0, index: UInt32(index), tokens: [Int32(index)], text: text, textOffset: offset, logprob: logprob,
+                choice: 0, index: UInt32(index), tokens: [Int32(index)], text: text, textOffset: offset,
+                logprob: logprob,
                 finishReason: index == texts.count - 1 ? reason : "")
         }
     }

@@ -93,7 +93,9 @@ private final class Fleet: Sendable {
         }
     }
 
-    @Test func `a patient caller gets the same tokens in fewer messages, the first of each choice at once`() async throws {
+    @Test func `a patient caller gets the same tokens in fewer messages, the first of each choice at once`()
+        async throws
+    {
         let fleet = try Fleet()
         var request = GenerateRequest(model: "llama", prompt: [72, 101, 108], maxTokens: 60, seed: 5)
         (request.n, request.ignoresEndOfText) = (3, true)

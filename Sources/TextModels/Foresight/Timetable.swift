@@ -75,7 +75,8 @@ package struct Timetable: Sendable {
             return first.map { min($0, others.last ?? $0) } ?? others.last
         }
         while true {
-            while let index = next, active.count < sequenceLimit, active.isEmpty || used + all[index].positions <= room {
+            while let index = next, active.count < sequenceLimit, active.isEmpty || used + all[index].positions <= room
+            {
                 used += all[index].positions
                 if all[index].isPatient { patient.removeLast() } else { others.removeLast() }
                 start(index)
