@@ -96,7 +96,7 @@ struct GenerationParameters: Decodable, Sendable {
         }
         request.stop = stop?.values ?? []
         request.ignoresEndOfText = ignore_eos ?? false
-        // Who waits for the whole answer is not woken with each token.
+        // Who waits for the whole answer is not woken with each token, but ten times a second.
         if stream != true { request.patience = 100 }
         return request
     }

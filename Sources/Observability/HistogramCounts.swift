@@ -11,6 +11,7 @@ package struct HistogramCounts: Sendable, Equatable {
 
     package var count: UInt64 { counts.reduce(0, +) }
 
+    /// - Parameter times: how often the value was seen.
     package mutating func observe(_ value: Double, times: Int = 1) {
         var low = 0
         var high = bounds.count

@@ -15,8 +15,9 @@ final class Forecast: Sendable {
     }
 
     private let state: Mutex<State>
-    private static let reserve = 0.15
     private let origin = MonotonicInstant.now
+    /// Of the time that an answer has.
+    private static let reserve = 0.15
 
     init(_ options: EngineCore.Options) {
         state = Mutex(

@@ -26,31 +26,29 @@ struct HeldDeltas {
     }
 
     /// What goes out now that a delta has come; nil while it waits.
-    mutating func take(_ delta: GenerateDelta, now: @autoclosure () -> MonotonicInstant = .now) -> GenerateDelta? {
+    mutating func take(_ delta: GenerateDelta) -> GenerateDelta? {
         let number = Int(delta.choice)
-        guard choices.indices.contains(number), !delta.isStart, choices[number].hasBegun else {
-            if choices.indices.contains(number), !delta.isStart { choices[number].hasBegun = true }
+        guard choices.indices.contains(number), !delta.isStart else { return delta }
+        guard choices[number].hasBegun else {
+            choices[number].hasBegun = true
             return delta
         }
+        let now = MonotonicInstant.now
         var joined = delta
-        if var held = choices[number].held {
+        if var held = choices[number].held.take() {
             held.append(delta)
             joined = held
         } else {
-            choices[number].since = now()
+            choices[number].since = now
         }
-        choices[number].held = nil
-        if !joined.finishReason.isEmpty || now() - choices[number].since >= patience { return joined }
+        if !joined.finishReason.isEmpty || now - choices[number].since >= patience { return joined }
         choices[number].held = joined
         return nil
     }
 
     /// All that waits; nothing does any more.
     mutating func takeAll() -> [GenerateDelta] {
-        choices.indices.compactMap { number in
-            defer { choices[number].held = nil }
-            return choices[number].held
-        }
+        choices.indices.compactMap { choices[$0].held.take() }
     }
 }
 

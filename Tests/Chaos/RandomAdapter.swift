@@ -28,11 +28,7 @@ enum RandomAdapter {
                 ]
             }
         }
-        let json = try JSONSerialization.data(withJSONObject: header, options: .sortedKeys)
-        var file = Data((0..<8).map { UInt8(truncatingIfNeeded: json.count >> (8 * $0)) })
-        file.append(json)
-        file.append(data)
-        try file.write(to: URL(fileURLWithPath: directory + "/adapter_model.safetensors"))
+        try SafetensorsData.write(header, data, to: directory + "/adapter_model.safetensors")
     }
 }
 

@@ -40,11 +40,7 @@ enum RandomModel {
             }
             header[name] = ["dtype": "BF16", "shape": shape, "data_offsets": [start, end]]
         }
-        let json = try JSONSerialization.data(withJSONObject: header, options: .sortedKeys)
-        var file = Data((0..<8).map { UInt8(truncatingIfNeeded: json.count >> (8 * $0)) })
-        file.append(json)
-        file.append(weights)
-        try file.write(to: URL(fileURLWithPath: directory + "/model.safetensors"))
+        try SafetensorsData.write(header, weights, to: directory + "/model.safetensors")
         try JSONSerialization.data(withJSONObject: configuration).write(to: place)
     }
 

@@ -3,8 +3,8 @@ import Foundation
 /// Ten times as many requests as the system can answer: those that it takes are answered in time, the rest is turned
 /// away at once, and when the load ends, so does the trouble.
 ///
-/// Refusing takes time that answers then do not have. Of a tiny model ten times capacity are hundreds of requests a second:
-/// of it the share is told and not judged, the rest is.
+/// Refusing takes time that answers then do not have. Of a tiny model ten times capacity are hundreds of requests a
+/// second: of it the share is told and not judged, the rest is.
 struct OverloadCase: LocalCase {
     let name: String
     let isTiny: Bool
@@ -34,8 +34,8 @@ struct OverloadCase: LocalCase {
             let (rate, latency) = try await peak(port, clients, max(duration / 2, .seconds(1)))
             tried.append((clients, rate, latency))
         }
-        guard let first = tried.max(by: { $0.rate < $1.rate }) else { throw ChaosError("no clients") }
-        let deadline = deadline ?? first.meanLatency * 2
+        guard let best = tried.max(by: { $0.rate < $1.rate }) else { throw ChaosError("no clients") }
+        let deadline = deadline ?? best.meanLatency * 2
         let before = await memory(system)
         // Ten times as many, come what may; in turns, since a machine's speed changes within seconds.
         let rounds = ChaosTests.isMeasured ? 4 : 1
@@ -45,7 +45,7 @@ struct OverloadCase: LocalCase {
         var shares = (peak: ProcessorShares(), flood: ProcessorShares())
         func peakAgain() async throws {
             let (next, share) = try await ProcessorShares.measured(system) {
-                try await self.peak(port, first.clients, max(duration / rounds, first.meanLatency * 4))
+                try await self.peak(port, best.clients, max(duration / rounds, best.meanLatency * 4))
             }
             peaks.append(next.rate)
             shares.peak.add(share)
@@ -56,7 +56,7 @@ struct OverloadCase: LocalCase {
             let (flood, share) = try await ProcessorShares.measured(system, for: floodTime) {
                 await Flood(
                     of: request(deadline: deadline), port: port, rate: rate, for: floodTime, seed: UInt64(round),
-                    expected: content(expected))
+                    expected: Flood.content(expected))
             }
             shares.flood.add(share)
             goodputs.append(flood.inTime.rate(from: deadline, to: floodTime))
@@ -74,7 +74,7 @@ struct OverloadCase: LocalCase {
             "by clients: " + tried.map { "\($0.clients): \(tenths($0.rate))/s" }.joined(separator: ", "))
         tally.note(
             "peak \(tenths(peak)) requests/s of \(tokens) tokens (\(tenths(peaks.min() ?? 0)) to "
-                + "\(tenths(peaks.max() ?? 0))), mean \(first.meanLatency.milliseconds) ms; "
+                + "\(tenths(peaks.max() ?? 0))), mean \(best.meanLatency.milliseconds) ms; "
                 + "sent \(tenths(Double(result.sent) / (floodTime * rounds / .seconds(1))))/s with a deadline of "
                 + "\(deadline.milliseconds) ms: in time \(tenths(goodput))/s (\(percent(goodput / peak)); after "
                 + "\(result.inTime.meanTime.milliseconds) ms), late \(result.late), refused "
@@ -141,8 +141,6 @@ struct OverloadCase: LocalCase {
         }
         .joined(separator: ", ")
     }
-
-    private func content(_ body: String) -> String { Flood.content(body) }
 }
 
 /// When a request was answered, from some beginning, and how long that took.
