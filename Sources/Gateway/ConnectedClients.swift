@@ -63,6 +63,8 @@ final class ConnectedClients: Sendable {
     }
 
     /// Does the work, and cancels it when the client goes.
+    ///
+    /// - Throws: what the work throws; `CancellationError` once the client has gone, whatever the work makes of that.
     func whilePresent<Result: Sendable>(
         _ channel: any Channel, _ work: @escaping @Sendable () async throws -> Result
     ) async throws -> Result {
@@ -74,16 +76,20 @@ final class ConnectedClients: Sendable {
             state.connections[id]?.works[state.next] = { task.cancel() }
             return state.next
         }
-        if let number {
-            defer { state.withLock { state in _ = state.connections[id]?.works.removeValue(forKey: number) } }
-            return try await withTaskCancellationHandler {
-                try await task.value
-            } onCancel: {
-                task.cancel()
-            }
+        // It may have gone before the work began.
+        guard let number else {
+            task.cancel()
+            return try await Self.outcome(of: task)
         }
-        // It has gone before the work began.
-        task.cancel()
-        return try await task.value
+        defer { state.withLock { state in _ = state.connections[id]?.works.removeValue(forKey: number) } }
+        return try await withTaskCancellationHandler {
+            try await Self.outcome(of: task)
+        } onCancel: {
+            task.cancel()
+        }
+    }
+
+    private static func outcome<Result>(of task: Task<Result, any Error>) async throws -> Result {
+        do { return try await task.value } catch where task.isCancelled { throw CancellationError() }
     }
 }

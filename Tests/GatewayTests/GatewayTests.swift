@@ -286,6 +286,17 @@ import Testing
                 client, "/v1/images/generations", #"{"model":"tiny","prompt":"x","steps":2}"#)
             #expect(next.status == 200)
             #expect(client.imageGauge.report.steps < 10_000)
+            // It is counted as what it was: no fault of the gateway's.
+            let counted = ["nephele:http_requests_total{", "nephele:requests_cancelled_total "]
+            var counts: [Substring] = []
+            while counts.count < 3 {
+                let metrics = try await client.execute(uri: "/metrics", method: "GET")
+                counts = String(decoding: metrics.body, as: UTF8.self).split(separator: "\n").filter { line in
+                    counted.contains { line.hasPrefix($0) }
+                }
+            }
+            #expect(counts.contains { $0.hasSuffix(#"status="499"} 1"#) }, "\(counts)")
+            #expect(counts.contains { $0.hasSuffix("cancelled_total 1") }, "\(counts)")
         }
     }
 
