@@ -90,6 +90,8 @@ final class ConnectedClients: Sendable {
     }
 
     private static func outcome<Result>(of task: Task<Result, any Error>) async throws -> Result {
-        do { return try await task.value } catch where task.isCancelled { throw CancellationError() }
+        let result = await task.result
+        if case .failure = result, task.isCancelled { throw CancellationError() }
+        return try result.get()
     }
 }
