@@ -51,6 +51,8 @@ let package = Package(
         .target(
             name: "EmbeddedModels", exclude: ["Training"], resources: [.copy("Resources/models")], swiftSettings: safe),
 
+        .target(name: "JSON", swiftSettings: safe),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: safe),
         .target(name: "GGUF", swiftSettings: safe),
         .testTarget(name: "GGUFTests", dependencies: ["GGUF"], swiftSettings: safe),
 
@@ -189,7 +191,7 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Accounts", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels", "Messages",
+                "Accounts", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels", "JSON", "Messages",
                 "Observability", "PromptRouting", "RPC", "Watermarking",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),

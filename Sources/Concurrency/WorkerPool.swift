@@ -11,6 +11,9 @@ package final class WorkerPool: Sendable {
     /// Computes the half-open range of a task's work.
     package typealias Task = @convention(c) (_ context: UnsafeRawPointer?, _ begin: Int, _ end: Int) -> Void
 
+    /// Whether what is left of a task is not wanted any more. Each thread asks every few milliseconds.
+    package typealias Interruption = @Sendable () -> Bool
+
     private let team: WorkerTeam
     private let callers = Mutex<Void>(())
 
@@ -29,14 +32,21 @@ package final class WorkerPool: Sendable {
     /// Computes [0, count) of `task` on all threads and returns when all of it is done. Concurrent callers wait
     /// for one another.
     ///
-    /// - Parameter grain: the least work that is worth a chunk of its own.
-    package func run(_ task: @escaping Task, context: UnsafeRawPointer?, count: Int, grain: Int = 1) {
+    /// - Parameters:
+    ///   - grain: the least work that is worth a chunk of its own.
+    ///   - isInterrupted: once it says so, the rest of the range is left out.
+    package func run(
+        _ task: @escaping Task, context: UnsafeRawPointer?, count: Int, grain: Int = 1,
+        unless isInterrupted: Interruption? = nil
+    ) {
         if count <= 0 { return }
-        if team.threadCount == 1 || count <= grain {
-            task(context, 0, count)
+        if count <= grain || team.threadCount == 1 && isInterrupted == nil {
+            if isInterrupted?() != true { task(context, 0, count) }
             return
         }
-        callers.withLock { _ in team.run(task, context: context, count: count, grain: grain) }
+        callers.withLock { _ in
+            team.run(task, context: context, count: count, grain: grain, unless: isInterrupted)
+        }
     }
 }
 
@@ -49,7 +59,13 @@ private final class WorkerTeam: @unchecked Sendable {  // all state is atomic or
         var chunk: Int
         /// Chunks of one thread's share.
         var share: Int
+        /// The least chunk, and what may end the work early.
+        var grain: Int
+        var isInterrupted: WorkerPool.Interruption?
     }
+
+    /// Nanoseconds of an interruptible chunk, beyond which chunks do not grow.
+    private static let slice = 5_000_000
 
     /// A thread that is started, and its place in the team.
     private final class Start: Sendable {
@@ -120,11 +136,15 @@ private final class WorkerTeam: @unchecked Sendable {  // all state is atomic or
         threads = []
     }
 
-    func run(_ task: @escaping WorkerPool.Task, context: UnsafeRawPointer?, count: Int, grain: Int) {
+    func run(
+        _ task: @escaping WorkerPool.Task, context: UnsafeRawPointer?, count: Int, grain: Int,
+        unless isInterrupted: WorkerPool.Interruption?
+    ) {
         let chunk = max(grain, (count + threadCount * 4 - 1) / (threadCount * 4))
         let chunks = (count + chunk - 1) / chunk
         job = Job(
-            task: task, context: context, count: count, chunk: chunk, share: (chunks + threadCount - 1) / threadCount)
+            task: task, context: context, count: count, chunk: chunk, share: (chunks + threadCount - 1) / threadCount,
+            grain: grain, isInterrupted: isInterrupted)
         for thread in 0..<threadCount { counter(thread).pointee.store(0, ordering: .relaxed) }
         running.store(threads.count, ordering: .relaxed)
         pthread_mutex_lock(mutex)
@@ -145,6 +165,7 @@ private final class WorkerTeam: @unchecked Sendable {  // all state is atomic or
 
     private func claim(as index: Int) {
         guard let job else { return }
+        if let isInterrupted = job.isInterrupted { return claim(as: index, job, unless: isInterrupted) }
         let count = threadCount
         for offset in 0..<count {
             let owner = (index + offset) % count
@@ -153,6 +174,24 @@ private final class WorkerTeam: @unchecked Sendable {  // all state is atomic or
                 let begin = (owner * job.share + place) * job.chunk
                 if place >= job.share || begin >= job.count { break }
                 job.task(job.context, begin, min(begin + job.chunk, job.count))
+            }
+        }
+    }
+
+    /// As `claim`, by chunks that grow only as long as they are short; counters count units of work here.
+    private func claim(as index: Int, _ job: Job, unless isInterrupted: WorkerPool.Interruption) {
+        let count = threadCount
+        let share = job.share * job.chunk
+        var chunk = max(job.grain, job.chunk / 64)
+        for offset in 0..<count {
+            let owner = (index + offset) % count
+            while !isInterrupted() {
+                let place = counter(owner).pointee.add(chunk, ordering: .relaxed).oldValue
+                let begin = owner * share + place
+                if place >= share || begin >= job.count { break }
+                let start = Self.nanoseconds()
+                job.task(job.context, begin, min(begin + chunk, (owner + 1) * share, job.count))
+                if Self.nanoseconds() - start < Self.slice, chunk < job.chunk { chunk = min(2 * chunk, job.chunk) }
             }
         }
     }

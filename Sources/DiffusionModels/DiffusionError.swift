@@ -17,10 +17,11 @@ package struct DiffusionError: Error, Sendable, CustomStringConvertible {
 
     package var code: Code
     package var message: String
+    /// The field of the request that is at fault, as OpenAI's API calls it.
+    package var field: String?
 
-    package init(_ code: Code, _ message: String) {
-        self.code = code
-        self.message = message
+    package init(_ code: Code, _ message: String, field: String? = nil) {
+        (self.code, self.message, self.field) = (code, message, field)
     }
 
     package var description: String { message }

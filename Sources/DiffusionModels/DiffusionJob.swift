@@ -27,6 +27,8 @@ package struct DiffusionJob: Sendable {
     private var samples: [[Float]]
     /// x_0 of each picture as the last step foresaw it, where it was asked to.
     private var foreseen: [[Float]] = []
+    /// Passes of the model over a pixel that a step makes of all its pictures: what it costs at least grows with it.
+    package var pixelsPerStep: Int { samples.count * (isGuided ? 2 : 1) * h * w }
     /// Numbers in a checkpoint.
     package var checkpointSize: Int { samples.count * size }
 
@@ -37,24 +39,37 @@ package struct DiffusionJob: Sendable {
     private var isGuided: Bool { condition != nil && guidanceScale != 1 }
 
     init(_ pipeline: DiffusionPipeline, _ request: DiffusionRequest) throws(DiffusionError) {
-        func require(_ holds: Bool, _ what: String) throws(DiffusionError) {
-            if !holds { throw DiffusionError(.invalidRequest, what) }
+        func require(_ holds: Bool, _ field: String? = nil, _ what: String) throws(DiffusionError) {
+            if !holds { throw DiffusionError(.invalidRequest, what, field: field) }
         }
         let unet = pipeline.unet.configuration
         let count = request.seeds.count
         try require(
-            (1...DiffusionPipeline.maximumPictures).contains(count),
+            (1...DiffusionPipeline.maximumPictures).contains(count), "n",
             "\(count) pictures: 1 to \(DiffusionPipeline.maximumPictures) a request")
         let (width, height) = (request.width ?? pipeline.width, request.height ?? pipeline.height)
         let unit = pipeline.unshuffle << pipeline.unet.halvings
         try require(
-            width > 0 && height > 0 && width % unit == 0 && height % unit == 0 && width <= 1_024 && height <= 1_024,
-            "a picture of \(width)x\(height): this model draws multiples of \(unit) up to 1024, by itself \(pipeline.width)x\(pipeline.height)"
+            width > 0 && height > 0 && width % unit == 0 && height % unit == 0
+                && max(width, height) <= pipeline.largestSide, "size",
+            "size \(width)x\(height): this model draws \(pipeline.width)x\(pipeline.height), and sides that are multiples of \(unit) up to \(pipeline.largestSide); its operator may allow larger ones (--largest-side)"
         )
         let guidance = request.guidanceScale ?? pipeline.defaultGuidanceScale
-        try require(guidance >= 0 && guidance <= 100, "guidance scale \(guidance): 0 to 100")
+        try require(guidance >= 0 && guidance <= 100, "guidance_scale", "guidance scale \(guidance): 0 to 100")
         let eta = request.eta ?? pipeline.defaultEta
-        try require((0...1).contains(eta), "eta \(eta): 0 (no noise is added) to 1 (as much as DDPM adds)")
+        try require((0...1).contains(eta), "eta", "eta \(eta): 0 (no noise is added) to 1 (as much as DDPM adds)")
+        try require(
+            request.eta == nil || pipeline.sampler == .ddim, "eta",
+            "eta has no effect here: this model's sampler is \(pipeline.sampler.rawValue), which always adds noise")
+        let isConditioned = pipeline.encoder != nil
+        try require(
+            isConditioned || request.guidanceScale ?? 1 == 1, "guidance_scale",
+            "guidance_scale has no effect here: this model draws without a prompt")
+        try require(
+            request.negativePrompt?.isEmpty ?? true || isConditioned && guidance != 1, "negative_prompt",
+            isConditioned
+                ? "negative_prompt has no effect at a guidance scale of 1: give 'guidance_scale', for example 3"
+                : "negative_prompt has no effect here: this model draws without a prompt")
         self.pipeline = pipeline
         steps = request.steps ?? pipeline.defaultSteps
         scheduler = try pipeline.makeScheduler(steps: steps, eta: eta)
@@ -63,7 +78,7 @@ package struct DiffusionJob: Sendable {
         (channels, h, w) = (unet.inChannels, height / pipeline.unshuffle, width / pipeline.unshuffle)
         switch unet.classEmbedding {
         case .table, .timestep:
-            try require(request.labels?.count == count, "this model needs one class label a picture")
+            try require(request.labels?.count == count, nil, "this model needs one class label a picture")
         default: break
         }
         labels = request.labels
@@ -72,13 +87,13 @@ package struct DiffusionJob: Sendable {
             if guidance != 1 { prompts += [String](repeating: request.negativePrompt ?? "", count: count) }
             condition = try encoder.encode(prompts)
         } else {
-            try require(unet.classEmbedding != .identity, "this model needs a text encoder, and its directory has none")
+            try require(unet.classEmbedding != .identity, nil, "this model needs a text encoder, and its directory has none")
             condition = nil
         }
         let shape = [count, channels, h, w], size = channels * h * w
         if let latents = request.latents {
             try require(
-                latents.shape == shape && latents.dtype == .f32,
+                latents.shape == shape && latents.dtype == .f32, nil,
                 "latents of shape \(latents.shape) \(latents.dtype): f32 \(shape) is needed")
             let all = latents.floats
             samples = (0..<count).map { Array(all[$0 * size..<($0 + 1) * size]) }
@@ -87,7 +102,7 @@ package struct DiffusionJob: Sendable {
         }
         if let given = request.noise {
             try require(
-                given.shape == [steps] + shape && given.dtype == .f32,
+                given.shape == [steps] + shape && given.dtype == .f32, nil,
                 "noise of shape \(given.shape) \(given.dtype): f32 \([steps] + shape) is needed")
             noise = given.floats
         } else {

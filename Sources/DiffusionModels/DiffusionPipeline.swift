@@ -37,6 +37,7 @@ package final class DiffusionPipeline: Sendable {
     enum Sampler: String, Sendable { case ddpm = "DDPM", ddim = "DDIM" }
 
     package let name: String
+    package let device: Device
     package let unet: UNet2DModel
     package let schedule: NoiseSchedule
     package let encoder: WordBagEncoder?
@@ -48,16 +49,22 @@ package final class DiffusionPipeline: Sendable {
 
     /// Pixels of the pictures that the model was made for.
     package let width: Int, height: Int
+    /// Pixels of a side of a picture, at most.
+    package let largestSide: Int
     package var maximumSteps: Int { schedule.count }
     package var isTextConditioned: Bool { encoder != nil }
     package static let maximumPictures = 16
 
-    /// - Parameter directory: a pipeline (`unet/`, `scheduler/`, …), or a U-Net with its files at the root.
+    /// - Parameters:
+    ///   - directory: a pipeline (`unet/`, `scheduler/`, …), or a U-Net with its files at the root.
+    ///   - largestSide: pixels of a side of a picture, at most; nil for twice what the model was made for, beyond which
+    ///     pictures take long and show little.
     /// - Throws: `DiffusionError` that names the file, field or tensor.
-    package init(directory: String, device: Device) throws(DiffusionError) {
+    package init(directory: String, device: Device, largestSide: Int? = nil) throws(DiffusionError) {
         do {
             let files = FileManager.default
             name = (directory as NSString).lastPathComponent
+            self.device = device
             let unetDirectory = files.fileExists(atPath: directory + "/unet") ? directory + "/unet" : directory
             unet = try UNet2DModel(directory: unetDirectory, device: device)
             let paths = [directory + "/scheduler/scheduler_config.json", directory + "/scheduler_config.json"]
@@ -107,6 +114,7 @@ package final class DiffusionPipeline: Sendable {
             }
             width = (unet.configuration.width ?? 32) * unshuffle
             height = (unet.configuration.height ?? 32) * unshuffle
+            self.largestSide = largestSide ?? 2 * max(width, height)
             defaultSteps = min(schedule.count, max(1, index.default_steps ?? 50))
             defaultGuidanceScale = index.default_guidance_scale ?? 1
             defaultEta = index.default_eta ?? 0

@@ -212,6 +212,7 @@ package struct UNet2DModel: Sendable {
         var skips = [h]
         for (i, block) in down.enumerated() {
             for (j, resnet) in block.resnets.enumerated() {
+                try checkInterruption()
                 h = try resnet(h, time: time, on: device)
                 if !block.attentions.isEmpty { h = try block.attentions[j](h, on: device) }
                 skips.append(h)
@@ -235,7 +236,8 @@ package struct UNet2DModel: Sendable {
         // 5. up
         for (i, block) in up.enumerated() {
             for (j, resnet) in block.resnets.enumerated() {
-                h = try resnet(try Self.joined(h, skips.removeLast()), time: time, on: device)
+                try checkInterruption()
+                h = try resnet(try Tensor(joining: h, skips.removeLast()), time: time, on: device)
                 if !block.attentions.isEmpty { h = try block.attentions[j](h, on: device) }
             }
             if let sampler = block.upsampler {
@@ -244,18 +246,14 @@ package struct UNet2DModel: Sendable {
             observe?("up_blocks.\(i)", h)
         }
         // 6. out
-        return try device.convolution(try normOut(h, silu: true, on: device), convOut.weight, bias: convOut.bias)
+        let output = try device.convolution(
+            try normOut(h, silu: true, on: device), convOut.weight, bias: convOut.bias)
+        try checkInterruption()
+        return output
     }
 
-    /// The channels of a, then those of b.
-    private static func joined(_ a: Tensor, _ b: Tensor) throws -> Tensor {
-        let (left, right) = (a.floats, b.floats), (n, m) = (a.width, b.width)
-        var out: [Float] = []
-        out.reserveCapacity(left.count + right.count)
-        for row in 0..<a.rowCount {
-            out += left[row * n..<(row + 1) * n]
-            out += right[row * m..<(row + 1) * m]
-        }
-        return try Tensor(out, shape: Array(a.shape.dropLast()) + [n + m])
+    /// - Throws: `DiffusionError.cancelled` when nobody wants the output any more.
+    private func checkInterruption() throws(DiffusionError) {
+        if device.isInterrupted { throw DiffusionError(.cancelled, "the drawing was cancelled within a step") }
     }
 }

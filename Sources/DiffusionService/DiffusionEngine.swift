@@ -3,7 +3,7 @@ import DiffusionModels
 import Messages
 package import RPC
 
-/// Runs drawings on a thread of its own, a step of each in turn, and carries their progress to the callers.
+/// Runs drawings on a thread of its own, which all get the same share of its time, and carries their progress to the callers.
 package final class DiffusionEngine: Sendable {
     package struct Options: Sendable {
         /// Drawings that take turns, at most.
@@ -32,6 +32,8 @@ package final class DiffusionEngine: Sendable {
         var isAnnounced = false
         /// When the last checkpoint was sent, or the work began.
         var savedAt = ContinuousClock.now
+        /// The engine's time that it has had; a newcomer begins with the least that another one has had.
+        var spent: Duration = .zero
         var writer: ReplyWriter<DrawUpdate>
         var context: ServerContext
         var done: CheckedContinuation<Void, any Error>
@@ -45,13 +47,16 @@ package final class DiffusionEngine: Sendable {
 
     private let queue: BoundedQueue<Drawing>
     private let thread: DedicatedThread
+    private let forecast: DrawingForecast
 
     /// - Throws: when the system gives no thread.
     package init(options: Options = Options(), gauge: LoadGauge) throws {
         let queue = BoundedQueue<Drawing>(capacity: options.queueLimit)
         self.queue = queue
+        let forecast = DrawingForecast()
+        self.forecast = forecast
         thread = try DedicatedThread(name: "diffusion-engine", rank: .computing) {
-            var loop = DiffusionEngineLoop(runningLimit: options.runningLimit, gauge: gauge)
+            var loop = DiffusionEngineLoop(runningLimit: options.runningLimit, gauge: gauge, forecast: forecast)
             loop.run(queue)
         }
     }
@@ -60,10 +65,12 @@ package final class DiffusionEngine: Sendable {
 
     /// Draws until every picture has been handed over or the caller is gone.
     ///
-    /// - Throws: `RPCError`: RESOURCE_EXHAUSTED when the queue is full, CANCELLED when the caller is gone.
+    /// - Throws: `RPCError`: RESOURCE_EXHAUSTED when the queue is full, CANCELLED when the caller is gone,
+    ///   DEADLINE_EXCEEDED at once for what cannot be done in time.
     func draw(
         _ assignment: Assignment, to writer: ReplyWriter<DrawUpdate>, _ context: ServerContext
     ) async throws {
+        try forecast.check(assignment.job, until: context.deadline)
         try await withCheckedThrowingContinuation { done in
             let drawing = Drawing(
                 job: assignment.job, seeds: assignment.seeds, isSuspect: assignment.isSuspect,

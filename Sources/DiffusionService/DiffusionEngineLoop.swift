@@ -3,11 +3,13 @@ import DiffusionModels
 import Messages
 import RPC
 
-/// The engine thread's loop: take drawings, drop the cancelled, do one step of the next in turn.
+/// The engine thread's loop: take drawings, drop the cancelled, do a step of the one that has had the least time. So a
+/// drawing of many pixels does not hold up those of few by more than a step.
 struct DiffusionEngineLoop {
     private let runningLimit: Int
     private let gauge: LoadGauge
-    /// The first is next in turn; beyond `runningLimit` they wait.
+    private let forecast: DrawingForecast
+    /// In the order in which they came and were last served.
     private var tasks: [DiffusionEngine.Drawing] = []
     /// What may be lost of a drawing with its instance.
     private static let checkpointInterval: Duration = .milliseconds(250)
@@ -16,8 +18,8 @@ struct DiffusionEngineLoop {
     /// What the transport needs to have an update on its way.
     private static let farewell: Duration = .milliseconds(20)
 
-    init(runningLimit: Int, gauge: LoadGauge) {
-        (self.runningLimit, self.gauge) = (runningLimit, gauge)
+    init(runningLimit: Int, gauge: LoadGauge, forecast: DrawingForecast) {
+        (self.runningLimit, self.gauge, self.forecast) = (runningLimit, gauge, forecast)
     }
 
     /// Until the queue is closed and everything in it has ended.
@@ -29,23 +31,34 @@ struct DiffusionEngineLoop {
             }
             // What is not taken stays in the bounded queue, which is where a full house is noticed.
             while tasks.count < runningLimit, let task = queue.take(until: .now) { add(task) }
-            var task = tasks.removeFirst()
+            guard var task = takeNext() else { continue }
             if task.context.isCancelled {
                 end(task, RPCError(.cancelled, "the caller is gone or its deadline has passed"))
                 continue
             }
+            let start = ContinuousClock.now
             do {
-                if try advance(&task) { end(task, nil) } else { tasks.append(task) }
+                let isDone = try advance(&task)
+                task.spent += .now - start
+                if isDone { end(task, nil) } else { tasks.append(task) }
             } catch {
                 end(task, error)
             }
         }
     }
 
+    /// Takes out the one that has had the least time; one whose caller is gone comes first.
+    private mutating func takeNext() -> DiffusionEngine.Drawing? {
+        let gone = tasks.firstIndex { $0.context.isCancelled }
+        let index = gone ?? tasks.indices.min { tasks[$0].spent < tasks[$1].spent }
+        return index.map { tasks.remove(at: $0) }
+    }
+
     private mutating func add(_ task: DiffusionEngine.Drawing) {
         gauge.addOutstanding(task.outstanding)
+        let least = tasks.map(\.spent).min() ?? .zero
         tasks.append(task)
-        tasks[tasks.count - 1].savedAt = .now
+        (tasks[tasks.count - 1].savedAt, tasks[tasks.count - 1].spent) = (.now, least)
     }
 
     /// One step; after the last one the pictures.
@@ -78,11 +91,20 @@ struct DiffusionEngineLoop {
 
     private func step(_ task: inout DiffusionEngine.Drawing) throws {
         let preview = task.previews.index(after: task.job.completedSteps + 1)
+        let (pixels, start) = (task.job.pixelsPerStep, ContinuousClock.now)
         do throws(DiffusionError) {
-            _ = try task.job.step(foresees: preview != nil)
+            // A step can be long: it ends early when its caller goes, and shows that it gets on.
+            let isUnwanted: @Sendable () -> Bool = { [gauge, context = task.context] in
+                gauge.progressStep()
+                return context.isCancelled
+            }
+            _ = try task.job.pipeline.device.interruptible(isUnwanted) { () throws(DiffusionError) in
+                try task.job.step(foresees: preview != nil)
+            }
         } catch {
             throw RPCError(diffusion: error)
         }
+        forecast.record(pixels: pixels, duration: .now - start)
         gauge.addOutstanding(-task.seeds.count)
         var update = DrawUpdate(step: UInt32(task.job.completedSteps), steps: UInt32(task.job.steps))
         try task.writer.offer(update, bound: task.updateBound)

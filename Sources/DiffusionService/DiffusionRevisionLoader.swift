@@ -7,23 +7,26 @@ package struct DiffusionRevisionLoader: Sendable {
     private let name: String
     private let device: Device
     private let room: MemoryRoom
+    private let largestSide: Int?
     private let directory: @Sendable () throws -> String
 
     /// - Parameters:
     ///   - name: the model's, as requests give it.
+    ///   - largestSide: pixels of a side of a picture, at most; nil for twice what the model was made for.
     ///   - directory: where its pipeline is; asked each time.
     package init(
-        name: String, on device: Device, room: MemoryRoom = .unknown,
+        name: String, on device: Device, room: MemoryRoom = .unknown, largestSide: Int? = nil,
         directory: @escaping @Sendable () throws -> String
     ) {
         (self.name, self.device, self.room, self.directory) = (name, device, room, directory)
+        self.largestSide = largestSide
     }
 
     /// - Throws: what is wrong with the files.
     package func first() throws -> DiffusionRevision { try revision(directory()) }
 
     private func revision(_ directory: String) throws -> DiffusionRevision {
-        let pipeline = try DiffusionPipeline(directory: directory, device: device)
+        let pipeline = try DiffusionPipeline(directory: directory, device: device, largestSide: largestSide)
         return DiffusionRevision(
             name: name, numericsID: try PictureNumericsID.compute(directory: directory), pipeline: pipeline)
     }

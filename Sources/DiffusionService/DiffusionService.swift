@@ -115,7 +115,8 @@ extension RPCError {
     /// A diffusion model's error as it crosses the wire.
     init(diffusion error: DiffusionError) {
         switch error.code {
-        case .invalidRequest: self.init(.invalidArgument, error.message, reason: "invalid_request")
+        case .invalidRequest:
+            self.init(.invalidArgument, error.message, reason: "invalid_request", field: error.field ?? "")
         case .unsupported: self.init(.unimplemented, error.message)
         case .cancelled: self.init(.cancelled, error.message)
         case .outOfMemory: self.init(.resourceExhausted, error.message, retryAfter: .seconds(1))

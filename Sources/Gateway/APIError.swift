@@ -35,6 +35,11 @@ struct APIError: Error, HTTPResponseError {
     var retryAfter: Int?
     /// Whether the client's own library is asked not to try again.
     var isFinal = false
+    /// Header fields beside those of the form: what is left of a key's limits.
+    var headers = HTTPFields()
+
+    /// OpenAI's clients do not try again at all where they are told to wait longer than this many seconds.
+    private static let longestRetryAfter = 120
 
     static func invalidRequest(_ message: String, parameter: String? = nil, code: String? = nil) -> APIError {
         APIError(
@@ -79,6 +84,8 @@ struct APIError: Error, HTTPResponseError {
             isFinal = true
         case .deadlineExceeded:
             self.init(status: .gatewayTimeout, message: error.message, type: "server_error", code: "timeout")
+            // The same request would end the same way.
+            isFinal = true
         default:
             self.init(status: .internalServerError, message: error.message, type: "server_error")
         }
@@ -100,7 +107,8 @@ struct APIError: Error, HTTPResponseError {
 
     func response() -> Response {
         var response = JSONResponse.make(body, status: status)
-        if let retryAfter { response.headers[.retryAfter] = "\(retryAfter)" }
+        for field in headers { response.headers.append(field) }
+        if let retryAfter { response.headers[.retryAfter] = "\(min(retryAfter, Self.longestRetryAfter))" }
         if isFinal { response.headers[own: FieldName.shouldRetry] = "false" }
         return response
     }

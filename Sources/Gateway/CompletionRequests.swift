@@ -8,17 +8,19 @@ struct OneOrMany<Value: Decodable & Sendable>: Decodable, Sendable {
     init(values: [Value]) { self.values = values }
 
     init(from decoder: any Decoder) throws {
-        let container = try decoder.singleValueContainer()
-        if let one = try? container.decode(Value.self) {
-            values = [one]
+        // What is wrong with a list is told of its elements.
+        if (try? decoder.unkeyedContainer()) != nil {
+            values = try [Value](from: decoder)
         } else {
-            values = try container.decode([Value].self)
+            values = [try Value(from: decoder)]
         }
     }
 }
 
 struct StreamOptions: Decodable, Sendable {
     var include_usage: Bool?
+    /// Every chunk says what has been used so far.
+    var continuous_usage_stats: Bool?
 }
 
 /// The parameters that chat and plain completions share.
@@ -48,6 +50,8 @@ struct GenerationParameters: Decodable, Sendable {
     /// What the preset gives an answer where the client says nothing, and what the route gives at most.
     var presetMaxTokens: Int?
     var routeMaxTokens: Int?
+    /// What the route calls `max_tokens`.
+    var maxTokensName = "max_tokens"
 
     private enum CodingKeys: String, CodingKey {
         case model, max_tokens, max_completion_tokens, n, seed, temperature, top_k, top_p, min_p, repetition_penalty
@@ -66,15 +70,23 @@ struct GenerationParameters: Decodable, Sendable {
         let room = context - prompt.ids.count
         guard room >= 1 else {
             throw APIError.invalidRequest(
-                "The prompt has \(prompt.ids.count) tokens; the model's context is \(context).", parameter: field,
-                code: "context_length_exceeded")
+                "prompt is too long: this model's maximum context length is \(context) tokens, and the prompt has "
+                    + "\(prompt.ids.count)..",
+                parameter: field, code: "context_length_exceeded")
         }
         // A newer service may say more than this gateway can read: then the protocol's own defaults hold.
         let defaults = (try? SamplingDefaults(decoding: description.metadata)) ?? SamplingDefaults()
-        var wanted = max_completion_tokens ?? max_tokens ?? min(presetMaxTokens ?? defaultMaxTokens ?? room, room)
+        let asked = max_completion_tokens ?? max_tokens
+        var wanted = asked ?? min(presetMaxTokens ?? defaultMaxTokens ?? room, room)
         if let routeMaxTokens { wanted = min(wanted, routeMaxTokens) }
+        guard wanted <= room else {
+            throw APIError.invalidRequest(
+                "\(tokensField) is \(wanted), but this model's maximum context length is \(context) tokens and the prompt "
+                    + "has \(prompt.ids.count): an answer may have \(room).",
+                parameter: tokensField, code: "context_length_exceeded")
+        }
         var request = GenerateRequest(
-            model: description.base, prompt: prompt.ids, maxTokens: try Self.count(wanted, "max_tokens", atLeast: 0),
+            model: description.base, prompt: prompt.ids, maxTokens: try Self.count(wanted, tokensField, atLeast: 0),
             seed: seed.map { UInt64(bitPattern: $0) } ?? .random(in: 0...UInt64.max))
         request.adapter = description.parent == nil ? "" : description.name
         request.tokenizerHash = prompt.tokenizerHash
@@ -82,7 +94,8 @@ struct GenerationParameters: Decodable, Sendable {
         request.temperature = temperature ?? defaults.temperature ?? 1
         // vLLM's clients say −1 for all tokens.
         request.topK = top_k == -1 ? 0 : try top_k.map { try Self.count($0, "top_k", atLeast: 0) } ?? defaults.topK ?? 0
-        request.topP = top_p ?? defaults.topP ?? 1
+        // OpenAI takes 0, which leaves the likeliest token alone.
+        request.topP = top_p == 0 ? .leastNormalMagnitude : top_p ?? defaults.topP ?? 1
         request.minP = min_p ?? defaults.minP ?? 0
         request.repetitionPenalty = repetition_penalty ?? defaults.repetitionPenalty ?? 1
         request.presencePenalty = presence_penalty ?? 0
@@ -112,61 +125,16 @@ struct GenerationParameters: Decodable, Sendable {
 
     static func count(_ value: Int, _ field: String, atLeast least: Int) throws -> UInt32 {
         guard value >= least, let count = UInt32(exactly: value) else {
-            throw APIError.invalidRequest("\(field) is \(value); it must be at least \(least).", parameter: field)
+            throw APIError.invalidRequest(
+                "\(field) is \(value); it must lie in \(least)…\(UInt32.max).", parameter: field)
         }
         return count
     }
-}
 
-/// `POST /v1/chat/completions`.
-struct ChatCompletionRequest: Decodable, Sendable {
-    struct Message: Decodable, Sendable {
-        private struct Part: Decodable {
-            var type: String
-            var text: String?
-        }
-
-        var role: String
-        var content: String
-
-        private enum Key: String, CodingKey { case role, content }
-
-        init(role: String, content: String) { (self.role, self.content) = (role, content) }
-
-        /// Content is a text, or a list of text parts.
-        init(from decoder: any Decoder) throws {
-            let container = try decoder.container(keyedBy: Key.self)
-            role = try container.decode(String.self, forKey: .role)
-            if let text = try? container.decode(String.self, forKey: .content) {
-                content = text
-            } else {
-                let parts = try container.decode([Part].self, forKey: .content)
-                guard parts.allSatisfy({ $0.type == "text" && $0.text != nil }) else {
-                    throw DecodingError.dataCorruptedError(
-                        forKey: .content, in: container, debugDescription: "only parts of type text are supported")
-                }
-                content = parts.compactMap { $0.text }.joined()
-            }
-        }
-    }
-
-    var messages: [Message]
-    var logprobs: Bool?
-    var top_logprobs: Int?
-    var parameters: GenerationParameters
-
-    private enum Key: String, CodingKey { case messages, logprobs, top_logprobs }
-
-    init(messages: [Message], parameters: GenerationParameters) {
-        (self.messages, self.parameters) = (messages, parameters)
-    }
-
-    init(from decoder: any Decoder) throws {
-        let container = try decoder.container(keyedBy: Key.self)
-        messages = try container.decode([Message].self, forKey: .messages)
-        logprobs = try container.decodeIfPresent(Bool.self, forKey: .logprobs)
-        top_logprobs = try container.decodeIfPresent(Int.self, forKey: .top_logprobs)
-        parameters = try GenerationParameters(from: decoder)
+    /// The field in which the client said how many tokens an answer may have.
+    private var tokensField: String {
+        if max_completion_tokens != nil { return "max_completion_tokens" }
+        return max_tokens == nil ? "max_tokens" : maxTokensName
     }
 }
 
@@ -184,12 +152,18 @@ struct PromptList: Decodable, Sendable {
         let container = try decoder.singleValueContainer()
         if let text = try? container.decode(String.self) {
             prompts = [.text(text)]
-        } else if let texts = try? container.decode([String].self) {
-            prompts = texts.map { .text($0) }
-        } else if let ids = try? container.decode([Int32].self) {
-            prompts = [.tokens(ids)]
-        } else {
+            return
+        }
+        // The first element says what the list is one of; what is wrong with another one is told of it.
+        var elements = try decoder.unkeyedContainer()
+        if elements.isAtEnd {
+            prompts = []
+        } else if (try? elements.decode(String.self)) != nil {
+            prompts = try container.decode([String].self).map { .text($0) }
+        } else if (try? elements.nestedUnkeyedContainer()) != nil {
             prompts = try container.decode([[Int32]].self).map { .tokens($0) }
+        } else {
+            prompts = [.tokens(try container.decode([Int32].self))]
         }
     }
 }
@@ -205,7 +179,7 @@ struct CompletionRequest: Decodable, Sendable {
     var logprobs: Int?
     var parameters: GenerationParameters
 
-    private enum Key: String, CodingKey { case prompt, echo, logprobs, suffix, best_of }
+    private enum Key: String, CodingKey { case prompt, echo, logprobs, best_of }
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Key.self)
@@ -213,13 +187,9 @@ struct CompletionRequest: Decodable, Sendable {
         echo = try container.decodeIfPresent(Bool.self, forKey: .echo)
         logprobs = try container.decodeIfPresent(Int.self, forKey: .logprobs)
         parameters = try GenerationParameters(from: decoder)
-        if try container.decodeIfPresent(String.self, forKey: .suffix)?.isEmpty == false {
-            throw DecodingError.dataCorruptedError(
-                forKey: .suffix, in: container, debugDescription: "insertion before a suffix is not supported")
-        }
         if let best = try container.decodeIfPresent(Int.self, forKey: .best_of), best != parameters.n ?? 1 {
             throw DecodingError.dataCorruptedError(
-                forKey: .best_of, in: container, debugDescription: "best_of other than n is not supported; use n")
+                forKey: .best_of, in: container, debugDescription: "is \(best); best_of other than n is not supported: use n")
         }
     }
 }

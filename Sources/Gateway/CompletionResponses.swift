@@ -16,7 +16,7 @@ struct Usage: JSONWritable {
 }
 
 /// A chat completion, or a chunk of one.
-struct ChatCompletion: JSONWritable {
+struct ChatCompletion: CountedChunk {
     struct Text: JSONWritable {
         struct Picture: JSONWritable {
             var url: String
@@ -84,7 +84,7 @@ struct ChatCompletion: JSONWritable {
 }
 
 /// A plain completion, or a chunk of one.
-struct TextCompletion: JSONWritable {
+struct TextCompletion: CountedChunk {
     struct Choice: JSONWritable {
         var index: Int
         var text: String
@@ -133,6 +133,11 @@ struct ModelList: Encodable {
         var modality: String
         var revision: String
         var context_length: Int
+
+        init(_ model: ModelDescription) {
+            (id, created, parent) = (model.name, 0, model.parent)
+            (modality, revision, context_length) = (model.modality, model.revision, model.contextLength)
+        }
     }
 
     var object = "list"

@@ -5,18 +5,25 @@ import RPC
 
 /// The chunks of one kind of completion.
 protocol ChunkForm: Sendable {
-    associatedtype Chunk: JSONWritable
+    associatedtype Chunk: CountedChunk
     /// What a choice begins with, if anything.
     func opening(_ generation: Generation, choice: Int) -> Chunk?
     mutating func chunk(_ generation: Generation, _ delta: GenerateDelta) -> Chunk
     func usage(_ generation: Generation, _ usage: Usage) -> Chunk
 }
 
+/// A chunk that may say what has been used so far.
+protocol CountedChunk: JSONWritable {
+    var usage: Usage? { get set }
+}
+
 /// Server-sent events as OpenAI's clients read them: `data: {…}` lines, an error as an event, `[DONE]` at the end.
 enum EventStream {
     /// The response to a streamed request.
-    static func response(_ generation: Generation, includesUsage: Bool, form: some ChunkForm) -> Response {
-        response { writer in
+    static func response(_ generation: Generation, options: StreamOptions?, form: some ChunkForm) -> Response {
+        let includesUsage = options?.include_usage ?? false
+        let countsOn = options?.continuous_usage_stats ?? false
+        return response { writer in
             for choice in 0..<generation.choices {
                 if let opening = form.opening(generation, choice: choice) { try await writer.write(event(opening)) }
             }
@@ -26,7 +33,9 @@ enum EventStream {
             while let delta = try await deltas.next() {
                 tokens += delta.tokens.count
                 if !delta.text.isEmpty || !delta.finishReason.isEmpty || delta.logprob != nil {
-                    try await writer.write(event(form.chunk(generation, delta)))
+                    var chunk = form.chunk(generation, delta)
+                    if countsOn { chunk.usage = Usage(prompt: generation.promptTokens, completion: tokens) }
+                    try await writer.write(event(chunk))
                 }
             }
             if includesUsage {
@@ -49,9 +58,17 @@ enum EventStream {
             }
             try await writer.finish(nil)
         }
-        return Response(
-            status: .ok, headers: [.contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache"],
-            body: body)
+        return response(body)
+    }
+
+    /// A stream that `body` writes whole.
+    static func response(_ body: ResponseBody) -> Response {
+        // nginx would collect a stream before it passes it on.
+        var headers: HTTPFields = [
+            .contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache",
+        ]
+        headers[own: FieldName.buffering] = "no"
+        return Response(status: .ok, headers: headers, body: body)
     }
 
     static func event(_ value: some Encodable) throws -> ByteBuffer { line(try JSONResponse.encoded(value)) }

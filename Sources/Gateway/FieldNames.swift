@@ -11,6 +11,7 @@ enum FieldName {
     /// Every field, where browsers are told which they may send.
     static let any = Name("*")
     static let route = Name("x-nephele-route")
+    static let buffering = Name("x-accel-buffering")
     /// As Azure's and Anthropic's clients send a key.
     static let keys = [Name("api-key"), Name("x-api-key")]
 

@@ -16,7 +16,7 @@ extension Gateway {
         let (place, scope): (Admission.Place, RequestScope)
         do {
             place = try await self.place(for: request)
-            scope = try await RequestScope(request, to: endpoint, accounts: accounts)
+            scope = try await RequestScope(request, on: context.channel, to: endpoint, accounts: accounts)
         } catch let error as APIError {
             metrics.countRequest(endpoint, status: error.status.code)
             throw error
@@ -95,6 +95,12 @@ extension Gateway {
 
     /// - Throws: `APIError` when there is none, or the body is too large.
     private func place(for request: Request) async throws -> Admission.Place {
+        if let encoding = request.headers[.contentEncoding], encoding.lowercased() != "identity" {
+            throw APIError(
+                status: .unsupportedMediaType,
+                message: "The body is compressed (Content-Encoding: \(encoding.prefix(40))); send it as it is.",
+                type: "invalid_request_error", parameter: "Content-Encoding", code: "unsupported_content_encoding")
+        }
         let announced = request.headers[.contentLength].flatMap { Int($0) }
         if let announced, announced > bodyLimit {
             // Most clients look for an answer when they have sent all, and the server reads no further where it is to close.

@@ -30,9 +30,11 @@ extension Gateway {
         onServerRunning: @escaping @Sendable (any Channel) async -> Void = { _ in }
     ) throws -> some ApplicationProtocol {
         let (clients, bodyLimit, patience) = (clients, bodyLimit, address.patience)
+        let keepAliveInterval = keepAliveInterval
         let configuration = HTTP1Channel.Configuration(
             additionalChannelHandlers: [
                 ConnectedClients.Handler(clients), RequestGuard(patience: patience, bodyLimit: bodyLimit),
+                StreamKeepAlive(interval: keepAliveInterval),
             ],
             idleTimeout: patience,
             httpDecoderConfiguration: .init(

@@ -7,15 +7,26 @@ import PromptRouting
 /// Chat completions.
 extension Gateway {
     func chat(_ data: Data, _ scope: RequestScope) async throws -> Response {
-        let request = try JSONRequest.decode(ChatCompletionRequest.self, from: data)
+        let request = try JSONRequest.decode(ChatCompletionRequest.self, from: data, refusing: .chat)
         guard !request.messages.isEmpty else {
             throw APIError.invalidRequest("'messages' holds no message.", parameter: "messages")
         }
-        return try await route(
+        return try await promptly(isStream: request.parameters.stream == true, scope) {
+            try await answer(request, scope)
+        }
+    }
+
+    private func answer(_ request: ChatCompletionRequest, _ scope: RequestScope) async throws -> Response {
+        try await route(
             request.routing, preset: request.parameters.preset, tokens: request.parameters.tokens(default: 256),
             modalities: ["text", "image"], scope
         ) { model, decision, scope in
             let isPicture = model.modality == "image"
+            if let other = request.modalities?.first(where: { $0 != "text" && !(isPicture && $0 == "image") }) {
+                throw APIError.invalidRequest(
+                    "'modalities' has '\(other.prefix(40))'; the model '\(model.name)' answers with "
+                        + "\(isPicture ? "pictures" : "text").", parameter: "modalities")
+            }
             let (passed, preset) = try await filtered(request, isPicture ? .image : .in, decision, scope)
             var request = passed
             if isPicture {
@@ -52,8 +63,7 @@ extension Gateway {
         let generation = try await generation(
             for: request, from: "messages", logprobs: alternatives, with: model, idPrefix: "chatcmpl-", scope)
         if request.parameters.stream == true {
-            let usage = request.parameters.stream_options?.include_usage ?? false
-            return EventStream.response(generation, includesUsage: usage, form: ChatChunks())
+            return EventStream.response(generation, options: request.parameters.stream_options, form: ChatChunks())
         }
         let (choices, tokens) = try await generation.collect()
         return JSONResponse.make(

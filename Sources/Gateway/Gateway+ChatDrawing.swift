@@ -64,7 +64,7 @@ private struct DrawnAnswer: Sendable {
     func stream(_ drawing: ResumableDrawing, record: RequestRecord) async throws -> Response {
         try await drawing.stream(record) { update in
             guard let picture = update.picture else {
-                return [ByteBuffer(string: ": step \(update.step) of \(update.steps)\n\n")]
+                return [update.comment]
             }
             let index = Int(picture.drawn.index)
             return [

@@ -5,14 +5,20 @@ import Messages
 /// Plain completions.
 extension Gateway {
     func complete(_ data: Data, _ scope: RequestScope) async throws -> Response {
-        let request = try JSONRequest.decode(CompletionRequest.self, from: data)
+        let request = try JSONRequest.decode(CompletionRequest.self, from: data, refusing: .completions)
         let total = request.prompts.count.multipliedReportingOverflow(by: max(1, request.parameters.n ?? 1))
         guard !request.prompts.isEmpty, !total.overflow, total.partialValue <= CompletionRequest.choiceLimit else {
             throw APIError.invalidRequest(
                 "\(request.prompts.count) prompts with n \(request.parameters.n ?? 1): 1 to "
                     + "\(CompletionRequest.choiceLimit) choices a request.", parameter: "prompt")
         }
-        return try await route(
+        return try await promptly(isStream: request.parameters.stream == true, scope) {
+            try await answer(request, scope)
+        }
+    }
+
+    private func answer(_ request: CompletionRequest, _ scope: RequestScope) async throws -> Response {
+        try await route(
             request.routing, preset: request.parameters.preset, tokens: request.parameters.tokens(default: 256),
             modalities: ["text"], scope
         ) { model, decision, scope in
@@ -53,8 +59,7 @@ extension Gateway {
         }
         let generation = try await fleet.generate(calls, model: model, idPrefix: "cmpl-", scope)
         if request.parameters.stream == true {
-            let usage = request.parameters.stream_options?.include_usage ?? false
-            return EventStream.response(generation, includesUsage: usage, form: TextChunks())
+            return EventStream.response(generation, options: request.parameters.stream_options, form: TextChunks())
         }
         let (choices, tokens) = try await generation.collect()
         var texts: [TextCompletion.Choice] = []

@@ -6,8 +6,12 @@ import RPC
 /// Drawing.
 extension Gateway {
     func draw(_ data: Data, _ scope: RequestScope) async throws -> Response {
-        let request = try JSONRequest.decode(ImageGenerationRequest.self, from: data)
-        return try await route(request.routing, preset: request.preset, modalities: ["image"], scope) {
+        let request = try JSONRequest.decode(ImageGenerationRequest.self, from: data, refusing: .images)
+        return try await promptly(isStream: request.stream == true, scope) { try await answer(request, scope) }
+    }
+
+    private func answer(_ request: ImageGenerationRequest, _ scope: RequestScope) async throws -> Response {
+        try await route(request.routing, preset: request.preset, modalities: ["image"], scope) {
             model, decision, scope in
             var request = request
             request.prompt = try await scope.filtered(request.prompt, .image, from: "prompt")
@@ -29,7 +33,12 @@ extension Gateway {
             request.request(model: model.name, prompt: prompt), model: model, labeller: labeller, scope)
         let created = Int(Date().timeIntervalSince1970)
         if request.stream == true {
-            return try await drawing.stream(scope.record) { [try EventStream.event(Self.event($0, created: created))] }
+            let tellsSteps = request.progress_events ?? false
+            return try await drawing.stream(scope.record) { update in
+                // OpenAI's clients take any event that they do not know for a picture.
+                if update.preview == nil, update.picture == nil, !tellsSteps { return [update.comment] }
+                return [try EventStream.event(Self.event(update, created: created))]
+            }
         }
         let pictures = try await drawing.pictures(scope.record)
         return try await offEventLoop {

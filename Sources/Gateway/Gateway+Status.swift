@@ -69,14 +69,17 @@ struct StatusResponse: Encodable {
     var routes_fault: String?
     /// The same of the file of labels.
     var labels_fault: String?
+    /// The same of the certificate and key that HTTPS is spoken with.
+    var certificates_fault: String?
     var instances: [Instance]
     /// By the service's name, for later shards with their layers: `text-shard-6-11`.
     var services: [String: Service]
 
     init(
-        requests: Requests, faults: (routes: String?, labels: String?), filter: [FilterCount], instances: [Instance]
+        requests: Requests, faults: (routes: String?, labels: String?, certificates: String?), filter: [FilterCount],
+        instances: [Instance]
     ) {
-        (routes_fault, labels_fault) = faults
+        (routes_fault, labels_fault, certificates_fault) = faults
         self.filter = filter
         self.requests = requests
         self.instances = instances
@@ -98,7 +101,7 @@ extension Gateway {
             requests: .init(
                 running: admission.requests, cancelled: fleet.counters.cancelled,
                 refused: fleet.counters.refused + admission.refused, migrated_calls: fleet.counters.migrated,
-                given_up_calls: fleet.counters.givenUp), faults: (routing.fault, labels.fault),
+                given_up_calls: fleet.counters.givenUp), faults: (routing.fault, labels.fault, certificates?.fault),
             filter: filters.counts,
             instances: fleet.instances.map { instance in
                 .init(

@@ -2,7 +2,7 @@ import Accounts
 import Foundation
 import Hummingbird
 import Messages
-import NIOCore
+package import NIOCore
 import RPC
 
 /// OpenAI's HTTP API over the fleet: the only process that faces users.
@@ -25,6 +25,11 @@ package struct Gateway: Sendable {
     let accounts: AccountKeeper?
     /// nil: plain HTTP.
     package var certificates: CertificateSource?
+    /// After so long without an event a stream is sent a comment line.
+    package var keepAliveInterval: TimeAmount = .seconds(9)
+    /// After so long a stream's head is sent, whatever becomes of the request: proxies wait no longer than half a minute for
+    /// one. What goes wrong later is told as an event.
+    package var headDelay: TimeAmount = .seconds(8)
     /// Whose pages in browsers may use the API, beside the gateway's own.
     package var origins: Set<BrowserOrigin> = []
 
@@ -50,6 +55,7 @@ package struct Gateway: Sendable {
         if !origins.isEmpty { router.add(middleware: CrossOrigin(origins)) }
         router.add(middleware: ErrorForm(allowed: allowed))
         router.get("/healthz") { _, _ in Self.word("ok") }
+        router.get("/health") { _, _ in Self.word("ok") }
         router.get("/readyz") { _, _ in
             fleet.isReady ? Self.word("ready") : Self.word("some service has no instance yet", .serviceUnavailable)
         }
@@ -64,6 +70,11 @@ package struct Gateway: Sendable {
         router.get("/v1/models") { request, _ in
             let account = try await caller(of: request)
             return try JSONResponse.make(models(for: account))
+        }
+        router.get("/v1/models/**") { request, context in
+            let account = try await caller(of: request)
+            let name = context.parameters.getCatchAll().joined(separator: "/")
+            return try JSONResponse.make(model(name.removingPercentEncoding ?? name, for: account))
         }
         router.post("/v1/chat/completions") { try await answer($0, $1, chat) }
         router.post("/v1/completions") { try await answer($0, $1, complete) }
@@ -127,14 +138,27 @@ package struct Gateway: Sendable {
             body: .init(byteBuffer: ByteBuffer(string: text + "\n")))
     }
 
+    /// Text models first: clients that are told of no model take the first one.
     private func models(for account: Account?) -> ModelList {
         let allowed = fleet.models.values.filter { account?.allows(model: $0.name) ?? true }
         return ModelList(
-            data: allowed.sorted { $0.name < $1.name }.map {
-                .init(
-                    id: $0.name, created: 0, parent: $0.parent, modality: $0.modality, revision: $0.revision,
-                    context_length: $0.contextLength)
-            })
+            data: allowed.sorted { ($0.modality == "text" ? 0 : 1, $0.name) < ($1.modality == "text" ? 0 : 1, $1.name) }
+                .map(ModelList.Model.init))
+    }
+
+    /// - Parameter name: a model's, an adapter's or an alias'.
+    /// - Throws: `APIError` 404.
+    private func model(_ name: String, for account: Account?) throws -> ModelList.Model {
+        let models = fleet.models
+        let known = models[name] ?? routing.current.aliases[name].flatMap { models[$0] }
+        guard let known, account?.allows(model: known.name) ?? true else {
+            guard fleet.isReady else { throw APIError.notReady }
+            throw APIError.modelNotFound(
+                name, known: models.keys.filter { account?.allows(model: $0) ?? true }.sorted())
+        }
+        var model = ModelList.Model(known)
+        model.id = name
+        return model
     }
 }
 

@@ -23,6 +23,8 @@ struct ImageGenerationRequest: Decodable, Sendable {
     var stream: Bool?
     /// Previews of each picture on the way.
     var partial_images: Int?
+    /// Whether a stream has an event for each step.
+    var progress_events: Bool?
     var user: String?
     var preset: String?
     var preset_variables: [String: String]?

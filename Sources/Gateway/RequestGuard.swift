@@ -29,7 +29,7 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
             return
         }
         try? context.pipeline.syncOperations.addHandler(
-            OldManners(bodyLimit: bodyLimit), position: .before(codec.handler))
+            HTTP10Handler(bodyLimit: bodyLimit), position: .before(codec.handler))
     }
 
     func handlerRemoved(context: ChannelHandlerContext) { check?.cancel() }
@@ -86,32 +86,6 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         answer.headerFields[own: FieldName.traceparent] = trace.context.header
         context.write(wrapOutboundOut(.head(answer)), promise: promise)
         context.write(wrapOutboundOut(.body(ByteBuffer(bytes: body))), promise: nil)
-    }
-}
-
-/// What of HTTP the server does not know: connections of HTTP/1.0 end with their answer, and who asks before sending a body
-/// (`Expect: 100-continue`) is told to.
-private final class OldManners: ChannelInboundHandler, RemovableChannelHandler {
-    typealias InboundIn = HTTPServerRequestPart
-    typealias InboundOut = HTTPServerRequestPart
-    typealias OutboundOut = HTTPServerResponsePart
-
-    private let bodyLimit: Int
-
-    init(bodyLimit: Int) { self.bodyLimit = bodyLimit }
-
-    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard case .head(var head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
-        let isOld = (head.version.major, head.version.minor) < (1, 1)
-        if !isOld, head.headers.first(name: "expect")?.lowercased() == "100-continue",
-            head.headers.first(name: "content-length").flatMap({ Int($0) }) ?? 0 <= bodyLimit
-        {
-            context.writeAndFlush(
-                wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)
-        }
-        guard isOld, !head.isKeepAlive else { return context.fireChannelRead(data) }
-        head.headers.replaceOrAdd(name: "connection", value: "close")
-        context.fireChannelRead(wrapInboundOut(.head(head)))
     }
 }
 

@@ -1,4 +1,5 @@
 import Hummingbird
+import NIOCore
 import RPC
 
 /// A drawing on its way to a client.
@@ -48,4 +49,9 @@ extension ResumableDrawing {
             }
         }
     }
+}
+
+extension ResumableDrawing.Update {
+    /// A line that clients pass over and that keeps the connection awake.
+    var comment: ByteBuffer { ByteBuffer(string: ": step \(step) of \(steps)\n\n") }
 }

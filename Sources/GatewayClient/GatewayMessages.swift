@@ -41,6 +41,7 @@ package struct ImageRequest: Encodable, Sendable {
     package var guidance_scale: Float?
     package var negative_prompt: String?
     private var stream = true
+    private var progress_events = true
     private var response_format = "b64_json"
 
     package init(model: String, prompt: String) { (self.model, self.prompt) = (model, prompt) }

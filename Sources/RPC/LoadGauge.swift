@@ -12,6 +12,8 @@ package final class LoadGauge: Sendable {
     private let steps = Atomic<UInt64>(0)
     /// Nanoseconds since `origin`; 0: no step runs.
     private let stepStart = Atomic<UInt64>(0)
+    /// When the running step last got on.
+    private let stepProgress = Atomic<UInt64>(0)
     private let slowest = Atomic<UInt64>(0)
     /// Microseconds; 0: nobody waits.
     private let expected = Atomic<UInt64>(0)
@@ -59,15 +61,25 @@ package final class LoadGauge: Sendable {
 
     /// The engine's loop starts a step; one engine, one step at a time.
     package func beginStep() {
-        stepStart.store(max(1, sinceOrigin), ordering: .relaxed)
+        let now = max(1, sinceOrigin)
+        stepProgress.store(now, ordering: .relaxed)
+        stepStart.store(now, ordering: .relaxed)
     }
+
+    /// The running step got on: however long it takes, its engine is not stuck. For steps that can be long.
+    package func progressStep() { stepProgress.store(sinceOrigin, ordering: .relaxed) }
 
     package func endStep() {
         let start = stepStart.exchange(0, ordering: .relaxed)
         guard start != 0 else { return }
-        slowest.max(sinceOrigin - start, ordering: .relaxed)
+        // One step that a stopped process made long must not hide for ever that an engine is stuck.
+        let bound = max(Self.plainStep, 4 * slowest.load(ordering: .relaxed))
+        slowest.max(min(sinceOrigin - start, bound), ordering: .relaxed)
         steps.add(1, ordering: .relaxed)
     }
+
+    /// Nanoseconds up to which a step is nothing out of the way.
+    private static let plainStep: UInt64 = 1_000_000_000
 
     private var sinceOrigin: UInt64 {
         let (seconds, attoseconds) = (ContinuousClock.now - origin).components
@@ -88,9 +100,9 @@ package final class LoadGauge: Sendable {
         let expected = expected.load(ordering: .relaxed)
         if expected > 0 { report.expectedWait = .microseconds(Int64(clamping: expected)) }
         report.engine = engine.withLock { $0 }
-        let start = stepStart.load(ordering: .relaxed)
-        let now = sinceOrigin
-        if start != 0 { report.stepAge = .nanoseconds(Int64(clamping: now > start ? now - start : 0)) }
+        let isRunning = stepStart.load(ordering: .relaxed) != 0
+        let (progress, now) = (stepProgress.load(ordering: .relaxed), sinceOrigin)
+        if isRunning { report.stepAge = .nanoseconds(Int64(clamping: now > progress ? now - progress : 0)) }
         return report
     }
 }

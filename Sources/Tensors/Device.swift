@@ -49,6 +49,8 @@ package final class Device: Sendable {
         var arguments = MatrixArguments()
     }
 
+    /// By the thread that calls operations.
+    private let interruptions = Mutex<[UInt: WorkerPool.Interruption]>([:])
     private let scratch = Mutex(Scratch())
     private let workspace = Workspace()
 
@@ -80,8 +82,31 @@ package final class Device: Sendable {
         _ kernel: @escaping @convention(c) (UnsafeRawPointer?, Int, Int) -> Void, _ args: Args, count: Int,
         grain: Int = 1
     ) {
-        withUnsafePointer(to: args) { pool.run(kernel, context: $0, count: count, grain: grain) }
+        let isInterrupted = interruption
+        withUnsafePointer(to: args) {
+            pool.run(kernel, context: $0, count: count, grain: grain, unless: isInterrupted)
+        }
     }
+
+    private var interruption: WorkerPool.Interruption? {
+        interruptions.withLock { $0.isEmpty ? nil : $0[CurrentThread.id] }
+    }
+
+    /// Runs `body` so that operations of this thread end early, with results that mean nothing, once `isInterrupted` says
+    /// so. `body` looks at ``isInterrupted`` between them.
+    ///
+    /// - Parameter isInterrupted: asked on every thread that computes, every few milliseconds.
+    package func interruptible<Result, Failure: Error>(
+        _ isInterrupted: @escaping @Sendable () -> Bool, _ body: () throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        let thread = CurrentThread.id
+        interruptions.withLock { $0[thread] = isInterrupted }
+        defer { interruptions.withLock { _ = $0.removeValue(forKey: thread) } }
+        return try body()
+    }
+
+    /// Whether what this thread runs is not wanted any more.
+    package var isInterrupted: Bool { interruption?() ?? false }
 
     /// Changes elements of an array on the threads that compute, each by a call of its own.
     ///

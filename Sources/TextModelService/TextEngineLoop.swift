@@ -138,10 +138,11 @@ struct TextEngineLoop {
     /// Tells how long steps take.
     mutating func record(rows: Int, since start: ContinuousClock.Instant) {
         let duration = ContinuousClock.now - start
-        pacer.record(rows: rows, duration: duration)
         let sinceLast = ContinuousClock.now - (lastStep ?? start)
-        timetable.cost.record(rows: rows, duration: sinceLast)
-        batch.record(rows: rows, duration: sinceLast)
+        if timetable.cost.record(rows: rows, duration: sinceLast) {
+            pacer.record(rows: rows, duration: duration)
+            batch.record(rows: rows, duration: sinceLast)
+        }
         let statistics = core.statistics
         timetable.cost.recordDrafts(
             statistics.draftedTokens - drafts.proposed, accepted: statistics.acceptedTokens - drafts.accepted,

@@ -101,10 +101,12 @@ package final class AccountKeeper: Sendable {
     /// - Throws: `APIError` 429 when a limit is reached.
     func admit(_ account: Account, spentToday spent: Double) async throws -> RateLimits.Answer? {
         if let limit = account.limits.spendingPerDay, spent >= limit {
-            throw APIError(
+            var error = APIError(
                 status: .tooManyRequests,
                 message: "The key '\(account.name)' has spent what it may in a day (\(limit)).",
                 type: "insufficient_quota", code: "insufficient_quota", retryAfter: Self.secondsOfDayLeft)
+            error.isFinal = true
+            throw error
         }
         guard let limit = account.limits.requestsPerMinute else { return nil }
         return try await take(1, .requests, of: account, limit)
@@ -129,10 +131,12 @@ package final class AccountKeeper: Sendable {
         }
         guard answer.isAllowed else {
             let seconds = answer.wait.wholeSeconds
-            throw APIError(
+            var error = APIError(
                 status: .tooManyRequests,
                 message: "The key '\(account.name)' may use \(limit) \(unit) a minute; try again in \(seconds) s.",
                 type: "rate_limit_error", code: "rate_limit_exceeded", retryAfter: seconds)
+            answer.describe(unit, limit: limit, in: &error.headers)
+            throw error
         }
         return answer
     }

@@ -72,18 +72,11 @@ final class Caller: Sendable {
 
     /// OpenAI's rate-limit headers.
     func describe(in headers: inout HTTPFields) {
-        func reset(_ answer: RateLimits.Answer) -> String {
-            "\(Int((answer.wait / .milliseconds(1)).rounded(.up)))ms"
-        }
         if let limit = account.limits.requestsPerMinute, let requests {
-            headers[own: FieldName.requestLimit] = "\(limit)"
-            headers[own: FieldName.requestsLeft] = "\(requests.remaining)"
-            headers[own: FieldName.requestReset] = reset(requests)
+            requests.describe(.requests, limit: limit, in: &headers)
         }
         if let limit = account.limits.tokensPerMinute, let answer = tokens.withLock({ $0.answer }) {
-            headers[own: FieldName.tokenLimit] = "\(limit)"
-            headers[own: FieldName.tokensLeft] = "\(answer.remaining)"
-            headers[own: FieldName.tokenReset] = reset(answer)
+            answer.describe(.tokens, limit: limit, in: &headers)
         }
     }
 
@@ -98,5 +91,19 @@ final class Caller: Sendable {
             requests: 1, promptTokens: state.promptTokens, completionTokens: state.completionTokens,
             pictures: state.pictures)
         keeper.settle(account, model: state.model, usage, reserved: reserved)
+    }
+}
+
+extension RateLimits.Answer {
+    /// OpenAI's three header fields about one kind of limit.
+    func describe(_ unit: QuotaUnit, limit: Int, in headers: inout HTTPFields) {
+        let (all, left, reset) =
+            switch unit {
+            case .requests: (FieldName.requestLimit, FieldName.requestsLeft, FieldName.requestReset)
+            case .tokens: (FieldName.tokenLimit, FieldName.tokensLeft, FieldName.tokenReset)
+            }
+        headers[own: all] = "\(limit)"
+        headers[own: left] = "\(remaining)"
+        headers[own: reset] = "\(Int((wait / .milliseconds(1)).rounded(.up)))ms"
     }
 }

@@ -6,7 +6,7 @@ import RPC
 /// Embeddings.
 extension Gateway {
     func embed(_ data: Data, _ scope: RequestScope) async throws -> Response {
-        let request = try JSONRequest.decode(EmbeddingRequest.self, from: data)
+        let request = try JSONRequest.decode(EmbeddingRequest.self, from: data, refusing: .embeddings)
         try request.check()
         return try await route(request.routing, preset: nil, modalities: ["text"], scope) { model, _, scope in
             try fleet.admit(model, tokens: 0, until: scope.deadline)

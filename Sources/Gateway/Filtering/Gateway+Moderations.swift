@@ -8,28 +8,16 @@ struct ModerationRequest: Decodable, Sendable {
     /// Texts of one request, at most.
     static let inputLimit = 256
 
-    private struct Part: Decodable {
-        var type: String
-        var text: String?
-    }
-
     var inputs: [String]
 
     private enum Key: String, CodingKey { case input }
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Key.self)
-        if let text = try? container.decode(String.self, forKey: .input) {
-            inputs = [text]
-        } else if let texts = try? container.decode([String].self, forKey: .input) {
+        if let texts = try? container.decode([String].self, forKey: .input) {
             inputs = texts
         } else {
-            let parts = try container.decode([Part].self, forKey: .input)
-            guard parts.allSatisfy({ $0.type == "text" && $0.text != nil }) else {
-                throw DecodingError.dataCorruptedError(
-                    forKey: .input, in: container, debugDescription: "only parts of type text are looked at")
-            }
-            inputs = [parts.compactMap(\.text).joined(separator: "\n")]
+            inputs = [try container.decode(MessageText.self, forKey: .input).parts.joined(separator: "\n")]
         }
         guard (1...Self.inputLimit).contains(inputs.count) else {
             throw DecodingError.dataCorruptedError(

@@ -230,6 +230,7 @@ at("paint").onsubmit = async event => {
     const response = await ask("v1/images/generations", {
       model: at("draw-model").value || "auto", prompt, n: number("count") ?? 1, steps: number("steps"),
       guidance_scale: number("guidance"), seed: number("draw-seed"), stream: true, partial_images: 3,
+      progress_events: true,
     });
     for await (const update of events(response)) {
       if (update.type === "image_generation.completed") {

@@ -2,11 +2,14 @@ import ContentFilter
 import ContentLabels
 import Hummingbird
 import Messages
+import NIOCore
 import RPC
 
 /// What belongs to one request on its way through the gateway.
 struct RequestScope: Sendable {
     var deadline: ContinuousClock.Instant
+    /// The client's connection.
+    let channel: any Channel
     let trace: RequestTrace
     let record: RequestRecord
     /// nil where the gateway has no accounts.
@@ -20,7 +23,10 @@ struct RequestScope: Sendable {
 
     /// - Parameter endpoint: the path, as the API's documents name it.
     /// - Throws: `APIError` for a header that is not what it should be, and for a client that may not come in.
-    init(_ request: Request, to endpoint: String, accounts: AccountKeeper?) async throws {
+    init(
+        _ request: Request, on channel: any Channel, to endpoint: String, accounts: AccountKeeper?
+    ) async throws {
+        self.channel = channel
         deadline = try Gateway.deadline(of: request)
         trace = RequestTrace.current ?? RequestTrace(of: request)
         record = RequestRecord(endpoint: endpoint, keepsText: accounts?.isRecording ?? false)

@@ -6,7 +6,13 @@ import RPC
 /// Responses, OpenAI's newer form of a chat.
 extension Gateway {
     func respond(_ data: Data, _ scope: RequestScope) async throws -> Response {
-        let request = try JSONRequest.decode(ResponseRequest.self, from: data)
+        let request = try JSONRequest.decode(ResponseRequest.self, from: data, refusing: .responses)
+        return try await promptly(isStream: request.conversation.parameters.stream == true, scope) {
+            try await answer(request, scope)
+        }
+    }
+
+    private func answer(_ request: ResponseRequest, _ scope: RequestScope) async throws -> Response {
         let parameters = request.conversation.parameters
         return try await route(
             request.conversation.routing, preset: parameters.preset, tokens: parameters.tokens(default: 256),
@@ -52,9 +58,8 @@ private struct ResponseAnswer: Sendable {
     }
 
     func stream() -> Response {
-        Response(
-            status: .ok, headers: [.contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache"],
-            body: ResponseBody { writer in
+        EventStream.response(
+            ResponseBody { writer in
                 var events = Events(messageID: messageID)
                 do {
                     try await write(&events, to: &writer)

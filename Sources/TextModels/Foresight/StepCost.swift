@@ -19,6 +19,10 @@ package struct StepCost: Sendable {
     private static let memory = 2.0
     /// With steps of nearly the same size nothing is known of others: then more rows are taken to cost in proportion.
     private static let least = 0.15
+    /// A step that took so many times what it was expected to take says nothing of others: the process was stopped, or the
+    /// machine slept. So many of them in a row do.
+    private static let outlier = (factor: 10.0, streak: 3)
+    private var outliers = 0
 
     package init() {}
 
@@ -27,15 +31,29 @@ package struct StepCost: Sendable {
     /// - Parameters:
     ///   - count: rows of the pass, all of them.
     ///   - duration: from the end of the step before it, if the engine was not idle.
-    package mutating func record(rows count: Int, duration: Duration) {
+    /// - Returns: false for an outlier, which changes nothing.
+    @discardableResult package mutating func record(rows count: Int, duration: Duration) -> Bool {
         let (rows, taken) = (Double(count), duration / .seconds(1))
-        guard count > 0, taken > 0, taken.isFinite else { return }
+        guard count > 0, taken > 0, taken.isFinite else { return false }
+        if isKnown, taken > Self.outlier.factor * expected(rows: rows) {
+            outliers += 1
+            guard outliers >= Self.outlier.streak else { return false }
+        } else {
+            outliers = 0
+        }
         let kept = exp(-taken / Self.memory)
         self.count = self.count * kept + 1
         self.rows = self.rows * kept + rows
         seconds = seconds * kept + taken
         squares = squares * kept + rows * rows
         products = products * kept + rows * taken
+        return true
+    }
+
+    /// Seconds that a step of so many rows is expected to take; never less than the mean of all steps.
+    private func expected(rows: Double) -> Double {
+        let mean = seconds / count
+        return max(mean, mean + secondsPerRow * (rows - self.rows / count))
     }
 
     /// What drafts cost and brought in a step.

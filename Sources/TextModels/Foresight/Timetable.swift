@@ -92,12 +92,14 @@ package struct Timetable: Sendable {
         return ends
     }
 
-    /// Seconds after which newcomers may try again, if they are not to be let in now; nil if they are.
+    /// Seconds after which newcomers may try again, if they are not to be let in now; nil if they are. An engine with nothing
+    /// to do takes whatever comes: what it expects may be wrong, and only work can tell.
     ///
     /// - Parameter now: on the clock of the deadlines.
     package func refusal(of newcomers: [Sequence], now: Double) -> Double? {
         guard cost.isKnown else { return nil }
         let others = running + waiting
+        guard !others.isEmpty else { return nil }
         let ends = ends(with: newcomers)
         let overdue =
             zip(newcomers, ends.dropFirst(others.count))

@@ -1,0 +1,178 @@
+import JSON
+
+/// What each route refuses by name. `clients` and vLLM's documents say which fields there are.
+extension RefusedFields {
+    private static let noTools = "the models here call no tools; leave it out"
+    private static let noGrammar = "answers are not held to a form; leave it out, or send {\"type\": \"text\"}"
+    private static let nothingKept = "nothing is kept here"
+
+    /// Fields of every request for text.
+    private static let text = [
+        refuse(
+            "structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar",
+            "guided_decoding_backend", "guided_whitespace_pattern", "structural_tag", "grammar", "json_schema", "regex",
+            "ebnf", because: "answers are not held to a form"),
+        refuse("stop_token_ids", because: "give the texts that end an answer in 'stop'"),
+        refuse("bad_words", because: "'logit_bias' of -100 keeps a token out of the answer"),
+        refuse("allowed_token_ids", because: "'logit_bias' of -100 keeps a token out of the answer"),
+        refuse("logits_processors", because: "the gateway runs no code of clients"),
+        refuse("include_stop_str_in_output", because: "an answer ends before what stops it"),
+        refuse("min_tokens", because: "'ignore_eos' keeps an answer from ending by itself"),
+        refuse("use_beam_search", "early_stopping", because: "answers are sampled; there is no beam search"),
+        refuse("length_penalty", because: "there is no beam search", unless: isNumber(1)),
+        refuse("skip_special_tokens", because: "control tokens are never part of an answer", unless: isTrue),
+        refuse(
+            "spaces_between_special_tokens", because: "control tokens are never part of an answer", unless: isTrue),
+        refuse("truncate_prompt_tokens", because: "a prompt is never cut"),
+        refuse("prompt_logprobs", because: "/v1/completions has them with 'echo' and 'logprobs'"),
+        refuse("return_tokens_as_token_ids", "return_token_ids", because: "/tokenize gives token ids"),
+        refuse("cache_salt", because: "prompts that begin alike share what was computed for their beginning"),
+        refuse("priority", because: "requests are taken in the order in which they come"),
+        refuse("prompt_embeds", "kv_transfer_params", "vllm_xargs", because: "it belongs to another engine"),
+        refuse("typical_p", "top_n_sigma", because: "'top_p', 'top_k' and 'min_p' cut the choice of tokens", unless: isNumber(1)),
+        refuse(
+            "top_a", "tfs_z", "mirostat", "mirostat_tau", "mirostat_eta", "xtc_probability", "dry_multiplier",
+            "dynatemp_range", because: "'top_p', 'top_k' and 'min_p' cut the choice of tokens"),
+        refuse("repeat_penalty", because: "its name here is 'repetition_penalty'", unless: isNumber(1)),
+        refuse("num_predict", "n_predict", "max_new_tokens", because: "its name here is 'max_tokens'"),
+        refuse("service_tier", because: "every request is served alike", unless: isOne(of: "auto", "default")),
+    ]
+
+    /// Fields of conversations.
+    private static let conversation = [
+        refuse("chat_template", because: "the template is the model's own"),
+        refuse("chat_template_kwargs", because: "the template takes no parameters"),
+        refuse("documents", because: "put documents into a message"),
+        refuse("continue_final_message", because: "the model answers with a message of its own"),
+        refuse("add_generation_prompt", because: "the model answers with a message of its own", unless: isTrue),
+        refuse(
+            "reasoning_effort", "thinking_budget", because: "the models here do not reason apart from their answers",
+            unless: isOne(of: "none")),
+        refuse(
+            "thinking", "enable_thinking", "thinking_token_budget",
+            because: "the models here do not reason apart from their answers",
+            unless: { $0.isEmpty || $0["type"]?.text == "disabled" }),
+        refuse("verbosity", because: "it is low, medium or high", unless: isOne(of: "low", "medium", "high")),
+        refuse("web_search_options", "plugins", because: "nothing is searched"),
+        refuse("mm_processor_kwargs", "media_io_kwargs", because: "the models here read text only"),
+    ]
+
+    static let chat = RefusedFields(
+        text, conversation,
+        [
+            refuse("tools", "functions", because: noTools),
+            refuse("tool_choice", "function_call", because: noTools, unless: isOne(of: "none", "auto")),
+            refuse("parallel_tool_calls", because: "it is true or false") {
+                if case .bool = $0 { true } else { false }
+            },
+            refuse("response_format", because: noGrammar) { $0.isEmpty || $0["type"]?.text == "text" },
+            refuse("reasoning", because: "the models here do not reason apart from their answers") {
+                $0.isEmpty || asksForNoReasoning($0)
+            },
+            refuse("audio", because: "the models here do not speak"),
+            refuse("store", because: nothingKept),
+            refuse("max_output_tokens", because: "its name here is 'max_completion_tokens'"),
+            refuse("best_of", because: "use 'n'", unless: isNumber(1)),
+            refuse("echo", because: "/v1/completions has it"),
+            refuse("suffix", because: "a chat is answered, not filled in"),
+        ])
+
+    static let completions = RefusedFields(
+        text,
+        [
+            refuse("response_format", because: noGrammar) { $0.isEmpty || $0["type"]?.text == "text" },
+            refuse("tools", "functions", because: noTools),
+            refuse("tool_choice", "function_call", because: noTools, unless: isOne(of: "none", "auto")),
+            refuse("suffix", because: "the models here do not fill in the text before a suffix"),
+            refuse("top_logprobs", because: "'logprobs' is the number of alternatives here"),
+            refuse("store", because: nothingKept),
+        ])
+
+    static let responses = RefusedFields(
+        text, conversation,
+        [
+            refuse(
+                "previous_response_id", "conversation",
+                because: "\(nothingKept); send the whole conversation in 'input'"),
+            refuse("store", because: "\(nothingKept); leave it out or send false"),
+            refuse("background", because: "\(nothingKept); wait for the answer, or stream it"),
+            refuse("tools", "max_tool_calls", because: noTools),
+            refuse("tool_choice", because: noTools, unless: isOne(of: "none", "auto")),
+            refuse("parallel_tool_calls", because: "it is true or false") {
+                if case .bool = $0 { true } else { false }
+            },
+            refuse("prompt", because: "there are no stored prompts; 'preset' names a template of the gateway"),
+            refuse(
+                "reasoning", because: "the models here do not reason apart from their answers",
+                unless: asksForNoReasoning),
+            refuse("include", because: "an answer here holds nothing of the kind", unless: includesNothing),
+            refuse("top_logprobs", because: "/v1/chat/completions has log-probabilities"),
+            refuse("logprobs", because: "/v1/chat/completions has log-probabilities"),
+            refuse("truncation", because: "a conversation is never cut", unless: isOne(of: "disabled")),
+            refuse("response_format", because: "its name here is 'text.format'"),
+            refuse("max_tokens", "max_completion_tokens", because: "its name here is 'max_output_tokens'"),
+            refuse("messages", because: "its name here is 'input'"),
+            refuse("modalities", because: "answers here are text", unless: isText),
+            refuse("n", because: "a response has one answer", unless: isNumber(1)),
+            refuse("context_management", because: "a conversation is never cut"),
+        ])
+
+    static let embeddings = RefusedFields([
+        refuse("truncate_prompt_tokens", "truncate", because: "a text is never cut"),
+        refuse(
+            "input_type", "task", "prompt_name", "instruction",
+            because: "write what the model expects before a text into the text itself"),
+        refuse("normalize", "normalized", because: "embeddings have length 1", unless: isTrue),
+        refuse("embed_dtype", "output_dtype", because: "'encoding_format' is float or base64", unless: isOne(of: "float", "float32")),
+        refuse("late_chunking", "return_multivector", because: "a text has one embedding"),
+        refuse("add_special_tokens", because: "texts are read as the model expects them", unless: isTrue),
+    ])
+
+    static let images = RefusedFields([
+        refuse(
+            "quality", because: "there is one quality; it is auto, and 'steps' is how much work a picture takes",
+            unless: isOne(of: "auto", "standard")),
+        refuse("background", because: "pictures are opaque", unless: isOne(of: "auto", "opaque")),
+        refuse("style", because: "say it in 'prompt'"),
+        refuse(
+            "moderation", because: "the gateway's own filter policy holds; it is auto", unless: isOne(of: "auto")),
+        refuse("output_compression", because: "PNG loses nothing; it is 100", unless: isNumber(100)),
+        refuse("image", "images", "mask", "input_fidelity", "reference_images", because: "pictures are drawn anew"),
+        refuse("num_inference_steps", "num_steps", because: "its name here is 'steps'"),
+        refuse("cfg_scale", "guidance", because: "its name here is 'guidance_scale'"),
+        refuse("width", "height", "aspect_ratio", "resolution", because: "'size' is WIDTHxHEIGHT"),
+        refuse("num_images", "batch_size", because: "its name here is 'n'"),
+        refuse(
+            "sampler", "sampler_name", "scheduler", "strength", "clip_skip", "loras", "hires_fix", "tiling",
+            because: "the model's own pipeline draws"),
+    ])
+
+    static let moderations = RefusedFields([])
+
+    /// Whether `reasoning` asks for none, or only how it would be told.
+    private static let asksForNoReasoning: @Sendable (JSONValue) -> Bool = { value in
+        guard case .object(let object) = value else { return value.isEmpty }
+        return object.members.allSatisfy { name, value in
+            switch name {
+            case "effort": value.isNull || value.text == "none"
+            case "summary", "generate_summary": value.isNull || value.text != nil
+            case "enabled": value.isEmpty
+            case "exclude": true
+            default: value.isEmpty
+            }
+        }
+    }
+
+    /// What of `include` there never is, so that leaving it out is all that can be done.
+    private static let includesNothing: @Sendable (JSONValue) -> Bool = { value in
+        let absent = [
+            "reasoning.encrypted_content", "web_search_call.action.sources", "web_search_call.results",
+            "file_search_call.results", "code_interpreter_call.outputs", "computer_call_output.output.image_url",
+        ]
+        return value.elements?.allSatisfy { $0.text.map(absent.contains) ?? false } ?? value.isEmpty
+    }
+
+    static let isText: @Sendable (JSONValue) -> Bool = { value in
+        value.elements?.allSatisfy { $0.text == "text" } ?? false
+    }
+}
