@@ -19,6 +19,7 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.7.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -111,6 +112,7 @@ let package = Package(
             name: "ContentLabels",
             dependencies: [
                 "ConfigurationFiles", "PNG", "Watermarking", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "SwiftASN1", package: "swift-asn1"),
             ], swiftSettings: safe),
         .testTarget(
             name: "ContentLabelsTests",
@@ -215,7 +217,9 @@ let package = Package(
                 "DiffusionService", "Gateway", "Messages", "PNG", "PromptRouting", "RPC", "Tensors", "TextModels",
                 "TextModelService", "TokenizerService", "ZeroMQTransport",
                 .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             exclude: ["langchain_client.py", "litellm_client.py", "openai_client.py"], swiftSettings: safe),
         .testTarget(name: "DeploymentTests", swiftSettings: safe),

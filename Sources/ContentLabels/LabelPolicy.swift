@@ -47,7 +47,11 @@ extension LabelPolicy.Pictures {
             var file = isMarked ? try Self.marked(file) : file
             let texts = [metadata?.chunk(id: origin.id), parameters.chunk(of: origin)].compactMap(\.self)
             file = try PNG.inserting(texts, into: file)
-            if let credentials {
+            // An expired certificate's signature would make readers call the picture forged.
+            if let fault = credentials?.fault(), credentials?.isWithheldWhenExpired == true {
+                throw LabelError(.invalidCredentials, fault)
+            }
+            if let credentials, credentials.fault() == nil {
                 file = try PNG.inserting([try credentials.chunk(for: file, model: origin.model)], into: file)
             }
             return file

@@ -1,5 +1,5 @@
 internal import ConfigurationFiles
-internal import Foundation
+package import Foundation
 internal import Watermarking
 
 /// The label policies of a gateway: what holds by itself, and what routes call by name.
@@ -60,6 +60,16 @@ package struct LabelSet: Sendable {
             .filter { seen.insert($0).inserted }
     }
 
+    private var credentials: [ContentCredentials] {
+        ([standard] + named.sorted { $0.key < $1.key }.map(\.value)).compactMap(\.pictures.credentials)
+    }
+
+    /// What has become wrong with certificates since they were read; nil where nothing has.
+    package func fault(at now: Date) -> String? { credentials.lazy.compactMap { $0.fault(at: now) }.first }
+
+    /// What will become wrong with them within a month.
+    package func warning(at now: Date) -> String? { credentials.lazy.compactMap { $0.warning(at: now) }.first }
+
     /// Of the first policy that has a watermark; nil where none has.
     package var watermarkThreshold: Double? {
         ([standard] + named.sorted { $0.key < $1.key }.map(\.value)).lazy.compactMap { $0.text.watermark?.threshold }
@@ -109,12 +119,20 @@ struct LabelReader {
     }
 
     private mutating func credentials(_ value: YAMLValue) throws -> ContentCredentials {
-        let fields = try value.fields(["certificates", "key"])
+        let fields = try value.fields(["certificates", "key", "expired"])
         guard let certificates = fields["certificates"], let key = fields["key"] else {
             throw value.error("'c2pa' needs 'certificates' and 'key', two PEM files")
         }
         do {
-            return try ContentCredentials(certificates: path(certificates), key: path(key))
+            var credentials = try ContentCredentials(certificates: path(certificates), key: path(key))
+            if let value = fields["expired"] {
+                let choice = try value.string("unsigned or withheld")
+                guard ["unsigned", "withheld"].contains(choice) else {
+                    throw value.error("'\(choice.prefix(40))' is neither unsigned nor withheld")
+                }
+                credentials.isWithheldWhenExpired = choice == "withheld"
+            }
+            return credentials
         } catch let error as LabelError {
             throw value.error(error.message)
         }

@@ -1,4 +1,4 @@
-import Foundation
+package import Foundation
 import Logging
 import Synchronization
 
@@ -8,6 +8,15 @@ package protocol FileConfiguration: Sendable {
     var files: [String] { get }
     /// What is in it, in a few words for the log.
     var summary: String { get }
+    /// What time has made wrong with it; nil where nothing is.
+    func fault(at now: Date) -> String?
+    /// What time is about to make wrong with it.
+    func warning(at now: Date) -> String?
+}
+
+extension FileConfiguration {
+    package func fault(at now: Date) -> String? { nil }
+    package func warning(at now: Date) -> String? { nil }
 }
 
 /// The configuration in force, and the files behind it, which are read again when they change.
@@ -36,13 +45,23 @@ package final class ConfigurationSource<Value: FileConfiguration>: Sendable {
 
     package var current: Value { state.withLock { $0.value } }
 
-    /// What is wrong with the files since they were last read well, if anything.
-    package var fault: String? { state.withLock { $0.fault } }
+    /// What is wrong with the files since they were last read well, or with what is in force by now, if anything.
+    package var fault: String? {
+        let (fault, value) = state.withLock { ($0.fault, $0.value) }
+        return fault ?? value.fault(at: Date())
+    }
 
     /// Looks every second whether a file has changed, until it is cancelled.
     package func watch() async {
         guard read != nil else { return }
+        var told: (fault: String?, warning: String?) = (nil, nil)
         while !Task.isCancelled {
+            // Each thing once, and again where it changes.
+            let current = current
+            let (fault, warning) = (current.fault(at: Date()), current.warning(at: Date()))
+            if let fault, fault != told.fault { logger.error("\(name): \(fault)") }
+            if let warning, warning != told.warning { logger.warning("\(name): \(warning)") }
+            told = (fault, warning)
             try? await Task.sleep(for: .seconds(1))
             let (value, stamps) = state.withLock { ($0.value, $0.stamps) }
             if Self.stamps(of: value) != stamps { reload() }

@@ -29,6 +29,9 @@ package struct Fleet: Sendable {
     let reloading = ReloadSet()
     let requestedAdapters = RequestedAdapters()
 
+    /// Models without which the gateway is not ready.
+    package var expectedModels: Set<String> = []
+
     private let catalogue = Catalogue()
     let refusals = RecentRefusals()
 
@@ -49,8 +52,19 @@ package struct Fleet: Sendable {
     /// Every model that some instance serves, by name.
     var models: [String: ModelDescription] { contents.served }
 
-    /// Whether every service that the gateway was given has an instance.
-    var isReady: Bool { [tokenizer, textModel, diffusion].allSatisfy { $0?.instances.isEmpty != true } }
+    /// Whether every service that the gateway was given has an instance, and every model that is expected is served.
+    var isReady: Bool { whatIsMissing == nil }
+
+    /// What the gateway waits for, in words; nil where it is ready.
+    var whatIsMissing: String? {
+        for (name, client) in [("tokenizer", tokenizer), ("text-model", textModel), ("diffusion", diffusion)]
+        where client?.instances.isEmpty == true {
+            return "the service \(name) has no instance yet"
+        }
+        if expectedModels.isEmpty { return nil }
+        let missing = expectedModels.subtracting(models.keys).sorted()
+        return missing.isEmpty ? nil : "not served yet: \(missing.joined(separator: ", "))"
+    }
 
     /// Every instance that has described itself.
     var instances: [Instance] {

@@ -5,7 +5,8 @@ import Messages
 /// `POST /tokenize` and `/detokenize`, in vLLM's form.
 extension Gateway {
     private struct TokenizeRequest: Decodable {
-        var model: String
+        /// nil for the one text model that is served.
+        var model: String?
         /// Either a text or a conversation.
         var prompt: String?
         var messages: [ChatCompletionRequest.Message]?
@@ -20,7 +21,7 @@ extension Gateway {
     }
 
     private struct DetokenizeRequest: Decodable {
-        var model: String
+        var model: String?
         var tokens: [Int32]
     }
 
@@ -28,9 +29,22 @@ extension Gateway {
         var prompt: String
     }
 
+    /// - Parameter name: nil where the client names none.
+    /// - Throws: `APIError` where it is not clear which one is meant.
+    private func textModel(_ name: String?) throws -> ModelDescription {
+        if let name { return try fleet.model(routing.current.aliases[name] ?? name, modalities: ["text"]) }
+        let models = fleet.models.values.filter { $0.modality == "text" && $0.parent == nil }
+        guard models.count == 1, let only = models.first else {
+            guard fleet.isReady else { throw APIError.notReady }
+            throw APIError.invalidRequest(
+                "'model' is required; text models: \(models.map(\.name).sorted()).", parameter: "model")
+        }
+        return try fleet.model(only.name, modalities: ["text"])
+    }
+
     func tokenize(_ data: Data, until deadline: ContinuousClock.Instant) async throws -> Response {
         let request = try JSONRequest.decode(TokenizeRequest.self, from: data)
-        let model = try fleet.model(request.model, modalities: ["text"])
+        let model = try textModel(request.model)
         let reply: TokensReply
         switch (request.prompt, request.messages) {
         case (let prompt?, nil):
@@ -51,7 +65,7 @@ extension Gateway {
 
     func detokenize(_ data: Data, until deadline: ContinuousClock.Instant) async throws -> Response {
         let request = try JSONRequest.decode(DetokenizeRequest.self, from: data)
-        let model = try fleet.model(request.model, modalities: ["text"])
+        let model = try textModel(request.model)
         let reply = try await fleet.call(
             TokenizerMethods.decode,
             DecodeRequest(model: model.base, ids: request.tokens, skipSpecialTokens: false), model: model,

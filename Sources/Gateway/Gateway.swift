@@ -57,7 +57,7 @@ package struct Gateway: Sendable {
         router.get("/healthz") { _, _ in Self.word("ok") }
         router.get("/health") { _, _ in Self.word("ok") }
         router.get("/readyz") { _, _ in
-            fleet.isReady ? Self.word("ready") : Self.word("some service has no instance yet", .serviceUnavailable)
+            fleet.whatIsMissing.map { Self.word($0, .serviceUnavailable) } ?? Self.word("ready")
         }
         router.get("/metrics") { _, _ in
             let text = metrics.text(

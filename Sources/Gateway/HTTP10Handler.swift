@@ -9,18 +9,25 @@ final class HTTP10Handler: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
 
+    /// A request whose answer is still to be written.
+    private struct Request {
+        var isOld: Bool
+        /// Whether the client asked for it, as HTTP/1.0 does not mean it by itself.
+        var keepsAlive: Bool
+    }
+
     private let bodyLimit: Int
-    /// Of the request that is being answered. The server reads the next one when the answer is complete.
-    private var isOld = false
-    /// Whether the connection is closed behind the answer.
+    /// In order: clients send the next request before they have the answer to the last one.
+    private var requests = CircularBuffer<Request>()
+    /// Whether the connection is closed behind the answer that is being written.
     private var closes = false
 
     init(bodyLimit: Int) { self.bodyLimit = bodyLimit }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard case .head(var head) = unwrapInboundIn(data) else { return context.fireChannelRead(data) }
-        isOld = (head.version.major, head.version.minor) < (1, 1)
-        closes = false
+        let isOld = (head.version.major, head.version.minor) < (1, 1)
+        requests.append(Request(isOld: isOld, keepsAlive: head.isKeepAlive))
         if !isOld, head.headers.first(name: "expect")?.lowercased() == "100-continue",
             head.headers.first(name: "content-length").flatMap({ Int($0) }) ?? 0 <= bodyLimit
         {
@@ -33,15 +40,24 @@ final class HTTP10Handler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        guard isOld else { return context.write(data, promise: promise) }
-        switch unwrapOutboundIn(data) {
+        let part = unwrapOutboundIn(data)
+        guard let request = requests.first, request.isOld else {
+            if case .end = part { _ = requests.popFirst() }
+            return context.write(data, promise: promise)
+        }
+        switch part {
         case .head(var head):
             head.version = .http1_0
             closes = !head.headers.contains(name: "content-length")
-            if closes { head.headers.replaceOrAdd(name: "connection", value: "close") }
+            if closes {
+                head.headers.replaceOrAdd(name: "connection", value: "close")
+            } else if !head.headers.contains(name: "connection") {
+                head.headers.add(name: "connection", value: request.keepsAlive ? "keep-alive" : "close")
+            }
             context.write(wrapOutboundOut(.head(head)), promise: promise)
         case .body: context.write(data, promise: promise)
         case .end:
+            _ = requests.popFirst()
             guard closes else { return context.write(data, promise: promise) }
             let written = promise ?? context.eventLoop.makePromise(of: Void.self)
             let bound = NIOLoopBound(context, eventLoop: context.eventLoop)

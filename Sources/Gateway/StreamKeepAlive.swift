@@ -22,9 +22,9 @@ final class StreamKeepAlive: ChannelOutboundHandler, RemovableChannelHandler {
         switch unwrapOutboundIn(data) {
         case .head(let head):
             guard head.headerFields[.contentType]?.hasPrefix("text/event-stream") == true else { break }
-            lastWrite = .now()
+            lastWrite = context.eventLoop.now
             if check == nil { look(after: interval, context) }
-        case .body: if lastWrite != nil { lastWrite = .now() }
+        case .body: if lastWrite != nil { lastWrite = context.eventLoop.now }
         case .end: lastWrite = nil
         }
         context.write(data, promise: promise)
@@ -36,13 +36,13 @@ final class StreamKeepAlive: ChannelOutboundHandler, RemovableChannelHandler {
             let (own, context) = bound.value
             own.check = nil
             guard let last = own.lastWrite, context.channel.isActive else { return }
-            let left = last + own.interval - .now()
+            let left = last + own.interval - context.eventLoop.now
             if left > .zero { return own.look(after: left, context) }
             if context.channel.isWritable {
                 let comment = ByteBuffer(string: ": keep-alive\n\n")
                 context.writeAndFlush(own.wrapOutboundOut(.body(comment)), promise: nil)
             }
-            own.lastWrite = .now()
+            own.lastWrite = context.eventLoop.now
             own.look(after: own.interval, context)
         }
     }

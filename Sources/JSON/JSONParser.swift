@@ -12,7 +12,7 @@ package struct JSONParser {
     package static func parse(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
         var parser = JSONParser(bytes)
         parser.skipSpace()
-        guard parser.position < bytes.count else { throw JSONError(.root, "is empty", isSyntax: true) }
+        guard parser.position < bytes.count else { throw JSONError(.root, "it is empty", isSyntax: true) }
         let value = try parser.value(at: .root, depth: 0)
         parser.skipSpace()
         guard parser.position == bytes.count else { throw parser.failure("more text follows the value", at: .root) }
@@ -39,7 +39,7 @@ package struct JSONParser {
 
     private mutating func value(at path: JSONPath, depth: Int) throws(JSONError) -> JSONValue {
         guard depth <= Self.depthLimit else {
-            throw failure("values are nested deeper than \(Self.depthLimit)", at: path)
+            throw failure("values are nested deeper than \(Self.depthLimit)", at: .root)
         }
         skipSpace()
         guard let byte = current else { throw failure("the text ends where a value should stand", at: path) }

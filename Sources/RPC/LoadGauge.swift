@@ -15,6 +15,8 @@ package final class LoadGauge: Sendable {
     /// When the running step last got on.
     private let stepProgress = Atomic<UInt64>(0)
     private let slowest = Atomic<UInt64>(0)
+    /// Nanoseconds.
+    private let plainStep: UInt64
     /// Microseconds; 0: nobody waits.
     private let expected = Atomic<UInt64>(0)
     private let engine = Mutex<EngineLoad?>(nil)
@@ -22,8 +24,10 @@ package final class LoadGauge: Sendable {
     private let origin = ContinuousClock.now
     private let parts = Mutex<[Part]>([])
 
-    package init(capacity: Int = 1) {
+    /// - Parameter plainStep: how long a step may be before it is out of the way.
+    package init(capacity: Int = 1, plainStep: Duration = .seconds(1)) {
         capacityUnits = Atomic(max(1, capacity))
+        self.plainStep = plainStep.microseconds * 1_000
     }
 
     /// A gauge for a further engine behind the same server, which counts in this one's reports as long as it lives.
@@ -73,13 +77,10 @@ package final class LoadGauge: Sendable {
         let start = stepStart.exchange(0, ordering: .relaxed)
         guard start != 0 else { return }
         // One step that a stopped process made long must not hide for ever that an engine is stuck.
-        let bound = max(Self.plainStep, 4 * slowest.load(ordering: .relaxed))
+        let bound = max(plainStep, 4 * slowest.load(ordering: .relaxed))
         slowest.max(min(sinceOrigin - start, bound), ordering: .relaxed)
         steps.add(1, ordering: .relaxed)
     }
-
-    /// Nanoseconds up to which a step is nothing out of the way.
-    private static let plainStep: UInt64 = 1_000_000_000
 
     private var sinceOrigin: UInt64 {
         let (seconds, attoseconds) = (ContinuousClock.now - origin).components

@@ -29,6 +29,9 @@ struct GatewayMain: AsyncParsableCommand {
     @Option(name: .long, help: "The diffusion services, as the others; without it no pictures are drawn.")
     var diffusion: String?
 
+    @Option(help: "A model without which /readyz is 503; may be repeated.")
+    var expectModel: [String] = []
+
     @Option(name: .long, help: "The address to listen at.")
     var host: String = "127.0.0.1"
 
@@ -135,11 +138,12 @@ struct GatewayMain: AsyncParsableCommand {
         ServiceLog.bootstrap()
         try ZeroMQTransport.share(keysIn: bus.busKeys)
         let trace = [RequestTrace.Propagation()]
-        let fleet = Fleet(
+        var fleet = Fleet(
             tokenizer: try tokenizer.map { try RPCClient(target: $0, interceptors: trace) },
             textModel: try textModel.map { try RPCClient(target: $0, interceptors: trace) },
             diffusion: try diffusion.map { try RPCClient(target: $0, interceptors: trace) },
             textShards: try textShard.map { try RPCClient(target: $0, interceptors: trace) })
+        fleet.expectedModels = Set(expectModel)
         let portFile = portFile
         let routing = try RoutingSource(file: routes ?? environment("NEPHELE_ROUTES"))
         let keeper = try accountKeeper()

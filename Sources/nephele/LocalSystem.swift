@@ -163,6 +163,7 @@ struct LocalSystem {
             }
         }
         if !options.imageModels.isEmpty { gateway += ["--diffusion", "ipc://\(directory)/diffusion-*.sock"] }
+        for model in options.textModels + options.imageModels { gateway += ["--expect-model", model.name] }
         gateway += options.gatewayArguments
         if options.allowsAdapterUpdates { gateway.append("--allow-adapter-updates") }
         if options.allowsReload { gateway.append("--allow-reload") }

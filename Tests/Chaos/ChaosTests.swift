@@ -8,7 +8,7 @@ private let environment = ProcessInfo.processInfo.environment
 @Suite(.serialized, .timeLimit(.minutes(90))) struct ChaosTests {
     private static let all: [any ChaosCase] =
         [
-            KillCase(), DrainCase(), ReloadCase(), PoisonCase(),
+            KillCase(), FreezeCase(), DrainCase(), ReloadCase(), PoisonCase(),
             OverloadCase(name: "overload-tiny", isTiny: true, deadline: nil),
             OverloadCase(name: "overload", isTiny: false, deadline: nil),
             OverloadCase(name: "overload-8s", isTiny: false, deadline: .seconds(8)), SoakCase(),

@@ -93,6 +93,64 @@ import Testing
         }
     }
 
+    private static let signers = goldens + "signers/"
+
+    @Test(arguments: [
+        ("plain", "key"), ("several-usages", "key"), ("compressed-point", "key"), ("plain", "key-behind-parameters"),
+        ("plain", "key-and-certificate"), ("key-and-certificate", "key-and-certificate"),
+    ])
+    func `certificates that readers accept are taken, in each form that tools write`(certificate: String, key: String)
+        throws
+    {
+        let credentials = try ContentCredentials(
+            certificates: Self.signers + certificate + ".pem", key: Self.signers + key + ".pem")
+        #expect(credentials.fault() == nil)
+    }
+
+    @Test(arguments: [
+        ("server-usage", "key", "emailProtection"), ("any-usage", "key", "anyExtendedKeyUsage"),
+        ("no-extended-usage", "key", "no extended key usage"), ("no-key-usage", "key", "no key usage"),
+        ("not-for-signing", "key", "digitalSignature"),
+        ("no-authority-identifier", "key", "no authority key identifier"), ("expired", "key", "expired on 2021-01-01"),
+        ("not-yet-valid", "key", "not valid before 2065-01-01"), ("plain", "explicit-key", "spells the curve's parameters"),
+    ])
+    func `a certificate whose signatures readers call invalid is refused with the reason`(
+        certificate: String, key: String, reason: String
+    ) throws {
+        let error = #expect(throws: LabelError.self) {
+            try ContentCredentials(certificates: Self.signers + certificate + ".pem", key: Self.signers + key + ".pem")
+        }
+        #expect(error?.message.contains(reason) == true, "\(error?.message ?? "")")
+        #expect(error?.message.contains(Self.signers) == true)
+    }
+
+    @Test func `an authority's certificate is no signer's`() {
+        let error = #expect(throws: LabelError.self) {
+            try ContentCredentials(certificates: goldens + "root.pem", key: goldens + "signer-key.pem")
+        }
+        #expect(error?.message.contains("authority's") == true)
+    }
+
+    @Test func `a certificate that expires is told beforehand, and afterwards nothing is signed with it`() throws {
+        let credentials = try ContentCredentials(
+            certificates: Self.signers + "plain.pem", key: Self.signers + "key.pem")
+        let end = try #require(ISO8601DateFormatter().date(from: "2066-01-01T00:00:00Z"))
+        #expect(credentials.warning(at: end - 40 * 86_400) == nil && credentials.fault(at: end - 40 * 86_400) == nil)
+        #expect(credentials.warning(at: end - 86_400)?.contains("2066-01-01") == true)
+        #expect(credentials.fault(at: end + 1)?.contains("has expired") == true && credentials.warning(at: end + 1) == nil)
+        // One that held when it was read, and holds no more.
+        let was = try #require(ISO8601DateFormatter().date(from: "2020-06-01T00:00:00Z"))
+        var pictures = LabelPolicy.standard.pictures
+        var expired = try ContentCredentials(
+            certificates: Self.signers + "expired.pem", key: Self.signers + "key.pem", now: was)
+        pictures.credentials = expired
+        let unsigned = try PNG.chunks(of: try pictures.labelled(picture(), origin())).map(\.type)
+        #expect(!unsigned.contains("caBX") && unsigned.contains("tEXt"))
+        expired.isWithheldWhenExpired = true
+        pictures.credentials = expired
+        #expect(throws: LabelError.self) { try pictures.labelled(picture(), origin()) }
+    }
+
     @Test(arguments: [
         (CBOR.integer(0), "00"), (.integer(23), "17"), (.integer(24), "1818"), (.integer(255), "18ff"),
         (.integer(256), "190100"), (.integer(65_536), "1a00010000"), (.integer(1 << 32), "1b0000000100000000"),

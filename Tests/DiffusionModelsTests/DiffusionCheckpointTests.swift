@@ -6,10 +6,10 @@ import Testing
 @Suite struct DiffusionCheckpointTests {
     private let device = Device(threadCount: 2)
 
-    private func job(seeds: [UInt64] = [3, 4], steps: Int = 5, eta: Float = 0.5) throws -> DiffusionJob {
+    private func job(seeds: [UInt64] = [3, 4], steps: Int = 5) throws -> DiffusionJob {
         let pipeline = try DiffusionPipeline(directory: try golden("tiny"), device: device)
         var request = DiffusionRequest(prompt: "", seeds: seeds)
-        (request.steps, request.eta) = (steps, eta)
+        request.steps = steps
         return try pipeline.makeJob(request)
     }
 

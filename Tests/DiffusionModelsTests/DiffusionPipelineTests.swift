@@ -27,7 +27,7 @@ import Testing
         let pipeline = try pipeline(name, scheduler: config)
         var request = DiffusionRequest(prompt: "", seeds: [1, 2])
         request.steps = 5
-        request.eta = kind == "ddim_eta" ? 0.6 : 0
+        request.eta = kind == "ddpm" ? nil : kind == "ddim_eta" ? 0.6 : 0
         request.latents = try values.tensor("sample")
         request.noise = try values.tensor("noise")
         if name == "classes" { request.labels = [3, 0] }
@@ -61,7 +61,7 @@ import Testing
             "tiny", scheduler: ["_class_name": kind == "ddpm" ? "DDPMScheduler" : "DDIMScheduler"])
         func draw(foresees: Bool) throws -> (previews: [[Picture]], pictures: [Picture]) {
             var request = DiffusionRequest(prompt: "", seeds: [5, 6])
-            (request.steps, request.eta) = (8, kind == "ddim_eta" ? 0.6 : 0)
+            (request.steps, request.eta) = (8, kind == "ddpm" ? nil : kind == "ddim_eta" ? 0.6 : 0)
             var job = try pipeline.makeJob(request)
             var previews: [[Picture]] = []
             while !job.isFinished {

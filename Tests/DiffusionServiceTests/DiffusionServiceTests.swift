@@ -3,6 +3,7 @@ import DiffusionService
 import Foundation
 import Messages
 import RPC
+import Synchronization
 import Tensors
 import Testing
 import ZeroMQTransport
@@ -23,9 +24,9 @@ private final class Studio: Sendable {
     let client: RPCClient
     let gauge: LoadGauge
 
-    init(_ options: DiffusionEngine.Options = .init()) throws {
+    init(_ options: DiffusionEngine.Options = .init(), pipeline given: DiffusionPipeline? = nil) throws {
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        pipeline = try tiny.get()
+        pipeline = try given ?? tiny.get()
         gauge = LoadGauge(capacity: options.runningLimit)
         let service = DiffusionService(
             DiffusionRevision(name: "tiny", numericsID: "0123456789abcdef", pipeline: pipeline),
@@ -97,6 +98,78 @@ private func request(seeds: [UInt64] = [1], steps: UInt32? = 4) -> DrawRequest {
             var equal = 0
             for try await file in group where file == alone { equal += 1 }
             #expect(equal == 3)
+        }
+    }
+
+    @Test func `a drawing of many pixels does not hold up one of few by its number of steps`() async throws {
+        let wide = try DiffusionPipeline(
+            directory: goldens + "/tiny", device: Device(threadCount: 1), largestSide: 256)
+        let studio = try Studio(pipeline: wide)
+        var large = request(steps: 40)
+        (large.width, large.height) = (64, 64)
+        let updates = try await studio.stream(large)
+        _ = try await updates.next()
+        // Each step of the large one takes as long as dozens of the small one's.
+        _ = try await studio.draw(request(steps: 40))
+        var last: UInt32 = 0
+        while let update = try await updates.next() {
+            if update.message.picture == nil { last = max(last, update.message.step) }
+            // What had come when the small one was done is here at once; the rest is still to be computed.
+            if studio.gauge.report.outstanding > 0 { break }
+        }
+        #expect(last < 40 && studio.gauge.report.outstanding > 0)
+        updates.cancel()
+    }
+
+    @Test func `a step ends early when its caller goes, and shows that it gets on`() throws {
+        let device = Device(threadCount: 1)
+        let pipeline = try DiffusionPipeline(directory: goldens + "/tiny", device: device, largestSide: 256)
+        var request = DiffusionRequest(prompt: "red", seeds: [1])
+        (request.width, request.height, request.steps) = (64, 64, 2)
+        var job = try pipeline.makeJob(request)
+        let asked = Atomic(0)
+        let error = #expect(throws: DiffusionError.self) {
+            _ = try device.interruptible({ asked.add(1, ordering: .relaxed).newValue > 20 }) {
+                () throws(DiffusionError) in try job.step()
+            }
+        }
+        #expect(error?.code == .cancelled && job.completedSteps == 0)
+        // Nothing of it is left: the step is as if it had been asked for first.
+        _ = try job.step()
+        var fresh = try pipeline.makeJob(request)
+        _ = try fresh.step()
+        #expect(try job.latents().floats == fresh.latents().floats)
+    }
+
+    @Test func `what cannot end in time by the fastest steps so far is refused at once`() async throws {
+        let studio = try Studio()
+        // Before anything is known everything is tried.
+        _ = try await studio.draw(request(steps: 3))
+        var long = request(seeds: Array(0..<10), steps: 1_000)
+        (long.width, long.height) = (16, 16)
+        await #expect(throws: RPCError.self) {
+            let updates = try await studio.client.stream(
+                DiffusionMethods.draw, long, CallOptions(timeout: .milliseconds(200)))
+            _ = try await updates.next()
+        }
+        #expect(studio.gauge.report.outstanding == 0)
+    }
+
+    @Test func `sizes beyond what the model is for are refused unless the operator allows them`() throws {
+        let device = Device(threadCount: 1)
+        let plain = try DiffusionPipeline(directory: goldens + "/tiny", device: device)
+        let wide = try DiffusionPipeline(directory: goldens + "/tiny", device: device, largestSide: 128)
+        for (side, isPlain, isWide) in [(8, true, true), (16, true, true), (32, false, true), (128, false, true), (256, false, false)] {
+            var request = DiffusionRequest(prompt: "red", seeds: [1])
+            (request.width, request.height) = (side, side)
+            for (pipeline, isAllowed) in [(plain, isPlain), (wide, isWide)] {
+                if isAllowed {
+                    _ = try pipeline.makeJob(request)
+                } else {
+                    let error = #expect(throws: DiffusionError.self) { try pipeline.makeJob(request) }
+                    #expect(error?.field == "size" && error?.message.contains("8x8") == true)
+                }
+            }
         }
     }
 

@@ -149,7 +149,14 @@ import Testing
             let stream = try await exchange(
                 ["POST /v1/chat/completions HTTP/1.0\r\nContent-Length: \(streamed.utf8.count)\r\n\r\n\(streamed)"],
                 port: client.port)
-            #expect(stream.contains("data: [DONE]"))
+            #expect(stream.hasPrefix("HTTP/1.0 200 OK") && stream.hasSuffix("data: [DONE]\n\n"))
+            #expect(stream.contains("\r\n\r\ndata: {") && !stream.lowercased().contains("chunked"))
+            // One of known length leaves the connection open where the client asks for that.
+            let kept = try await exchange(
+                ["GET /healthz HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", "GET /healthz HTTP/1.0\r\n\r\n"],
+                port: client.port)
+            #expect(kept.components(separatedBy: "HTTP/1.0 200 OK").count == 3)
+            #expect(kept.lowercased().contains("connection: keep-alive"))
         }
     }
 

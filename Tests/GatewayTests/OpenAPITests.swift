@@ -14,7 +14,7 @@ import Testing
             fleet: Fleet(), routing: try RoutingSource(file: nil), filters: try FilterSet(standard: "off"))
         let routed = gateway.router().routes.map { route in
             let path = route.path.description.split(separator: "/").map { part in
-                part.hasPrefix(":") ? "{\(part.dropFirst())}" : String(part)
+                part == "**" ? "{model}" : part.hasPrefix(":") ? "{\(part.dropFirst())}" : String(part)
             }
             return "\(route.method.rawValue) /\(path.joined(separator: "/"))"
         }

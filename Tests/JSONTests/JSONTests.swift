@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("", "is empty"), ("{", "a name in quotes"), ("[1,]", "a value is expected"), ("[1 2]", "',' or ']'"),
+        ("", "it is empty"), ("{", "a name in quotes"), ("[1,]", "a value is expected"), ("[1 2]", "',' or ']'"),
         (#"{"a" 1}"#, "':'"), (#"{"a":1,}"#, "a name in quotes"), ("[01]", "as JSON has it"), ("[1.]", "behind '.'"),
         ("[-]", "as JSON has it"), ("[1e]", "exponent"), ("[NaN]", "NaN is no JSON value"),
         ("[-Infinity]", "-Infinity"), ("[tru]", "a value is expected"), ("[\"\u{1}\"]", "control character"),

@@ -45,6 +45,29 @@ import TextModels
         #expect(abs(cost.secondsPerToken(sequences: 40) - 0.008) < 0.000_2)
     }
 
+    @Test func `a step that a pause made long says nothing of others, and a slower engine is noticed`() {
+        var cost = cost()
+        let before = cost.secondsPerToken(sequences: 4)
+        let pauses = [cost.record(rows: 4, duration: .seconds(20)), cost.record(rows: 64, duration: .seconds(60))]
+        #expect(pauses == [false, false] && cost.secondsPerToken(sequences: 4) == before)
+        let isPlain = cost.record(rows: 4, duration: .microseconds(1_400))
+        #expect(isPlain)
+        for _ in 0..<80 { cost.record(rows: 4, duration: .milliseconds(500)) }
+        #expect(abs(cost.secondsPerToken(sequences: 4) - 0.5) < 0.1)
+        // A long prompt is no outlier.
+        var other = self.cost()
+        let isLong = other.record(rows: 512, duration: .milliseconds(52))
+        #expect(isLong)
+    }
+
+    @Test func `an engine with nothing to do takes whatever comes, however long its steps seem to take`() {
+        var timetable = Timetable(sequenceLimit: 8, cachePositions: 1_000)
+        for _ in 0..<10 { timetable.cost.record(rows: 1, duration: .seconds(20)) }
+        #expect(timetable.refusal(of: [sequence(100, deadline: 9)], now: 0) == nil)
+        timetable.waiting = [sequence(100, deadline: 9)]
+        #expect(timetable.refusal(of: [sequence(100, deadline: 9)], now: 0) != nil)
+    }
+
     @Test func `accepted drafts make tokens faster`() {
         var cost = cost()
         let before = cost.secondsPerToken(sequences: 1)

@@ -1,6 +1,6 @@
 internal import ConfigurationFiles
 internal import Crypto
-internal import Foundation
+package import Foundation
 package import PNG
 
 /// Signs that a picture was generated, as a C2PA manifest (C2PA Technical Specification 2.2) in the PNG chunk `caBX`.
@@ -12,6 +12,10 @@ package struct ContentCredentials: Sendable {
     /// DER, the signer's first.
     private let chain: [[UInt8]]
     private let key: P256.Signing.PrivateKey
+    private let signer: SignerCertificate
+    private let file: String
+    /// What becomes of pictures once the certificate has expired: they go out unsigned, or not at all.
+    package var isWithheldWhenExpired = false
 
     private static let sourceType = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
     private static let chainLimit = 8
@@ -19,23 +23,69 @@ package struct ContentCredentials: Sendable {
     /// - Parameters:
     ///   - certificates: a PEM file: the signer's certificate and those between it and the root.
     ///   - key: a PEM file: the signer's P-256 key (PKCS#8 or SEC1).
-    /// - Throws: `LabelError` for a file that is not as it should be, or a key that does not belong to the certificate.
-    package init(certificates: String, key: String) throws(LabelError) {
-        let certificate = try Self.read(certificates)
-        chain = try Self.certificates(certificate, file: certificates)
+    ///   - now: when the certificate has to hold.
+    /// - Throws: `LabelError` for a file that is not as it should be, a certificate whose signatures readers do not accept,
+    ///   or a key that does not belong to it.
+    package init(certificates: String, key: String, now: Date = Date()) throws(LabelError) {
+        file = certificates
+        chain = try Self.certificates(try Self.read(certificates), file: certificates)
         do {
-            self.key = try P256.Signing.PrivateKey(pemRepresentation: Self.read(key))
-        } catch let error as LabelError {
-            throw error
+            signer = try SignerCertificate(der: chain[0])
+        } catch let flaw as SignerCertificate.Flaw {
+            throw LabelError(.invalidCredentials, "\(certificates): the signer's certificate \(flaw.clause)")
         } catch {
-            throw LabelError(.invalidCredentials, "\(key): no P-256 private key in PEM form (PKCS#8 or SEC1)")
+            throw LabelError(.invalidCredentials, "\(certificates): the signer's certificate is no DER of X.509")
         }
-        // A certificate holds its public key as an uncompressed point.
-        guard Data(chain[0]).firstRange(of: self.key.publicKey.x963Representation) != nil else {
+        if let flaw = signer.flaw(at: now) {
+            throw LabelError(.invalidCredentials, "\(certificates): the signer's certificate \(flaw)")
+        }
+        self.key = try Self.privateKey(in: try Self.read(key), file: key)
+        guard signer.publicKey.rawRepresentation == self.key.publicKey.rawRepresentation else {
             throw LabelError(
                 .invalidCredentials, "\(key) is not the key of the first certificate in \(certificates)")
         }
     }
+
+    /// The first private key of a PEM file, whatever stands before it: OpenSSL writes the curve's name first.
+    private static func privateKey(in text: String, file: String) throws(LabelError) -> P256.Signing.PrivateKey {
+        let kinds = ["PRIVATE KEY", "EC PRIVATE KEY"]
+        let places = kinds.compactMap { text.firstRange(of: "-----BEGIN \($0)-----") }
+        guard let begin = places.min(by: { $0.lowerBound < $1.lowerBound }) else {
+            throw LabelError(.invalidCredentials, "\(file): no P-256 private key in PEM form (PKCS#8 or SEC1)")
+        }
+        let kind = text[begin].dropFirst("-----BEGIN ".count).dropLast("-----".count)
+        let end = "-----END \(kind)-----"
+        guard let close = text[begin.upperBound...].firstRange(of: end) else {
+            throw LabelError(.invalidCredentials, "\(file): the private key has no line '\(end)'")
+        }
+        // prime-field: the curve's parameters are spelled out instead of its name.
+        let body = Data(
+            base64Encoded: String(text[begin.upperBound..<close.lowerBound]), options: .ignoreUnknownCharacters)
+        guard body?.firstRange(of: [0x06, 0x07, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x01, 0x01]) == nil else {
+            throw LabelError(
+                .invalidCredentials,
+                "\(file): the key spells the curve's parameters out, and readers call what it signs invalid; "
+                    + "`openssl ec -in \(file) -param_enc named_curve` names the curve")
+        }
+        do {
+            return try P256.Signing.PrivateKey(pemRepresentation: String(text[begin.lowerBound..<close.upperBound]))
+        } catch {
+            throw LabelError(.invalidCredentials, "\(file): no P-256 private key in PEM form (PKCS#8 or SEC1)")
+        }
+    }
+
+    /// What is wrong with the certificate by now; nil where nothing is.
+    package func fault(at now: Date = Date()) -> String? {
+        signer.flaw(at: now).map { "\(file): the signer's certificate \($0)" }
+    }
+
+    /// What will be wrong with the certificate within a month; nil where nothing will.
+    package func warning(at now: Date = Date()) -> String? {
+        guard fault(at: now) == nil, signer.validity.upperBound < now + Self.month else { return nil }
+        return "\(file): the signer's certificate expires on \(SignerCertificate.day(signer.validity.upperBound))"
+    }
+
+    private static let month: TimeInterval = 30 * 86_400
 
     private static func read(_ file: String) throws(LabelError) -> String {
         do { return try YAMLValue.text(of: file) } catch {

@@ -2,7 +2,7 @@ import Foundation
 
 /// `POST /v1/embeddings`.
 struct EmbeddingRequest: Decodable, Sendable {
-    enum Form: String, Decodable, Sendable { case float, base64 }
+    enum Form: String, Sendable { case float, base64 }
 
     /// Texts of one request, at most.
     static let inputLimit = 2_048
@@ -11,19 +11,25 @@ struct EmbeddingRequest: Decodable, Sendable {
 
     var model: String
     var inputs: PromptList
-    var form: Form?
+    var encoding_format: String?
+    var form: Form? { encoding_format.flatMap(Form.init) }
     /// How many numbers of each are wanted.
     var dimensions: Int?
     var user: String?
 
     private enum CodingKeys: String, CodingKey {
-        case model, dimensions, user
+        case model, dimensions, user, encoding_format
         case inputs = "input"
-        case form = "encoding_format"
     }
 
     /// - Throws: `APIError` that names the field.
     func check() throws {
+        guard let given = encoding_format, Form(rawValue: given) == nil else { return try checkInputs() }
+        throw APIError.invalidRequest(
+            "encoding_format is '\(given.prefix(40))'; it is float or base64.", parameter: "encoding_format")
+    }
+
+    private func checkInputs() throws {
         let count = inputs.prompts.count
         guard (1...Self.inputLimit).contains(count) else {
             throw APIError.invalidRequest(
