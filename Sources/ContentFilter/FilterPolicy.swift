@@ -75,6 +75,8 @@ struct RuleTable: Sendable {
     private let byCategory: [FilterCategory: [FilterPolicy.Rule]]
     /// Whether some rule changes or stops a text for what the classifier says.
     let holdsSentences: Bool
+    /// Whether some rule changes or stops a text that is sexual and about minors.
+    let holdsMinors: Bool
 
     init(_ policy: FilterPolicy, _ direction: FilterPolicy.Direction, _ detectors: Detectors) {
         let known = Set(FilterCategory.all + policy.phrases.map(\.category) + policy.patterns.map(\.category))
@@ -88,6 +90,7 @@ struct RuleTable: Sendable {
         holdsSentences = rules.contains { rule in
             rule.action > .flag && LinearClassifier.categories.contains { rule.covers($0) }
         }
+        holdsMinors = rules.contains { $0.action > .flag && $0.covers(.sexualMinors) }
     }
 
     var isEmpty: Bool { byCategory.isEmpty }
