@@ -59,8 +59,14 @@ struct DetectorSelection: Sendable {
     let classifies: Bool
     /// Whether sexual text about minors is put together from its parts.
     let composes: Bool
+    /// Of each of the classifier's categories the score below which no rule wants to hear of it.
+    let floors: [Double]
 
-    init(_ detectors: Detectors, categories: Set<FilterCategory>?) {
+    /// - Parameter thresholds: of each of `categories` the lowest; 0 where nothing is said.
+    init(_ detectors: Detectors, categories: Set<FilterCategory>?, thresholds: [FilterCategory: Double] = [:]) {
+        floors = LinearClassifier.categories.map { category in
+            categories?.contains(category) ?? true ? thresholds[category] ?? 0 : .infinity
+        }
         (self.detectors, self.categories) = (detectors, categories)
         let judges = detectors.classifier != nil
         composes = judges && categories?.contains(.sexualMinors) ?? true
@@ -142,11 +148,13 @@ struct DetectorScan: Sendable {
         for range in sentences.scan(text, isWhole: isWhole) {
             let slice = text.bytes[range.lowerBound - text.base..<range.upperBound - text.base]
             let origin = text.origin(of: range)
-            for (category, score) in zip(LinearClassifier.categories, classifier.scores(slice)) {
-                if composes, category == .sexual { composition.add(sentence: range, score: score) }
+            let scores = classifier.scores(slice)
+            if composes { composition.add(sentence: range, score: scores[LinearClassifier.sexual]) }
+            for (index, score) in scores.enumerated() where score >= selection.floors[index] {
+                let category = LinearClassifier.categories[index]
                 var finding = Finding(category, .classifier, score: score, range: origin, detail: "sentence")
                 if !holdsSentences { finding.position = origin.upperBound }
-                add(finding, to: &found)
+                found.append(finding)
             }
         }
     }

@@ -86,7 +86,9 @@ struct RuleTable: Sendable {
                 let own = rules.filter { $0.covers(category) }
                 return own.isEmpty ? nil : (category, own)
             })
-        self.detectors = DetectorSelection(detectors, categories: Set(byCategory.keys))
+        self.detectors = DetectorSelection(
+            detectors, categories: Set(byCategory.keys),
+            thresholds: byCategory.mapValues { $0.map(\.threshold).min() ?? 0 })
         holdsSentences = rules.contains { rule in
             rule.action > .flag && LinearClassifier.categories.contains { rule.covers($0) }
         }

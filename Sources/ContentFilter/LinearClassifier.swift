@@ -25,6 +25,9 @@ struct LinearClassifier: Sendable {
     /// Those that it was trained on, and those that are composed of two.
     static let categories = heads.map { FilterCategory(rawValue: $0.category) } + composed.map(\.category)
 
+    /// Where the sexual score stands among `categories`.
+    static let sexual = categories.firstIndex(of: .sexual) ?? 0
+
     private static let composedHeads: [(Int, Int)] = composed.compactMap { composed in
         guard let one = categories.firstIndex(of: composed.of), let other = categories.firstIndex(of: composed.and)
         else {
@@ -56,8 +59,17 @@ struct LinearClassifier: Sendable {
     func scores(_ text: ArraySlice<UInt8>) -> [Double] {
         let features = TextFeatures(text)
         var sums = SIMD8<Int32>()
-        for bucket in features.buckets { sums &+= SIMD8<Int32>(truncatingIfNeeded: weights[bucket]) }
-        let norm = 1 / Double(max(1, features.buckets.count)).squareRoot()
+        // 256 weights of eight bits fit sixteen.
+        let buckets = features.buckets
+        var start = 0
+        while start < buckets.count {
+            let end = min(start + 256, buckets.count)
+            var part = SIMD8<Int16>()
+            for bucket in buckets[start..<end] { part &+= SIMD8<Int16>(truncatingIfNeeded: weights[bucket]) }
+            sums &+= SIMD8<Int32>(truncatingIfNeeded: part)
+            start = end
+        }
+        let norm = 1 / Double(max(1, buckets.count)).squareRoot()
         var scores = Self.heads.indices.map { index in
             let head = features.isChinese ? Self.heads[index].chinese : Self.heads[index].other
             return 1 / (1 + exp(-(head.bias + head.scale * Double(sums[index]) * norm)))

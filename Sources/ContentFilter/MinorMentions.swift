@@ -8,13 +8,13 @@ enum MinorMentions {
             PatternDetector(
                 "age", .minor, score: 1,
                 [
-                    #"(?<![0-9a-z.,$€£-])(?:[1-9]|1[0-7])[ -]?(?:years?|yrs?|yo|y/o)(?:[ -]?olds?)?(?![a-z])"#,
-                    #"(?<![a-z-])(?:(?:four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen)[ -]years?[ -]olds?|aged? (?:of )?(?:[1-9]|1[0-7])|turn(?:ed|ing|s) 1[0-7]|(?:i'm|i am|i was|she's|she is|she was|he's|he is|he was) (?:only |just )?1[0-7])(?![0-9a-z:%/]|[.,][0-9])"#,
-                    #"(?<![0-9])(?:[1-9]|1[0-7]) ?岁"#, #"(?<![一二三四五六七八九百])十[一二三四五六七]?岁"#, #"(?<![十百])[四五六七八九]岁"#,
-                ].map { "(?i)" + $0 }.joined(separator: "|")),
+                    #"(?<![0-9a-z.,$€£-])(?:[1-9]|1[0-7])(?![0-9:%/]|[.,][0-9])(?:[ -]?(?:years?|yrs?|yo|y/o)(?:[ -]?olds?)?(?![a-z]))?"#,
+                    #"(?<![a-z-])(?:four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen)[ -]years?[ -]olds?(?![a-z])"#,
+                    "岁", "年级",
+                ].map { "(?i)" + $0 }.joined(separator: "|"), cut: age),
             PatternDetector(
                 "child", .minor, score: 1,
-                #"(?i)(?<![a-z])(?:child(?:ren)?|kid(?:s|dos?)?|toddlers?|infants?|pre-?teens?|tweens?|minors|(?:a|the) minor(?! [a-z])|under-?age[d]?|under 1[0-8]|school-?(?:girl|boy|kid|child|children)s?|(?:little|young|small) (?:girl|boy|sister|brother)s?|pre-?pubescents?|loli(?:con|ta)?s?|shota(?:con)?s?|(?:elementary|primary|middle|junior high)[ -]school(?:ers?)?|kindergart\w+|(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|[1-9](?:st|nd|rd|th))[ -]grade(?:rs?)?)(?![a-z])|未成年|儿童|幼[女童儿]|[女男]童|小学[生一二三四五六]?|初中|中学生|小[女男]孩|孩子|小孩|萝莉|正太|婴儿|[一二三四五六]年级|初[一二三]"#
+                #"(?i)(?<![a-z])(?:child(?:ren)?|kid(?:s|dos?)?|toddlers?|infants?|pre-?teens?|tweens?|minors|minor(?= (?:and|or|who|is|was|in|with|by|to|at)\b|[.,!?;:)]|$)|under-?age[d]?|under 1[0-8]|school-?(?:girl|boy|kid|child|children)s?|(?:little|young|small) (?:girl|boy|sister|brother)s?|pre-?pubescents?|loli(?:con|ta)?s?|shota(?:con)?s?|(?:elementary|primary|middle|junior high)[ -]school(?:ers?)?|kindergart\w+|(?:first|second|third|fourth|fifth|sixth|seventh|eighth|ninth|[1-9](?:st|nd|rd|th))[ -]grade(?:rs?)?)(?![a-z])|未成年|儿童|幼[女童儿]|[女男]童|小学[生一二三四五六]?|初中|中学生|小[女男]孩|孩子|小孩|萝莉|正太|婴儿|初[一二三]"#
             ),
             PatternDetector(
                 "young", .minor, score: 0.6,
@@ -22,6 +22,28 @@ enum MinorMentions {
             ),
         ]
     }
+
+    /// A number is an age where it says so behind or before; `岁` and `年级` stand behind one.
+    private static func age(_ match: [UInt8], _ before: PrecedingText) -> Int? {
+        let hasUnit = match.count > 2 && match[0] < 0x80
+        if hasUnit { return match.count }
+        let text = String(decoding: before.bytes, as: UTF8.self)
+        if match[0] < 0x80 { return introductions.contains { text.hasSuffix($0) } ? match.count : nil }
+        let number = text.reversed().drop { $0 == " " }.prefix { $0.isASCII ? $0.isNumber : numerals.contains($0) }
+        let isGrade = match.starts(with: "年".utf8)
+        return isGrade
+            ? grades.contains(String(number)) ? match.count : nil : years.contains(String(number)) ? match.count : nil
+    }
+
+    private static let introductions = [
+        "age", "aged", "age of", "aged of", "turned", "turning", "turns", "i'm", "i am", "i was",
+        "she's", "she is", "she was", "he's", "he is", "he was", "only", "just",
+    ].map { $0 + " " }
+    private static let numerals = Set("一二三四五六七八九十百零两")
+    /// Written backwards.
+    private static let grades = Set((1...6).map(String.init) + ["一", "二", "三", "四", "五", "六"])
+    private static let years = Set(
+        (1...17).map { String(String($0).reversed()) } + "一二三四五六七八九十".map { String($0) } + "一二三四五六七".map { "\($0)十" })
 
     /// Words of those who protect, judge, treat and teach.
     static func care() throws -> RegularExpression {

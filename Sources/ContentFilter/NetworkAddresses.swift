@@ -8,6 +8,8 @@ enum NetworkAddresses {
         (0x0000_0000, 8), (0x0A00_0000, 8), (0x6440_0000, 10), (0x7F00_0000, 8), (0xA9FE_0000, 16), (0xAC10_0000, 12),
         (0xC000_0000, 24), (0xC000_0200, 24), (0xC0A8_0000, 16), (0xC612_0000, 15), (0xC633_6400, 24),
         (0xCB00_7100, 24), (0xE000_0000, 3),
+        // Not networks, but the beginnings of X.509's object identifiers, 2.5.4 and 2.5.29.
+        (0x0205_0400, 24), (0x0205_1D00, 24),
     ]
     /// Open resolvers, which stand in everybody's instructions.
     private static let resolvers: Set<UInt32> = [
@@ -83,11 +85,11 @@ enum NetworkAddresses {
         "js",
         "mjs", "cjs", "jsx", "ts", "tsx", "json", "map", "html", "htm", "xml", "yaml", "yml", "toml", "txt", "pdf",
         "csv",
-        "tsv", "tgz", "gz", "bz", "xz", "zst", "tar", "rar", "whl", "jar", "war", "deb", "rpm", "exe", "dll", "dylib",
-        "so",
+        "tsv", "tgz", "gz", "xz", "zst", "tar", "rar", "whl", "jar", "war", "deb", "rpm", "exe", "dll", "dylib",
+
         "lock", "conf", "cfg", "ini", "log", "java", "class", "cpp", "hpp", "swift", "kt", "php", "vue", "svelte", "go",
         "rb",
-        "wasm", "woff", "ttf", "otf", "mp3", "mp4", "wav", "mov", "plist", "xib", "nib", "storyboard", "service",
+        "wasm", "woff", "ttf", "otf", "mp3", "mp4", "wav", "plist", "xib", "nib", "storyboard", "service",
         "socket",
         "timer", "mount", "target", "slice", "scope", "md5", "sha", "sql", "db", "bak", "tmp", "git", "gguf",
         "safetensors",

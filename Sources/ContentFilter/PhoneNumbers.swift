@@ -82,6 +82,8 @@ enum PhoneNumbers {
     static func isNorthAmerican(_ match: [UInt8], _ before: PrecedingText) -> Bool {
         let digits = Checksums.digits(match)
         guard isNorthAmerican(Array(digits.suffix(10))), !before.calls(NumberNames.other) else { return false }
+        // `252.227-7013`: a clause.
+        guard !(match.contains(0x2E) && match.contains(0x2D)) else { return false }
         if match.contains(0x28) || before.names(NumberNames.phone) { return true }
         let groups = match.split { !(48...57).contains($0) }.suffix(3)
         let numbers = groups.map { Checksums.digits(Array($0)).reduce(0) { $0 * 10 + $1 } }

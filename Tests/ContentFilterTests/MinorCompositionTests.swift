@@ -64,10 +64,18 @@ private let calm = "The committee met on Tuesday to consider the report, which h
         folded.append(Array(text.utf8))
         folded.finish()
         return try MinorMentions.detectors().flatMap { detector -> [(String, Double)] in
-            guard case .match(let range) = detector.look(folded, at: 0, isExact: false, isWhole: true) else {
-                return []
+            var found: [(String, Double)] = []
+            var start = 0
+            while start < folded.end {
+                switch detector.look(folded, at: start, isExact: false, isWhole: true) {
+                case .match(let range):
+                    found.append((String(decoding: folded.bytes[range], as: UTF8.self), detector.score))
+                    start = range.upperBound
+                case .rejected(let index): start = index + 1
+                case .open, .none: start = folded.end
+                }
             }
-            return [(String(decoding: folded.bytes[range], as: UTF8.self), detector.score)]
+            return found
         }
     }
 

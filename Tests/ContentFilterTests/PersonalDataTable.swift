@@ -115,6 +115,9 @@ enum PersonalDataTable {
         serial 212-555-2368
         lot 415-555-0132-A
         4155550132
+        clause 252.227-7013
+        20080830 172159
+        job 260621074909720
         911-211-1234
         2024-11-29
         1748503543012
@@ -199,6 +202,8 @@ enum PersonalDataTable {
         文档地址 192.0.2.55
         route 93.184.216.0/24
         see 3.2.1.4
+        extension 2.5.29.17
+        Package@swift-6.0.swift
         order 410101199001011234
         id 110105194912310025
         110105194902310021
@@ -376,6 +381,7 @@ enum PersonalDataTable {
         personal/email	j_roe-2@sub.roe.museum
         personal/email	jane@1und1.example
         personal/email	user@roe.org
+        personal/email	jane@roe.so
         personal/iban	DE89370400440532013000
         personal/iban	DE89 3704 0044 0532 0130 00
         personal/iban	IBAN: GB82WEST12345698765432

@@ -246,7 +246,7 @@ def main():
     print("\nHarmless texts of which some category of OpenAI's reaches 0.5, and 0.7:")
     hatecheck = [(row, found[i]) for i, (name, row) in enumerate(rows) if name == "hatecheck-test" and not row["labels"]]
     kinds = sorted({row["source"].split(":")[1] for row, _ in hatecheck})
-    groups = {f"sentences of ours": HARMLESS} | {f"groups, {tongue}": about_groups(tongue) for tongue in GROUPS}
+    groups = {"sentences of ours": HARMLESS} | {f"groups, {tongue}": about_groups(tongue) for tongue in GROUPS}
     calm = {name: [found[i] for i, (other, row) in enumerate(rows) if other == name and not row["labels"]]
             for name in [*train.HARMLESS, "sms-spam", "wiki-talk-toxicity", "narrativeqa"]}
     calm |= {name: scores(program, texts) for name, texts in groups.items()}
@@ -257,6 +257,10 @@ def main():
     for text, one in zip(HARMLESS, calm["sentences of ours"]):
         if harmful(one, 0.5):
             print(f"    {harmful(one, 0.5)} {text}")
+    print("\nsexual/minors: no text of the kind is held. Texts that reach 0.5, of all that are held out or for testing:")
+    reach = [(name, text) for (name, row), one in zip(rows, found) for text in [row["text"]]
+             if max(one.get(f"{kind} sexual/minors", 0) for kind in ("classifier", "rules")) >= 0.5]
+    print(f"  {len(reach)} of {len(rows)}: {sorted({name for name, _ in reach})}", flush=True)
     print("\nRecall of the lists and patterns under evasions, of texts that they find as they are:")
     everything = {name: [row["text"] for row in sets[name]] for name in sets}
     recall(program, [text for name in ("catqa-en", "surge-toxicity", "toxic-spans") for text in everything[name]],

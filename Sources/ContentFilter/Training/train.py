@@ -47,9 +47,10 @@ SETS = {
 # Harmless texts, of which next to none may be flagged; of their held-out parts the report counts false alarms.
 HARMLESS = ["boolq", "chatterbot", "clcc-zh", "clinc150", "cmrc2018-zh", "cvalues-zh", "flames-zh", "harmless", "medqa",
             "python-code", "reviews-zh", "self-instruct", "wordnet-glosses"]
-# At a score of 0.5 (what moderation calls flagged) and of 0.7 (what the default policy flags).
-PRECISION = {0.5: 0.8, 0.7: 0.9}
-FALSE_ALARMS = {0.5: 0.005, 0.7: 0.0015}
+# At a score of 0.5 (what moderation calls flagged) and of 0.7 (what the default policy flags). Hate in English is told from
+# what is near it too badly for more.
+PRECISION = {head: {0.5: 0.8, 0.7: 0.9} for head in HEADS} | {"hate": {0.5: 0.7, 0.7: 0.82}}
+FALSE_ALARMS = {0.5: 0.008, 0.7: 0.003}
 # Of 1, 3 and 8 the one that does best, of violence and self-harm, on six sets (hh-redteam, rtp, written-en,
 # do-not-answer, ailuminate-en, i2p) that are left out of training. On the second tenth 8 does better.
 REGULARISATION = 3.0
@@ -330,8 +331,8 @@ def thresholds(pieces, head, scores, chosen):
     precision = np.cumsum((truth * weight)[order]) / np.cumsum(weight[order])
     calm, _ = by_text(pieces, scores, chosen & np.isin(pieces.set, HARMLESS))
     found = {}
-    for level in PRECISION:
-        good = np.flatnonzero((precision >= PRECISION[level]) & (np.arange(len(order)) >= 10))
+    for level in FALSE_ALARMS:
+        good = np.flatnonzero((precision >= PRECISION[HEADS[head]][level]) & (np.arange(len(order)) >= 10))
         wanted = value[order][good[-1]] if len(good) else value[order][0]
         found[level] = max(wanted, np.quantile(calm, 1 - FALSE_ALARMS[level]))
     # The two must not fall together: scores would become a step.
