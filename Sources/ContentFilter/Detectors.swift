@@ -1,3 +1,5 @@
+internal import RegularExpressions
+
 /// All that looks for something in a text: lists, patterns, the classifier. Made once, shared by every text.
 package final class Detectors: Sendable {
     let automaton: PhraseAutomaton
@@ -5,6 +7,7 @@ package final class Detectors: Sendable {
     let openings: PatternOpenings
     /// Nil for none.
     let classifier: LinearClassifier?
+    private let care: RegularExpression
 
     /// - Throws: `FilterError` for a phrase or a pattern that cannot be looked for.
     package init(
@@ -12,14 +15,19 @@ package final class Detectors: Sendable {
     ) throws {
         automaton = try PhraseAutomaton(phrases, sequences: PhraseLists.sequences)
         self.patterns =
-            try PersonalData.detectors() + InjectionPatterns.detectors() + patterns
+            try PersonalData.detectors() + InjectionPatterns.detectors()
+            + (usesClassifier ? MinorMentions.detectors() : []) + patterns
         openings = PatternOpenings(self.patterns)
         classifier = usesClassifier ? .shared : nil
+        care = try MinorMentions.care()
     }
+
+    /// How many words of care a stretch of folded text holds.
+    func careCount(_ bytes: [UInt8], _ range: Range<Int>) -> Int { care.matches(in: bytes, range: range).count }
 
     /// Everything that is found in a text, in the order in which it takes effect.
     package func findings(in text: String) -> [Finding] {
-        var scan = DetectorScan(DetectorSelection(self, categories: nil), holdsSentences: false)
+        var scan = DetectorScan(DetectorSelection(self, categories: nil))
         return scan.feed(Array(text.utf8), isWhole: true)
     }
 
@@ -49,13 +57,22 @@ struct DetectorSelection: Sendable {
     let categories: Set<FilterCategory>?
     let patterns: PatternSelection
     let classifies: Bool
+    /// Whether sexual text about minors is put together from its parts.
+    let composes: Bool
+    /// Of each of the classifier's categories the score below which no rule wants to hear of it.
+    let floors: [Double]
 
-    init(_ detectors: Detectors, categories: Set<FilterCategory>?) {
+    /// - Parameter thresholds: of each of `categories` the lowest; 0 where nothing is said.
+    init(_ detectors: Detectors, categories: Set<FilterCategory>?, thresholds: [FilterCategory: Double] = [:]) {
+        floors = LinearClassifier.categories.map { category in
+            categories?.contains(category) ?? true ? thresholds[category] ?? 0 : .infinity
+        }
         (self.detectors, self.categories) = (detectors, categories)
-        patterns = PatternSelection(detectors, categories: categories)
+        let judges = detectors.classifier != nil
+        composes = judges && categories?.contains(.sexualMinors) ?? true
+        patterns = PatternSelection(detectors, categories: composes ? categories?.union([.minor]) : categories)
         classifies =
-            detectors.classifier != nil
-            && (categories.map { !$0.isDisjoint(with: LinearClassifier.categories) } ?? true)
+            judges && (composes || categories.map { !$0.isDisjoint(with: LinearClassifier.categories) } ?? true)
     }
 }
 
@@ -65,6 +82,9 @@ struct DetectorScan: Sendable {
     private let classifies: Bool
     /// Whether a sentence's score belongs to its beginning, as it must to block it, or to its end.
     private let holdsSentences: Bool
+    /// Whether what may belong to sexual text about minors waits for its sentence.
+    private let holdsMinors: Bool
+    private let composes: Bool
     private let depth: Int
 
     private var text = FoldedText()
@@ -74,14 +94,15 @@ struct DetectorScan: Sendable {
     private var patterns: PatternScanner
     private var sentences = Sentences()
     private var encoded = EncodedText()
+    private var composition = MinorComposition()
 
-    init(_ selection: DetectorSelection, holdsSentences: Bool, depth: Int = 0) {
+    init(_ selection: DetectorSelection, holdsSentences: Bool = false, holdsMinors: Bool = false, depth: Int = 0) {
         self.selection = selection
-        self.holdsSentences = holdsSentences
-        self.depth = depth
+        (self.holdsSentences, self.holdsMinors, self.depth) = (holdsSentences, holdsMinors, depth)
         patterns = PatternScanner(selection.patterns)
         phrases = PhraseScanner(selection.detectors.automaton)
         classifies = depth == 0 && selection.classifies
+        composes = depth == 0 && selection.composes
     }
 
     private var detectors: Detectors { selection.detectors }
@@ -95,6 +116,7 @@ struct DetectorScan: Sendable {
         var found: [Finding] = []
         for match in phrases.scan(text, isWhole: isWhole) {
             let (category, score) = detectors.automaton.judgement(of: match.phrase)
+            if composes, category == .sexual { composition.add(phraseAt: match.range.lowerBound, score: score) }
             add(
                 Finding(
                     category, .list, score: score, range: text.origin(of: match.range),
@@ -102,6 +124,10 @@ struct DetectorScan: Sendable {
         }
         for match in patterns.scan(text, isWhole: isWhole) {
             let pattern = detectors.patterns[match.pattern]
+            guard pattern.category != .minor else {
+                if composes { composition.add(mentionAt: match.range.lowerBound, weight: pattern.score) }
+                continue
+            }
             found.append(
                 Finding(
                     pattern.category, .pattern, score: pattern.score, range: text.origin(of: match.range),
@@ -109,10 +135,11 @@ struct DetectorScan: Sendable {
         }
         if depth < EncodedText.depthLimit { decode(isWhole: isWhole, &found) }
         if classifies { classify(isWhole: isWhole, &found) }
+        if composes { compose(isWhole: isWhole, &found) }
         if isWhole { return found }
         let hold = foldedHold
         self.hold = min(text.origin(of: hold), text.hidden.start ?? .max)
-        text.drop(before: min(hold, classifies ? sentences.start : .max) - 128)
+        text.drop(before: min(hold, classifies ? sentences.start : .max, composition.keep) - 128)
         return found
     }
 
@@ -121,11 +148,28 @@ struct DetectorScan: Sendable {
         for range in sentences.scan(text, isWhole: isWhole) {
             let slice = text.bytes[range.lowerBound - text.base..<range.upperBound - text.base]
             let origin = text.origin(of: range)
-            for (category, score) in zip(LinearClassifier.categories, classifier.scores(slice)) {
+            let scores = classifier.scores(slice)
+            if composes { composition.add(sentence: range, score: scores[LinearClassifier.sexual]) }
+            for (index, score) in scores.enumerated() where score >= selection.floors[index] {
+                let category = LinearClassifier.categories[index]
                 var finding = Finding(category, .classifier, score: score, range: origin, detail: "sentence")
                 if !holdsSentences { finding.position = origin.upperBound }
-                add(finding, to: &found)
+                found.append(finding)
             }
+        }
+    }
+
+    private mutating func compose(isWhole: Bool, _ found: inout [Finding]) {
+        let (bytes, base, detectors) = (text.bytes, text.base, detectors)
+        let settled = isWhole ? .max : min(phrases.hold(text), patterns.hold)
+        let composed = composition.judge(settled: settled) {
+            detectors.careCount(bytes, $0.lowerBound - base..<$0.upperBound - base)
+        }
+        for one in composed {
+            let origin = text.origin(of: one.range)
+            var finding = Finding(.sexualMinors, .classifier, score: one.score, range: origin, detail: "minors")
+            if !holdsMinors && !holdsSentences { finding.position = origin.upperBound }
+            found.append(finding)
         }
     }
 
@@ -138,7 +182,7 @@ struct DetectorScan: Sendable {
     }
 
     private func look(into decoded: [UInt8], at origin: Range<Int>, _ found: inout [Finding]) {
-        var inner = DetectorScan(selection, holdsSentences: false, depth: depth + 1)
+        var inner = DetectorScan(selection, depth: depth + 1)
         for finding in inner.feed(decoded, isWhole: true) {
             add(
                 Finding(
@@ -154,7 +198,10 @@ struct DetectorScan: Sendable {
     private var foldedHold: Int {
         var hold = min(phrases.hold(text), patterns.hold, encoded.hold ?? .max)
         if holdsSentences, classifies { hold = min(hold, sentences.start) }
+        if composes {
+            // What was not judged yet may still be.
+            hold = min(hold, holdsMinors ? composition.hold(sentences.start) : .max)
+        }
         return hold
     }
-
 }

@@ -42,6 +42,9 @@ package struct FilterCategory: RawRepresentable, Hashable, Sendable, Comparable 
     package static let creditCode = Self(rawValue: "personal/credit-code")
     package static let secret = Self(rawValue: "secret/key")
 
+    /// Of patterns that tell nobody anything but `MinorComposition`; no rule can name it.
+    static let minor = Self(rawValue: "mention/minor")
+
     package static let all: [Self] =
         openAI + [
             .profanity, .promptInjection, .jailbreak, .email, .phone, .card, .iban, .address, .residentID, .creditCode,

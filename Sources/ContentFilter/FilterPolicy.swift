@@ -75,6 +75,8 @@ struct RuleTable: Sendable {
     private let byCategory: [FilterCategory: [FilterPolicy.Rule]]
     /// Whether some rule changes or stops a text for what the classifier says.
     let holdsSentences: Bool
+    /// Whether some rule changes or stops a text that is sexual and about minors.
+    let holdsMinors: Bool
 
     init(_ policy: FilterPolicy, _ direction: FilterPolicy.Direction, _ detectors: Detectors) {
         let known = Set(FilterCategory.all + policy.phrases.map(\.category) + policy.patterns.map(\.category))
@@ -84,10 +86,13 @@ struct RuleTable: Sendable {
                 let own = rules.filter { $0.covers(category) }
                 return own.isEmpty ? nil : (category, own)
             })
-        self.detectors = DetectorSelection(detectors, categories: Set(byCategory.keys))
+        self.detectors = DetectorSelection(
+            detectors, categories: Set(byCategory.keys),
+            thresholds: byCategory.mapValues { $0.map(\.threshold).min() ?? 0 })
         holdsSentences = rules.contains { rule in
             rule.action > .flag && LinearClassifier.categories.contains { rule.covers($0) }
         }
+        holdsMinors = rules.contains { $0.action > .flag && $0.covers(.sexualMinors) }
     }
 
     var isEmpty: Bool { byCategory.isEmpty }

@@ -7,35 +7,75 @@ struct LinearClassifier: Sendable {
     static let shared = LinearClassifier()
 
     /// By bucket, a category a lane.
-    private let weights: [SIMD4<Int8>]
+    private let weights: [SIMD8<Int8>]
 
     private init() {
         let bytes = [UInt8](Data(base64Encoded: Self.base64) ?? Data())
         let width = Self.heads.count
         precondition(
-            width <= 4 && bytes.count == width << Int(TextFeatures.bucketBits), "the classifier's weights are cut short"
+            width <= 8 && bytes.count == width << Int(TextFeatures.bucketBits), "the classifier's weights are cut short"
         )
         weights = stride(from: 0, to: bytes.count, by: width).map { start in
-            var row = SIMD4<Int8>()
+            var row = SIMD8<Int8>()
             for head in 0..<width { row[head] = Int8(bitPattern: bytes[start + head]) }
             return row
         }
     }
 
-    static let categories = heads.map { FilterCategory(rawValue: $0.category) }
+    /// Those that it was trained on, and those that are composed of two.
+    static let categories = heads.map { FilterCategory(rawValue: $0.category) } + composed.map(\.category)
 
-    /// The probability of each of `categories`.
+    /// Where the sexual score stands among `categories`.
+    static let sexual = categories.firstIndex(of: .sexual) ?? 0
+
+    private static let composedHeads: [(Int, Int)] = composed.compactMap { composed in
+        guard let one = categories.firstIndex(of: composed.of), let other = categories.firstIndex(of: composed.and)
+        else {
+            return nil
+        }
+        return (one, other)
+    }
+
+    /// How the sum of a category's weights becomes its score, for text that is Chinese and for other text: 0.5 and 0.7 are
+    /// where `Training/train.py` measured the precision that it wants.
+    struct Head: Sendable {
+        let category: String
+        fileprivate let other: (bias: Double, scale: Double)
+        fileprivate let chinese: (bias: Double, scale: Double)
+
+        init(_ category: String, _ other: (Double, Double), chinese: (Double, Double)) {
+            (self.category, self.other, self.chinese) = (category, other, chinese)
+        }
+    }
+
+    /// What both of two categories say is a third.
+    private static let composed: [(category: FilterCategory, of: FilterCategory, and: FilterCategory)] = [
+        (.hateThreatening, .hate, .violence), (.illicitViolent, .illicit, .violence),
+    ]
+
+    /// The score of each of `categories`, 0 to 1.
     ///
     /// - Parameter text: folded.
     func scores(_ text: ArraySlice<UInt8>) -> [Double] {
-        let buckets = TextFeatures(text).buckets
-        var sums = SIMD4<Int32>()
-        for bucket in buckets { sums &+= SIMD4<Int32>(truncatingIfNeeded: weights[bucket]) }
+        let features = TextFeatures(text)
+        var sums = SIMD8<Int32>()
+        // 256 weights of eight bits fit sixteen.
+        let buckets = features.buckets
+        var start = 0
+        while start < buckets.count {
+            let end = min(start + 256, buckets.count)
+            var part = SIMD8<Int16>()
+            for bucket in buckets[start..<end] { part &+= SIMD8<Int16>(truncatingIfNeeded: weights[bucket]) }
+            sums &+= SIMD8<Int32>(truncatingIfNeeded: part)
+            start = end
+        }
         let norm = 1 / Double(max(1, buckets.count)).squareRoot()
-        return Self.heads.indices.map { index in
-            let head = Self.heads[index]
+        var scores = Self.heads.indices.map { index in
+            let head = features.isChinese ? Self.heads[index].chinese : Self.heads[index].other
             return 1 / (1 + exp(-(head.bias + head.scale * Double(sums[index]) * norm)))
         }
+        for (one, other) in Self.composedHeads { scores.append(min(scores[one], scores[other])) }
+        return scores
     }
 }
 

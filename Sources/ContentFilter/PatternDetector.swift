@@ -20,16 +20,33 @@ package final class PatternDetector: Sendable {
     /// Says what begins at one place. Nil where a pattern looks back further than one character: what came before those
     /// places cannot be tried out.
     let opening: RegularExpression?
-    /// What else must hold of the bytes that match.
-    private let proof: @Sendable ([UInt8]) -> Bool
+    /// How many of the bytes that match are the finding, given what stands before them; nil for none.
+    private let proof: @Sendable ([UInt8], PrecedingText) -> Int?
 
     /// - Parameters:
     ///   - pattern: Perl-compatible, over folded text; `(?i)` for any case. It looks back 16 characters at most.
     ///   - hinge: see `hinge`.
     /// - Throws: `FilterError`.
-    package init(
+    package convenience init(
         _ name: String, _ category: FilterCategory, score: Double = 1, _ pattern: String, hinge: String? = nil,
         proof: @escaping @Sendable ([UInt8]) -> Bool = { _ in true }
+    ) throws {
+        try self.init(
+            name, category, score: score, pattern, hinge: hinge, cut: { match, _ in proof(match) ? match.count : nil })
+    }
+
+    convenience init(
+        _ name: String, _ category: FilterCategory, score: Double, _ pattern: String,
+        context proof: @escaping @Sendable ([UInt8], PrecedingText) -> Bool
+    ) throws {
+        try self.init(
+            name, category, score: score, pattern, cut: { match, before in proof(match, before) ? match.count : nil })
+    }
+
+    /// - Parameter proof: says how many of the bytes that match are the finding; nil for none.
+    init(
+        _ name: String, _ category: FilterCategory, score: Double, _ pattern: String, hinge: String? = nil,
+        cut proof: @escaping @Sendable ([UInt8], PrecedingText) -> Int?
     ) throws {
         (self.name, self.category, self.score, self.proof) = (name, category, score, proof)
         (source, self.hinge) = (pattern, hinge.map { ByteSet($0.utf8) })
@@ -68,9 +85,11 @@ package final class PatternDetector: Sendable {
             let isLong = text.end - index - text.base > Self.lengthLimit
             return isLong ? .rejected(at: index + text.base) : .open(from: index + text.base)
         case .match(let range):
-            let found = range.lowerBound + text.base..<range.upperBound + text.base
-            let isFine = range.count <= Self.lengthLimit && proof(Array(text.bytes[range]))
-            return isFine ? .match(found) : .rejected(at: found.lowerBound)
+            let start = range.lowerBound + text.base
+            guard range.count <= Self.lengthLimit,
+                let length = proof(Array(text.bytes[range]), PrecedingText(text.bytes[..<range.lowerBound])), length > 0
+            else { return .rejected(at: start) }
+            return .match(start..<start + length)
         }
     }
 }

@@ -1,48 +1,59 @@
 /// Patterns of what names a person or opens a door, in folded text.
 enum PersonalData {
+    /// Behind a number that counts something.
+    private static let unit =
+        #"(?! ?(?:%|字节|比特|毫秒|微秒|纳秒|个(?!人)|[条次元]|(?i:bytes?|bits?|[kmgt]i?b|[nmuμ]s|sec|seconds?|parameters?|params?|tokens?|rows?|records?|lines?|items?|times|users|steps|ohms?|hz|usd|dollars|euros?|yuan|rmb|px|added|removed)\b))"#
+
     static func detectors() throws -> [PatternDetector] {
         try [
             PatternDetector(
                 "email", .email, score: 0.95,
-                #"(?i)(?<![a-z0-9._%+-])[a-z0-9][a-z0-9._%+-]{0,63}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,5}[a-z]{2,24}(?![a-z0-9-])"#,
-                hinge: "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-"),
+                #"(?i)(?<![a-z0-9._%+-])[a-z0-9][a-z0-9._%+-]{0,63}@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.){1,5}"#
+                    // A call is code, unless it is a remark in brackets.
+                    + #"(?:[a-z]{2,24}(?![a-z0-9(-])|(?:com|cn|net|org|edu|gov|info|io|me|co|uk|de|fr|jp|hk|tw)(?=\())"#,
+                hinge: "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._%+-",
+                proof: NetworkAddresses.isEmail),
             PatternDetector(
                 "cn-mobile", .phone, score: 0.85,
-                #"(?<![0-9A-Za-z.+-])(?:(?:\+|00)?86[ -]?)?1[3-9][0-9][ -]?[0-9]{4}[ -]?[0-9]{4}(?![0-9A-Za-z]|[.-][0-9])"#
-            ),
+                #"(?<![0-9A-Za-z.+-])(?:(?:\+|00)?86[ -]?)?1[3-9][0-9][ -]?[0-9]{4}[ -]?[0-9]{4}(?![0-9A-Za-z]|[.-][0-9]|_[0-9A-Za-z])"#
+                    + unit, context: PhoneNumbers.isChineseMobile),
             PatternDetector(
                 "international", .phone, score: 0.8,
-                #"(?<![0-9A-Za-z+])\+[1-9][0-9]{0,2}(?:[ .-]?\(?[0-9]{1,5}\)?){2,6}(?![0-9A-Za-z])"#
-            ) { (8...15).contains(Checksums.digits($0).count) },
+                #"(?<![0-9A-Za-z+])\+[1-9][0-9]{0,2}(?:[ .-]?\(?[0-9]{1,5}\)?){2,6}(?![0-9A-Za-z])"# + unit,
+                context: PhoneNumbers.isInternational),
             PatternDetector(
                 "north-american", .phone, score: 0.7,
-                #"(?<![0-9A-Za-z.+-])(?:1[ .-])?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[ .-])[2-9][0-9]{2}[ .-][0-9]{4}(?![0-9A-Za-z]|[.-][0-9])"#
-            ),
+                #"(?<![0-9A-Za-z.+-])(?:1[ .-])?(?:\([2-9][0-9]{2}\) ?|[2-9][0-9]{2}[ .-])[2-9][0-9]{2}[ .-][0-9]{4}(?![0-9A-Za-z]|[.-][0-9]|-[A-Za-z]|_[0-9A-Za-z])"#
+                    + unit, context: PhoneNumbers.isNorthAmerican),
             PatternDetector(
                 "cn-landline", .phone, score: 0.7,
-                #"(?<![0-9A-Za-z.-])(?:\(0[1-9][0-9]{1,2}\) ?|0[1-9][0-9]{1,2}-)[2-8][0-9]{6,7}(?![0-9A-Za-z-])"#),
+                #"(?<![0-9A-Za-z.-])(?:\((?:010|02[0-9])\) ?[2-8][0-9]{7}|(?:010|02[0-9])-[2-8][0-9]{7}|\(0[3-9][0-9]{2}\) ?[2-8][0-9]{6,7}|0[3-9][0-9]{2}-[2-8][0-9]{6,7})(?![0-9A-Za-z-]|\.[0-9])"#,
+                context: PhoneNumbers.isChineseLandline),
             PatternDetector(
                 "card", .card, score: 1,
-                #"(?<![0-9A-Za-z.-])[2-6][0-9]{3}(?:[ -]?[0-9]{4}){2}[ -]?[0-9]{1,7}(?![0-9A-Za-z]|[.-][0-9])|(?<![0-9A-Za-z.-])3[47][0-9]{2}[ -]?[0-9]{6}[ -]?[0-9]{5}(?![0-9A-Za-z]|[.-][0-9])"#,
-                proof: Checksums.luhn),
+                #"(?<![0-9A-Za-z.+-])(?:[2-6][0-9]{12,18}|[2-6][0-9]{3}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}|3[0-9]{3}([ -])[0-9]{6}\2[0-9]{4,5})(?![0-9A-Za-z]|[.-][0-9]|_[0-9A-Za-z])"#
+                    // A fifth group that is neither a year nor a month of expiry makes it a row of numbers.
+                    + #"(?! (?!20[2-4][0-9]|(?:0[1-9]|1[0-2])[2-4][0-9])[0-9]{4}(?![0-9]))"# + unit,
+                context: CardNumbers.isCard),
+            PatternDetector(
+                "long-card", .card, score: 1,
+                #"(?<![0-9A-Za-z.+-])(?:[4-6][0-9]{3}([ -])[0-9]{4}\1[0-9]{4}\1[0-9]{4}\1[0-9]{1,3}|6[0-9]{5} [0-9]{13})(?![0-9A-Za-z]|[ .-][0-9]|_[0-9A-Za-z])"#,
+                context: CardNumbers.isCard),
             PatternDetector(
                 "iban", .iban, score: 1,
                 #"(?i)(?<![0-9a-z])[a-z]{2}[0-9]{2}(?:[ -]?[0-9a-z]{4}){2,7}(?:[ -]?[0-9a-z]{1,3})?(?![0-9a-z])"#,
-                proof: Checksums.iban),
+                cut: { match, _ in Checksums.iban(match) }),
             PatternDetector(
                 "ipv4", .address, score: 0.7,
-                #"(?<![0-9A-Za-z.])(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?![0-9A-Za-z]|\.[0-9])"#
-            ) { bytes in
-                // Addresses of one's own machine and of nowhere name nobody.
-                !["127.", "0.0.0.0", "255.255."].contains { bytes.starts(with: $0.utf8) }
-            },
+                #"(?<![0-9A-Za-z.])(?:(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])\.){3}(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])(?:/[0-9]{1,2})?(?![0-9A-Za-z]|\.[0-9]|[+-][A-Za-z]|\.(?:tar|tgz|zip|gz|exe|dll|so|jar|whl|deb|rpm|msi|dmg|pkg|apk|html|js)\b)"#,
+                context: NetworkAddresses.isIPv4),
             PatternDetector(
                 "ipv6", .address, score: 0.7,
-                #"(?i)(?<![0-9a-z:.])(?:(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}|(?:[0-9a-f]{1,4}:){1,6}(?::[0-9a-f]{1,4}){1,6})(?![0-9a-z:])"#
-            ),
+                #"(?i)(?<![0-9a-z.])(?:(?:[0-9a-f]{1,4}:){7}[0-9a-f]{1,4}|(?:[0-9a-f]{1,4}:){1,6}(?::[0-9a-f]{1,4}){1,6})(?![0-9a-z:])"#,
+                context: NetworkAddresses.isIPv6),
             PatternDetector(
                 "resident-id", .residentID, score: 1,
-                #"(?<![0-9A-Za-z])[1-8][0-9]{5}(?:1[89]|20|21)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx](?![0-9A-Za-z])"#,
+                #"(?<![0-9A-Za-z.])[1-8][0-9]{5}(?:1[89]|20|21)[0-9]{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12][0-9]|3[01])[0-9]{3}[0-9Xx](?![0-9A-Za-z])"#,
                 proof: Checksums.residentID),
             PatternDetector(
                 "credit-code", .creditCode, score: 1,
@@ -60,8 +71,8 @@ enum PersonalData {
                     #"LTAI[A-Za-z0-9]{12,24}"#, #"AKID[A-Za-z0-9]{13,40}"#,
                     #"eyJ[A-Za-z0-9_-]{10,120}\.eyJ[A-Za-z0-9_-]{10,200}\.[A-Za-z0-9_-]{20,120}"#,
                     #"-----BEGIN (?:[A-Z]{2,10} ){0,3}PRIVATE KEY-----"#,
-                ].map { #"(?<![A-Za-z0-9_])"# + $0 }.joined(separator: "|")
-            ) { Set($0).count >= 10 },  // no placeholder, as sk-xxxx is
+                ].map { #"(?<![A-Za-z0-9_])"# + $0 }.joined(separator: "|"),
+                proof: Secrets.isKey),
         ]
     }
 }

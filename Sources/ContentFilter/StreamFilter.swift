@@ -21,7 +21,8 @@ package struct StreamFilter: Sendable {
 
     init(_ rules: RuleTable, _ direction: FilterPolicy.Direction, _ counters: FilterCounters) {
         (self.rules, self.direction, self.counters) = (rules, direction, counters)
-        scan = DetectorScan(rules.detectors, holdsSentences: rules.holdsSentences)
+        scan = DetectorScan(
+            rules.detectors, holdsSentences: rules.holdsSentences, holdsMinors: rules.holdsMinors)
     }
 
     /// - Parameter isLast: whether the text ends with it, as by `finish`.

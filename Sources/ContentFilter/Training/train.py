@@ -3,45 +3,91 @@
 
     train.py LABELLED ../LinearClassifier+Data.swift
 
-LABELLED holds the JSON Lines of the project's labelled text (licences in their .SOURCE.txt); beside it lies
-hate-speech-davidson/labeled_data.csv (MIT). Needs numpy, scipy and
-scikit-learn. The features are those of TextFeatures.swift: a change in one is a change in both.
+LABELLED holds the JSON Lines of the project's labelled text (licences and masks in their .SOURCE.txt); beside it lies
+hate-speech-davidson/labeled_data.csv (MIT). harmless.txt is ours. Needs numpy, scipy and scikit-learn; the same data
+gives the same weights. The features are those of TextFeatures.swift, the stretches those of Sentences in
+LinearClassifier.swift: a change in one is a change in both.
 
-- A set that labels one family of categories gives no negatives for the others: their losses are masked.
-- A tenth of each set is held out (`--report` prints its scores); the two languages of catqa stay on one side, so do the
-  sentences of one template. hatecheck-test and cold-zh-test are never trained on.
-- Only categories with some hundred positives are trained. The others rest on lists and patterns.
+- A set that labels one family of categories gives no negatives for the others: their losses are masked (`says`).
+- Each set is parted before anything is trained: a tenth is held out for the report (evaluate.py), a tenth chooses
+  thresholds, the rest is trained on. What belongs together stays together (`keys`): translations, the
+  sentences of one template or source, fragments that several frames hold, near-copies.
+- hatecheck-test, cold-zh-test and sghatecheck-zh-test are never trained on and choose nothing.
+- Scores are moved, for Chinese and for other text, so that 0.5 and 0.7 are thresholds of the wanted precision on the
+  second tenth (`PRECISION`), and no more of its harmless texts reach either than `FALSE_ALARMS`.
 """
-import argparse, base64, csv, html, json, re, zlib
+import argparse, base64, csv, gzip, html, json, re, zlib
+from collections import Counter, defaultdict
 from hashlib import sha1
 from pathlib import Path
 
 import numpy as np
 from scipy.sparse import csr_matrix
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.metrics import average_precision_score
 
-BITS = 16
-HEADS = ["hate", "harassment", "illicit"]
-EVERYTHING = set(HEADS)
-# Which heads a set has a say in, its weight, and the most rows taken of it.
+BITS = 15
+HEADS = ["hate", "harassment", "illicit", "violence", "self-harm", "sexual"]
+ALL = set(HEADS)
+TEST_ONLY = {"hatecheck-test", "cold-zh-test", "sghatecheck-zh-test"}
+# A set's weight a row, and the most rows taken of it.
 SETS = {
-    "bias-madlibs-en": ({"hate", "harassment"}, 0.4, None),
-    "catqa-en": ({"illicit"}, 1.0, None),
-    "catqa-zh": ({"illicit"}, 1.0, None),
-    "clinc150": (EVERYTHING, 0.5, 6_000),
-    "cold-zh": ({"hate"}, 1.0, None),
-    "cvalues-zh": (EVERYTHING, 1.0, None),
-    "davidson": ({"hate", "harassment"}, 0.7, None),
-    "dangerousqa-adversarialqa": ({"illicit"}, 1.0, None),
-    "self-instruct": (EVERYTHING, 1.0, None),
-    "sms-spam": ({"hate", "illicit"}, 0.5, None),
-    "surge-toxicity": ({"harassment"}, 1.0, None),
-    "toxic-spans": ({"harassment", "hate"}, 0.7, None),
-    "wiki-talk-toxicity": ({"harassment"}, 1.0, None),
+    "aart": (0.4, None), "ailuminate-en": (1.0, None), "ailuminate-zh": (1.0, None), "bias-madlibs-en": (0.6, None),
+    "boolq": (0.4, None), "catqa-en": (1.0, None), "catqa-zh": (1.0, None), "chatterbot": (0.5, None),
+    "clcc-zh": (1.0, None), "clinc150": (0.4, 6_000), "cmrc2018-zh": (0.4, None), "cold-zh": (1.0, None),
+    "cvalues-zh": (1.0, None), "dangerousqa-adversarialqa": (1.0, None), "davidson": (0.7, None),
+    "diasafety": (1.0, None), "do-not-answer": (1.0, None), "edos": (0.3, None), "flames-zh": (1.0, None),
+    "harmless": (2.0, None), "hh-redteam": (2.0, None), "i2p": (1.0, None), "jade-en": (1.0, None),
+    "jade-t2i-en": (1.0, None), "jade-t2i-zh": (1.0, None), "jade-zh": (0.7, None), "jailbench-zh": (0.7, None),
+    "medqa": (0.5, None), "mlc-v05-en": (0.35, None), "narrativeqa": (0.5, None), "purity": (0.5, None),
+    "python-code": (0.4, None), "reviews-zh": (0.5, None), "rtp": (2.0, None), "self-instruct": (1.0, None),
+    "sghatecheck-zh": (0.4, None), "sms-spam": (0.4, None), "surge-toxicity": (1.0, None), "toxic-spans": (0.7, None),
+    "wiki-talk-toxicity": (1.0, None), "wordnet-glosses": (0.3, None), "written-en": (2.0, None), "written-zh": (2.0, None),
 }
-# Negatives that a set gives beyond its own family: its benign rows are benign in every respect.
-BENIGN_TO_ALL = {"surge-toxicity", "wiki-talk-toxicity", "cold-zh", "bias-madlibs-en", "davidson"}
+# Harmless texts, of which next to none may be flagged; of their held-out parts the report counts false alarms.
+HARMLESS = ["boolq", "chatterbot", "clcc-zh", "clinc150", "cmrc2018-zh", "cvalues-zh", "flames-zh", "harmless", "medqa",
+            "python-code", "reviews-zh", "self-instruct", "wordnet-glosses"]
+# At a score of 0.5 (what moderation calls flagged) and of 0.7 (what the default policy flags). Hate in English is told from
+# what is near it too badly for more.
+PRECISION = {head: {0.5: 0.8, 0.7: 0.9} for head in HEADS} | {"hate": {0.5: 0.7, 0.7: 0.82}}
+FALSE_ALARMS = {0.5: 0.008, 0.7: 0.003}
+# Of 1, 3 and 8 the one that does best, of violence and self-harm, on six sets (hh-redteam, rtp, written-en,
+# do-not-answer, ailuminate-en, i2p) that are left out of training. On the second tenth 8 does better.
+REGULARISATION = 3.0
+
+
+def says(name, row):
+    """The heads that a row has a say in, as its set's SOURCE.txt and the folder's README mask them."""
+    labels, source = set(row["labels"]), row.get("source", "")
+    if name == "davidson":
+        return {"hate"} if labels & {"hate", "offensive"} else {"hate", "harassment"}
+    if name in ("surge-toxicity", "wiki-talk-toxicity"):
+        return {"harassment"} if labels else {"hate", "harassment"}
+    if name == "toxic-spans":
+        return {"harassment", "hate"} | labels & ALL
+    if name == "sms-spam":
+        return set() if labels else {"hate", "illicit"}
+    if name == "cold-zh":
+        return {"hate"} if labels else ALL
+    if name == "bias-madlibs-en":
+        return {"hate", "harassment"} if labels else ALL
+    if name == "dangerousqa-adversarialqa":
+        return {"illicit"}
+    if name == "edos" and labels:
+        return ALL - {"sexual", "harassment", "illicit"}
+    if name == "diasafety" and source.endswith("offending"):
+        return {"harassment"}
+    if name == "rtp" and source.endswith("score"):
+        return labels & ALL
+    if name == "narrativeqa":
+        return ALL - {"violence", "self-harm"}
+    if name.startswith("sghatecheck"):
+        return ALL - {"harassment"}
+    if name == "hatecheck-test":
+        return {"hate", "harassment", "violence"}
+    if name == "cold-zh-test":
+        return set() if "harassment" in labels else {"hate"}
+    return ALL
 
 
 class Folding:
@@ -81,16 +127,18 @@ def kind(point):
 
 
 def buckets(folded):
-    """The hashed features of a folded text, as TextFeatures counts them."""
+    """The hashed features of a folded text, as TextFeatures counts them, and whether most of it is Chinese."""
     found, word, last, han = [], bytearray(), b"", []
+    words = characters = 0
 
     def add(value):
         found.append(((value * 2_654_435_761) & 0xFFFFFFFF) >> (32 - BITS))
 
     def end_word():
-        nonlocal last
+        nonlocal last, words
         if not word:
             return
+        words += 1
         han.clear()
         text = bytes(word)
         add(zlib.crc32(b"w" + text))
@@ -115,6 +163,7 @@ def buckets(folded):
         group = kind(point)
         if group == "han":
             end_word()
+            characters += 1
             han.append(c.encode())
             del han[:-3]
             for count in range(1, len(han) + 1):
@@ -124,7 +173,7 @@ def buckets(folded):
         else:
             end_word()
     end_word()
-    return found
+    return found, characters > words
 
 
 def matrix(rows):
@@ -137,15 +186,77 @@ def matrix(rows):
     return csr_matrix((np.concatenate(values), np.concatenate(indices), pointers), shape=(len(rows), 1 << BITS))
 
 
-def side(name, index, row):
-    """Whether a row is held out. What belongs together goes together."""
-    if name.startswith("catqa"):
-        key = f"catqa {row['source'].split(':')[1]} {index // 10}"
-    elif name == "bias-madlibs-en":
-        key = row["source"]
-    else:
-        key = row["text"]
-    return int(sha1(key.encode()).hexdigest(), 16) % 10 == 0
+def sentences(folded):
+    """The stretches of a folded text that the classifier judges."""
+    data, found, start = folded.encode(), [], 0
+    for index, byte in enumerate(data):
+        length = index + 1 - start
+        if length < 80:
+            continue
+        if byte in b"\n!.;?":
+            ends = True
+        elif byte == 0x20:
+            ends = length >= 480
+        elif byte == 0x82:
+            ends = data[index - 2:index + 1] == "。".encode()
+        else:
+            ends = length >= 480 and byte < 0x80
+        if ends or length >= 960 and (index + 1 == len(data) or data[index + 1] & 0xC0 != 0x80):
+            found.append(data[start:index + 1].decode())
+            start = index + 1
+    return found + ([data[start:].decode()] if start < len(data) else [])
+
+
+def near_copies(texts):
+    """For each text the first of those that it is a near-copy of: half of their pairs of characters are the same."""
+    pairs = [set(zip(text, text[1:])) for text in texts]
+    holders, first = defaultdict(list), list(range(len(texts)))
+    for index, own in enumerate(pairs):
+        shared = Counter(other for pair in own for other in holders[pair])
+        for other, count in shared.items():
+            if count >= 0.5 * len(own | pairs[other]):
+                first[index] = first[other]
+                break
+        for pair in own:
+            holders[pair].append(index)
+    return [texts[index] for index in first]
+
+
+def keys(name, rows):
+    """What each row belongs to: rows of one key stay on one side of a split."""
+    texts = [row["text"] for row in rows]
+    kind = [row["source"].split(":", 1)[1] if ":" in row.get("source", "") else "" for row in rows]
+    if name.startswith("catqa"):  # a translation, ten questions a kind
+        return [f"catqa {k} {index // 10}" for index, k in enumerate(kind)]
+    if name == "bias-madlibs-en":
+        return [row["source"] for row in rows]
+    if name.startswith("ailuminate"):  # translations, in order but for rows that were dropped
+        return [f"ailuminate {k}" if k in ("vcr", "ncr", "prv") else text for k, text in zip(kind, texts)]
+    if name.startswith("jade-t2i"):
+        return [f"jade-t2i {k}" for k in kind]
+    if name in ("aart", "python-code"):
+        return [row["source"] for row in rows]
+    if name == "jailbench-zh":
+        return [text[:30] if len(text) > 120 else text for text in texts]
+    if name == "harmless":
+        return [" ".join(text.split()[:4]) for text in texts]
+    if name in ("jade-zh", "sghatecheck-zh"):
+        return near_copies(texts)
+    if name in ("mlc-v05-en", "purity"):
+        # The words that few rows hold are the fragment, the others the frame.
+        words = [set(re.findall(r"[a-z']+", text.lower())) for text in texts]
+        counts = Counter(word for row in words for word in row)
+        fragments = [" ".join(sorted(w for w in row if counts[w] < 0.02 * len(rows))) for row in words]
+        return [f"{name} {fragment}" if fragment else text for fragment, text in zip(fragments, texts)]
+    return texts
+
+
+def part(name, key):
+    if name in TEST_ONLY:
+        return "test"
+    if name.startswith("written") or name == "sghatecheck-zh":
+        return "train"  # useless as a test; another set has this one's templates
+    return {0: "held-out", 1: "choice"}.get(int(sha1(key.encode()).hexdigest(), 16) % 10, "train")
 
 
 def davidson(path):
@@ -156,74 +267,121 @@ def davidson(path):
             yield {"text": text, "labels": [["hate"], ["offensive"], []][int(row["class"])]}
 
 
-def load(folder, fold):
-    rows = []
-    for name in list(SETS) + ["hatecheck-test", "cold-zh-test"]:
-        heads, weight, limit = SETS.get(name, ({"hate", "harassment"} if "hatecheck" in name else {"hate"}, 0, None))
-        if name == "davidson":
-            lines = list(davidson(folder.parent / "hate-speech-davidson/labeled_data.csv"))
-        else:
-            lines = [json.loads(line) for line in open(folder / f"{name}.jsonl", encoding="utf-8")]
-        if limit:
-            lines = sorted(lines, key=lambda row: sha1(row["text"].encode()).hexdigest())[:limit]
-        for index, row in enumerate(lines):
-            labels = set(row["labels"])
-            part = "test" if name.endswith("-test") else "held-out" if side(name, index, row) else "train"
-            say = EVERYTHING if not labels and name in BENIGN_TO_ALL else heads
-            if labels == {"offensive"}:
-                # Offensive, not hateful by its annotators: it speaks about hate only.
-                say, weight_of_row = {"hate"}, 0.15
-            else:
-                weight_of_row = weight
-            if labels & {"harassment"} and name == "cold-zh-test":
-                say = set()
-            rows.append((name, part, say, weight_of_row, labels, buckets(fold(row["text"]))))
+def load(folder, name):
+    """The rows of a set, each with its `part`."""
+    if name == "davidson":
+        rows = list(davidson(folder.parent / "hate-speech-davidson/labeled_data.csv"))
+    elif name == "harmless":
+        text = (Path(__file__).parent / "harmless.txt").read_text(encoding="utf-8")
+        rows = [{"text": line, "labels": []} for line in text.splitlines() if line and not line.startswith("#")]
+    else:
+        path = folder / f"{name}.jsonl"
+        with open(path, encoding="utf-8") if path.exists() else gzip.open(f"{path}.gz", "rt", encoding="utf-8") as file:
+            rows = [json.loads(line) for line in file]
+    limit = SETS.get(name, (0, None))[1]
+    if limit:
+        rows = sorted(rows, key=lambda row: sha1(row["text"].encode()).hexdigest())[:limit]
+    for row, key in zip(rows, keys(name, rows)):
+        row["part"] = part(name, key)
     return rows
+
+
+class Pieces:
+    """What is judged: whole short texts, and long ones sentence by sentence."""
+
+    def __init__(self, folder, fold):
+        self.set, self.part, self.row, self.heads, self.labels, self.weight = [], [], [], [], [], []
+        self.chinese, hashes = [], []
+        for name in list(SETS) + sorted(TEST_ONLY):
+            weight = SETS.get(name, (0, None))[0]
+            for index, row in enumerate(load(folder, name)):
+                labels = set(row["labels"])
+                folded = fold(row["text"])
+                # Which sentence of a long harmful text is the harmful one nobody said: it is trained on whole.
+                cut = sentences(folded) if not labels or row["part"] != "train" else [folded]
+                for piece in cut:
+                    self.set.append(name)
+                    self.part.append(row["part"])
+                    self.row.append((name, index))
+                    self.heads.append([head in says(name, row) for head in HEADS])
+                    self.labels.append([head in labels for head in HEADS])
+                    self.weight.append((0.15 if labels == {"offensive"} else weight) / len(cut) ** 0.5)
+                    found, chinese = buckets(piece)
+                    hashes.append(found)
+                    self.chinese.append(chinese)
+        self.set, self.part = np.array(self.set), np.array(self.part)
+        self.heads, self.labels, self.weight = np.array(self.heads), np.array(self.labels), np.array(self.weight)
+        self.chinese, self.features = np.array(self.chinese), matrix(hashes)
+        _, self.text = np.unique([f"{n} {i}" for n, i in self.row], return_inverse=True)
+
+
+def by_text(pieces, scores, chosen):
+    """The highest score of each chosen text's sentences, and where its first piece is."""
+    texts, first = np.unique(pieces.text[chosen], return_index=True)
+    best = np.full(pieces.text.max() + 1, -np.inf)
+    np.maximum.at(best, pieces.text[chosen], scores[chosen])
+    return best[texts], np.flatnonzero(chosen)[first]
+
+
+def thresholds(pieces, head, scores, chosen):
+    """The scores from which on precision is what is wanted, of the chosen pieces that choose."""
+    value, first = by_text(pieces, scores, chosen & pieces.heads[:, head])
+    truth, weight = pieces.labels[first, head], pieces.weight[first]
+    order = np.argsort(-value, kind="stable")
+    precision = np.cumsum((truth * weight)[order]) / np.cumsum(weight[order])
+    calm, _ = by_text(pieces, scores, chosen & np.isin(pieces.set, HARMLESS))
+    found = {}
+    for level in FALSE_ALARMS:
+        good = np.flatnonzero((precision >= PRECISION[HEADS[head]][level]) & (np.arange(len(order)) >= 10))
+        wanted = value[order][good[-1]] if len(good) else value[order][0]
+        found[level] = max(wanted, np.quantile(calm, 1 - FALSE_ALARMS[level]))
+    # The two must not fall together: scores would become a step.
+    found[0.7] = max(found[0.7], found[0.5] + 0.3)
+    print(f"    {truth.sum():5} of {len(truth):5}  AUPRC {average_precision_score(truth, value):.3f}  "
+          + "  ".join(f"{level} at {found[level]:.2f}" for level in found), flush=True)
+    return found
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("labelled", type=Path)
     parser.add_argument("output", type=Path)
-    parser.add_argument("--c", type=float, default=2.0)
     options = parser.parse_args()
-    rows = load(options.labelled, Folding(options.output.parent / "FoldTable+Data.swift"))
-    features = matrix([row[5] for row in rows])
-    print(f"{len(rows)} texts", flush=True)
+    pieces = Pieces(options.labelled, Folding(options.output.parent / "FoldTable+Data.swift"))
+    print(f"{len(pieces.set)} pieces", flush=True)
     weights, heads = [], []
-    for head in HEADS:
-        says = np.array([head in row[2] for row in rows])
-        positive = np.array([head in row[4] for row in rows])
-        weight = np.array([row[3] for row in rows])
-        train = says & np.array([row[1] == "train" for row in rows])
+    for index, head in enumerate(HEADS):
+        train = pieces.heads[:, index] & (pieces.part == "train")
+        positive = pieces.labels[:, index]
         # Neither class drowns the other, but a rare one stays rarer.
-        share = positive[train].mean()
-        balance = np.where(positive, np.sqrt(0.5 / share), 1.0)
-        model = LogisticRegression(C=options.c, max_iter=300, solver="lbfgs")
-        model.fit(features[train], positive[train], sample_weight=(weight * balance)[train])
+        share = (pieces.weight * positive)[train].sum() / pieces.weight[train].sum()
+        weight = pieces.weight * np.where(positive, np.sqrt(0.5 / share), 1.0)
+        model = LogisticRegression(C=REGULARISATION, max_iter=300, solver="lbfgs")
+        model.fit(pieces.features[train], positive[train], sample_weight=weight[train])
         row = model.coef_[0]
-        limit = np.quantile(np.abs(row[row != 0]), 0.9995)
-        scale = limit / 127
+        scale = np.quantile(np.abs(row[row != 0]), 0.9995) / 127
         quantised = np.clip(np.rint(row / scale), -127, 127).astype(np.int8)
-        bias = float(model.intercept_[0])
+        bias = model.intercept_[0]
+        scores = pieces.features @ (quantised * scale) + bias
+        print(f"{head:12} {positive[train].sum()} positives of {train.sum()}", flush=True)
         weights.append(quantised)
-        heads.append((head, bias, float(scale)))
-        scores = features @ (quantised * scale) + bias
-        for part in ("held-out", "hatecheck-test", "cold-zh-test"):
-            chosen = says & np.array([r[1] == part or r[0] == part for r in rows])
-            if not 0 < positive[chosen].sum() < chosen.sum():
-                continue
-            truth, value = positive[chosen], scores[chosen]
-            flagged = value > np.log(0.7 / 0.3)
-            hits = (flagged & truth).sum()
-            print(f"{head:24} {part:15} positives {truth.sum():5} of {chosen.sum():5}  AUPRC "
-                  f"{average_precision_score(truth, value):.3f}  ROC {roc_auc_score(truth, value):.3f}  at 0.7: precision "
-                  f"{hits / max(1, flagged.sum()):.3f} recall {hits / truth.sum():.3f}", flush=True)
+        moved = []
+        for chinese in (False, True):
+            chosen = (pieces.part == "choice") & (pieces.chinese == chinese)
+            level = thresholds(pieces, index, scores, chosen)
+            if positive[chosen & pieces.heads[:, index]].sum() < 20:
+                # Too few to choose by: what all texts say, and what this language's harmless ones say.
+                every = thresholds(pieces, index, scores, pieces.part == "choice")
+                calm, _ = by_text(pieces, scores, chosen & np.isin(pieces.set, HARMLESS))
+                level = {l: max(every[l], np.quantile(calm, 1 - FALSE_ALARMS[l])) for l in every}
+            slope = np.log(0.7 / 0.3) / (level[0.7] - level[0.5])
+            moved += [slope * (bias - level[0.5]), slope * scale]
+        heads.append((head, *moved))
     data = np.stack(weights, axis=1).tobytes()
-    table = "\n".join(f'        ("{name}", {bias:.6f}, {scale:.9f}),' for name, bias, scale in heads)
+    table = "\n".join(f'        Head("{h}", ({a:.6f}, {b:.9f}), chinese: ({c:.6f}, {d:.9f})),' for h, a, b, c, d in heads)
     options.output.write_text(
         "// swift-format-ignore-file\n// Written by Training/train.py.\n\nextension LinearClassifier {\n"
-        f"    static let heads: [(category: String, bias: Double, scale: Double)] = [\n{table}\n    ]\n"
+        f"    static let heads = [\n{table}\n    ]\n"
         f'    static let base64 = "{base64.b64encode(data).decode()}"\n}}\n')
     print(f"{len(data)} bytes of weights")
 
