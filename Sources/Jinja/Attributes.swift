@@ -44,8 +44,10 @@ enum Attributes {
         case .integer, .bool:
             try refuse(
                 name, of: "int",
-                ["as_integer_ratio", "bit_count", "bit_length", "conjugate", "denominator", "from_bytes", "imag",
-                    "is_integer", "numerator", "real", "to_bytes"])
+                [
+                    "as_integer_ratio", "bit_count", "bit_length", "conjugate", "denominator", "from_bytes", "imag",
+                    "is_integer", "numerator", "real", "to_bytes",
+                ])
         case .float:
             try refuse(
                 name, of: "float", ["as_integer_ratio", "conjugate", "fromhex", "hex", "imag", "is_integer", "real"])
@@ -59,7 +61,9 @@ enum Attributes {
     ]
 
     private static func refuse(_ name: String, of type: String, _ names: Set<String>) throws {
-        if names.contains(name) { throw JinjaError(.unsupported, "the attribute '\(name)' of \(type) is not supported") }
+        if names.contains(name) {
+            throw JinjaError(.unsupported, "the attribute '\(name)' of \(type) is not supported")
+        }
     }
 
     private static func method(

@@ -50,7 +50,9 @@ extension Interpreter {
 
     /// Attributes with commas between them sort by one after the other.
     private func keys(isCaseSensitive: Bool, attribute: JinjaValue?) -> (JinjaValue) throws -> JinjaValue {
-        guard case .text(let text)? = attribute else { return key(isCaseSensitive: isCaseSensitive, attribute: attribute) }
+        guard case .text(let text)? = attribute else {
+            return key(isCaseSensitive: isCaseSensitive, attribute: attribute)
+        }
         let parts = text.split(by: TrustedText(","), limit: -1).map { JinjaValue.text($0) }
         let each = parts.map { key(isCaseSensitive: isCaseSensitive, attribute: $0) }
         return { value in .list(try each.map { try $0(value) }) }
@@ -103,7 +105,9 @@ extension Interpreter {
         var rest = arguments
         var attribute: JinjaValue?
         if name.hasSuffix("attr") {
-            guard !rest.positional.isEmpty else { throw JinjaError(.evaluation, "\(name): Missing parameter for attribute name") }
+            guard !rest.positional.isEmpty else {
+                throw JinjaError(.evaluation, "\(name): Missing parameter for attribute name")
+            }
             attribute = rest.positional.removeFirst()
         }
         let wanted = name.hasPrefix("select")

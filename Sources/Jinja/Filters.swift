@@ -209,7 +209,9 @@ enum Numbers {
         let scalars = text.stripped().scalars
         var view = String.UnicodeScalarView()
         for (index, scalar) in scalars.enumerated() {
-            func isDigit(_ at: Int) -> Bool { scalars.indices.contains(at) && (0x30...0x39).contains(scalars[at].value) }
+            func isDigit(_ at: Int) -> Bool {
+                scalars.indices.contains(at) && (0x30...0x39).contains(scalars[at].value)
+            }
             if scalar == "_", isDigit(index - 1), isDigit(index + 1) { continue }
             view.append(scalar)
         }

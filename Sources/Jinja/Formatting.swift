@@ -76,7 +76,9 @@ enum Formatting {
                 try Interpreter.checkMarkup(text, "%")
                 if let digits, digits < text.count { text = text[0..<digits] }
             case "d", "i", "u":
-                guard let number = value.number else { throw JinjaError(.evaluation, "%d needs a number, not \(value.typeName)") }
+                guard let number = value.number else {
+                    throw JinjaError(.evaluation, "%d needs a number, not \(value.typeName)")
+                }
                 guard let integer = value.integer ?? Int(exactly: number.rounded(.towardZero)), digits == nil else {
                     throw JinjaError(.unsupported, "a number beyond 64 bits or %.d is not supported")
                 }
@@ -89,7 +91,9 @@ enum Formatting {
                 text = TrustedText(String(integer, radix: kind == "o" ? 8 : 16, uppercase: kind == "X"))
                 sign(&text, isNegative: false)
             case "f", "F":
-                guard let number = value.number else { throw JinjaError(.evaluation, "%f needs a number, not \(value.typeName)") }
+                guard let number = value.number else {
+                    throw JinjaError(.evaluation, "%f needs a number, not \(value.typeName)")
+                }
                 guard number.isFinite, number.magnitude < 1e15, digits ?? 6 <= 30 else {
                     throw JinjaError(.unsupported, "%f of such a number is not supported")
                 }

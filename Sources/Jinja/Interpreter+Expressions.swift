@@ -37,7 +37,8 @@ extension Interpreter {
         case .item(let base, let key): return try item(evaluate(key, scope), of: evaluate(base, scope))
         case .slice(let base, let from, let to, let step):
             return try slice(
-                evaluate(base, scope), from: from.map { try evaluate($0, scope) }, to: to.map { try evaluate($0, scope) },
+                evaluate(base, scope), from: from.map { try evaluate($0, scope) },
+                to: to.map { try evaluate($0, scope) },
                 step: step.map { try evaluate($0, scope) })
         case .call(let callee, let arguments):
             let function = try evaluate(callee, scope)
@@ -90,7 +91,9 @@ extension Interpreter {
 
     /// The filters of a block, whose innermost has no base.
     func apply(_ expression: Expression, to value: JinjaValue, _ scope: Scope) throws -> JinjaValue {
-        guard case .filter(let base, let name, let arguments) = expression else { return try evaluate(expression, scope) }
+        guard case .filter(let base, let name, let arguments) = expression else {
+            return try evaluate(expression, scope)
+        }
         let input = try base.map { try apply($0, to: value, scope) } ?? value
         return try filter(name, input, self.arguments(arguments, scope))
     }
@@ -211,7 +214,8 @@ extension Interpreter {
     private func repeated(_ text: TrustedText, _ times: Int) throws -> JinjaValue {
         try Self.checkMarkup(text, "*")
         try budget.reserve(max(0, times), times: text.count)
-        return .text(TrustedText.joined(Array(repeating: text, count: text.isEmpty ? 0 : max(0, times)), by: TrustedText()))
+        return .text(
+            TrustedText.joined(Array(repeating: text, count: text.isEmpty ? 0 : max(0, times)), by: TrustedText()))
     }
 
     private func repeated(_ kind: JinjaValue.SequenceKind, _ values: [JinjaValue], _ times: Int) throws -> JinjaValue {

@@ -14,7 +14,9 @@ extension Interpreter {
         case .object(let object):
             if let hashed = JinjaObject.key(key), let value = object[hashed] { return value }
         case .sequence(let kind, let values, _) where kind.isIndexed:
-            if let index = key.integer { return Self.element(index, values.count).map { values[$0] } ?? Self.missing(base) }
+            if let index = key.integer {
+                return Self.element(index, values.count).map { values[$0] } ?? Self.missing(base)
+            }
         case .text(let text):
             if let index = key.integer {
                 return Self.element(index, text.count).map { .text(text[$0..<$0 + 1]) } ?? Self.missing(base)

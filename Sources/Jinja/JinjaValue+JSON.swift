@@ -79,7 +79,8 @@ struct JSONWriter {
         case .bool(let flag): output.append(flag ? "\"true\"" : "\"false\"")
         case .integer(let number): output.append("\"\(number)\"")
         case .float(let number): output.append("\"" + Self.number(number) + "\"")
-        default: throw JinjaError(.evaluation, "tojson: keys must be str, int, float, bool or None, not \(key.typeName)")
+        default:
+            throw JinjaError(.evaluation, "tojson: keys must be str, int, float, bool or None, not \(key.typeName)")
         }
     }
 

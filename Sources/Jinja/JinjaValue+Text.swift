@@ -114,7 +114,8 @@ extension JinjaValue {
         guard (-4..<16).contains(exponent) else {
             let fraction = digits.count > 1 ? "." + digits.dropFirst() : ""
             let size = exponent.magnitude
-            return sign + digits.prefix(1) + fraction + "e" + (exponent < 0 ? "-" : "+") + (size < 10 ? "0" : "") + "\(size)"
+            return sign + digits.prefix(1) + fraction + "e" + (exponent < 0 ? "-" : "+") + (size < 10 ? "0" : "")
+                + "\(size)"
         }
         if exponent < 0 { return sign + "0." + String(repeating: "0", count: -exponent - 1) + digits }
         if digits.count <= exponent + 1 {

@@ -75,7 +75,9 @@ extension Lexer {
 
     private mutating func lexNumber() throws {
         func isDecimal(_ scalar: Unicode.Scalar) -> Bool { (0x30...0x39).contains(scalar.value) }
-        func text(_ range: Range<Int>) -> String { String(String.UnicodeScalarView(source[range].filter { $0 != "_" })) }
+        func text(_ range: Range<Int>) -> String {
+            String(String.UnicodeScalarView(source[range].filter { $0 != "_" }))
+        }
         for (mark, radix) in [("0x", 16), ("0o", 8), ("0b", 2)]
         where matches(mark, at: position) || matches(mark.uppercased(), at: position) {
             let start = position + 2

@@ -248,7 +248,8 @@ extension Parser {
             throw JinjaError(.unsupported, "slices with commas are not supported", line: current.line)
         }
         try expect("]")
-        return .slice(base, from: parts[0], to: parts.count > 1 ? parts[1] : nil, step: parts.count > 2 ? parts[2] : nil)
+        return .slice(
+            base, from: parts[0], to: parts.count > 1 ? parts[1] : nil, step: parts.count > 2 ? parts[2] : nil)
     }
 
     private mutating func arguments() throws -> Arguments {

@@ -50,10 +50,13 @@ extension Interpreter {
             default: return false
             }
         case "odd", "even":
-            guard let integer = value.integer else { throw try Self.undefinedOr(value, "'\(name)' needs a whole number") }
+            guard let integer = value.integer else {
+                throw try Self.undefinedOr(value, "'\(name)' needs a whole number")
+            }
             return (integer % 2 != 0) == (name == "odd")
         case "lower", "upper":
-            guard case .bool(let result) = try TextMethods.call("is" + name, value.asText(), CallArguments(), self) else {
+            guard case .bool(let result) = try TextMethods.call("is" + name, value.asText(), CallArguments(), self)
+            else {
                 return false
             }
             return result

@@ -56,7 +56,8 @@ enum TextMethods {
             guard !separator.isEmpty else { throw JinjaError(.evaluation, "\(callee): empty separator") }
             guard let at = name == "partition" ? text.first(separator) : text.last(separator) else {
                 let empty = JinjaValue.text(TrustedText())
-                return .sequence(.tuple, name == "partition" ? [.text(text), empty, empty] : [empty, empty, .text(text)])
+                return .sequence(
+                    .tuple, name == "partition" ? [.text(text), empty, empty] : [empty, empty, .text(text)])
             }
             // The text's own separator, not the template's: it is not trusted because the template looks for it.
             let end = at + separator.count
@@ -77,7 +78,9 @@ enum TextMethods {
     }
 
     private static func plain(_ name: String, _ text: TrustedText) throws -> JinjaValue {
-        func has(_ type: Unicode.NumericType, _ scalar: Unicode.Scalar) -> Bool { scalar.properties.numericType == type }
+        func has(_ type: Unicode.NumericType, _ scalar: Unicode.Scalar) -> Bool {
+            scalar.properties.numericType == type
+        }
         func isDigit(_ scalar: Unicode.Scalar) -> Bool { has(.decimal, scalar) || has(.digit, scalar) }
         func isLetter(_ scalar: Unicode.Scalar) -> Bool {
             switch scalar.properties.generalCategory {
@@ -138,7 +141,9 @@ enum TextMethods {
     private static func find(_ name: String, _ text: TrustedText, _ arguments: CallArguments) throws -> Int {
         let callee = "str.\(name)"
         let values = try arguments.bound(callee, ["sub", "start", "end"])
-        guard let part = try values[0]?.text(callee) else { throw JinjaError(.evaluation, "\(callee) needs an argument") }
+        guard let part = try values[0]?.text(callee) else {
+            throw JinjaError(.evaluation, "\(callee) needs an argument")
+        }
         let range = range(try values[1]?.integer(callee), try values[2]?.integer(callee), text.count)
         if name == "count" { return range.map { text[$0].occurrences(of: part) } ?? 0 }
         let found = range.flatMap { range in
@@ -146,7 +151,9 @@ enum TextMethods {
                 ? text.last(part, from: range.lowerBound, to: range.upperBound)
                 : text.first(part, from: range.lowerBound, to: range.upperBound)
         }
-        guard found != nil || name.hasSuffix("find") else { throw JinjaError(.evaluation, "\(callee): substring not found") }
+        guard found != nil || name.hasSuffix("find") else {
+            throw JinjaError(.evaluation, "\(callee): substring not found")
+        }
         return found ?? -1
     }
 
@@ -155,7 +162,9 @@ enum TextMethods {
     ) throws -> TrustedText {
         let callee = "str.\(name)"
         let values = try arguments.bound(callee, name == "zfill" ? ["width"] : ["width", "fillchar"])
-        guard let width = try values[0]?.integer(callee) else { throw JinjaError(.evaluation, "\(callee) needs a width") }
+        guard let width = try values[0]?.integer(callee) else {
+            throw JinjaError(.evaluation, "\(callee) needs a width")
+        }
         try budget.reserve(max(0, width))
         let missing = max(0, width - text.count)
         if name == "zfill" {

@@ -53,7 +53,9 @@ package struct TrustedText: Sendable {
         var position = 0
         func append(_ range: Range<Int>, isTrusted: Bool) {
             let start = bytes.count
-            for scalar in scalars[range] { bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter) }
+            for scalar in scalars[range] {
+                bytes.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+            }
             if isTrusted, bytes.count > start { trusted.append(start..<bytes.count) }
         }
         for range in untrusted {

@@ -30,14 +30,14 @@ struct AddedTokens: Sendable {
     /// Cuts `bytes` at the added tokens.
     ///
     /// - Parameter trusted: ranges in which a special token may be found; elsewhere it is ordinary text.
-    func split(_ bytes: [UInt8], trusted: [Range<Int>]) -> [Piece] {
+    func split(_ bytes: [UInt8], trusted: [Range<Int>], guarded: Set<Int32>) -> [Piece] {
         var pieces: [Piece] = []
         var start = 0
         var position = 0
         var trust = trusted[...]
         while position < bytes.count {
             while let first = trust.first, first.upperBound <= position { trust.removeFirst() }
-            guard let token = match(bytes, at: position, trusted: trust.first) else {
+            guard let token = match(bytes, at: position, trusted: trust.first, guarded: guarded) else {
                 position += 1
                 continue
             }
@@ -53,12 +53,12 @@ struct AddedTokens: Sendable {
         return pieces
     }
 
-    private func match(_ bytes: [UInt8], at position: Int, trusted: Range<Int>?) -> Token? {
+    private func match(_ bytes: [UInt8], at position: Int, trusted: Range<Int>?, guarded: Set<Int32>) -> Token? {
         for index in byFirstByte[Int(bytes[position])] {
             let token = tokens[index]
             let end = position + token.content.count
             guard end <= bytes.count, bytes[position..<end].elementsEqual(token.content) else { continue }
-            if token.isSpecial {
+            if token.isSpecial || guarded.contains(token.id) {
                 guard let trusted, trusted.lowerBound <= position, end <= trusted.upperBound else { continue }
             }
             if token.isSingleWord {

@@ -38,10 +38,12 @@ package struct Tokenizer: Sendable {
     }
 
     /// The ids of valid UTF-8 of which only the `trusted` ranges may hold control tokens.
-    package func encode(_ bytes: [UInt8], trusted: [Range<Int>]) -> [Int32] {
+    ///
+    /// - Parameter guarded: further added tokens that only those ranges may hold.
+    package func encode(_ bytes: [UInt8], trusted: [Range<Int>], guarded: Set<Int32> = []) -> [Int32] {
         var ids: [Int32] = []
         var isFirst = true
-        for piece in added.split(bytes, trusted: trusted) {
+        for piece in added.split(bytes, trusted: trusted, guarded: guarded) {
             switch piece {
             case .token(let id): ids.append(id)
             case .text(let range):

@@ -137,7 +137,16 @@ private struct GGUFTokenizer {
         return .object(members)
     }
 
-    var template: String? { values["tokenizer.chat_template"]?.text }
+    var template: TemplateSource? {
+        let place = "\(path): tokenizer.chat_template"
+        if let template = values["tokenizer.chat_template"] {
+            guard let text = template.text else { return TemplateSource(fault: "it is no text", place: place) }
+            return TemplateSource(source: .text(text), place: place)
+        }
+        let others = values.keys.filter { $0.hasPrefix("tokenizer.chat_template.") }.sorted()
+        if others.isEmpty { return nil }
+        return TemplateSource(fault: "only \(others.joined(separator: ", ")) are there", place: place)
+    }
 
     /// Over everything under `tokenizer.`.
     var hash: String {

@@ -159,6 +159,29 @@ struct TokenizerDefinition: Sendable {
         }
     }
 
+    /// The tokens that `tokenizer_config.json` names: special ones, if the vocabulary has them.
+    mutating func addNamed(_ configuration: JSONValue) throws(TokenizerError) {
+        var named = Tokenizer.tokenNames.compactMap { configuration[$0] }
+        for key in ["extra_special_tokens", "additional_special_tokens"] {
+            if case .object(let members)? = configuration[key] { named += members.map(\.value) }
+            named += configuration[key]?.array ?? []
+        }
+        for token in named {
+            guard let content = token.bytes ?? token["content"]?.bytes, !content.isEmpty,
+                let id = vocabulary.idOfPiece[content]
+            else { continue }
+            try vocabulary.insert(id: Int(id), piece: content, bytes: content, isSpecial: true)
+            if let index = addedTokens.firstIndex(where: { $0.content == content }) {
+                addedTokens[index].isSpecial = true
+            } else {
+                addedTokens.append(
+                    .init(
+                        id: id, content: content, isSpecial: true, stripsLeft: token["lstrip"]?.bool ?? false,
+                        stripsRight: token["rstrip"]?.bool ?? false, isSingleWord: token["single_word"]?.bool ?? false))
+            }
+        }
+    }
+
     /// `TemplateProcessing`: the special tokens before and after a single text.
     private mutating func addPostProcessor(_ json: JSONValue?) {
         for step in json?["processors"]?.array ?? [] { addPostProcessor(step) }

@@ -20,15 +20,19 @@ import Testing
         "{% set ns = namespace(x={}) %}{% for i in range(90000) %}{% set ns.x = {'a': ns.x} %}{% endfor %}",
         "{{ 'x' * 10 ** 12 }}", "{{ [1] * 10 ** 12 }}", "{{ 'x'.center(10 ** 12) }}", "{{ 'a\nb' | indent(10 ** 12) }}",
         "{{ '%1000000000d' % 1 }}", "{{ ('a' * 1000000).replace('a', 'b' * 1000000) }}", "{{ 9 ** 9 ** 9 }}",
-        "{{ ('b' * 1000000).join('a' * 1000000) }}", "{{ [1] | batch(10 ** 12, 0) | list }}", "{{ [1] | slice(10 ** 12) | list }}",
+        "{{ ('b' * 1000000).join('a' * 1000000) }}", "{{ [1] | batch(10 ** 12, 0) | list }}",
+        "{{ [1] | slice(10 ** 12) | list }}",
         "{% for n in [1] recursive %}{{ loop([n]) }}{% endfor %}",
         "{{ {} | tojson(indent=10 ** 9) }}",
-        String(repeating: "{% if 1 %}", count: deep), String(repeating: "(", count: deep), "{{ " + String(repeating: "(", count: deep),
+        String(repeating: "{% if 1 %}", count: deep), String(repeating: "(", count: deep),
+        "{{ " + String(repeating: "(", count: deep),
         "{{ " + String(repeating: "[", count: deep), "{{ " + String(repeating: "not ", count: deep) + "1 }}",
         "{{ " + String(repeating: "-", count: deep) + "1 }}", "{{ 1" + String(repeating: " + 1", count: deep) + " }}",
         "{{ x" + String(repeating: ".x", count: deep) + " }}", "{{ x" + String(repeating: "|trim", count: deep) + " }}",
-        "{{ 1" + String(repeating: " if 1 else 1", count: deep) + " }}", "{{ 1" + String(repeating: " and 1", count: deep) + " }}",
-        "{% set " + String(repeating: "(", count: deep) + "a = 1 %}", "{{ 1" + String(repeating: " ** 1", count: deep) + " }}",
+        "{{ 1" + String(repeating: " if 1 else 1", count: deep) + " }}",
+        "{{ 1" + String(repeating: " and 1", count: deep) + " }}",
+        "{% set " + String(repeating: "(", count: deep) + "a = 1 %}",
+        "{{ 1" + String(repeating: " ** 1", count: deep) + " }}",
     ])
     func `a template without end is refused`(source: String) {
         if source.hasPrefix("((") { return }  // plain text
@@ -49,7 +53,8 @@ import Testing
         do {
             let generator = JinjaGenerator([])
             kept = generator
-            let source = "{% set ns = namespace() %}{% set ns.me = ns %}{% set ns.g = g %}{% macro f() %}{{ g is defined }}{% endmacro %}{{ f() }}"
+            let source =
+                "{% set ns = namespace() %}{% set ns.me = ns %}{% set ns.g = g %}{% macro f() %}{{ g is defined }}{% endmacro %}{{ f() }}"
             #expect(try JinjaTemplate(source).render(["g": .generator(generator)]).string == "True")
         }
         #expect(kept == nil)
@@ -62,9 +67,11 @@ import Testing
     }
 
     @Test(arguments: [
-        ("a\nb\n{{ x | nope }}", 3, "filter 'nope'"), ("\n\n\n{% trans %}", 4, "'trans'"), ("{{ 1 is nope }}", 1, "test 'nope'"),
+        ("a\nb\n{{ x | nope }}", 3, "filter 'nope'"), ("\n\n\n{% trans %}", 4, "'trans'"),
+        ("{{ 1 is nope }}", 1, "test 'nope'"),
         ("a\n{{ 'x'.encode() }}", 2, "encode"), ("{% for x in y %}\n\n", 2, "'endfor'"), ("\n{{ a +\n\n }}", 4, "'}}'"),
-        ("x\n{{ messages[0].role }}", 2, "'messages' is undefined"), ("{# \n", 1, "comment"), ("{{ cycler }}", 1, "cycler"),
+        ("x\n{{ messages[0].role }}", 2, "'messages' is undefined"), ("{# \n", 1, "comment"),
+        ("{{ cycler }}", 1, "cycler"),
     ])
     func `an error names its line and the construct`(source: String, line: Int, says: String) {
         #expect { try JinjaTemplate(source).render([:]) } throws: { error in

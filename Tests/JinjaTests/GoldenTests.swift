@@ -54,7 +54,8 @@ import Testing
 
     /// What transformers renders and this interpreter refuses by name.
     private static let refused: Set<String> = [
-        #"{{ '\N{DASH}' }}"#, #"{{ '\ud83d' }}"#, "{{ s.encode() }}", "{{ i.bit_length() }}", "{{ lipsum() }}", "{{ '{:>5}'.format(1) }}", "{{ s|escape }}",
+        #"{{ '\N{DASH}' }}"#, #"{{ '\ud83d' }}"#, "{{ s.encode() }}", "{{ i.bit_length() }}", "{{ lipsum() }}",
+        "{{ '{:>5}'.format(1) }}", "{{ s|escape }}",
         "{{ s|urlencode }}", "{{ s.__class__ }}", "{{ l|pprint }}", "{{ s|random }}",
     ]
 
@@ -68,9 +69,13 @@ import Testing
                 let text = try JinjaTemplate(golden.template).render(context)
                 if let wanted = golden.text {
                     let isEqual = Array(text.string.unicodeScalars) == Array(wanted.unicodeScalars)
-                    #expect(isEqual, "\(golden.template)\n got: \(text.string.debugDescription)\nmust: \(wanted.debugDescription)")
+                    #expect(
+                        isEqual,
+                        "\(golden.template)\n got: \(text.string.debugDescription)\nmust: \(wanted.debugDescription)")
                 } else {
-                    Issue.record("\(golden.template) renders \(text.string.debugDescription), transformers raises \(golden.error ?? "")")
+                    Issue.record(
+                        "\(golden.template) renders \(text.string.debugDescription), transformers raises \(golden.error ?? "")"
+                    )
                 }
                 for (index, scalar) in text.scalars.enumerated() where scalar == "ψ" || scalar == "Ψ" {
                     #expect(!text.isTrusted(at: index), "\(golden.template) trusts what a user wrote")
