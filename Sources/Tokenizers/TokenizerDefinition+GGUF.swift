@@ -103,12 +103,14 @@ private struct GGUFTokenizer {
             pairs.append((Array(line[..<space]), Array(line[(space + 1)...])))
         }
         var definition = TokenizerDefinition()
+        definition.decoder.steps = [.byteLevel]
         for (id, token) in tokens.enumerated() {
             switch kinds[id] {
             case .unused: continue  // fills a gap of the vocabulary
             case .control, .userDefined, .unknown:
                 let special = kinds[id] != .userDefined
-                try definition.vocabulary.insert(id: id, piece: token, bytes: token, isSpecial: special)
+                try definition.vocabulary.insert(
+                    id: id, piece: token, bytes: token, isSpecial: special, isAdded: true)
                 definition.addedTokens.append(.init(id: Int32(id), content: token, isSpecial: special))
             case .normal, .byte: try definition.addByteLevel(token, id: id)
             }

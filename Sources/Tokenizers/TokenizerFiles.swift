@@ -116,11 +116,13 @@ extension Tokenizer {
         normalizer = definition.normalizer
         preTokenizer = definition.preTokenizer
         encoder = BytePairEncoder(merges: definition.merges)
-        added = AddedTokens(definition.addedTokens)
+        added = AddedTokens(definition.addedTokens, normalizer: definition.normalizer)
         byteIDs = definition.byteIDs
         unknownID = definition.unknownID
         ignoresMerges = definition.ignoresMerges
-        stripsLeadingSpace = definition.stripsLeadingSpace
+        fusesUnknown = definition.fusesUnknown
+        (continuingPrefix, wordSuffix) = (definition.continuingPrefix, definition.wordSuffix)
+        decoder = definition.decoder
         if let template = definition.affixes {
             (prefix, suffix) = template
         } else {
