@@ -24,10 +24,18 @@ indirect enum Normalizer: Sendable {
         case .lowercase: Self.lowercased(bytes)
         case .nfc: text(bytes) { $0.precomposedStringWithCanonicalMapping }
         case .nfd: text(bytes) { $0.decomposedStringWithCanonicalMapping }
-        case .nfkc: text(bytes) { $0.precomposedStringWithCompatibilityMapping }
+        // Foundation's own composition leaves some pairs apart, such as ｶﾞ.
+        case .nfkc:
+            text(bytes) { $0.decomposedStringWithCompatibilityMapping.precomposedStringWithCanonicalMapping }
         case .nfkd: text(bytes) { $0.decomposedStringWithCompatibilityMapping }
         case .strip(let left, let right): Self.stripped(bytes, left: left, right: right)
-        case .stripAccents: Self.scalars(bytes) { $0.properties.generalCategory == .nonspacingMark ? "" : nil }
+        case .stripAccents:
+            Self.scalars(bytes) { scalar in
+                switch scalar.properties.generalCategory {
+                case .nonspacingMark, .spacingMark, .enclosingMark: ""
+                default: nil
+                }
+            }
         case .bert(let cleans, let chinese, let stripsAccents, let lowercases):
             Self.bert(bytes, cleans, chinese, stripsAccents, lowercases)
         case .sequence(let steps): steps.reduce(bytes) { $1.apply($0) }
@@ -87,7 +95,9 @@ indirect enum Normalizer: Sendable {
             }
         }
         if chinese { out = scalars(out) { isChinese($0) ? " \(Character($0)) " : nil } }
-        if stripsAccents { out = Normalizer.sequence([.nfd, .stripAccents]).apply(out) }
+        if stripsAccents {
+            out = scalars(Normalizer.nfd.apply(out)) { $0.properties.generalCategory == .nonspacingMark ? "" : nil }
+        }
         return lowercases ? lowercased(out) : out
     }
 

@@ -22,18 +22,22 @@ struct PostProcessor: Sendable {
         case "TemplateProcessing": try addTemplate(fields("single", "pair", "special_tokens"))
         case "RobertaProcessing":
             let fields = try fields("sep", "cls", "trim_offsets", "add_prefix_space")
-            wrap([try Self.token(fields, "cls")], [try Self.token(fields, "sep")])
+            try wrap([try Self.token(fields, "cls")], [try Self.token(fields, "sep")])
         case "BertProcessing":
             let fields = try fields("sep", "cls")
-            wrap([try Self.token(fields, "cls")], [try Self.token(fields, "sep")])
+            try wrap([try Self.token(fields, "cls")], [try Self.token(fields, "sep")])
         case let kind:
             throw TokenizerError(.unsupported, "\(Self.place): \"\(kind ?? "?")\" is not supported")
         }
     }
 
-    /// A later step stands outside of what the ones before have put there.
-    private mutating func wrap(_ before: [Int32], _ after: [Int32]) {
-        (prefix, suffix, isGiven) = (before + prefix, suffix + after, true)
+    /// tokenizers would take what a first step has put around the text for texts of their own.
+    private mutating func wrap(_ before: [Int32], _ after: [Int32]) throws(TokenizerError) {
+        guard !isGiven else {
+            throw TokenizerError(
+                .unsupported, "\(Self.place): two steps that put tokens around a text are not supported")
+        }
+        (prefix, suffix, isGiven) = (before, after, true)
     }
 
     /// `["<s>", 0]`.
@@ -69,6 +73,6 @@ struct PostProcessor: Sendable {
             }
         }
         guard hasText else { throw TokenizerError(.unsupported, "\(Self.place): \"single\" leaves the text out") }
-        wrap(before, after)
+        try wrap(before, after)
     }
 }

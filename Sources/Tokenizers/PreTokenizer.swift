@@ -79,13 +79,13 @@ indirect enum PreTokenizer: Sendable {
         // Spans in order, each a match or what lies between two.
         var spans: [(range: Range<Int>, isMatch: Bool)] = []
         var end = 0
-        for match in pattern.matches(in: word, range: 0..<word.count) {
+        for match in pattern.matches(in: word, range: 0..<word.count, includesEmpty: true) {
             if match.lowerBound > end { spans.append((end..<match.lowerBound, inverted)) }
             spans.append((match, !inverted))
             end = match.upperBound
         }
         if end < word.count { spans.append((end..<word.count, inverted)) }
-        return merged(spans, behavior).map { Array(word[$0]) }
+        return merged(spans, behavior).filter { !$0.isEmpty }.map { Array(word[$0]) }
     }
 
     /// Of matches that follow one another only the first joins what precedes it, only the last what follows.

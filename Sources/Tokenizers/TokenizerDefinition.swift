@@ -118,15 +118,18 @@ struct TokenizerDefinition: Sendable {
             throw TokenizerError(.malformed, "\(place): a token has no id or no content")
         }
         let isSpecial = try fields.bool("special", false)
+        let isNormalized = try fields.bool("normalized", !isSpecial)
+        // tokenizers writes such a token as it looks for it.
+        let spelling = isNormalized ? normalizer.apply(content) : content
         try vocabulary.insert(
-            id: id, piece: content, bytes: decoder.bytes(of: content, isAdded: true), isSpecial: isSpecial,
-            isAdded: true)
+            id: id, piece: content, bytes: decoder.bytes(of: spelling, isAdded: true), isSpecial: isSpecial,
+            isAdded: true, spelling: spelling)
         addedTokens.removeAll { $0.content == content }
         addedTokens.append(
             .init(
                 id: Int32(id), content: content, isSpecial: isSpecial, stripsLeft: try fields.bool("lstrip", false),
                 stripsRight: try fields.bool("rstrip", false), isSingleWord: try fields.bool("single_word", false),
-                isNormalized: try fields.bool("normalized", !isSpecial)))
+                isNormalized: isNormalized))
     }
 
     /// `added_tokens_decoder` of `tokenizer_config.json`: tokens by the decimal spelling of their ids.

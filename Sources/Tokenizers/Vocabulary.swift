@@ -4,7 +4,7 @@ package struct Vocabulary: Sendable {
     struct Entry: Sendable {
         /// The bytes it adds to a text.
         var bytes: [UInt8]
-        /// As the model spells it.
+        /// As it is spelt before it is decoded.
         var piece: [UInt8]
         var isSpecial: Bool
         var isAdded: Bool
@@ -26,13 +26,13 @@ package struct Vocabulary: Sendable {
     func piece(_ id: Int) -> [UInt8]? { entries.indices.contains(id) ? entries[id]?.piece : nil }
 
     mutating func insert(
-        id: Int, piece: [UInt8], bytes: [UInt8], isSpecial: Bool, isAdded: Bool = false
+        id: Int, piece: [UInt8], bytes: [UInt8], isSpecial: Bool, isAdded: Bool = false, spelling: [UInt8]? = nil
     ) throws(TokenizerError) {
         guard id >= 0, id < Self.sizeLimit else {
             throw TokenizerError(.malformed, "token id \(id) lies outside 0..<\(Self.sizeLimit)")
         }
         while entries.count <= id { entries.append(nil) }
-        entries[id] = Entry(bytes: bytes, piece: piece, isSpecial: isSpecial, isAdded: isAdded)
+        entries[id] = Entry(bytes: bytes, piece: spelling ?? piece, isSpecial: isSpecial, isAdded: isAdded)
         idOfPiece[piece] = Int32(id)
     }
 }
