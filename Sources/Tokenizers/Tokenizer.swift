@@ -10,6 +10,9 @@ package struct Tokenizer: Sendable {
     /// What ends a chat model's turn, where a GGUF file says it.
     package let endOfTurnTokens: Set<Int32>
 
+    /// What an operator should know of the files.
+    package let notes: [String]
+
     let normalizer: Normalizer
     let preTokenizer: PreTokenizer
     let encoder: BytePairEncoder

@@ -18,6 +18,8 @@ struct TokenizerDefinition: Sendable {
     var endOfText: Int32?
     /// What ends a chat model's turn.
     var endOfTurn: Set<Int32> = []
+    /// What an operator should know.
+    var notes: [String] = []
     /// Whether a begin token is put first when no file says otherwise.
     var addsBegin = false
     /// The ids around a text, where a post-processor names them.

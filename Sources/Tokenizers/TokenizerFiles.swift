@@ -113,6 +113,7 @@ extension Tokenizer {
         beginOfText = named("bos_token") ?? definition.beginOfText
         endOfText = named("eos_token") ?? definition.endOfText
         endOfTurnTokens = definition.endOfTurn
+        notes = definition.notes
         normalizer = definition.normalizer
         preTokenizer = definition.preTokenizer
         encoder = BytePairEncoder(merges: definition.merges)

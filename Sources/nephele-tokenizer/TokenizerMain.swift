@@ -34,6 +34,7 @@ struct TokenizerMain: AsyncParsableCommand {
                 faults[model.name] = fault
             }
         }
+        for note in tokenizers.values.flatMap(\.notes) { log.warning("\(note)") }
         if tokenizers.isEmpty, let fault = faults.values.first { throw fault }
         let places = Dictionary(model.map { ($0.name, $0) }) { $1 }
         let service = TokenizerService(tokenizers: tokenizers, faults: faults) { name in
