@@ -56,6 +56,10 @@ let package = Package(
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: safe),
         .target(name: "GGUF", swiftSettings: safe),
         .testTarget(name: "GGUFTests", dependencies: ["GGUF"], swiftSettings: safe),
+        .target(name: "Jinja", swiftSettings: safe),
+        .testTarget(
+            name: "JinjaTests", dependencies: ["Jinja"], exclude: ["make_goldens.py"],
+            resources: [.copy("Goldens")], swiftSettings: safe),
 
         .target(name: "Console", dependencies: ["CLinux"], swiftSettings: safe),
         .testTarget(name: "ConsoleTests", dependencies: ["Console"], swiftSettings: safe),
@@ -87,7 +91,7 @@ let package = Package(
         .target(
             name: "Tokenizers",
             dependencies: [
-                "GGUF", "RegularExpressions",
+                "GGUF", "Jinja", "RegularExpressions",
                 .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
@@ -252,6 +256,7 @@ let package = Package(
             dependencies: [
                 "RPC", "ServiceRuntime", "TokenizerService", "Tokenizers", "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: safe),
         .executableTarget(

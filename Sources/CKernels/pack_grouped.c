@@ -53,6 +53,23 @@ static void open_q4_0(const uint8_t *p, open_block *b) {
     }
 }
 
+/// { d, qh[4], qs[16] }: as Q4_0, and bit k of qh is the fifth of element k; 16 stands for 0. In eight bits it is whole.
+static void open_q5_0(const uint8_t *p, open_block *b) {
+    b->factor = read_half(p);
+    for (int k = 0; k < 32; k++) {
+        int low = p[6 + k % 16] >> (k / 16 * 4) & 15, high = p[2 + k / 8] >> (k % 8) & 1;
+        b->stored[k] = (uint8_t)((low | high << 4) - 16 + 128);
+    }
+}
+
+/// { d, qs[16] }: as Q4_0, but each number is an index into a table of values.
+static void open_iq4_nl(const uint8_t *p, open_block *b) {
+    static const int8_t values[16] = {-127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113};
+    b->factor = read_half(p);
+    for (int k = 0; k < 32; k++)
+        b->stored[k] = (uint8_t)(values[p[2 + k % 16] >> (k / 16 * 4) & 15] + 128);
+}
+
 /// Eight scales and minimums of six bits in twelve bytes.
 static void open_steps(const uint8_t *p, open_block *b) {
     for (int j = 0; j < 4; j++) {
@@ -105,6 +122,8 @@ static const struct {
     [NEPHELE_BLOCK_Q4_K] = {open_q4_k, 144, 256, 32, NEPHELE_GROUPED_Q4_K},
     [NEPHELE_BLOCK_Q5_K] = {open_q5_k, 176, 256, 32, NEPHELE_GROUPED_Q5_K},
     [NEPHELE_BLOCK_Q6_K] = {open_q6_k, 210, 256, 16, NEPHELE_GROUPED_Q6_K},
+    [NEPHELE_BLOCK_Q5_0] = {open_q5_0, 22, 32, 32, NEPHELE_GROUPED_8},
+    [NEPHELE_BLOCK_IQ4_NL] = {open_iq4_nl, 18, 32, 32, NEPHELE_GROUPED_8},
 };
 
 /// Puts a block's numbers into its panel, at `lane`.

@@ -1,12 +1,14 @@
 /// How a tensor's elements are stored: floats, or blocks of whole numbers that share scales (ggml's `ggml_type`).
 package enum GGUFTensorType: Sendable, Hashable {
     case f32, f16, bf16
-    case q4_0, q8_0, q4_K, q5_K, q6_K
+    case q4_0, q5_0, q8_0, q4_K, q5_K, q6_K, iq4_NL
     /// One that is not read here, by ggml's number.
     case other(UInt32)
 
     /// Those that are read, in the order in which messages list them.
-    package static let supported: [GGUFTensorType] = [.f32, .f16, .bf16, .q8_0, .q4_0, .q4_K, .q5_K, .q6_K]
+    package static let supported: [GGUFTensorType] = [
+        .f32, .f16, .bf16, .q8_0, .q5_0, .q4_0, .q4_K, .q5_K, .q6_K, .iq4_NL,
+    ]
 
     init(_ number: UInt32) { self = Self.supported.first { $0.number == number } ?? .other(number) }
 
@@ -15,10 +17,12 @@ package enum GGUFTensorType: Sendable, Hashable {
         case .f32: 0
         case .f16: 1
         case .q4_0: 2
+        case .q5_0: 6
         case .q8_0: 8
         case .q4_K: 12
         case .q5_K: 13
         case .q6_K: 14
+        case .iq4_NL: 20
         case .bf16: 30
         case .other(let number): number
         }
@@ -30,6 +34,8 @@ package enum GGUFTensorType: Sendable, Hashable {
         case .f32: (1, 4)
         case .f16, .bf16: (1, 2)
         case .q4_0: (32, 18)
+        case .q5_0: (32, 22)
+        case .iq4_NL: (32, 18)
         case .q8_0: (32, 34)
         case .q4_K: (256, 144)
         case .q5_K: (256, 176)
@@ -49,13 +55,15 @@ package enum GGUFTensorType: Sendable, Hashable {
         case .q4_K: "Q4_K"
         case .q5_K: "Q5_K"
         case .q6_K: "Q6_K"
+        case .q5_0: "Q5_0"
+        case .iq4_NL: "IQ4_NL"
         case .other(let number): Self.otherNames[number] ?? "type \(number)"
         }
     }
 
     private static let otherNames: [UInt32: String] = [
-        3: "Q4_1", 6: "Q5_0", 7: "Q5_1", 9: "Q8_1", 10: "Q2_K", 11: "Q3_K", 15: "Q8_K", 16: "IQ2_XXS", 17: "IQ2_XS",
-        18: "IQ3_XXS", 19: "IQ1_S", 20: "IQ4_NL", 21: "IQ3_S", 22: "IQ2_S", 23: "IQ4_XS", 24: "I8", 25: "I16",
+        3: "Q4_1", 7: "Q5_1", 9: "Q8_1", 10: "Q2_K", 11: "Q3_K", 15: "Q8_K", 16: "IQ2_XXS", 17: "IQ2_XS",
+        18: "IQ3_XXS", 19: "IQ1_S", 21: "IQ3_S", 22: "IQ2_S", 23: "IQ4_XS", 24: "I8", 25: "I16",
         26: "I32", 27: "I64", 28: "F64", 29: "IQ1_M", 34: "TQ1_0", 35: "TQ2_0", 39: "MXFP4",
     ]
 }

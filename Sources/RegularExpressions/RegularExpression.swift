@@ -32,10 +32,12 @@ package final class RegularExpression: @unchecked Sendable {  // compiled code i
 
     deinit { pcre2_code_free_8(code) }
 
-    /// The leftmost matches in `bytes[range]`, in order, none overlapping another. An empty match is passed over.
+    /// The leftmost matches in `bytes[range]`, in order, none overlapping another.
     ///
-    /// - Parameter bytes: valid UTF-8. A match that exceeds PCRE2's limits ends the search.
-    package func matches(in bytes: [UInt8], range: Range<Int>) -> [Range<Int>] {
+    /// - Parameters:
+    ///   - bytes: valid UTF-8. A match that exceeds PCRE2's limits ends the search.
+    ///   - includesEmpty: whether empty matches count, but those right behind a match.
+    package func matches(in bytes: [UInt8], range: Range<Int>, includesEmpty: Bool = false) -> [Range<Int>] {
         guard let data = pcre2_match_data_create_8(1, nil) else { return [] }
         defer { pcre2_match_data_free_8(data) }
         var found: [Range<Int>] = []
@@ -53,6 +55,7 @@ package final class RegularExpression: @unchecked Sendable {  // compiled code i
                     found.append(begin..<end)
                     position = end
                 } else {
+                    if includesEmpty, found.last?.upperBound != begin { found.append(begin..<begin) }
                     position = begin + 1
                     while position < range.upperBound, buffer[position] & 0xC0 == 0x80 { position += 1 }
                 }

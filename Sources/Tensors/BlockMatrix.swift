@@ -5,7 +5,7 @@ import GGUF
 package struct BlockMatrix: Sendable {
     /// The types of blocks; ggml's names.
     package enum Format: Sendable, CaseIterable {
-        case q8_0, q4_0, q4_K, q5_K, q6_K
+        case q8_0, q4_0, q4_K, q5_K, q6_K, q5_0, iq4_NL
 
         init?(_ type: GGUFTensorType) {
             switch type {
@@ -14,6 +14,8 @@ package struct BlockMatrix: Sendable {
             case .q4_K: self = .q4_K
             case .q5_K: self = .q5_K
             case .q6_K: self = .q6_K
+            case .q5_0: self = .q5_0
+            case .iq4_NL: self = .iq4_NL
             case .f32, .f16, .bf16, .other: return nil
             }
         }
@@ -25,13 +27,15 @@ package struct BlockMatrix: Sendable {
             case .q4_K: NEPHELE_BLOCK_Q4_K
             case .q5_K: NEPHELE_BLOCK_Q5_K
             case .q6_K: NEPHELE_BLOCK_Q6_K
+            case .q5_0: NEPHELE_BLOCK_Q5_0
+            case .iq4_NL: NEPHELE_BLOCK_IQ4_NL
             }
         }
 
         /// What a panel holds them as.
         var grouped: GroupedFormat {
             switch self {
-            case .q8_0: GroupedFormat(bits: 8, group: 32)
+            case .q8_0, .q5_0, .iq4_NL: GroupedFormat(bits: 8, group: 32)
             case .q4_0: GroupedFormat(bits: 4, group: 32)
             case .q4_K: .q4_K
             case .q5_K: .q5_K

@@ -26,16 +26,38 @@ package struct Checkpoint: Sendable {
                 guard !fileName.contains("/"), fileName != "..", !fileName.isEmpty else {
                     throw TensorError(.malformed, "\(indexPath) names \"\(fileName)\", which is not a file beside it")
                 }
-                for (tensor, name) in map where name == fileName { fileOf[tensor] = files.count }
-                files.append(try SafetensorsFile(path: directory + "/" + fileName))
+                let file = try SafetensorsFile(path: directory + "/" + fileName)
+                for (tensor, name) in map where name == fileName && file.otherTypes[tensor] == nil {
+                    fileOf[tensor] = files.count
+                }
+                files.append(file)
             }
             self.files = files
             self.fileOf = fileOf
         } else {
+            if !FileManager.default.fileExists(atPath: single) { throw Self.missing(name, in: directory) }
             let file = try SafetensorsFile(path: single)
             files = [file]
             fileOf = file.entries.mapValues { _ in 0 }
         }
+    }
+
+    /// What is there in the place of the weights.
+    private static func missing(_ name: String, in directory: String) -> TensorError {
+        let kinds = [".safetensors", ".bin", ".pt", ".pth", ".ckpt", ".msgpack", ".h5", ".onnx", ".npz", ".index.json"]
+        let names = ((try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? [])
+            .filter { file in kinds.contains { file.hasSuffix($0) } && !file.hasPrefix("tokenizer") }.sorted()
+        let there =
+            names.isEmpty
+            ? "no weights are there"
+            : "there are \(names.prefix(8).joined(separator: ", "))\(names.count > 8 ? ", …" : "")"
+        let convert =
+            names.contains { $0.hasSuffix(".safetensors") }
+            ? "rename the file, or write an index of its tensors"
+            : "weights are read from safetensors and GGUF; save the model again with save_pretrained"
+        return TensorError(
+            .missing,
+            "\(directory) has no \(name).safetensors and no \(name).safetensors.index.json: \(there); \(convert)")
     }
 
     private static func readIndex(_ path: String) throws(TensorError) -> [String: String] {
@@ -62,6 +84,12 @@ package struct Checkpoint: Sendable {
         _ name: String, shape: [Int]? = nil, rows: Range<Int>? = nil
     ) throws(TensorError) -> Tensor {
         guard let file = fileOf[name] else {
+            if let type = files.lazy.compactMap({ $0.otherTypes[name] }).first {
+                throw TensorError(
+                    .mismatch,
+                    "tensor \"\(name)\" of the checkpoint in \(directory) is \(type), which is not read; known: "
+                        + "F32, F16, BF16 (save the model in one of them)")
+            }
             throw TensorError(.missing, "the checkpoint in \(directory) has no tensor \"\(name)\"")
         }
         return try files[file].tensor(name, shape: shape, rows: rows)

@@ -15,6 +15,8 @@ package final class SafetensorsFile: Sendable {
 
     package let path: String
     package let entries: [String: Entry]
+    /// Tensors of types that are not read: the type by name.
+    package let otherTypes: [String: String]
     private let file: ReadableFile
     private let dataOffset: Int
 
@@ -35,7 +37,7 @@ package final class SafetensorsFile: Sendable {
         }
         let header = try file.bytes(Int(length), at: 8, "its header")
         dataOffset = 8 + Int(length)
-        entries = try SafetensorsHeader.parse(Data(header), path: path, dataSize: size - dataOffset)
+        (entries, otherTypes) = try SafetensorsHeader.parse(Data(header), path: path, dataSize: size - dataOffset)
     }
 
     /// Reads a tensor as it is stored.

@@ -26,7 +26,7 @@ enum SafetensorsHeader {
     ///   disagree.
     static func parse(
         _ header: Data, path: String, dataSize: Int
-    ) throws(TensorError) -> [String: SafetensorsFile.Entry] {
+    ) throws(TensorError) -> (entries: [String: SafetensorsFile.Entry], others: [String: String]) {
         let values: [String: Value]
         do {
             values = try JSONDecoder().decode([String: Value].self, from: header)
@@ -34,10 +34,12 @@ enum SafetensorsHeader {
             throw TensorError(.malformed, "the header of \(path) is not a safetensors header: \(Self.brief(error))")
         }
         var entries: [String: SafetensorsFile.Entry] = [:]
+        var others: [String: String] = [:]
         for (name, value) in values {
             guard case .tensor(let field) = value else { continue }
             guard let dtype = DType(rawValue: field.dtype) else {
-                // Other types may be there; only asking for such a tensor is an error (it is missing).
+                // Other types may be there; only asking for such a tensor is an error.
+                others[name] = field.dtype
                 continue
             }
             guard field.data_offsets.count == 2, field.shape.count <= 8 else {
@@ -59,7 +61,7 @@ enum SafetensorsHeader {
             entries[name] = .init(dtype: dtype, shape: field.shape, begin: begin, end: end)
         }
         try refuseOverlaps(entries, path: path)
-        return entries
+        return (entries, others)
     }
 
     private static func refuseOverlaps(

@@ -16,6 +16,13 @@ extension Tensor {
     /// Bytes of all elements.
     package var byteCount: Int { count * dtype.size }
 
+    /// Whether the elements' bytes are those of `other`.
+    package func hasBytes(of other: Tensor) -> Bool {
+        defer { withExtendedLifetime((storage, other.storage)) {} }
+        return UnsafeRawBufferPointer(start: raw, count: byteCount)
+            .elementsEqual(UnsafeRawBufferPointer(start: other.raw, count: other.byteCount))
+    }
+
     /// The elements' bytes, for the time of `body`.
     package func withBytes<Result, E: Error>(_ body: (RawSpan) throws(E) -> Result) throws(E) -> Result {
         defer { withExtendedLifetime(storage) {} }

@@ -252,7 +252,10 @@ extension TokenLogprob {
         self.init(
             id: value.id, logprob: value.logProbability, bytes: tokenizer.bytes(of: value.id) ?? [],
             alternatives: value.alternatives.map {
-                .init(id: $0.id, logprob: $0.logProbability, bytes: tokenizer.bytes(of: $0.id) ?? [])
+                // Ids without a token, of a vocabulary that was made longer, are told apart by their number.
+                .init(
+                    id: $0.id, logprob: $0.logProbability,
+                    bytes: tokenizer.bytes(of: $0.id) ?? Array("token_id:\($0.id)".utf8))
             })
     }
 }

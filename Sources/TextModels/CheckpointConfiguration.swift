@@ -38,8 +38,15 @@ struct CheckpointConfiguration: Decodable, Sendable {
         var quant_method: String?
     }
 
-    struct RopeScaling: Decodable, Sendable {
+    struct RopeScaling: Decodable, Hashable, Sendable {
         init() {}
+
+        /// What it does, without the base and whatever its kind's field is called.
+        var effect: RopeScaling {
+            var other = self
+            (other.rope_type, other.type, other.rope_theta) = (rope_type ?? type ?? "default", nil, nil)
+            return other
+        }
 
         var rope_type: String?
         var type: String?
@@ -78,9 +85,11 @@ struct CheckpointConfiguration: Decodable, Sendable {
     var head_dim: Int?
     var max_position_embeddings: Int?
     var rms_norm_eps: Double?
-    var rope_theta: Double?
+    var rope_theta: Nullable<Double> = .absent
     var rope_scaling: RopeScaling?
     var rope_parameters: RopeScaling?
+    var is_causal: Bool?
+    var is_encoder_decoder: Bool?
     var attention_bias: Bool?
     var mlp_bias: Bool?
     var hidden_act: String?
@@ -106,21 +115,48 @@ struct CheckpointConfiguration: Decodable, Sendable {
     var n_inner: Int?
     var layer_norm_epsilon: Double?
     var activation_function: String?
+    var scale_attn_weights: Bool?
+    var add_cross_attention: Bool?
     var scale_attn_by_inverse_layer_idx: Bool?
     var reorder_and_upcast_attn: Bool?
 
-    /// - Throws: `TextModelError.invalidCheckpoint` that names the file.
+    /// - Throws: `TextModelError.invalidCheckpoint` that names the file and what stands where in it.
     static func read(_ path: String) throws(TextModelError) -> CheckpointConfiguration {
         let data: Data
         do { data = try Data(contentsOf: URL(fileURLWithPath: path)) } catch {
             throw TextModelError(.invalidCheckpoint, "cannot read \(path): \(error.localizedDescription)")
         }
-        do { return try JSONDecoder().decode(CheckpointConfiguration.self, from: data) } catch {
+        let json = PythonNumbers.quoted(data)
+        do { return try JSONDecoder().decode(CheckpointConfiguration.self, from: json) } catch {
             var what = "it is not a JSON object"
-            if case DecodingError.typeMismatch(_, let context) = error, let key = context.codingPath.last {
-                what = "\"\(key.stringValue)\" has the wrong type"
+            switch error {
+            case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
+                let key = context.codingPath.map(\.stringValue).joined(separator: ".")
+                if !key.isEmpty { what = "\"\(key)\" has the wrong type\(PythonNumbers.note(in: data))" }
+            case DecodingError.dataCorrupted(let context):
+                let cause = context.underlyingError.map {
+                    "\(($0 as NSError).userInfo[NSDebugDescriptionErrorKey] ?? $0)"
+                }
+                what = cause ?? context.debugDescription
+            default: break
             }
             throw TextModelError(.invalidCheckpoint, "\(path) is not a model configuration: \(what)")
+        }
+    }
+
+    /// What no architecture here computes, whatever its own fields say.
+    ///
+    /// - Throws: `TextModelError.unsupported` that names the field.
+    func refuseUnsupported() throws(TextModelError) {
+        if is_causal == false {
+            throw TextModelError(
+                .unsupported, "config.json: \"is_causal\" is false: attention in both directions is not supported")
+        }
+        if is_encoder_decoder == true {
+            throw TextModelError(.unsupported, "config.json: \"is_encoder_decoder\" is true, which is not supported")
+        }
+        if case .null = rope_theta, rope_parameters?.rope_theta == nil {
+            throw TextModelError(.unsupported, "config.json: \"rope_theta\" is null; give the number, or leave it out")
         }
     }
 
@@ -229,5 +265,44 @@ extension KeyedDecodingContainer {
     ) throws -> CheckpointConfiguration.Nullable<Value> {
         guard contains(key) else { return .absent }
         return try decodeNil(forKey: key) ? .null : .given(try decode(Value.self, forKey: key))
+    }
+}
+
+/// The numbers that Python's `json` writes and JSON does not know.
+enum PythonNumbers {
+    private static let words = ["-Infinity", "Infinity", "NaN"]
+
+    /// The same text with those numbers as strings: where one is needed its field has the wrong type, elsewhere it does no harm.
+    static func quoted(_ data: Data) -> Data {
+        var out = Data()
+        out.reserveCapacity(data.count)
+        var (isString, isEscaped) = (false, false)
+        var index = data.startIndex
+        while index < data.endIndex {
+            let byte = data[index]
+            if isString {
+                if isEscaped {
+                    isEscaped = false
+                } else if byte == 0x5C {
+                    isEscaped = true
+                } else if byte == 0x22 {
+                    isString = false
+                }
+            } else if byte == 0x22 {
+                isString = true
+            } else if let word = words.first(where: { data[index...].starts(with: Array($0.utf8)) }) {
+                out.append(contentsOf: Array("\"\(word)\"".utf8))
+                index += word.utf8.count
+                continue
+            }
+            out.append(byte)
+            index += 1
+        }
+        return out
+    }
+
+    /// Says so where the file has such numbers.
+    static func note(in data: Data) -> String {
+        quoted(data).count > data.count ? " (the file has Infinity or NaN, which is not JSON)" : ""
     }
 }

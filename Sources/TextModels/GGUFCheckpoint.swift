@@ -41,10 +41,23 @@ struct GGUFCheckpoint: Sendable {
         TextModelError(.invalidCheckpoint, "\(file.path): \"\(architecture).\(key)\" \(what)")
     }
 
+    /// A number, or the one that every layer has in a list.
     private func integer(_ key: String) throws(TextModelError) -> Int? {
         guard let value = value(key) else { return nil }
-        guard let integer = value.integer else { throw malformed(key, "is not a whole number") }
-        return integer
+        guard let list = value.array else {
+            guard let integer = value.integer else { throw malformed(key, "is not a whole number") }
+            return integer
+        }
+        let integers = list.compactMap(\.integer)
+        guard let first = integers.first, integers.count == list.count else {
+            throw malformed(key, "is a list that holds something else than whole numbers")
+        }
+        guard integers.allSatisfy({ $0 == first }) else {
+            throw TextModelError(
+                .unsupported,
+                "\(file.path): \"\(architecture).\(key)\" differs from layer to layer, which is not supported")
+        }
+        return first
     }
 
     private func required(_ key: String) throws(TextModelError) -> Int {
@@ -62,6 +75,12 @@ struct GGUFCheckpoint: Sendable {
     ///
     /// - Throws: `TextModelError` that names the file and the key.
     func configuration() throws(TextModelError) -> CheckpointConfiguration {
+        let json = try read()
+        try refuseUnknownKeys()
+        return json
+    }
+
+    private func read() throws(TextModelError) -> CheckpointConfiguration {
         if let experts = try integer("expert_count"), experts > 0 {
             throw TextModelError(.unsupported, "\(file.path): a mixture of \(experts) experts is not supported")
         }
@@ -93,6 +112,41 @@ struct GGUFCheckpoint: Sendable {
         return json
     }
 
+    /// Keys of the architecture that are read, or change nothing here.
+    private static let known: Set<String> = [
+        "attention.head_count", "attention.head_count_kv", "attention.key_length", "attention.layer_norm_epsilon",
+        "attention.layer_norm_rms_epsilon", "attention.sliding_window", "attention.value_length", "block_count",
+        "context_length", "embedding_length", "feed_forward_length", "rope.dimension_count", "rope.freq_base",
+        "rope.scale_linear", "rope.scaling.attn_factor", "rope.scaling.factor", "rope.scaling.finetuned",
+        "rope.scaling.original_context_length", "rope.scaling.type", "tensor_data_layout", "vocab_size",
+        "pooling_type",
+    ]
+
+    /// A key that is not known is an error unless it is 0 or false: it may say that the model computes otherwise.
+    ///
+    /// - Throws: `TextModelError.unsupported` that names the file and the key.
+    private func refuseUnknownKeys() throws(TextModelError) {
+        let own = architecture + "."
+        let caps: Set<String> = ["attn_logit_softcapping", "final_logit_softcapping"]
+        for (key, value) in file.header.metadata.sorted(by: { $0.key < $1.key }) where key.hasPrefix(own) {
+            let name = String(key.dropFirst(own.count))
+            if Self.known.contains(name) || architecture == "gemma2" && caps.contains(name) { continue }
+            let isOff: Bool =
+                switch value {
+                // The one flag that is on by default.
+                case .bool(let flag): name == "attention.causal" ? flag : !flag
+                case .integer(let number): number == 0 || name == "expert_count"
+                case .float(let number):
+                    number == 0 || number == 1 && ["logit_scale", "residual_scale", "embedding_scale"].contains(name)
+                case .string, .array: false
+                }
+            guard isOff else {
+                throw TextModelError(
+                    .unsupported, "\(file.path): the key \"\(key)\" asks for something that is not computed here")
+            }
+        }
+    }
+
     private func headDim(hidden: Int, heads: Int) throws(TextModelError) -> Int {
         let key = try integer("attention.key_length")
         if let value = try integer("attention.value_length"), let key, key != value {
@@ -103,7 +157,7 @@ struct GGUFCheckpoint: Sendable {
     }
 
     private func addRotation(_ json: inout CheckpointConfiguration) throws(TextModelError) {
-        json.rope_theta = try number("rope.freq_base")
+        json.rope_theta = try number("rope.freq_base").map { .given($0) } ?? .absent
         if let rotary = try integer("rope.dimension_count"), let headDim = json.head_dim, rotary != headDim {
             // A little more than the part, so that the product with the whole is not rounded to less.
             json.partial_rotary_factor = (Double(rotary) + 0.25) / Double(max(1, headDim))
@@ -120,6 +174,10 @@ struct GGUFCheckpoint: Sendable {
         } else if let kind = value("rope.scaling.type")?.text, kind != "none" {
             scaling.rope_type = kind
             scaling.factor = try number("rope.scaling.factor")
+        } else if value("rope.scaling.type") == nil, let factor = try number("rope.scale_linear"), factor != 1 {
+            // Before `rope.scaling.type` there was this key.
+            scaling.rope_type = "linear"
+            scaling.factor = factor
         } else {
             return
         }

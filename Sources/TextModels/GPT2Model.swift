@@ -8,6 +8,8 @@ package struct GPT2Model: TextModel {
         var epsilon: Float
         var tied: Bool
         var activation: Device.Activation
+        /// What scores are multiplied by.
+        var scale: Float
 
         /// - Throws: `TextModelError` that names the field.
         init(_ json: CheckpointConfiguration) throws(TextModelError) {
@@ -20,6 +22,9 @@ package struct GPT2Model: TextModel {
             guard json.scale_attn_by_inverse_layer_idx != true else {
                 throw TextModelError(.unsupported, "config.json: \"scale_attn_by_inverse_layer_idx\" is not supported")
             }
+            guard json.add_cross_attention != true else {
+                throw TextModelError(.unsupported, "config.json: \"add_cross_attention\" is not supported")
+            }
             shape = DecoderShape(
                 vocabulary: try CheckpointConfiguration.extent(json.vocab_size, "vocab_size", in: 1...4_000_000),
                 context: try CheckpointConfiguration.extent(json.n_positions, "n_positions", in: 1...1_048_576),
@@ -29,6 +34,7 @@ package struct GPT2Model: TextModel {
             feedForward = try CheckpointConfiguration.extent(json.n_inner ?? 4 * hidden, "n_inner", in: 1...1_048_576)
             epsilon = Float(json.layer_norm_epsilon ?? 1e-5)
             tied = json.tie_word_embeddings ?? true
+            scale = json.scale_attn_weights == false ? 1 : 1 / Float(shape.headDim).squareRoot()
             activation = try CheckpointConfiguration.activation(json.activation_function ?? "gelu_new")
         }
     }
@@ -78,11 +84,7 @@ package struct GPT2Model: TextModel {
         let inner = loader
         layers = try loader.layers(of: shape)
         ends = try Ends(layers) { () throws(TensorError) in
-            let head =
-                configuration.tied
-                ? nil : try outer.vocabulary("lm_head.weight", tokens: shape.vocabulary, width: c)
-            return TokenEmbedding(
-                try inner.vocabulary("wte.weight", tokens: shape.vocabulary, width: c), head: head)
+            try TokenEmbedding(inner, outer: outer, embedding: "wte.weight", shape, tied: configuration.tied)
         } norm: { () throws(TensorError) in
             Outside(
                 positions: try inner.table("wpe.weight", shape: [shape.context, c]),
@@ -140,7 +142,7 @@ package struct GPT2Model: TextModel {
         _ x: Tensor, _ batch: TokenBatch, cache: KVStorage, on device: Device, observe: (Value, Int, Tensor) -> Void
     ) throws(TensorError) {
         let h = try device.makeRows(x.rowCount, width: x.width)  // [R, C]
-        let scale = 1 / Float(shape.headDim).squareRoot()
+        let scale = configuration.scale
         for (index, layer) in blocks.enumerated() {
             observe(.input, index, x)
             normalize(x, layer.attentionNorm, into: h, on: device)
@@ -167,6 +169,8 @@ package struct GPT2Model: TextModel {
             observe(.output, index, x)
         }
     }
+
+    package var hasHead: Bool { ends.hasHead }
 
     package func normalize(_ x: Tensor, on device: Device) {
         normalize(x, ends.norm.norm, into: x, on: device)

@@ -30,6 +30,8 @@ struct GeneratingSequence: Sendable {
     private(set) var sampler: Sampler
     private var decoder: StreamingDecoder
     private var stops: StopMatcher
+    /// Control tokens that stop strings name: they add no text in which a string could be found.
+    private let stopTokens: Set<Int32>
     private(set) var generatedCount = 0
     /// Bytes of the text that deltas have brought.
     private var textBytes = 0
@@ -42,6 +44,7 @@ struct GeneratingSequence: Sendable {
         sampler = Sampler(parameters.sampling, choice: choice, prompt: parameters.prompt)
         decoder = StreamingDecoder(tokenizer)
         stops = StopMatcher(parameters.stop)
+        stopTokens = Set(parameters.stop.compactMap(tokenizer.id(of:)).filter(tokenizer.isSpecial))
     }
 
     var pending: Int { tokens.count - computed }
@@ -127,7 +130,8 @@ struct GeneratingSequence: Sendable {
         tokens.append(id)
         sampler.advance(id)
         generatedCount += 1
-        if !parameters.ignoresEndOfText && endTokens.contains(id) { return (flush(), .stop) }
+        let isEnd = !parameters.ignoresEndOfText && endTokens.contains(id)
+        if isEnd || stopTokens.contains(id) { return (flush(), .stop) }
         let (text, stopped) = stops.append(decoder.append(id))
         if stopped { return (text, .stop) }
         return generatedCount >= parameters.maxTokens ? (text + flush(), .length) : (text, nil)

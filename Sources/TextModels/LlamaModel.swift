@@ -96,6 +96,8 @@ package struct LlamaModel: TextModel {
         }
     }
 
+    package var hasHead: Bool { ends.hasHead }
+
     package func normalize(_ x: Tensor, on device: Device) {
         device.rmsNorm(x, weight: ends.norm, epsilon: epsilon, into: x)
     }

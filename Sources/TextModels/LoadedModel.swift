@@ -9,6 +9,10 @@ package struct LoadedModel: Sendable {
     package let tokenizer: Tokenizer
     package let endTokens: Set<Int32>
     package let samplingDefaults: SamplingDefaults
+    /// Why no text is generated, where a file that only generating needs is at fault; embeddings are given.
+    package let generationFault: TextModelError?
+    /// Why no embeddings are given, where the files want them made otherwise than here.
+    package let embeddingFault: TextModelError?
     /// The weights' cache, whose `write` is still to be called where it is not warm.
     package let packedCache: PackedCache?
 
@@ -25,6 +29,7 @@ package struct LoadedModel: Sendable {
     package init(_ other: LoadedModel, model: any TextModel) {
         self.model = model
         (tokenizer, endTokens, samplingDefaults) = (other.tokenizer, other.endTokens, other.samplingDefaults)
+        (generationFault, embeddingFault) = (other.generationFault, other.embeddingFault)
         packedCache = nil
     }
 
@@ -45,13 +50,26 @@ package struct LoadedModel: Sendable {
         model = try Self.loadModel(
             directory: directory, layers: layers, precision: precision, cache: packedCache, on: device)
         tokenizer = try Tokenizer(directory: directory)
-        if try GGUFLocation.file(at: directory) != nil {
-            endTokens = tokenizer.endOfTurnTokens.union([tokenizer.endOfText].compactMap { $0 })
-            samplingDefaults = SamplingDefaults()
-        } else {
-            endTokens = try Self.endTokens(directory: directory, tokenizer: tokenizer)
-            samplingDefaults = try Self.samplingDefaults(directory + "/generation_config.json")
+        var fault = model.hasHead ? nil : Self.noHead(directory)
+        var ends = tokenizer.endOfTurnTokens.union([tokenizer.endOfText].compactMap { $0 })
+        var defaults = SamplingDefaults()
+        if try GGUFLocation.file(at: directory) == nil {
+            do throws(TextModelError) {
+                ends = try Self.endTokens(directory: directory, tokenizer: tokenizer)
+                defaults = try Self.samplingDefaults(directory + "/generation_config.json")
+            } catch {
+                fault = fault ?? TextModelError(.unsupported, error.message)
+            }
         }
+        (endTokens, samplingDefaults, generationFault) = (ends, defaults, fault)
+        embeddingFault = Pooling.fault(directory: directory)
+    }
+
+    private static func noHead(_ directory: String) -> TextModelError {
+        TextModelError(
+            .unsupported,
+            "the checkpoint in \(directory) has no \"lm_head.weight\" and its embeddings are not tied: it gives embeddings, "
+                + "and no text")
     }
 
     /// The weights alone.
@@ -103,6 +121,7 @@ package struct LoadedModel: Sendable {
     private static func model(
         _ json: CheckpointConfiguration, _ source: String, loader: () throws(TensorError) -> WeightLoader
     ) throws -> any TextModel {
+        try json.refuseUnsupported()
         let kind = json.model_type ?? json.architectures?.first ?? "none"
         switch kind {
         case "llama", "LlamaForCausalLM": return try LlamaModel(.llama(json), loader())

@@ -28,7 +28,7 @@ final class MatrixSource {
         isVocabulary: Bool = false
     ) {
         self.loader = loader
-        self.name = loader.prefix + name
+        self.name = loader.fileName(name)
         (self.outputs, self.inputs, self.isVocabulary) = (outputs, inputs, isVocabulary)
         isTransposed = transposed && loader.checkpoint.layout == .huggingFace
     }

@@ -96,6 +96,7 @@ struct RequestScheduler: Sendable {
     /// - Throws: `TextModelError.resourceExhausted` when the queue is full, or when the cache could not hold the
     ///   request even alone; `.invalidRequest` and `.resumeMismatch` for a resume that cannot have been.
     mutating func add(_ request: GenerationRequest, number: UInt64, of loaded: LoadedModel) throws(TextModelError) {
+        if let fault = request.isEmbedding ? loaded.embeddingFault : loaded.generationFault { throw fault }
         guard waiting.count + request.n <= options.queueLimit else {
             throw TextModelError(
                 .resourceExhausted, "\(waiting.count) requests wait; the queue holds \(options.queueLimit)")

@@ -13,14 +13,14 @@ struct RotaryFrequencies: Sendable {
     /// - Throws: `TextModelError.unsupported` for a scaling that is not known here, `.invalidCheckpoint` for one that is
     ///   incomplete.
     init(_ json: CheckpointConfiguration, shape: DecoderShape, partial: Bool = false) throws(TextModelError) {
-        // transformers 5 writes `rope_parameters`, earlier versions `rope_theta` and `rope_scaling`.
-        let scaling = json.rope_parameters ?? json.rope_scaling
+        let scaling = try Self.scaling(json)
         let kind = scaling?.rope_type ?? scaling?.type
         guard scaling == nil || kind != nil || scaling?.rope_theta != nil else {
             throw TextModelError(
                 .unsupported, "config.json: RoPE parameters without \"rope_type\" (by layer type?) are not supported")
         }
-        let theta = try Self.positive(scaling?.rope_theta ?? json.rope_theta ?? 10_000, "rope_theta")
+        let theta = try Self.positive(
+            scaling?.rope_theta ?? json.rope_theta.value(absent: Self.standardTheta), "rope_theta")
         let rotary = try Self.rotary(scaling?.partial_rotary_factor ?? json.partial_rotary_factor, shape, partial)
         let wavelengths = (0..<rotary / 2).map { powf(Float(theta), Float(2 * $0) / Float(rotary)) }
         let base = wavelengths.map { 1 / $0 }
@@ -39,6 +39,30 @@ struct RotaryFrequencies: Sendable {
         case let kind:
             throw TextModelError(.unsupported, "config.json: RoPE scaling \"\(kind)\" is not supported")
         }
+    }
+
+    private static let standardTheta = 10_000.0
+
+    /// transformers 5 writes `rope_parameters`, earlier versions `rope_theta` and `rope_scaling`. Where both are there, as
+    /// when a card's scaling for long texts was added to a newer file, transformers takes `rope_scaling` and forgets the
+    /// base that stands in `rope_parameters`: a model with another base would go wrong, and is refused.
+    private static func scaling(
+        _ json: CheckpointConfiguration
+    ) throws(TextModelError) -> CheckpointConfiguration.RopeScaling? {
+        guard let parameters = json.rope_parameters else { return json.rope_scaling }
+        guard let scaling = json.rope_scaling else { return parameters }
+        let kept = parameters.rope_theta ?? json.rope_theta.value(absent: standardTheta)
+        let taken = scaling.rope_theta ?? json.rope_theta.value(absent: standardTheta)
+        let isPlain = ["default", nil].contains(parameters.rope_type ?? parameters.type)
+        guard isPlain || parameters.effect == scaling.effect, kept == taken,
+            parameters.partial_rotary_factor == scaling.partial_rotary_factor
+        else {
+            throw TextModelError(
+                .unsupported,
+                "config.json has both \"rope_parameters\" and \"rope_scaling\", which disagree; put what is meant, with its "
+                    + "\"rope_theta\", into \"rope_parameters\" alone")
+        }
+        return scaling
     }
 
     private static func positive(_ value: Double?, _ name: String) throws(TextModelError) -> Double {

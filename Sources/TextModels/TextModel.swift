@@ -46,6 +46,8 @@ package protocol TextModel: Sendable {
     var weights: WeightCount { get }
     /// What adapters can change.
     var linearModules: [LinearModule] { get }
+    /// Whether the checkpoint has a head: without one it gives embeddings, and no text.
+    var hasHead: Bool { get }
 
     /// What enters the first layer: `[R, C]`.
     ///
@@ -64,6 +66,8 @@ package protocol TextModel: Sendable {
 }
 
 extension TextModel {
+    package var hasHead: Bool { true }
+
     /// Runs the batch through a model that is here whole, and returns the normed hidden rows `[R, C]`.
     package func forward(_ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) -> Tensor {
         let x = try embed(batch, on: device)
@@ -97,6 +101,7 @@ struct Ends<Norm: Sendable>: Sendable {
     }
 
     var matrices: [PackedMatrix] { parts?.embedding.matrices ?? [] }
+    var hasHead: Bool { parts?.embedding.hasHead ?? true }
     var embedding: TokenEmbedding { present.embedding }
     var norm: Norm { present.norm }
 

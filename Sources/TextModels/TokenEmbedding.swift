@@ -3,23 +3,33 @@ import Tensors
 /// Where tokens enter a decoder and where they leave it: the embedding and the head, which may be one matrix.
 struct TokenEmbedding: Sendable {
     private let embedding: PackedMatrix  // [V, C]
-    private let head: PackedMatrix  // [V, C]
+    private let head: PackedMatrix?  // [V, C]
     /// Each once.
     let matrices: [PackedMatrix]
 
-    /// - Parameter head: nil where the embedding is the head too.
-    init(_ embedding: PackedMatrix, head: PackedMatrix?) {
-        self.embedding = embedding
-        self.head = head ?? embedding
-        matrices = [embedding] + (head.map { [$0] } ?? [])
+    /// Whether tokens can leave: a checkpoint of the base class has no head, and gives embeddings only.
+    var hasHead: Bool { head != nil }
+
+    /// - Parameters:
+    ///   - inner: finds the embedding, `outer` the head.
+    ///   - tied: whether the embedding is the head where the file has none of its own.
+    /// - Throws: `TensorError` that names the tensor at fault.
+    init(
+        _ inner: WeightLoader, outer: WeightLoader, embedding name: String, _ shape: DecoderShape, tied: Bool
+    ) throws(TensorError) {
+        embedding = try inner.vocabulary(name, tokens: shape.vocabulary, width: shape.hidden)
+        let own = try outer.ownHead(embedding: inner.fileName(name), tied: tied)
+        if let own {
+            let head = try outer.vocabulary(own, tokens: shape.vocabulary, width: shape.hidden)
+            (self.head, matrices) = (head, [embedding, head])
+        } else {
+            (head, matrices) = (tied ? embedding : nil, [embedding])
+        }
     }
 
-    /// By the names that Llama gave them. A file of tied embeddings may leave the head out, or hold it a second time.
+    /// By the names that Llama gave them.
     init(_ loader: WeightLoader, _ shape: DecoderShape, tied: Bool) throws(TensorError) {
-        func matrix(_ name: String) throws(TensorError) -> PackedMatrix {
-            try loader.vocabulary(name, tokens: shape.vocabulary, width: shape.hidden)
-        }
-        self.init(try matrix("model.embed_tokens.weight"), head: tied ? nil : try matrix("lm_head.weight"))
+        try self.init(loader, outer: loader, embedding: "model.embed_tokens.weight", shape, tied: tied)
     }
 
     /// The embeddings of `ids`: `[R, C]`.
@@ -31,6 +41,7 @@ struct TokenEmbedding: Sendable {
 
     /// The logits of hidden rows: `[R, C]` → `[R, V]`.
     func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
+        guard let head else { preconditionFailure("a checkpoint without a head gives no logits") }
         let y = try device.makeRows(hidden.rowCount, width: head.columns)  // [R, V]
         try device.matmul(hidden, head, into: y)
         return y

@@ -35,6 +35,14 @@ struct WeightLoader {
     /// What every name begins with in this file (GPT-2 files differ in it).
     var prefix = ""
 
+    /// A tensor's name in this file: files that were saved from the base class leave `model.` out.
+    func fileName(_ name: String) -> String {
+        let lacksModel =
+            name.hasPrefix("model.") && !checkpoint.contains("model.embed_tokens.weight")
+            && checkpoint.contains("embed_tokens.weight")
+        return prefix + (lacksModel ? String(name.dropFirst("model.".count)) : name)
+    }
+
     /// The layers that are loaded.
     ///
     /// - Throws: `TensorError.mismatch` when the model does not have them.
@@ -50,11 +58,11 @@ struct WeightLoader {
     }
 
     func vector(_ name: String, count: Int) throws(TensorError) -> Tensor {
-        try checkpoint.tensor(prefix + name, shape: [count], rows: nil).widened()
+        try checkpoint.tensor(fileName(name), shape: [count], rows: nil).widened()
     }
 
     func table(_ name: String, shape: [Int]) throws(TensorError) -> Tensor {
-        try checkpoint.tensor(prefix + name, shape: shape, rows: nil).widened()
+        try checkpoint.tensor(fileName(name), shape: shape, rows: nil).widened()
     }
 
     /// - Parameter transposed: whether the file holds `[inputs, outputs]`.
@@ -90,6 +98,35 @@ struct WeightLoader {
         _ name: String, outputs: Int, inputs: Int, transposed: Bool = false
     ) throws(TensorError) -> PackedMatrix {
         try MatrixSource(self, name, outputs: outputs, inputs: inputs, transposed: transposed).packed()
+    }
+
+    /// The head of a language model, if the file has one of its own: where the configuration says that the embedding is
+    /// the head too, the file may hold it a second time, or another matrix, which then counts, as in transformers 5.
+    func ownHead(embedding: String, tied: Bool) throws(TensorError) -> String? {
+        let head = "lm_head.weight"
+        guard checkpoint.contains(head) else { return nil }
+        guard tied, try isSame(head, fileName(embedding)) else { return head }
+        return nil
+    }
+
+    /// Whether two tensors of the file are equal, scales included.
+    private func isSame(_ a: String, _ b: String) throws(TensorError) -> Bool {
+        let names = [(a, b), (a + GroupedWeights.scalesSuffix, b + GroupedWeights.scalesSuffix)]
+        for (a, b) in names where checkpoint.contains(a) || checkpoint.contains(b) {
+            guard checkpoint.contains(a), checkpoint.contains(b), let shape = checkpoint.shape(of: a),
+                checkpoint.shape(of: b) == shape, let count = shape.first
+            else { return false }
+            // A few rows first: they tell most that differ.
+            var portions = stride(from: 0, to: count, by: max(1, count / 16)).map { $0..<$0 + 1 }
+            portions += stride(from: 0, to: count, by: 2_048).map { $0..<min($0 + 2_048, count) }
+            for rows in portions {
+                let x = try checkpoint.tensor(a, shape: nil, rows: rows)
+                let y = try checkpoint.tensor(b, shape: nil, rows: rows)
+                let isEqual = x.dtype == y.dtype ? x.hasBytes(of: y) : try x.widened().floats == y.widened().floats
+                guard isEqual else { return false }
+            }
+        }
+        return true
     }
 
     /// An embedding or a head `[V, C]`: never below 8 bits.

@@ -6,6 +6,9 @@ protocol WeightSource: Sendable {
 
     func contains(_ name: String) -> Bool
 
+    /// A tensor's shape without reading it.
+    func shape(of name: String) -> [Int]?
+
     /// - Parameters:
     ///   - shape: what the whole tensor's must be.
     ///   - rows: those of the outermost dimension that are read; nil for all.

@@ -1,52 +1,106 @@
 package import Messages
 package import RPC
+internal import Synchronization
 package import Tokenizers
 
 /// Serves `nephele.v1.Tokenizer` for one or more models. Stateless.
 ///
 /// A tokenizer that is reloaded stays beside its successor until the next one comes: text-models follow one after the
-/// other, and a call says by its numerics id which tokenizer its model needs.
+/// other, and a call says by its numerics id which tokenizer its model needs. A model whose tokenizer cannot be loaded
+/// is refused by what is wrong with it, and loaded by a reload once that is mended; the others are served.
 package struct TokenizerService: RPCService {
-    private let keepers: [String: RevisionKeeper<TokenizerRevision>]
+    package typealias Load = @Sendable (_ model: String) throws -> Tokenizer
+    private typealias Keeper = RevisionKeeper<TokenizerRevision>
+
+    private struct Models {
+        var keepers: [String: Keeper] = [:]
+        /// What is wrong with the models that cannot be served.
+        var faults: [String: TokenizerError]
+        var changed: (@Sendable () -> Void)?
+
+        var descriptions: [ModelDescription] {
+            keepers.sorted { $0.key < $1.key }.flatMap(\.value.models)
+        }
+    }
+
+    /// Shared by the copies of the service.
+    private final class Shelf: Sendable {
+        let models: Mutex<Models>
+        init(_ models: Models) { self.models = Mutex(models) }
+    }
+
+    private let shelf: Shelf
+    private let load: Load?
 
     /// - Parameters:
     ///   - tokenizers: by the name of their model.
+    ///   - faults: what is wrong with those models that have none.
     ///   - load: brings what is at a model's place now; nil where tokenizers are not reloaded.
-    package init(tokenizers: [String: Tokenizer], load: (@Sendable (_ model: String) throws -> Tokenizer)? = nil) {
-        var keepers: [String: RevisionKeeper<TokenizerRevision>] = [:]
-        for (name, tokenizer) in tokenizers {
-            let loader = load.map { load in
-                { @Sendable (current: TokenizerRevision) throws -> TokenizerRevision? in
-                    let next: Tokenizer
-                    do { next = try load(name) } catch {
-                        throw RPCError(.failedPrecondition, "\(error)", reason: "invalid_checkpoint")
-                    }
-                    return next.hash == current.tokenizer.hash ? nil : TokenizerRevision(name: name, tokenizer: next)
+    package init(
+        tokenizers: [String: Tokenizer], faults: [String: TokenizerError] = [:], load: Load? = nil
+    ) {
+        var models = Models(faults: faults)
+        for (name, tokenizer) in tokenizers { models.keepers[name] = Self.keeper(name, tokenizer, load) }
+        (shelf, self.load) = (Shelf(models), load)
+    }
+
+    private static func keeper(_ name: String, _ tokenizer: Tokenizer, _ load: Load?) -> Keeper {
+        let loader = load.map { load in
+            { @Sendable (current: TokenizerRevision) throws -> TokenizerRevision? in
+                let next: Tokenizer
+                do { next = try load(name) } catch {
+                    throw RPCError(.failedPrecondition, "\(error)", reason: "invalid_checkpoint")
                 }
+                return next.hash == current.tokenizer.hash ? nil : TokenizerRevision(name: name, tokenizer: next)
             }
-            keepers[name] = RevisionKeeper(
-                name, TokenizerRevision(name: name, tokenizer: tokenizer), keepsPrevious: true, load: loader)
         }
-        self.keepers = keepers
+        return Keeper(name, TokenizerRevision(name: name, tokenizer: tokenizer), keepsPrevious: true, load: loader)
     }
 
     /// What an instance that serves these models says of itself.
     package func description(capacity: Int) -> ServiceDescription {
         var description = ServiceDescription(service: "tokenizer")
-        description.models = Self.models(keepers)
+        description.models = shelf.models.withLock(\.descriptions)
         description.capacity = capacity
         return description
     }
 
     /// Lets the server say which revisions there are, as they come and go.
     package func keepDescribed(by server: RPCServer) {
-        for keeper in keepers.values {
-            keeper.onChange { [weak server, keepers] in server?.update { $0.models = Self.models(keepers) } }
+        let changed: @Sendable () -> Void = { [weak server, weak shelf] in
+            guard let shelf else { return }
+            let descriptions = shelf.models.withLock(\.descriptions)
+            server?.update { $0.models = descriptions }
         }
+        let keepers = shelf.models.withLock { models in
+            models.changed = changed
+            return Array(models.keepers.values)
+        }
+        for keeper in keepers { keeper.onChange(changed) }
     }
 
-    private static func models(_ keepers: [String: RevisionKeeper<TokenizerRevision>]) -> [ModelDescription] {
-        keepers.sorted { $0.key < $1.key }.flatMap(\.value.models)
+    /// Loads what is at a model's place now, also of a model that had a fault.
+    private func reload(_ model: String) async throws -> ReloadReply {
+        let hasFault = shelf.models.withLock { $0.keepers[model] == nil && $0.faults[model] != nil }
+        guard hasFault, let load else { return try await keeper(model).reload() }
+        let start = ContinuousClock.now
+        let tokenizer: Tokenizer
+        do { tokenizer = try load(model) } catch {
+            throw RPCError(.failedPrecondition, "\(error)", reason: "invalid_checkpoint")
+        }
+        let keeper = Self.keeper(model, tokenizer, load)
+        let changed = shelf.models.withLock { models in
+            models.keepers[model] = keeper
+            models.faults[model] = nil
+            return models.changed
+        }
+        if let changed {
+            keeper.onChange(changed)
+            changed()
+        }
+        return ReloadReply(
+            revision: keeper.current.models.first?.revision ?? "", previous: "",
+            duration: ContinuousClock.now - start)
     }
 
     package func register(with router: inout RPCRouter) {
@@ -67,7 +121,7 @@ package struct TokenizerService: RPCService {
                         messages, addGenerationPrompt: request.message.addGenerationPrompt)
                     return ServerReply(TokensReply(ids: ids, tokenizerHash: tokenizer.hash))
                 } catch {
-                    throw RPCError(tokenizer: error, field: "messages")
+                    throw RPCError(tokenizer: error, field: "messages", model: request.message.model)
                 }
             }
         }
@@ -78,32 +132,40 @@ package struct TokenizerService: RPCService {
                         request.message.ids, skipSpecialTokens: request.message.skipSpecialTokens)
                     return ServerReply(TextReply(text: text))
                 } catch {
-                    throw RPCError(tokenizer: error, field: "tokens")
+                    throw RPCError(tokenizer: error, field: "tokens", model: request.message.model)
                 }
             }
         }
         router.unary(RevisionMethods.reload) { request, _ in
-            ServerReply(try await keeper(request.message.model).reload())
+            ServerReply(try await reload(request.message.model))
         }
     }
 
     private func keeper(_ model: String) throws -> RevisionKeeper<TokenizerRevision> {
-        guard let keeper = keepers[model] else {
-            throw RPCError(
-                .notFound, "this tokenizer does not serve the model; it serves \(keepers.keys.sorted())",
-                reason: "model_not_found", field: "model")
+        let (keeper, fault, names) = shelf.models.withLock { models in
+            (models.keepers[model], models.faults[model], models.keepers.keys.sorted())
         }
-        return keeper
+        if let keeper { return keeper }
+        if let fault {
+            throw RPCError(
+                .failedPrecondition, "the tokenizer of \"\(model)\" cannot be loaded: \(fault.message)",
+                reason: "invalid_checkpoint")
+        }
+        throw RPCError(
+            .notFound, "this tokenizer does not serve the model; it serves \(names)", reason: "model_not_found",
+            field: "model")
     }
 }
 
 extension RPCError {
     /// A tokenizer's error as it crosses the wire.
-    init(tokenizer error: TokenizerError, field: String) {
+    init(tokenizer error: TokenizerError, field: String, model: String) {
         switch error.code {
         case .invalidRequest: self.init(.invalidArgument, error.message, reason: "invalid_request", field: field)
-        case .unsupported: self.init(.unimplemented, error.message, reason: "unsupported_template", field: field)
-        case .unreadable, .malformed: self.init(.internalError, error.message)
+        case .unsupported, .unreadable, .malformed:
+            // What one kind of request needs and the model's files do not give.
+            self.init(
+                .unimplemented, "model \"\(model)\": \(error.message)", reason: "unsupported_template", field: field)
         }
     }
 }

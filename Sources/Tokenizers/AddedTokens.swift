@@ -1,4 +1,5 @@
-/// Tokens that are found in the text as they stand, before anything else is done to it.
+/// Tokens that are found in a text before it is cut into words: some in the text as it stands, the others once it is
+/// normalized.
 struct AddedTokens: Sendable {
     struct Token: Sendable {
         var id: Int32
@@ -8,6 +9,8 @@ struct AddedTokens: Sendable {
         var stripsLeft = false
         var stripsRight = false
         var isSingleWord = false
+        /// Whether it is looked for in the normalized text, itself normalized.
+        var isNormalized = false
     }
 
     enum Piece: Sendable {
@@ -15,66 +18,120 @@ struct AddedTokens: Sendable {
         case token(Int32)
     }
 
-    private(set) var tokens: [Token] = []
-    /// Indices into `tokens` by first byte, longest content first.
-    private var byFirstByte = [[Int]](repeating: [], count: 256)
+    /// Tokens by what is looked for.
+    struct Matcher: Sendable {
+        private var patterns: [(bytes: [UInt8], token: Token)] = []
+        /// Indices into `patterns` by first byte, longest first.
+        private var byFirstByte = [[Int]](repeating: [], count: 256)
 
-    init(_ tokens: [Token]) {
-        self.tokens = tokens.filter { !$0.content.isEmpty }
-        for (index, token) in self.tokens.enumerated() { byFirstByte[Int(token.content[0])].append(index) }
-        for byte in 0..<256 {
-            byFirstByte[byte].sort { self.tokens[$0].content.count > self.tokens[$1].content.count }
-        }
-    }
-
-    /// Cuts `bytes` at the added tokens.
-    ///
-    /// - Parameter trusted: ranges in which a special token may be found; elsewhere it is ordinary text.
-    func split(_ bytes: [UInt8], trusted: [Range<Int>]) -> [Piece] {
-        var pieces: [Piece] = []
-        var start = 0
-        var position = 0
-        var trust = trusted[...]
-        while position < bytes.count {
-            while let first = trust.first, first.upperBound <= position { trust.removeFirst() }
-            guard let token = match(bytes, at: position, trusted: trust.first) else {
-                position += 1
-                continue
+        init(_ patterns: [(bytes: [UInt8], token: Token)]) {
+            self.patterns = patterns.filter { !$0.bytes.isEmpty }
+            for (index, pattern) in self.patterns.enumerated() { byFirstByte[Int(pattern.bytes[0])].append(index) }
+            for byte in 0..<256 {
+                byFirstByte[byte].sort { self.patterns[$0].bytes.count > self.patterns[$1].bytes.count }
             }
-            var end = position
-            if token.stripsLeft { while end > start, isSpace(bytes[end - 1]) { end -= 1 } }
-            if end > start { pieces.append(.text(start..<end)) }
-            pieces.append(.token(token.id))
-            position += token.content.count
-            if token.stripsRight { while position < bytes.count, isSpace(bytes[position]) { position += 1 } }
-            start = position
         }
-        if start < bytes.count { pieces.append(.text(start..<bytes.count)) }
-        return pieces
-    }
 
-    private func match(_ bytes: [UInt8], at position: Int, trusted: Range<Int>?) -> Token? {
-        for index in byFirstByte[Int(bytes[position])] {
-            let token = tokens[index]
-            let end = position + token.content.count
-            guard end <= bytes.count, bytes[position..<end].elementsEqual(token.content) else { continue }
-            if token.isSpecial {
-                guard let trusted, trusted.lowerBound <= position, end <= trusted.upperBound else { continue }
-            }
-            if token.isSingleWord {
-                guard position == 0 || !isWord(bytes[position - 1]), end == bytes.count || !isWord(bytes[end]) else {
+        var isEmpty: Bool { patterns.isEmpty }
+
+        /// Cuts `bytes` at the tokens, leftmost and longest first.
+        ///
+        /// - Parameter allows: whether a token may be found at a range.
+        func split(_ bytes: [UInt8], allows: (Token, Range<Int>) -> Bool) -> [Piece] {
+            var pieces: [Piece] = []
+            var start = 0
+            var position = 0
+            while position < bytes.count {
+                guard let (token, length) = match(bytes, at: position, allows: allows) else {
+                    position += 1
                     continue
                 }
+                let isAlone =
+                    !token.isSingleWord
+                    || !(UnicodeClasses.lastScalar(bytes[..<position]).map { UnicodeClasses.isWord($0.scalar) } ?? false)
+                        && !(UnicodeClasses.scalar(bytes[(position + length)...]).map {
+                            UnicodeClasses.isWord($0.scalar)
+                        }
+                            ?? false)
+                guard isAlone else {
+                    position += length
+                    continue
+                }
+                var (begin, end) = (position, position + length)
+                if token.stripsLeft {
+                    while begin > start, let last = UnicodeClasses.lastScalar(bytes[start..<begin]),
+                        UnicodeClasses.isSpace(last.scalar)
+                    {
+                        begin -= last.length
+                    }
+                }
+                if token.stripsRight {
+                    while let next = UnicodeClasses.scalar(bytes[end...]), UnicodeClasses.isSpace(next.scalar) {
+                        end += next.length
+                    }
+                }
+                if begin > start { pieces.append(.text(start..<begin)) }
+                pieces.append(.token(token.id))
+                (start, position) = (end, end)
             }
-            return token
+            if start < bytes.count { pieces.append(.text(start..<bytes.count)) }
+            return pieces
         }
-        return nil
+
+        private func match(
+            _ bytes: [UInt8], at position: Int, allows: (Token, Range<Int>) -> Bool
+        ) -> (Token, Int)? {
+            for index in byFirstByte[Int(bytes[position])] {
+                let (pattern, token) = patterns[index]
+                let end = position + pattern.count
+                guard end <= bytes.count, bytes[position..<end].elementsEqual(pattern) else { continue }
+                if allows(token, position..<end) { return (token, pattern.count) }
+            }
+            return nil
+        }
     }
 
-    private func isSpace(_ byte: UInt8) -> Bool { byte == 0x20 || (0x09...0x0D).contains(byte) }
+    let tokens: [Token]
+    private let plain: Matcher
+    private let normalized: Matcher
+    /// Those that are normalized and special, as they are spelt: where only a part of a text is trusted, they are found
+    /// in that part as it stands, since what becomes of its borders in normalizing is not known.
+    private let spelt: Matcher
 
-    private func isWord(_ byte: UInt8) -> Bool {
-        byte >= 0x80 || byte == UInt8(ascii: "_") || UnicodeScalar(byte).properties.isAlphabetic
-            || (0x30...0x39).contains(byte)
+    init(_ tokens: [Token], normalizer: Normalizer = .identity) {
+        self.tokens = tokens.filter { !$0.content.isEmpty }
+        plain = Matcher(self.tokens.filter { !$0.isNormalized }.map { ($0.content, $0) })
+        normalized = Matcher(self.tokens.filter(\.isNormalized).map { (normalizer.apply($0.content), $0) })
+        spelt = Matcher(self.tokens.map { ($0.content, $0) })
+    }
+
+    /// Cuts a text as it stands.
+    ///
+    /// - Parameters:
+    ///   - trusted: ranges in which a special token may be found; elsewhere it is ordinary text.
+    ///   - guarded: further tokens that are found there alone.
+    func split(_ bytes: [UInt8], trusted: [Range<Int>], guarded: Set<Int32>) -> [Piece] {
+        func needsTrust(_ token: Token) -> Bool { token.isSpecial || guarded.contains(token.id) }
+        var trust = trusted[...]
+        func isTrusted(_ range: Range<Int>) -> Bool {
+            while let first = trust.first, first.upperBound <= range.lowerBound { trust.removeFirst() }
+            return trust.first.map { $0.lowerBound <= range.lowerBound && range.upperBound <= $0.upperBound } ?? false
+        }
+        if trusted.isEmpty || trusted == [0..<bytes.count] {
+            return plain.split(bytes) { token, range in !needsTrust(token) || isTrusted(range) }
+        }
+        return spelt.split(bytes) { token, range in
+            needsTrust(token) ? isTrusted(range) : !token.isNormalized
+        }
+    }
+
+    /// Cuts a text that is normalized.
+    ///
+    /// - Parameter isTrusted: whether special tokens may be found in it.
+    func splitNormalized(_ bytes: [UInt8], isTrusted: Bool, guarded: Set<Int32>) -> [Piece] {
+        if normalized.isEmpty { return bytes.isEmpty ? [] : [.text(0..<bytes.count)] }
+        return normalized.split(bytes) { token, _ in
+            isTrusted || !(token.isSpecial || guarded.contains(token.id))
+        }
     }
 }

@@ -1,6 +1,6 @@
 /// JSON whose strings are bytes and whose objects keep their order. Swift's String compares by canonical
 /// equivalence, which would merge distinct entries of a vocabulary.
-indirect enum JSONValue: Sendable {
+package indirect enum JSONValue: Sendable {
     case null
     case bool(Bool)
     case number(Double)
@@ -8,7 +8,7 @@ indirect enum JSONValue: Sendable {
     case array([JSONValue])
     case object([(key: [UInt8], value: JSONValue)])
 
-    subscript(key: String) -> JSONValue? {
+    package subscript(key: String) -> JSONValue? {
         guard case .object(let members) = self else { return nil }
         let utf8 = Array(key.utf8)
         return members.last { $0.key == utf8 }?.value
@@ -23,7 +23,7 @@ indirect enum JSONValue: Sendable {
 }
 
 /// Parses RFC 8259 JSON, to a bounded depth.
-struct JSONParser {
+package struct JSONParser {
     private let bytes: [UInt8]
     private var position = 0
     private static let depthLimit = 64
@@ -31,7 +31,7 @@ struct JSONParser {
     private init(_ bytes: [UInt8]) { self.bytes = bytes }
 
     /// - Throws: `TokenizerError.malformed` with the byte where the text stops being JSON.
-    static func parse(_ bytes: [UInt8]) throws(TokenizerError) -> JSONValue {
+    package static func parse(_ bytes: [UInt8]) throws(TokenizerError) -> JSONValue {
         var parser = JSONParser(bytes)
         let value = try parser.value(depth: 0)
         parser.skipSpace()

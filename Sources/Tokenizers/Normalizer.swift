@@ -1,12 +1,18 @@
 import Foundation
+import RegularExpressions
 
 /// What is done to a text before it is cut.
 indirect enum Normalizer: Sendable {
     case identity
     case prepend([UInt8])
     case replace([UInt8], with: [UInt8])
+    case replaceMatches(RegularExpression, with: [UInt8])
     case lowercase
     case nfc, nfd, nfkc, nfkd
+    case strip(left: Bool, right: Bool)
+    case stripAccents
+    /// BERT's: control characters go, white space becomes spaces, Chinese characters stand apart, accents go.
+    case bert(cleans: Bool, chinese: Bool, stripsAccents: Bool, lowercases: Bool)
     case sequence([Normalizer])
 
     func apply(_ bytes: [UInt8]) -> [UInt8] {
@@ -14,21 +20,95 @@ indirect enum Normalizer: Sendable {
         case .identity: bytes
         case .prepend(let prefix): bytes.isEmpty ? bytes : prefix + bytes
         case .replace(let pattern, let replacement): Self.replace(bytes, pattern, replacement)
-        case .lowercase: text(bytes) { $0.lowercased() }
+        case .replaceMatches(let pattern, let replacement): Self.replace(bytes, pattern, replacement)
+        case .lowercase: Self.lowercased(bytes)
         case .nfc: text(bytes) { $0.precomposedStringWithCanonicalMapping }
         case .nfd: text(bytes) { $0.decomposedStringWithCanonicalMapping }
-        case .nfkc: text(bytes) { $0.precomposedStringWithCompatibilityMapping }
+        // Foundation's own composition leaves some pairs apart, such as ｶﾞ.
+        case .nfkc:
+            text(bytes) { $0.decomposedStringWithCompatibilityMapping.precomposedStringWithCanonicalMapping }
         case .nfkd: text(bytes) { $0.decomposedStringWithCompatibilityMapping }
+        case .strip(let left, let right): Self.stripped(bytes, left: left, right: right)
+        case .stripAccents:
+            Self.scalars(bytes) { scalar in
+                switch scalar.properties.generalCategory {
+                case .nonspacingMark, .spacingMark, .enclosingMark: ""
+                default: nil
+                }
+            }
+        case .bert(let cleans, let chinese, let stripsAccents, let lowercases):
+            Self.bert(bytes, cleans, chinese, stripsAccents, lowercases)
         case .sequence(let steps): steps.reduce(bytes) { $1.apply($0) }
         }
     }
 
     private func text(_ bytes: [UInt8], _ change: (String) -> String) -> [UInt8] {
-        bytes.allSatisfy { $0 < 0x80 } && !isLowercase
-            ? bytes : Array(change(String(decoding: bytes, as: UTF8.self)).utf8)
+        bytes.allSatisfy { $0 < 0x80 } ? bytes : Array(change(String(decoding: bytes, as: UTF8.self)).utf8)
     }
 
-    private var isLowercase: Bool { if case .lowercase = self { true } else { false } }
+    /// Each scalar replaced by what `change` gives, where it gives something.
+    private static func scalars(_ bytes: [UInt8], _ change: (Unicode.Scalar) -> String?) -> [UInt8] {
+        var out: [UInt8] = []
+        out.reserveCapacity(bytes.count)
+        for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
+            if let replacement = change(scalar) {
+                out.append(contentsOf: replacement.utf8)
+            } else {
+                out.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+            }
+        }
+        return out
+    }
+
+    /// Scalar by scalar, as Rust's `char::to_lowercase`: a final sigma is no other sigma.
+    private static func lowercased(_ bytes: [UInt8]) -> [UInt8] {
+        scalars(bytes) { $0.properties.changesWhenLowercased ? $0.properties.lowercaseMapping : nil }
+    }
+
+    private static func stripped(_ bytes: [UInt8], left: Bool, right: Bool) -> [UInt8] {
+        var rest = bytes[...]
+        if left {
+            while let first = UnicodeClasses.scalar(rest), UnicodeClasses.isSpace(first.scalar) {
+                rest = rest.dropFirst(first.length)
+            }
+        }
+        if right {
+            while let last = UnicodeClasses.lastScalar(rest), UnicodeClasses.isSpace(last.scalar) {
+                rest = rest.dropLast(last.length)
+            }
+        }
+        return Array(rest)
+    }
+
+    private static func bert(
+        _ bytes: [UInt8], _ cleans: Bool, _ chinese: Bool, _ stripsAccents: Bool, _ lowercases: Bool
+    ) -> [UInt8] {
+        var out = bytes
+        if cleans {
+            out = scalars(out) { scalar in
+                if scalar.value == 0 || scalar.value == 0xFFFD { return "" }
+                if ["\t", "\n", "\r"].contains(scalar) { return " " }
+                switch scalar.properties.generalCategory {
+                case .control, .format, .privateUse, .unassigned, .surrogate: return ""
+                default: return UnicodeClasses.isSpace(scalar) ? " " : nil
+                }
+            }
+        }
+        if chinese { out = scalars(out) { isChinese($0) ? " \(Character($0)) " : nil } }
+        if stripsAccents {
+            out = scalars(Normalizer.nfd.apply(out)) { $0.properties.generalCategory == .nonspacingMark ? "" : nil }
+        }
+        return lowercases ? lowercased(out) : out
+    }
+
+    private static func isChinese(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x4E00...0x9FFF, 0x3400...0x4DBF, 0x20000...0x2A6DF, 0x2A700...0x2B73F, 0x2B740...0x2B81F,
+            0x2B920...0x2CEAF, 0xF900...0xFAFF, 0x2F800...0x2FA1F:
+            true
+        default: false
+        }
+    }
 
     static func replace(_ bytes: [UInt8], _ pattern: [UInt8], _ replacement: [UInt8]) -> [UInt8] {
         guard let first = pattern.first else { return bytes }
@@ -49,30 +129,82 @@ indirect enum Normalizer: Sendable {
         return out
     }
 
-    /// - Throws: `TokenizerError.unsupported` for a kind that is not known here.
-    init(_ json: JSONValue?) throws(TokenizerError) {
+    static func replace(_ bytes: [UInt8], _ pattern: RegularExpression, _ replacement: [UInt8]) -> [UInt8] {
+        var out: [UInt8] = []
+        var position = 0
+        for match in pattern.matches(in: bytes, range: 0..<bytes.count) {
+            out.append(contentsOf: bytes[position..<match.lowerBound])
+            out.append(contentsOf: replacement)
+            position = match.upperBound
+        }
+        out.append(contentsOf: bytes[position...])
+        return out
+    }
+
+    /// - Throws: `TokenizerError.unsupported` for a kind or a field that is not known here.
+    init(_ json: JSONValue?, _ place: String = "tokenizer.json: normalizer") throws(TokenizerError) {
         guard let json, !json.isNull else {
             self = .identity
             return
         }
+        func fields(_ known: String...) throws(TokenizerError) -> JSONFields {
+            try JSONFields(json, place, known: ["type"] + known)
+        }
         switch json["type"]?.text {
         case "Sequence":
             var steps: [Normalizer] = []
-            for step in json["normalizers"]?.array ?? [] { steps.append(try Normalizer(step)) }
+            for step in try fields("normalizers").array("normalizers") { steps.append(try Normalizer(step, place)) }
             self = .sequence(steps)
-        case "Prepend": self = .prepend(json["prepend"]?.bytes ?? [])
+        case "Prepend":
+            let fields = try fields("prepend")
+            self = .prepend(try fields.required("prepend", fields.bytes("prepend")))
         case "Replace":
-            guard let pattern = json["pattern"]?["String"]?.bytes, let content = json["content"]?.bytes else {
-                throw TokenizerError(.unsupported, "a Replace normalizer by regular expression is not supported")
+            let fields = try fields("pattern", "content")
+            let content = try fields.required("content", fields.bytes("content"))
+            switch try Pattern(fields) {
+            case .literal(let literal): self = .replace(literal, with: content)
+            case .expression(let expression): self = .replaceMatches(expression, with: content)
             }
-            self = .replace(pattern, with: content)
-        case "Lowercase": self = .lowercase
-        case "NFC": self = .nfc
-        case "NFD": self = .nfd
-        case "NFKC": self = .nfkc
-        case "NFKD": self = .nfkd
-        case let kind:
-            throw TokenizerError(.unsupported, "tokenizer.json: normalizer \"\(kind ?? "?")\" is not supported")
+        case "Strip":
+            let fields = try fields("strip_left", "strip_right")
+            self = .strip(left: try fields.bool("strip_left", true), right: try fields.bool("strip_right", true))
+        case "BertNormalizer":
+            let fields = try fields("clean_text", "handle_chinese_chars", "strip_accents", "lowercase")
+            let lowercases = try fields.bool("lowercase", true)
+            self = .bert(
+                cleans: try fields.bool("clean_text", true), chinese: try fields.bool("handle_chinese_chars", true),
+                stripsAccents: try fields.bool("strip_accents", lowercases), lowercases: lowercases)
+        case let kind?:
+            let plain: [String: Normalizer] = [
+                "Lowercase": .lowercase, "NFC": .nfc, "NFD": .nfd, "NFKC": .nfkc, "NFKD": .nfkd,
+                "StripAccents": .stripAccents,
+            ]
+            guard let own = plain[kind] else {
+                throw TokenizerError(.unsupported, "\(place): \"\(kind)\" is not supported")
+            }
+            _ = try fields()
+            self = own
+        case nil: throw TokenizerError(.malformed, "\(place) has no \"type\"")
+        }
+    }
+}
+
+/// What a `pattern` of `tokenizer.json` looks for.
+enum Pattern {
+    case literal([UInt8])
+    case expression(RegularExpression)
+
+    /// - Throws: `TokenizerError` that names the place.
+    init(_ fields: JSONFields) throws(TokenizerError) {
+        let pattern = fields["pattern"]
+        if let literal = pattern?["String"]?.bytes {
+            self = .literal(literal)
+        } else if let expression = pattern?["Regex"]?.text {
+            do { self = .expression(try PreTokenizer.compile(expression)) } catch {
+                throw TokenizerError(.unsupported, "\(fields.place): \(error.message)")
+            }
+        } else {
+            throw TokenizerError(.malformed, "\(fields.place): \"pattern\" has neither \"String\" nor \"Regex\"")
         }
     }
 }

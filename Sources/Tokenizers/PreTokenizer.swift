@@ -8,6 +8,7 @@ indirect enum PreTokenizer: Sendable {
         case removed = "Removed"
         case mergedWithPrevious = "MergedWithPrevious"
         case mergedWithNext = "MergedWithNext"
+        case contiguous = "Contiguous"
     }
 
     case identity
@@ -78,80 +79,145 @@ indirect enum PreTokenizer: Sendable {
         // Spans in order, each a match or what lies between two.
         var spans: [(range: Range<Int>, isMatch: Bool)] = []
         var end = 0
-        for match in pattern.matches(in: word, range: 0..<word.count) {
+        for match in pattern.matches(in: word, range: 0..<word.count, includesEmpty: true) {
             if match.lowerBound > end { spans.append((end..<match.lowerBound, inverted)) }
             spans.append((match, !inverted))
             end = match.upperBound
         }
         if end < word.count { spans.append((end..<word.count, inverted)) }
+        return merged(spans, behavior).filter { !$0.isEmpty }.map { Array(word[$0]) }
+    }
+
+    /// Of matches that follow one another only the first joins what precedes it, only the last what follows.
+    private static func merged(_ spans: [(range: Range<Int>, isMatch: Bool)], _ behavior: Behavior) -> [Range<Int>] {
         var ranges: [Range<Int>] = []
-        var pending: Range<Int>?
-        for span in spans {
-            switch behavior {
-            case .isolated: ranges.append(span.range)
-            case .removed: if !span.isMatch { ranges.append(span.range) }
-            case .mergedWithPrevious:
-                if span.isMatch, let last = ranges.popLast() {
+        var wasMatch = false
+        switch behavior {
+        case .isolated: return spans.map(\.range)
+        case .removed: return spans.filter { !$0.isMatch }.map(\.range)
+        case .mergedWithPrevious, .contiguous:
+            for span in spans {
+                let joins = behavior == .contiguous ? span.isMatch == wasMatch : span.isMatch && !wasMatch
+                if joins, let last = ranges.popLast() {
                     ranges.append(last.lowerBound..<span.range.upperBound)
                 } else {
                     ranges.append(span.range)
                 }
-            case .mergedWithNext:
-                let range = (pending?.lowerBound ?? span.range.lowerBound)..<span.range.upperBound
-                pending = span.isMatch ? range : nil
-                if !span.isMatch { ranges.append(range) }
+                wasMatch = span.isMatch
             }
+            return ranges
+        case .mergedWithNext:
+            for span in spans.reversed() {
+                if span.isMatch, !wasMatch, let next = ranges.popLast() {
+                    ranges.append(span.range.lowerBound..<next.upperBound)
+                } else {
+                    ranges.append(span.range)
+                }
+                wasMatch = span.isMatch
+            }
+            return ranges.reversed()
         }
-        if let pending { ranges.append(pending) }
-        return ranges.map { Array(word[$0]) }
     }
 
-    /// - Throws: `TokenizerError` for an unknown kind or a pattern that does not compile.
-    init(_ json: JSONValue?) throws(TokenizerError) {
+    /// - Throws: `TokenizerError.unsupported` for a kind or a field that is not known here.
+    init(_ json: JSONValue?, _ place: String = "tokenizer.json: pre_tokenizer") throws(TokenizerError) {
         guard let json, !json.isNull else {
             self = .identity
             return
         }
+        func fields(_ known: String...) throws(TokenizerError) -> JSONFields {
+            try JSONFields(json, place, known: ["type"] + known)
+        }
         switch json["type"]?.text {
         case "Sequence":
             var steps: [PreTokenizer] = []
-            for step in json["pretokenizers"]?.array ?? [] { steps.append(try PreTokenizer(step)) }
+            for step in try fields("pretokenizers").array("pretokenizers") {
+                steps.append(try PreTokenizer(step, place))
+            }
+            // What follows would see the alphabet of bytes in place of the text.
+            guard !steps.dropLast().contains(where: \.isByteLevel) else {
+                throw TokenizerError(.unsupported, "\(place): steps behind ByteLevel are not supported")
+            }
             self = .sequence(steps)
         case "ByteLevel":
-            let usesPattern = json["use_regex"]?.bool ?? true
+            let fields = try fields("add_prefix_space", "trim_offsets", "use_regex")
             self = .byteLevel(
-                addPrefixSpace: json["add_prefix_space"]?.bool ?? true,
-                usesPattern ? try Self.compile(Self.gpt2Pattern) : nil)
+                addPrefixSpace: try fields.bool("add_prefix_space", true),
+                try fields.bool("use_regex", true) ? try Self.compile(Self.gpt2Pattern) : nil)
         case "Split":
-            guard let behavior = json["behavior"]?.text.flatMap(Behavior.init(rawValue:)) else {
-                throw TokenizerError(.unsupported, "tokenizer.json: this Split behavior is not supported")
-            }
+            let fields = try fields("pattern", "behavior", "invert")
+            let behavior = try Self.behavior(fields)
             let pattern: RegularExpression
-            if let expression = json["pattern"]?["Regex"]?.text {
-                pattern = try Self.compile(expression)
-            } else if let literal = json["pattern"]?["String"]?.text {
-                pattern = try Self.compile("\\Q" + literal.replacing("\\E", with: "\\E\\\\E\\Q") + "\\E")
-            } else {
-                throw TokenizerError(.malformed, "tokenizer.json: a Split without a pattern")
+            switch try Pattern(fields) {
+            case .expression(let expression): pattern = expression
+            case .literal(let literal): pattern = try Self.compile(literal: String(decoding: literal, as: UTF8.self))
             }
-            self = .split(pattern, behavior, inverted: json["invert"]?.bool ?? false)
+            self = .split(pattern, behavior, inverted: try fields.bool("invert", false))
         case "Digits":
-            let each = json["individual_digits"]?.bool ?? false
+            let each = try fields("individual_digits").bool("individual_digits", false)
             self = .split(try Self.compile(each ? #"\p{N}"# : #"\p{N}+"#), .isolated, inverted: false)
+        case "Punctuation":
+            self = .split(try Self.punctuation(), try Self.behavior(fields("behavior")), inverted: false)
+        case "CharDelimiterSplit":
+            let fields = try fields("delimiter")
+            let delimiter = try fields.required("delimiter", fields.text("delimiter"))
+            self = .split(try Self.compile(literal: delimiter), .removed, inverted: false)
+        case "BertPreTokenizer":
+            _ = try fields()
+            self = .sequence([
+                .split(try Self.compile(#"\s+"#), .removed, inverted: false),
+                .split(try Self.punctuation(), .isolated, inverted: false),
+            ])
         case "Metaspace":
-            let scheme = json["prepend_scheme"]?.text.flatMap(Prepend.init(rawValue:))
-            let prepend = scheme ?? ((json["add_prefix_space"]?.bool ?? true) ? .always : .never)
+            let fields = try fields("replacement", "prepend_scheme", "split", "add_prefix_space", "str_rep")
+            let scheme = try fields.text("prepend_scheme")
+            let prepend: Prepend
+            if let scheme {
+                guard let known = Prepend(rawValue: scheme) else {
+                    throw TokenizerError(.unsupported, "\(place): prepend_scheme \"\(scheme)\" is not supported")
+                }
+                prepend = known
+            } else {
+                prepend = try fields.bool("add_prefix_space", true) ? .always : .never
+            }
             self = .metaspace(
-                replacement: json["replacement"]?.bytes ?? Array("▁".utf8), prepend: prepend,
-                split: json["split"]?.bool ?? true)
-        case "WhitespaceSplit": self = .split(try Self.compile(#"\s+"#), .removed, inverted: false)
-        case "Whitespace": self = .split(try Self.compile(#"\w+|[^\w\s]+"#), .removed, inverted: true)
+                replacement: try fields.bytes("replacement") ?? Array("▁".utf8), prepend: prepend,
+                split: try fields.bool("split", true))
+        case "WhitespaceSplit":
+            _ = try fields()
+            self = .split(try Self.compile(#"\s+"#), .removed, inverted: false)
+        case "Whitespace":
+            _ = try fields()
+            self = .split(try Self.compile(#"\w+|[^\w\s]+"#, .rust), .removed, inverted: true)
         case let kind:
-            throw TokenizerError(.unsupported, "tokenizer.json: pre-tokenizer \"\(kind ?? "?")\" is not supported")
+            throw TokenizerError(.unsupported, "\(place): \"\(kind ?? "?")\" is not supported")
         }
     }
 
-    static func compile(_ pattern: String) throws(TokenizerError) -> RegularExpression {
-        do { return try RegularExpression(pattern) } catch { throw TokenizerError(.malformed, "\(error)") }
+    private static func behavior(_ fields: JSONFields) throws(TokenizerError) -> Behavior {
+        let name = try fields.text("behavior") ?? "Isolated"
+        guard let behavior = Behavior(rawValue: name) else {
+            throw TokenizerError(.unsupported, "\(fields.place): behavior \"\(name)\" is not supported")
+        }
+        return behavior
+    }
+
+    /// ASCII's symbols, and Unicode's punctuation.
+    private static func punctuation() throws(TokenizerError) -> RegularExpression {
+        try compile(#"[!-\x2f:-@\x5b-\x60{-~\p{P}]"#)
+    }
+
+    private static func compile(literal: String) throws(TokenizerError) -> RegularExpression {
+        let escaped = literal.unicodeScalars.map { "\\x{" + String($0.value, radix: 16) + "}" }.joined()
+        do { return try RegularExpression(escaped) } catch { throw TokenizerError(.malformed, "\(error)") }
+    }
+
+    /// - Throws: `TokenizerError.unsupported` for an expression that is not known to mean the same to PCRE2.
+    static func compile(
+        _ pattern: String, _ dialect: OnigurumaPattern.Dialect = .oniguruma
+    ) throws(TokenizerError) -> RegularExpression {
+        do { return try RegularExpression(OnigurumaPattern.translated(pattern, dialect)) } catch {
+            throw TokenizerError(.unsupported, "\(error)")
+        }
     }
 }

@@ -76,11 +76,14 @@ struct SentencePieceModel {
     func definition() throws(TokenizerError) -> TokenizerDefinition {
         var definition = TokenizerDefinition()
         let space = Array("▁".utf8)
+        definition.decoder.steps = [.byteFallback, .replace(space, with: [0x20])]
         for (id, piece) in pieces.enumerated() {
             let special = piece.kind == .control || piece.kind == .unknown
             let byte = piece.kind == .byte ? TokenizerDefinition.fallbackByte(piece.bytes) : nil
             let bytes = byte.map { [$0] } ?? (special ? piece.bytes : Normalizer.replace(piece.bytes, space, [0x20]))
-            try definition.vocabulary.insert(id: id, piece: piece.bytes, bytes: bytes, isSpecial: special)
+            try definition.vocabulary.insert(
+                id: id, piece: piece.bytes, bytes: bytes, isSpecial: special,
+                isAdded: special)
             if special || piece.kind == .userDefined {
                 definition.addedTokens.append(.init(id: Int32(id), content: piece.bytes, isSpecial: special))
             }
@@ -90,7 +93,7 @@ struct SentencePieceModel {
         definition.merges = merges(definition.vocabulary)
         let replace = Normalizer.replace([0x20], with: space)
         definition.normalizer = addsDummyPrefix ? .sequence([.prepend(space), replace]) : replace
-        definition.stripsLeadingSpace = addsDummyPrefix
+        if addsDummyPrefix { definition.decoder.strips = [([0x20], 1, 0)] }
         definition.beginOfText = definition.vocabulary.idOfPiece[Array("<s>".utf8)]
         definition.endOfText = definition.vocabulary.idOfPiece[Array("</s>".utf8)]
         definition.addsBegin = true

@@ -10,6 +10,9 @@ package struct Tokenizer: Sendable {
     /// What ends a chat model's turn, where a GGUF file says it.
     package let endOfTurnTokens: Set<Int32>
 
+    /// What an operator should know of the files.
+    package let notes: [String]
+
     let normalizer: Normalizer
     let preTokenizer: PreTokenizer
     let encoder: BytePairEncoder
@@ -22,8 +25,10 @@ package struct Tokenizer: Sendable {
     /// Ids put before and after a text when special tokens are asked for.
     let prefix: [Int32]
     let suffix: [Int32]
-    /// Whether decoding drops one leading space (SentencePiece's dummy prefix).
-    let stripsLeadingSpace: Bool
+    let fusesUnknown: Bool
+    let continuingPrefix: [UInt8]
+    let wordSuffix: [UInt8]
+    let decoder: TokenDecoder
 
     /// The ids of a text.
     ///
@@ -38,19 +43,36 @@ package struct Tokenizer: Sendable {
     }
 
     /// The ids of valid UTF-8 of which only the `trusted` ranges may hold control tokens.
-    package func encode(_ bytes: [UInt8], trusted: [Range<Int>]) -> [Int32] {
+    ///
+    /// - Parameter guarded: further added tokens that only those ranges may hold.
+    package func encode(_ bytes: [UInt8], trusted: [Range<Int>], guarded: Set<Int32> = []) -> [Int32] {
         var ids: [Int32] = []
         var isFirst = true
-        for piece in added.split(bytes, trusted: trusted) {
+        for piece in added.split(bytes, trusted: trusted, guarded: guarded) {
             switch piece {
             case .token(let id): ids.append(id)
             case .text(let range):
-                let normal = normalizer.apply(Array(bytes[range]))
-                for word in preTokenizer.apply([normal], isFirst: isFirst) { append(word, to: &ids) }
+                append(
+                    normalizer.apply(Array(bytes[range])), isTrusted: trusted.first == 0..<bytes.count,
+                    guarded: guarded, isFirst: isFirst, to: &ids)
             }
             isFirst = false
         }
         return ids
+    }
+
+    private func append(
+        _ normal: [UInt8], isTrusted: Bool, guarded: Set<Int32>, isFirst: Bool, to ids: inout [Int32]
+    ) {
+        var isFirst = isFirst
+        for piece in added.splitNormalized(normal, isTrusted: isTrusted, guarded: guarded) {
+            switch piece {
+            case .token(let id): ids.append(id)
+            case .text(let range):
+                for word in preTokenizer.apply([Array(normal[range])], isFirst: isFirst) { append(word, to: &ids) }
+            }
+            isFirst = false
+        }
     }
 
     private func append(_ word: [UInt8], to ids: inout [Int32]) {
@@ -63,23 +85,40 @@ package struct Tokenizer: Sendable {
 
     /// What merging starts from: bytes of a byte-level alphabet, else characters, else their bytes, else unknown.
     private func symbols(of word: [UInt8]) -> [Int32] {
-        if preTokenizer.isByteLevel { return word.compactMap { byteIDs[Int($0)] ?? unknownID } }
+        let isPlain = continuingPrefix.isEmpty && wordSuffix.isEmpty
+        if isPlain, preTokenizer.isByteLevel {
+            let symbols = word.compactMap { byteIDs[Int($0)] }
+            if symbols.count == word.count || unknownID == nil { return symbols }
+        }
+        let spelt = preTokenizer.isByteLevel ? ByteLevelAlphabet.spelling(of: word) : word
         var symbols: [Int32] = []
         var position = 0
-        while position < word.count {
+        /// An unknown token that those which follow may join.
+        var unknown: Int32?
+        while position < spelt.count {
             var end = position + 1
-            while end < word.count, word[end] & 0xC0 == 0x80 { end += 1 }
-            let character = Array(word[position..<end])
-            let fallback = character.compactMap { byteIDs[Int($0)] }
-            if let id = vocabulary.idOfPiece[character] {
-                symbols.append(id)
-            } else if fallback.count == character.count {
-                symbols.append(contentsOf: fallback)
-            } else if let unknownID, symbols.last != unknownID {
-                symbols.append(unknownID)
+            while end < spelt.count, spelt[end] & 0xC0 == 0x80 { end += 1 }
+            var character = Array(spelt[position..<end])
+            if !isPlain {
+                if position > 0 { character = continuingPrefix + character }
+                if end == spelt.count { character += wordSuffix }
             }
             position = end
+            if let id = vocabulary.idOfPiece[character] {
+                if let pending = unknown { symbols.append(pending) }
+                unknown = nil
+                symbols.append(id)
+                continue
+            }
+            let fallback = preTokenizer.isByteLevel ? [] : character.compactMap { byteIDs[Int($0)] }
+            if fallback.count == character.count {
+                symbols.append(contentsOf: fallback)
+            } else if let unknownID {
+                if let pending = unknown, !fusesUnknown { symbols.append(pending) }
+                unknown = unknownID
+            }
         }
+        if let unknown { symbols.append(unknown) }
         return symbols
     }
 
@@ -101,14 +140,23 @@ package struct Tokenizer: Sendable {
     ///
     /// - Throws: `TokenizerError.invalidRequest` for an id outside the vocabulary.
     package func decode(_ ids: [Int32], skipSpecialTokens: Bool = true) throws(TokenizerError) -> String {
-        var bytes: [UInt8] = []
+        var kept: [Vocabulary.Entry] = []
         for id in ids {
-            guard let piece = self.bytes(of: id) else {
+            guard id >= 0, Int(id) < vocabulary.entries.count, let entry = vocabulary.entries[Int(id)] else {
                 throw TokenizerError(.invalidRequest, "token id \(id) is not in the vocabulary of \(vocabulary.count)")
             }
-            if !(skipSpecialTokens && isSpecial(id)) { bytes.append(contentsOf: piece) }
+            if !(skipSpecialTokens && entry.isSpecial) { kept.append(entry) }
         }
-        if stripsLeadingSpace, bytes.first == 0x20 { bytes.removeFirst() }
-        return String(decoding: bytes, as: UTF8.self)
+        var bytes: [UInt8] = []
+        for (index, entry) in kept.enumerated() {
+            if index > 0, index < kept.count - 1 {
+                bytes.append(contentsOf: entry.bytes)
+            } else {
+                bytes.append(
+                    contentsOf: decoder.bytes(
+                        of: entry.piece, isAdded: entry.isAdded, isFirst: index == 0, isLast: index == kept.count - 1))
+            }
+        }
+        return String(decoding: decoder.whole(bytes), as: UTF8.self)
     }
 }

@@ -25,10 +25,17 @@ extension Tokenizer {
 /// What a GGUF file says of its tokenizer.
 private struct GGUFTokenizer {
     private static let prefix = "tokenizer.ggml."
+    /// Tokens that end a turn by their name, whatever their type, as in llama.cpp.
+    private static let endNames = [
+        "<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|eom_id|>", "<|end_of_text|>",
+        "< EOT >", "_<EOT>", "<|return|>", "<|call|>", "<end_of_utterance>",
+    ]
     private let path: String
     private let values: [String: GGUFValue]
     private let tokens: [[UInt8]]
     private let kinds: [SentencePieceModel.Kind]
+    /// Which tokens end a turn by their name: control tokens, whatever their type.
+    private let isEnd: [Bool]
     private let isSentencePiece: Bool
     /// How text is cut, of a byte-level model.
     private let cut: GGUFPreTokenizer?
@@ -52,6 +59,8 @@ private struct GGUFTokenizer {
             value.integer.flatMap { SentencePieceModel.Kind(rawValue: UInt64(clamping: $0)) } ?? .normal
         }
         self.kinds = kinds ?? Array(repeating: .normal, count: tokens.count)
+        let ends = Set(Self.endNames.map { Array($0.utf8) })
+        isEnd = tokens.map(ends.contains)
         guard self.kinds.count == tokens.count else {
             throw malformed("token_type", "has \(self.kinds.count) entries for \(tokens.count) tokens")
         }
@@ -73,11 +82,13 @@ private struct GGUFTokenizer {
         definition.unknownID = token("unknown_token_id") ?? definition.unknownID
         definition.addsBegin = cut?.addsBegin ?? true
         // A chat model's turn ends otherwise than a text; where no key says how, by the names that are in use.
-        let names = ["<|eot_id|>", "<|im_end|>", "<|end|>", "<end_of_turn>", "<|endoftext|>", "<|eom_id|>"]
-        let named = names.compactMap { definition.vocabulary.idOfPiece[Array($0.utf8)] }
-        definition.endOfTurn = Set(
-            [token("eot_token_id"), token("eom_token_id")].compactMap { $0 }
-                + named.filter { kinds[Int($0)] == .control })
+        let named = Self.endNames.compactMap { definition.vocabulary.idOfPiece[Array($0.utf8)] }
+        definition.endOfTurn = Set([token("eot_token_id"), token("eom_token_id")].compactMap { $0 } + named)
+        definition.notes = named.filter { kinds[Int($0)] != .control }.map { id in
+            let name = String(decoding: tokens[Int(id)], as: UTF8.self)
+            return
+                "\(path): token \(id), \"\(name)\", is not typed as a control token; it is taken for one that ends a turn"
+        }
         return definition
     }
 
@@ -89,7 +100,8 @@ private struct GGUFTokenizer {
                 "\(path): \"\(Self.prefix)scores\" does not have a number for each of \(tokens.count) tokens")
         }
         let pieces = tokens.indices.map {
-            SentencePieceModel.Piece(bytes: tokens[$0], score: scores[$0], kind: kinds[$0])
+            SentencePieceModel.Piece(
+                bytes: tokens[$0], score: scores[$0], kind: isEnd[$0] ? .control : kinds[$0])
         }
         return try SentencePieceModel(pieces, addsDummyPrefix: value("add_space_prefix")?.bool ?? true).definition()
     }
@@ -103,12 +115,14 @@ private struct GGUFTokenizer {
             pairs.append((Array(line[..<space]), Array(line[(space + 1)...])))
         }
         var definition = TokenizerDefinition()
+        definition.decoder.steps = [.byteLevel]
         for (id, token) in tokens.enumerated() {
-            switch kinds[id] {
+            switch isEnd[id] ? .control : kinds[id] {
             case .unused: continue  // fills a gap of the vocabulary
             case .control, .userDefined, .unknown:
-                let special = kinds[id] != .userDefined
-                try definition.vocabulary.insert(id: id, piece: token, bytes: token, isSpecial: special)
+                let special = isEnd[id] || kinds[id] != .userDefined
+                try definition.vocabulary.insert(
+                    id: id, piece: token, bytes: token, isSpecial: special, isAdded: true)
                 definition.addedTokens.append(.init(id: Int32(id), content: token, isSpecial: special))
             case .normal, .byte: try definition.addByteLevel(token, id: id)
             }
@@ -137,7 +151,16 @@ private struct GGUFTokenizer {
         return .object(members)
     }
 
-    var template: String? { values["tokenizer.chat_template"]?.text }
+    var template: TemplateSource? {
+        let place = "\(path): tokenizer.chat_template"
+        if let template = values["tokenizer.chat_template"] {
+            guard let text = template.text else { return TemplateSource(fault: "it is no text", place: place) }
+            return TemplateSource(source: .text(text), place: place)
+        }
+        let others = values.keys.filter { $0.hasPrefix("tokenizer.chat_template.") }.sorted()
+        if others.isEmpty { return nil }
+        return TemplateSource(fault: "only \(others.joined(separator: ", ")) are there", place: place)
+    }
 
     /// Over everything under `tokenizer.`.
     var hash: String {

@@ -8,11 +8,18 @@ struct TokenizerDefinition: Sendable {
     var byteIDs = [Int32?](repeating: nil, count: 256)
     var unknownID: Int32?
     var ignoresMerges = false
-    var stripsLeadingSpace = false
+    /// Whether unknown characters in a row are one unknown token.
+    var fusesUnknown = true
+    /// What is put before each character of a word but its first, and behind its last, to look a symbol up.
+    var continuingPrefix: [UInt8] = []
+    var wordSuffix: [UInt8] = []
+    var decoder = TokenDecoder()
     var beginOfText: Int32?
     var endOfText: Int32?
     /// What ends a chat model's turn.
     var endOfTurn: Set<Int32> = []
+    /// What an operator should know.
+    var notes: [String] = []
     /// Whether a begin token is put first when no file says otherwise.
     var addsBegin = false
     /// The ids around a text, where a post-processor names them.
@@ -23,6 +30,7 @@ struct TokenizerDefinition: Sendable {
     /// GPT-2's `vocab.json` and `merges.txt`.
     init(vocabulary json: JSONValue, merges text: [UInt8], in directory: String) throws(TokenizerError) {
         preTokenizer = .byteLevel(addPrefixSpace: false, try PreTokenizer.compile(PreTokenizer.gpt2Pattern))
+        decoder.steps = [.byteLevel]
         try addVocabulary(json, isByteLevel: true, in: directory)
         var pairs: [([UInt8], [UInt8])] = []
         for line in text.split(separator: 0x0A) {
@@ -37,46 +45,11 @@ struct TokenizerDefinition: Sendable {
         if let id = vocabulary.idOfPiece[end] {
             (beginOfText, endOfText) = (id, id)
             addedTokens.append(.init(id: id, content: end, isSpecial: true))
-            try vocabulary.insert(id: Int(id), piece: end, bytes: end, isSpecial: true)
+            try vocabulary.insert(id: Int(id), piece: end, bytes: end, isSpecial: true, isAdded: true)
         }
     }
 
-    /// Hugging Face's `tokenizer.json` with a BPE model.
-    init(tokenizerJSON json: JSONValue, in directory: String) throws(TokenizerError) {
-        guard let model = json["model"] else {
-            throw TokenizerError(.malformed, "\(directory)/tokenizer.json has no \"model\"")
-        }
-        let kind = model["type"]?.text ?? (model["merges"] == nil ? "?" : "BPE")
-        guard kind == "BPE" else {
-            throw TokenizerError(
-                .unsupported, "\(directory)/tokenizer.json: model \"\(kind)\" is not supported, only BPE")
-        }
-        normalizer = try Normalizer(json["normalizer"])
-        preTokenizer = try PreTokenizer(json["pre_tokenizer"])
-        guard let entries = model["vocab"] else {
-            throw TokenizerError(.malformed, "\(directory)/tokenizer.json has no \"vocab\"")
-        }
-        try addVocabulary(entries, isByteLevel: preTokenizer.isByteLevel, in: directory)
-        var pairs: [([UInt8], [UInt8])] = []
-        for merge in model["merges"]?.array ?? [] {
-            if let parts = merge.array, parts.count == 2, let left = parts[0].bytes, let right = parts[1].bytes {
-                pairs.append((left, right))
-            } else if let line = merge.bytes, let space = line.firstIndex(of: 0x20) {
-                pairs.append((Array(line[..<space]), Array(line[(space + 1)...])))
-            } else {
-                throw TokenizerError(.malformed, "\(directory)/tokenizer.json has a merge that is not a pair")
-            }
-        }
-        try addMerges(pairs, in: directory)
-        if model["byte_fallback"]?.bool == true { addByteFallback() }
-        ignoresMerges = model["ignore_merges"]?.bool ?? false
-        unknownID = model["unk_token"]?.bytes.flatMap { vocabulary.idOfPiece[$0] }
-        for token in json["added_tokens"]?.array ?? [] { try add(token, id: token["id"]?.int) }
-        addPostProcessor(json["post_processor"])
-        stripsLeadingSpace = Self.strips(json["decoder"])
-    }
-
-    private mutating func addVocabulary(
+    mutating func addVocabulary(
         _ json: JSONValue, isByteLevel: Bool, in directory: String
     ) throws(TokenizerError) {
         guard case .object(let members) = json, !members.isEmpty else {
@@ -86,10 +59,13 @@ struct TokenizerDefinition: Sendable {
             guard let id = value.int else {
                 throw TokenizerError(.malformed, "the vocabulary in \(directory) has an id that is not a whole number")
             }
+            guard vocabulary.piece(id) == nil else {
+                throw TokenizerError(.malformed, "the vocabulary in \(directory) has two tokens with the id \(id)")
+            }
             if isByteLevel {
                 try addByteLevel(piece, id: id)
             } else {
-                let bytes = Self.fallbackByte(piece).map { [$0] } ?? Normalizer.replace(piece, Array("▁".utf8), [0x20])
+                let bytes = decoder.bytes(of: piece, isAdded: false)
                 try vocabulary.insert(id: id, piece: piece, bytes: bytes, isSpecial: false)
             }
         }
@@ -114,7 +90,7 @@ struct TokenizerDefinition: Sendable {
         merges.reserveCapacity(pairs.count)
         for (rank, (left, right)) in pairs.enumerated() {
             guard let leftID = vocabulary.idOfPiece[left], let rightID = vocabulary.idOfPiece[right],
-                let result = vocabulary.idOfPiece[left + right]
+                let result = vocabulary.idOfPiece[left + right.dropFirst(continuingPrefix.count)]
             else {
                 throw TokenizerError(
                     .malformed, "merge \(rank) in \(directory) names a token that is not in the vocabulary")
@@ -136,17 +112,26 @@ struct TokenizerDefinition: Sendable {
         }
     }
 
-    private mutating func add(_ token: JSONValue, id: Int?) throws(TokenizerError) {
-        guard let id, let content = token["content"]?.bytes else {
-            throw TokenizerError(.malformed, "an added token has no id or no content")
+    mutating func add(_ token: JSONValue, id: Int?, place: String) throws(TokenizerError) {
+        let fields = try JSONFields(
+            token, place,
+            known: ["id", "content", "special", "lstrip", "rstrip", "single_word", "normalized", "__type"])
+        guard let id, let content = try fields.bytes("content") else {
+            throw TokenizerError(.malformed, "\(place): a token has no id or no content")
         }
-        let isSpecial = token["special"]?.bool ?? false
-        try vocabulary.insert(id: id, piece: content, bytes: content, isSpecial: isSpecial)
+        let isSpecial = try fields.bool("special", false)
+        let isNormalized = try fields.bool("normalized", !isSpecial)
+        // tokenizers writes such a token as it looks for it.
+        let spelling = isNormalized ? normalizer.apply(content) : content
+        try vocabulary.insert(
+            id: id, piece: content, bytes: decoder.bytes(of: spelling, isAdded: true), isSpecial: isSpecial,
+            isAdded: true, spelling: spelling)
         addedTokens.removeAll { $0.content == content }
         addedTokens.append(
             .init(
-                id: Int32(id), content: content, isSpecial: isSpecial, stripsLeft: token["lstrip"]?.bool ?? false,
-                stripsRight: token["rstrip"]?.bool ?? false, isSingleWord: token["single_word"]?.bool ?? false))
+                id: Int32(id), content: content, isSpecial: isSpecial, stripsLeft: try fields.bool("lstrip", false),
+                stripsRight: try fields.bool("rstrip", false), isSingleWord: try fields.bool("single_word", false),
+                isNormalized: isNormalized))
     }
 
     /// `added_tokens_decoder` of `tokenizer_config.json`: tokens by the decimal spelling of their ids.
@@ -155,31 +140,32 @@ struct TokenizerDefinition: Sendable {
         for (key, token) in members {
             let id = Int(String(decoding: key, as: UTF8.self))
             if let id, addedTokens.contains(where: { $0.id == Int32(clamping: id) }) { continue }
-            try add(token, id: id)
+            try add(token, id: id, place: "tokenizer_config.json: added_tokens_decoder")
         }
     }
 
-    /// `TemplateProcessing`: the special tokens before and after a single text.
-    private mutating func addPostProcessor(_ json: JSONValue?) {
-        for step in json?["processors"]?.array ?? [] { addPostProcessor(step) }
-        guard json?["type"]?.text == "TemplateProcessing", let pieces = json?["single"]?.array else { return }
-        var prefix: [Int32] = [], suffix: [Int32] = []
-        var seenText = false
-        for piece in pieces {
-            if piece["Sequence"] != nil { seenText = true }
-            guard let name = piece["SpecialToken"]?["id"]?.bytes, let id = vocabulary.idOfPiece[name] else { continue }
-            if seenText { suffix.append(id) } else { prefix.append(id) }
+    /// The tokens that `tokenizer_config.json` names: special ones, if the vocabulary has them.
+    mutating func addNamed(_ configuration: JSONValue) throws(TokenizerError) {
+        var named = Tokenizer.tokenNames.compactMap { configuration[$0] }
+        for key in ["extra_special_tokens", "additional_special_tokens"] {
+            if case .object(let members)? = configuration[key] { named += members.map(\.value) }
+            named += configuration[key]?.array ?? []
         }
-        affixes = (prefix, suffix)
-    }
-
-    /// Whether a decoder drops the first space: `Strip`, or `Metaspace` that had put one there.
-    private static func strips(_ json: JSONValue?) -> Bool {
-        switch json?["type"]?.text {
-        case "Sequence": (json?["decoders"]?.array ?? []).contains { strips($0) }
-        case "Strip": json?["content"]?.text == " " && (json?["start"]?.int ?? 0) > 0
-        case "Metaspace": json?["prepend_scheme"]?.text != "never" && json?["add_prefix_space"]?.bool != false
-        default: false
+        for token in named {
+            guard let content = token.bytes ?? token["content"]?.bytes, !content.isEmpty,
+                let id = vocabulary.idOfPiece[content]
+            else { continue }
+            try vocabulary.insert(
+                id: Int(id), piece: content, bytes: decoder.bytes(of: content, isAdded: true), isSpecial: true,
+                isAdded: true)
+            if let index = addedTokens.firstIndex(where: { $0.content == content }) {
+                addedTokens[index].isSpecial = true
+            } else {
+                addedTokens.append(
+                    .init(
+                        id: id, content: content, isSpecial: true, stripsLeft: token["lstrip"]?.bool ?? false,
+                        stripsRight: token["rstrip"]?.bool ?? false, isSingleWord: token["single_word"]?.bool ?? false))
+            }
         }
     }
 }

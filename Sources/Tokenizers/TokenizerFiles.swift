@@ -38,6 +38,26 @@ struct TokenizerFiles {
         }
     }
 
+    /// `tokenizer_config.json`, with what `special_tokens_map.json` names: transformers reads that one where the first
+    /// has no `added_tokens_decoder`, and lets it win.
+    mutating func configuration() throws(TokenizerError) -> JSONValue? {
+        let own = has("tokenizer_config.json") ? try json("tokenizer_config.json") : nil
+        guard own?["added_tokens_decoder"] == nil, has("special_tokens_map.json") else { return own }
+        guard case .object(let named) = try json("special_tokens_map.json") else {
+            throw TokenizerError(.malformed, "\(directory)/special_tokens_map.json is not a JSON object")
+        }
+        var members: [(key: [UInt8], value: JSONValue)] = []
+        if case .object(let own)? = own { members = own }
+        // The last one of a name counts.
+        return .object(members + named)
+    }
+
+    /// The names of the templates in `additional_chat_templates`.
+    var templateNames: [String] {
+        let files = try? FileManager.default.contentsOfDirectory(atPath: directory + "/additional_chat_templates")
+        return (files ?? []).filter { $0.hasSuffix(".jinja") }.map { String($0.dropLast(6)) }.sorted()
+    }
+
     var hash: String {
         digest.finalize().map { ($0 < 0x10 ? "0" : "") + String($0, radix: 16) }.joined()
     }
@@ -71,18 +91,19 @@ extension Tokenizer {
             throw TokenizerError(
                 .unreadable, "\(directory) holds no tokenizer.json, tokenizer.model or vocab.json with merges.txt")
         }
-        let configuration = files.has("tokenizer_config.json") ? try files.json("tokenizer_config.json") : nil
-        let separate = files.has("chat_template.jinja") ? try files.read("chat_template.jinja") : nil
-        try self.init(
-            definition, configuration: configuration,
-            template: separate.map { String(decoding: $0, as: UTF8.self) }, hash: files.hash)
+        let configuration = try files.configuration()
+        let template = files.template(configuration)
+        try self.init(definition, configuration: configuration, template: template, hash: files.hash)
     }
 
     init(
-        _ definition: TokenizerDefinition, configuration: JSONValue?, template: String?, hash: String
+        _ definition: TokenizerDefinition, configuration: JSONValue?, template: TemplateSource?, hash: String
     ) throws(TokenizerError) {
         var definition = definition
-        if let configuration { try definition.addDecoder(configuration["added_tokens_decoder"]) }
+        if let configuration {
+            try definition.addDecoder(configuration["added_tokens_decoder"])
+            try definition.addNamed(configuration)
+        }
         func named(_ key: String) -> Int32? {
             let value = configuration?[key]
             return (value?.bytes ?? value?["content"]?.bytes).flatMap { definition.vocabulary.idOfPiece[$0] }
@@ -92,14 +113,17 @@ extension Tokenizer {
         beginOfText = named("bos_token") ?? definition.beginOfText
         endOfText = named("eos_token") ?? definition.endOfText
         endOfTurnTokens = definition.endOfTurn
+        notes = definition.notes
         normalizer = definition.normalizer
         preTokenizer = definition.preTokenizer
         encoder = BytePairEncoder(merges: definition.merges)
-        added = AddedTokens(definition.addedTokens)
+        added = AddedTokens(definition.addedTokens, normalizer: definition.normalizer)
         byteIDs = definition.byteIDs
         unknownID = definition.unknownID
         ignoresMerges = definition.ignoresMerges
-        stripsLeadingSpace = definition.stripsLeadingSpace
+        fusesUnknown = definition.fusesUnknown
+        (continuingPrefix, wordSuffix) = (definition.continuingPrefix, definition.wordSuffix)
+        decoder = definition.decoder
         if let template = definition.affixes {
             (prefix, suffix) = template
         } else {
@@ -107,17 +131,16 @@ extension Tokenizer {
                 (configuration?["add_bos_token"]?.bool ?? definition.addsBegin) ? beginOfText.map { [$0] } ?? [] : []
             suffix = (configuration?["add_eos_token"]?.bool ?? false) ? endOfText.map { [$0] } ?? [] : []
         }
-        var source = template ?? configuration?["chat_template"]?.text
-        if source == nil, let named = configuration?["chat_template"]?.array {
-            source = (named.first { $0["name"]?.text == "default" } ?? named.first)?["template"]?.text
-        }
-        let strings = ["bos_token", "eos_token", "pad_token", "unk_token"].compactMap { key -> (String, String)? in
+        let strings = Self.tokenNames.compactMap { key -> (String, String)? in
             (configuration?[key]?.text ?? configuration?[key]?["content"]?.text).map { (key, $0) }
         }
-        if let source {
-            chatTemplate = try ChatTemplate(source, variables: Dictionary(uniqueKeysWithValues: strings))
-        } else {
-            chatTemplate = nil
+        chatTemplate = template.map {
+            ChatTemplate($0.source, variables: Dictionary(strings) { $1 }, place: $0.place)
         }
     }
+
+    /// The fields of `tokenizer_config.json` that name a token each.
+    static let tokenNames = [
+        "bos_token", "eos_token", "unk_token", "sep_token", "pad_token", "cls_token", "mask_token",
+    ]
 }

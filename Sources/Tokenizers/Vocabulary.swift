@@ -4,7 +4,10 @@ package struct Vocabulary: Sendable {
     struct Entry: Sendable {
         /// The bytes it adds to a text.
         var bytes: [UInt8]
+        /// As it is spelt before it is decoded.
+        var piece: [UInt8]
         var isSpecial: Bool
+        var isAdded: Bool
     }
 
     /// By id; nil where the vocabulary has a gap.
@@ -19,12 +22,17 @@ package struct Vocabulary: Sendable {
 
     package var count: Int { entries.count }
 
-    mutating func insert(id: Int, piece: [UInt8], bytes: [UInt8], isSpecial: Bool) throws(TokenizerError) {
+    /// A token's spelling, or nil where there is none.
+    func piece(_ id: Int) -> [UInt8]? { entries.indices.contains(id) ? entries[id]?.piece : nil }
+
+    mutating func insert(
+        id: Int, piece: [UInt8], bytes: [UInt8], isSpecial: Bool, isAdded: Bool = false, spelling: [UInt8]? = nil
+    ) throws(TokenizerError) {
         guard id >= 0, id < Self.sizeLimit else {
             throw TokenizerError(.malformed, "token id \(id) lies outside 0..<\(Self.sizeLimit)")
         }
         while entries.count <= id { entries.append(nil) }
-        entries[id] = Entry(bytes: bytes, isSpecial: isSpecial)
+        entries[id] = Entry(bytes: bytes, piece: spelling ?? piece, isSpecial: isSpecial, isAdded: isAdded)
         idOfPiece[piece] = Int32(id)
     }
 }

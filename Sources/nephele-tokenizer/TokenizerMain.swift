@@ -1,4 +1,5 @@
 import ArgumentParser
+import Logging
 import RPC
 import ServiceRuntime
 import TokenizerService
@@ -22,9 +23,21 @@ struct TokenizerMain: AsyncParsableCommand {
         ServiceLog.bootstrap()
         try ZeroMQTransport.share(keysIn: bus.busKeys)
         var tokenizers: [String: Tokenizer] = [:]
-        for model in model { tokenizers[model.name] = try Tokenizer(directory: model.directory(.text)) }
+        var faults: [String: TokenizerError] = [:]
+        let log = Logger(label: "nephele-tokenizer")
+        for model in model {
+            do { tokenizers[model.name] = try Tokenizer(directory: model.directory(.text)) } catch {
+                let fault = error as? TokenizerError ?? TokenizerError(.unreadable, "\(error)")
+                // One model's fault is not the others'.
+                guard self.model.count > 1 else { throw fault }
+                log.error("the model \"\(model.name)\" is not served: \(fault.message)")
+                faults[model.name] = fault
+            }
+        }
+        for note in tokenizers.values.flatMap(\.notes) { log.warning("\(note)") }
+        if tokenizers.isEmpty, let fault = faults.values.first { throw fault }
         let places = Dictionary(model.map { ($0.name, $0) }) { $1 }
-        let service = TokenizerService(tokenizers: tokenizers) { name in
+        let service = TokenizerService(tokenizers: tokenizers, faults: faults) { name in
             guard let place = places[name] else { throw ValidationError("there is no model '\(name)' here") }
             return try Tokenizer(directory: place.directory(.text))
         }

@@ -23,6 +23,8 @@ extension BlockMatrix.Format {
         case .q4_K: (256, 144, [0, 2])
         case .q5_K: (256, 176, [0, 2])
         case .q6_K: (256, 210, [208])
+        case .q5_0: (32, 22, [0])
+        case .iq4_NL: (32, 18, [0])
         }
     }
 
@@ -119,7 +121,9 @@ private var devices: [Device] {
     }
 
     @Test func `panels take hardly more than the file`() throws {
-        let sizes: [BlockMatrix.Format: Double] = [.q8_0: 9, .q4_0: 5, .q4_K: 4.625, .q5_K: 5.625, .q6_K: 6.625]
+        let sizes: [BlockMatrix.Format: Double] = [
+            .q8_0: 9, .q4_0: 5, .q4_K: 4.625, .q5_K: 5.625, .q6_K: 6.625, .q5_0: 9, .iq4_NL: 9,
+        ]
         for format in BlockMatrix.Format.allCases {
             let packed = try PackedMatrix(try format.matrix(columns: 64, depth: 512, seed: 11), on: scalar)
             #expect(Double(packed.byteCount * 8) / Double(packed.count) == sizes[format], "\(format)")

@@ -160,10 +160,12 @@ typedef enum {
     NEPHELE_BLOCK_Q4_K = 2,
     NEPHELE_BLOCK_Q5_K = 3,
     NEPHELE_BLOCK_Q6_K = 4,
+    NEPHELE_BLOCK_Q5_0 = 5,
+    NEPHELE_BLOCK_IQ4_NL = 6,
 } nephele_block_type;
 
-/// Repacks rows of a GGUF file's blocks, `[columns][depth / elements of a block]`, into panels: of format 8 (Q8_0) or 4
-/// (Q4_0) in groups of 32, or of the K format of the same name. Nothing is rounded. Work unit: panels.
+/// Repacks rows of a GGUF file's blocks, `[columns][depth / elements of a block]`, into panels: of format 8 (Q8_0,
+/// Q5_0, IQ4_NL) or 4 (Q4_0) in groups of 32, or of the K format of the same name. Nothing is rounded. Work unit: panels.
 typedef struct {
     const uint8_t *source;
     void *panels;

@@ -101,15 +101,14 @@ struct AdapterConfiguration: Sendable {
         return nil
     }
 
-    /// - Throws: `TextModelError` when several patterns with different values match.
-    func rank(of module: String) throws(TextModelError) -> Int { try value(rank, "rank_pattern", of: module) }
+    func rank(of module: String) -> Int { value(rank, of: module) }
 
     /// What the product of the module's matrices is multiplied by: α/r, or α/√r.
     ///
     /// - Throws: `TextModelError` when it is not a finite number in f32.
     func scale(of module: String) throws(TextModelError) -> Float {
-        let alpha = try value(alpha, "alpha_pattern", of: module)
-        let rank = Double(try rank(of: module))
+        let alpha = value(alpha, of: module)
+        let rank = Double(rank(of: module))
         let scale = Float(alpha / (usesRootScale ? rank.squareRoot() : rank))
         guard scale.isFinite else {
             throw TextModelError(.invalidCheckpoint, "\(path): \"lora_alpha\" gives \(module) a scale of \(scale)")
@@ -117,17 +116,8 @@ struct AdapterConfiguration: Sendable {
         return scale
     }
 
-    private func value<Value>(
-        _ patterned: Patterned<Value>, _ field: String, of module: String
-    ) throws(TextModelError) -> Value {
-        let matching = patterned.patterns.filter { $0.pattern.matches(module) }
-        guard let first = matching.first else { return patterned.value }
-        // PEFT takes the first in the order of the file; what JSON objects have no order for, is not guessed.
-        guard matching.allSatisfy({ $0.value == first.value }) else {
-            let names = matching.map(\.name).sorted()
-            throw TextModelError(
-                .invalidCheckpoint, "\(path): \"\(field)\" has several entries for \(module): \(names)")
-        }
-        return first.value
+    private func value<Value>(_ patterned: Patterned<Value>, of module: String) -> Value {
+        // PEFT takes the first in the order of the file.
+        patterned.patterns.first { $0.pattern.matches(module) }?.value ?? patterned.value
     }
 }

@@ -99,7 +99,7 @@ struct AdapterFile {
                 let missing = pairs[name]?.down == nil ? "lora_A" : "lora_B"
                 throw failure("has no \(missing) for \(name), which \"target_modules\" in adapter_config.json names")
             }
-            let rank = try configuration.rank(of: name)
+            let rank = configuration.rank(of: name)
             try check(down, [rank, module.inputs], of: name)
             try check(up, [module.outputs, rank], of: name)
             plan.append(

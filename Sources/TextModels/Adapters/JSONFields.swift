@@ -1,4 +1,5 @@
 import Foundation
+import Tokenizers
 
 /// The fields of a JSON file, each read as what it must be.
 struct JSONFields {
@@ -32,6 +33,8 @@ struct JSONFields {
     }
 
     private let fields: [String: Value]
+    /// The same with objects in the order of the file.
+    private let ordered: JSONValue?
     private let path: String
 
     /// - Parameter limit: bytes of the longest file that is read.
@@ -49,6 +52,7 @@ struct JSONFields {
         guard data.count <= limit else {
             throw TextModelError(.invalidCheckpoint, "\(path) is longer than \(limit) bytes")
         }
+        ordered = try? JSONParser.parse(Array(data))
         do { fields = try JSONDecoder().decode([String: Value].self, from: data) } catch {
             throw TextModelError(.invalidCheckpoint, "\(path) is not a JSON object")
         }
@@ -125,14 +129,23 @@ struct JSONFields {
         }
     }
 
-    /// An object of numbers by patterns of modules' names.
+    /// The names in an object, in the order of the file; a name that comes twice stands where it came first, as in Python.
+    private func order(_ name: String) -> [String: Int] {
+        guard case .object(let members)? = ordered?[name] else { return [:] }
+        return Dictionary(members.enumerated().map { (String(decoding: $1.key, as: UTF8.self), $0) }) { first, _ in
+            first
+        }
+    }
+
+    /// An object of numbers by patterns of modules' names, in the order of the file.
     func patterns<Result>(
         _ name: String, _ check: (String, Double) throws(TextModelError) -> Result
     ) throws(TextModelError) -> [(name: String, pattern: ModulePattern, value: Result)] {
         guard !isOff(name) else { return [] }
         guard case .object(let values) = fields[name] else { throw refusal(name, "is not an object") }
         var patterns: [(name: String, pattern: ModulePattern, value: Result)] = []
-        for (key, value) in values.sorted(by: { $0.key < $1.key }) {
+        let order = order(name)
+        for (key, value) in values.sorted(by: { order[$0.key] ?? 0 < order[$1.key] ?? 0 }) {
             guard let number = value.number else { throw refusal("\(name).\(key)", "is not a number") }
             let pattern: ModulePattern
             do { pattern = try ModulePattern(ending: key) } catch {

@@ -1,0 +1,119 @@
+import Foundation
+import Testing
+
+@testable import Tokenizers
+
+/// Each kind of step of tokenizer.json against Hugging Face tokenizers, on texts of many scripts and random Unicode;
+/// Goldens/make_kinds.py says how.
+@Suite struct TokenizerKindTests {
+    private struct Vector: Decodable {
+        var text: String
+        var ids: [Int32]
+        var whole: [Int32]?
+        var decoded: String
+    }
+
+    private struct Kind: Decodable {
+        var name: String
+        var model: Int
+        var rest: String
+        var vectors: [Vector]
+    }
+
+    private struct Goldens: Decodable {
+        var models: [String]
+        var kinds: [Kind]
+    }
+
+    private func tokenizer(_ json: String) throws -> Tokenizer {
+        let parsed = try JSONParser.parse(Array(json.utf8))
+        return try Tokenizer(
+            TokenizerDefinition(tokenizerJSON: parsed, in: "x"), configuration: nil, template: nil, hash: "")
+    }
+
+    @Test func `every kind gives the ids and the text of Hugging Face tokenizers`() throws {
+        let path = Bundle.module.bundlePath + "/Goldens/kinds.json"
+        let goldens = try JSONDecoder().decode(Goldens.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+        #expect(goldens.kinds.count > 70)
+        for kind in goldens.kinds {
+            let tokenizer = try tokenizer("{\"model\": \(goldens.models[kind.model]), \(kind.rest.dropFirst())")
+            var wrong = 0
+            for vector in kind.vectors where wrong < 3 {
+                let ids = tokenizer.encode(vector.text, addSpecialTokens: false, parseSpecialTokens: true)
+                let whole = tokenizer.encode(vector.text, addSpecialTokens: true, parseSpecialTokens: true)
+                let text = try tokenizer.decode(vector.ids, skipSpecialTokens: false)
+                // Bytes that are no UTF-8 become one replacement or several, by who decodes.
+                let isDecoded =
+                    Array(text.utf8) == Array(vector.decoded.utf8) || vector.decoded.contains("\u{FFFD}")
+                let message = Comment(rawValue: "\(kind.name): \(vector.text.debugDescription)")
+                #expect(ids == vector.ids, message)
+                #expect(whole == vector.whole ?? vector.ids, message)
+                #expect(isDecoded, "\(kind.name): \(text.debugDescription), must \(vector.decoded.debugDescription)")
+                if ids != vector.ids || !isDecoded { wrong += 1 }
+            }
+        }
+    }
+
+    private static let base = #""vocab": {"a": 0, "b": 1, "ab": 2, "<unk>": 3}, "merges": ["a b"]"#
+
+    @Test(arguments: [
+        (#"{"model": {"type": "Unigram", "vocab": []}}"#, ["Unigram"]),
+        (#"{"model": {"type": "BPE", "dropout": 0.1, \#(base)}}"#, ["dropout"]),
+        (#"{"model": {"type": "BPE", "speed": 1, \#(base)}}"#, ["model", "speed"]),
+        (#"{"extra": {}, "model": {"type": "BPE", \#(base)}}"#, ["extra"]),
+        (
+            #"{"normalizer": {"type": "Precompiled", "precompiled_charsmap": ""}, "model": {"type": "BPE", \#(base)}}"#,
+            ["normalizer", "Precompiled"]
+        ),
+        (
+            #"{"normalizer": {"type": "Lowercase", "locale": "tr"}, "model": {"type": "BPE", \#(base)}}"#,
+            ["normalizer", "locale"]
+        ),
+        (
+            #"{"pre_tokenizer": {"type": "UnicodeScripts"}, "model": {"type": "BPE", \#(base)}}"#,
+            ["pre_tokenizer", "UnicodeScripts"]
+        ),
+        (
+            #"{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\X"}, "behavior": "Isolated", "invert": false}, "model": {"type": "BPE", \#(base)}}"#,
+            ["pre_tokenizer", "\\X"]
+        ),
+        (
+            #"{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "[[:graph:]]"}, "behavior": "Isolated"}, "model": {"type": "BPE", \#(base)}}"#,
+            ["graph"]
+        ),
+        (#"{"decoder": {"type": "CTC"}, "model": {"type": "BPE", \#(base)}}"#, ["decoder", "CTC"]),
+        (
+            #"{"decoder": {"type": "Sequence", "decoders": [{"type": "ByteLevel"}, {"type": "Replace", "pattern": {"String": "a"}, "content": "b"}]}, "model": {"type": "BPE", \#(base)}}"#,
+            ["decoder", "Replace"]
+        ),
+        (
+            #"{"post_processor": {"type": "Sequence", "processors": [{"type": "BertProcessing", "sep": ["a", 0], "cls": ["a", 0]}, {"type": "BertProcessing", "sep": ["a", 0], "cls": ["a", 0]}]}, "model": {"type": "BPE", \#(base)}}"#,
+            ["post_processor", "two steps"]
+        ),
+        (#"{"post_processor": {"type": "Odd"}, "model": {"type": "BPE", \#(base)}}"#, ["post_processor", "Odd"]),
+        (
+            #"{"post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "x", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}], "special_tokens": {}}, "model": {"type": "BPE", \#(base)}}"#,
+            ["post_processor", "x"]
+        ),
+        (
+            #"{"post_processor": {"type": "BertProcessing", "sep": ["x", 99], "cls": ["a", 0]}, "model": {"type": "BPE", \#(base)}}"#,
+            ["post_processor", "outside"]
+        ),
+        (
+            #"{"added_tokens": [{"id": 4, "content": "x", "special": false, "glue": true}], "model": {"type": "BPE", \#(base)}}"#,
+            ["added_tokens", "glue"]
+        ),
+        (#"{"model": {"type": "BPE", "vocab": {"a": 0, "b": 0}, "merges": []}}"#, ["two tokens", "0"]),
+    ])
+    func `what is not known is refused by its name`(json: String, says: [String]) {
+        #expect { try tokenizer(json) } throws: { error in
+            says.allSatisfy { "\(error)".contains($0) } && "\(error)".contains("x")
+        }
+    }
+
+    @Test func `what changes nothing is passed over`() throws {
+        let json =
+            #"{"version": "1.0", "truncation": {"max_length": 1}, "padding": {"x": 1}, "normalizer": null, "model": {"type": "BPE", "dropout": null, \#(Self.base)}}"#
+        #expect(try tokenizer(json).encode("abab", addSpecialTokens: true) == [2, 2])
+    }
+}
