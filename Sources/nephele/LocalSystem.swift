@@ -28,6 +28,8 @@ struct LocalSystem {
         /// What proposes tokens: none or lookup; or a small model of the same tokenizer.
         var speculation = Speculation.none
         var draftModel: ModelCatalogue.Entry?
+        /// Pixels of a side of a picture, at most; nil for the service's own default.
+        var largestSide: Int?
         var host = "127.0.0.1"
         /// 0 for any that is free.
         var port = 8080
@@ -151,7 +153,8 @@ struct LocalSystem {
             try add("text-model", " of \(model.name)", group, arguments, processes: processes)
         }
         for (group, model) in options.imageModels.enumerated() {
-            let arguments = ["--model", "\(model.name)=\(model.directory)"]
+            var arguments = ["--model", "\(model.name)=\(model.directory)"]
+            if let side = options.largestSide { arguments += ["--largest-side", "\(side)"] }
             try add("diffusion", " of \(model.name)", group, arguments, processes: count(["diffusion"]))
         }
         var gateway = ["--host", options.host, "--port", "\(options.port)", "--port-file", directory + "/port"]

@@ -81,6 +81,9 @@ struct UpCommand: AsyncParsableCommand {
     @Option(help: "A small text model by name that proposes tokens; it needs the tokenizer of the one it is for.")
     var draftModel: String?
 
+    @Option(help: "Pixels of a side of a picture, at most (or NEPHELE_LARGEST_SIDE); twice the model's own by default.")
+    var largestSide: Int?
+
     @Option(help: "The address that the gateway listens at.")
     var host: String = "127.0.0.1"
 
@@ -89,6 +92,9 @@ struct UpCommand: AsyncParsableCommand {
 
     func validate() throws {
         guard (0...65_535).contains(port) else { throw ValidationError("--port is \(port); give 0 to 65535") }
+        if let largestSide, !(1...4_096).contains(largestSide) {
+            throw ValidationError("--largest-side is \(largestSide); give 1 to 4096")
+        }
         let parts = cut?.layers.count ?? shards ?? 1
         guard cut == nil || shards == nil, (1...ReplicaCount.shardLimit).contains(parts) else {
             throw ValidationError("give --shards (1 to \(ReplicaCount.shardLimit)) or --cut, not both")
@@ -112,6 +118,7 @@ struct UpCommand: AsyncParsableCommand {
         }
         options.replicas = Dictionary(replicas.map { ($0.service, $0.count) }) { $1 }
         (options.host, options.port, options.precision) = (host, port, precision)
+        options.largestSide = largestSide
         for model in options.textModels {
             if let cut {
                 options.cuts[model.name] = cut.layers
