@@ -15,9 +15,7 @@ extension Interpreter {
         case "join":
             let values = try arguments.bound(name, ["d", "attribute"])
             let parts = try members(of: value).map { member in
-                let text = try (values[1].map { try path($0, of: member) } ?? member).asText()
-                try Self.checkMarkup(text, name)
-                return text
+                try (values[1].map { try path($0, of: member) } ?? member).asText()
             }
             return .text(try TextMethods.join(parts, by: values[0]?.asText() ?? TrustedText(), budget))
         case "reverse":
@@ -88,7 +86,8 @@ extension Interpreter {
     }
 
     private func mapped(_ value: JinjaValue, _ arguments: CallArguments) throws -> [JinjaValue] {
-        let values = try members(of: value)
+        // jinja2 does not look at what is false, so that None has no members here.
+        let values = value.isTrue ? try members(of: value) : []
         if arguments.positional.isEmpty {
             let bound = try arguments.bound("map", ["attribute", "default"])
             guard let attribute = bound[0] else { throw JinjaError(.evaluation, "map requires a filter argument") }
@@ -115,7 +114,7 @@ extension Interpreter {
         if let testName, !Tests.isKnown(testName) {
             throw JinjaError(.unsupported, "the test '\(testName)' is not supported")
         }
-        return try members(of: value).filter { member in
+        return try (value.isTrue ? members(of: value) : []).filter { member in
             let own = try attribute.map { try path($0, of: member) } ?? member
             return try (testName.map { try test($0, own, rest) } ?? own.isTrue) == wanted
         }
