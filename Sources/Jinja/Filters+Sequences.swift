@@ -94,7 +94,6 @@ extension Interpreter {
             return try values.map { try path(attribute, of: $0, standard: bound[1]) }
         }
         let name = try arguments.positional[0].text("map").string
-        guard Filters.isKnown(name) else { throw JinjaError(.unsupported, "the filter '\(name)' is not supported") }
         var rest = arguments
         rest.positional.removeFirst()
         return try values.map { try filter(name, $0, rest) }
@@ -111,9 +110,6 @@ extension Interpreter {
         }
         let wanted = name.hasPrefix("select")
         let testName = rest.positional.isEmpty ? nil : try rest.positional.removeFirst().text(name).string
-        if let testName, !Tests.isKnown(testName) {
-            throw JinjaError(.unsupported, "the test '\(testName)' is not supported")
-        }
         return try (value.isTrue ? members(of: value) : []).filter { member in
             let own = try attribute.map { try path($0, of: member) } ?? member
             return try (testName.map { try test($0, own, rest) } ?? own.isTrue) == wanted
