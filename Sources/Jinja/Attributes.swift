@@ -3,7 +3,7 @@ enum Attributes {
     /// Nil where Python has no such attribute.
     static func member(_ name: String, of base: JinjaValue) throws -> JinjaValue? {
         if name.hasPrefix("__") {
-            throw JinjaError(.unsupported, "access to the attribute '\(name)' is unsafe")
+            throw JinjaError(.unsupported, "the attribute '\(name)' is out of bounds for templates")
         }
         switch base {
         case .text(let text):

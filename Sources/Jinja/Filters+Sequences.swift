@@ -15,9 +15,7 @@ extension Interpreter {
         case "join":
             let values = try arguments.bound(name, ["d", "attribute"])
             let parts = try members(of: value).map { member in
-                let text = try (values[1].map { try path($0, of: member) } ?? member).asText()
-                try Self.checkMarkup(text, name)
-                return text
+                try (values[1].map { try path($0, of: member) } ?? member).asText()
             }
             return .text(try TextMethods.join(parts, by: values[0]?.asText() ?? TrustedText(), budget))
         case "reverse":
@@ -88,14 +86,14 @@ extension Interpreter {
     }
 
     private func mapped(_ value: JinjaValue, _ arguments: CallArguments) throws -> [JinjaValue] {
-        let values = try members(of: value)
+        // jinja2 does not look at what is false, so that None has no members here.
+        let values = value.isTrue ? try members(of: value) : []
         if arguments.positional.isEmpty {
             let bound = try arguments.bound("map", ["attribute", "default"])
             guard let attribute = bound[0] else { throw JinjaError(.evaluation, "map requires a filter argument") }
             return try values.map { try path(attribute, of: $0, standard: bound[1]) }
         }
         let name = try arguments.positional[0].text("map").string
-        guard Filters.isKnown(name) else { throw JinjaError(.unsupported, "the filter '\(name)' is not supported") }
         var rest = arguments
         rest.positional.removeFirst()
         return try values.map { try filter(name, $0, rest) }
@@ -112,10 +110,7 @@ extension Interpreter {
         }
         let wanted = name.hasPrefix("select")
         let testName = rest.positional.isEmpty ? nil : try rest.positional.removeFirst().text(name).string
-        if let testName, !Tests.isKnown(testName) {
-            throw JinjaError(.unsupported, "the test '\(testName)' is not supported")
-        }
-        return try members(of: value).filter { member in
+        return try (value.isTrue ? members(of: value) : []).filter { member in
             let own = try attribute.map { try path($0, of: member) } ?? member
             return try (testName.map { try test($0, own, rest) } ?? own.isTrue) == wanted
         }

@@ -1,4 +1,5 @@
-/// jinja2's filters. What is not here is refused by name when a template is read.
+/// jinja2's filters. What is not here is refused by name when it is come upon: templates ask for filters of other
+/// systems in branches that are not taken.
 enum Filters {
     private static let names: Set<String> = [
         "abs", "attr", "batch", "capitalize", "center", "count", "d", "default", "dictsort", "first", "float", "format",
@@ -13,6 +14,7 @@ enum Filters {
 extension Interpreter {
     /// `value | name(arguments)`.
     func filter(_ name: String, _ value: JinjaValue, _ arguments: CallArguments) throws -> JinjaValue {
+        guard Filters.isKnown(name) else { throw JinjaError(.unsupported, "the filter '\(name)' is not supported") }
         if case .text(let text) = value, text.isMarkup, !["trim", "safe", "string", "length", "count"].contains(name) {
             try Self.checkMarkup(text, name)
         }

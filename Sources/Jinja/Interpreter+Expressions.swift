@@ -69,7 +69,6 @@ extension Interpreter {
             var text = TrustedText()
             for part in parts {
                 let next = try evaluate(part, scope).asText()
-                try Self.checkMarkup(next, "~")
                 try budget.reserve(text.count + next.count)
                 text.append(next)
             }
@@ -142,7 +141,7 @@ extension Interpreter {
         return JinjaError(.evaluation, message)
     }
 
-    /// jinja2 escapes what is put beside text that `safe` made. Nothing is escaped here, so it is refused.
+    /// Python's `Markup` escapes in many ways what meets it; but for `+` that is refused.
     static func checkMarkup(_ text: TrustedText, _ operation: String) throws {
         if text.isMarkup {
             throw JinjaError(.unsupported, "'\(operation)' with text that the filter 'safe' made is not supported")
@@ -183,11 +182,13 @@ extension Interpreter {
         if let x = a.number, let y = b.number { return .float(try Self.real(operation, x, y)) }
         switch (operation, a, b) {
         case ("+", .text(let x), .text(let y)):
-            try Self.checkMarkup(x, "+")
-            try Self.checkMarkup(y, "+")
-            try budget.reserve(x.count + y.count)
-            var sum = x
-            sum.append(y)
+            // Text that the filter `safe` made escapes what is added to it.
+            let isMarkup = x.isMarkup || y.isMarkup
+            var sum = isMarkup && !x.isMarkup ? x.escaped : x
+            let rest = isMarkup && !y.isMarkup ? y.escaped : y
+            try budget.reserve(sum.count + rest.count)
+            sum.append(rest)
+            sum.isMarkup = isMarkup
             return .text(sum)
         case ("+", .sequence(.list, let x, _), .sequence(.list, let y, _)):
             try budget.reserveList(x.count + y.count)

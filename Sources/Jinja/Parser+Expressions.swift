@@ -312,12 +312,8 @@ extension Parser {
             isFirst = false
             links += 1
             try checkChain(links)
-            let line = current.line
             var name = try name()
             while accept(".") { name += "." + (try self.name()) }
-            guard Filters.isKnown(name) else {
-                throw JinjaError(.unsupported, "the filter '\(name)' is not supported", line: line)
-            }
             value = .filter(value, name, isSymbol("(") ? try arguments() : Arguments())
             if one { break }
         }
@@ -330,9 +326,6 @@ extension Parser {
         let line = current.line
         var name = try name()
         while accept(".") { name += "." + (try self.name()) }
-        guard Tests.isKnown(name) else {
-            throw JinjaError(.unsupported, "the test '\(name)' is not supported", line: line)
-        }
         var arguments = Arguments()
         switch current.kind {
         case .symbol("("): arguments = try self.arguments()

@@ -1,4 +1,4 @@
-/// jinja2's tests. What is not here is refused by name when a template is read.
+/// jinja2's tests. What is not here is refused by name when it is come upon.
 enum Tests {
     private static let names: Set<String> = [
         "!=", "<", "<=", "==", ">", ">=", "boolean", "callable", "defined", "divisibleby", "eq", "equalto", "even",
@@ -13,6 +13,7 @@ enum Tests {
 extension Interpreter {
     /// `value is name(arguments)`.
     func test(_ name: String, _ value: JinjaValue, _ arguments: CallArguments) throws -> Bool {
+        guard Tests.isKnown(name) else { throw JinjaError(.unsupported, "the test '\(name)' is not supported") }
         switch name {
         case "==", "eq", "equalto", "!=", "ne", "<", "lt", "lessthan", "<=", "le", ">", "gt", "greaterthan", ">=", "ge",
             "in", "sameas", "divisibleby":

@@ -179,6 +179,20 @@ extension TrustedText {
         return lines
     }
 
+    /// For HTML, as MarkupSafe escapes.
+    var escaped: TrustedText {
+        mapped { index in
+            switch scalars[index] {
+            case "&": "&amp;"
+            case "<": "&lt;"
+            case ">": "&gt;"
+            case "'": "&#39;"
+            case "\"": "&#34;"
+            default: String(Character(scalars[index]))
+            }
+        }
+    }
+
     var uppercased: TrustedText { mapped { scalars[$0].properties.uppercaseMapping } }
 
     var lowercased: TrustedText { mapped { lower(at: $0) } }

@@ -27,9 +27,7 @@ package struct Checkpoint: Sendable {
                     throw TensorError(.malformed, "\(indexPath) names \"\(fileName)\", which is not a file beside it")
                 }
                 let file = try SafetensorsFile(path: directory + "/" + fileName)
-                for (tensor, name) in map where name == fileName && file.otherTypes[tensor] == nil {
-                    fileOf[tensor] = files.count
-                }
+                for (tensor, name) in map where name == fileName { fileOf[tensor] = files.count }
                 files.append(file)
             }
             self.files = files
@@ -38,7 +36,8 @@ package struct Checkpoint: Sendable {
             if !FileManager.default.fileExists(atPath: single) { throw Self.missing(name, in: directory) }
             let file = try SafetensorsFile(path: single)
             files = [file]
-            fileOf = file.entries.mapValues { _ in 0 }
+            fileOf = file.entries.mapValues { _ in 0 }.merging(file.otherTypes.mapValues { _ in 0 }) { first, _ in first
+            }
         }
     }
 
@@ -84,13 +83,13 @@ package struct Checkpoint: Sendable {
         _ name: String, shape: [Int]? = nil, rows: Range<Int>? = nil
     ) throws(TensorError) -> Tensor {
         guard let file = fileOf[name] else {
-            if let type = files.lazy.compactMap({ $0.otherTypes[name] }).first {
-                throw TensorError(
-                    .mismatch,
-                    "tensor \"\(name)\" of the checkpoint in \(directory) is \(type), which is not read; known: "
-                        + "F32, F16, BF16 (save the model in one of them)")
-            }
             throw TensorError(.missing, "the checkpoint in \(directory) has no tensor \"\(name)\"")
+        }
+        if let type = files[file].otherTypes[name] {
+            throw TensorError(
+                .mismatch,
+                "tensor \"\(name)\" of the checkpoint in \(directory) is \(type), which is not read; known: F32, F16, BF16 "
+                    + "(save the model in one of them)")
         }
         return try files[file].tensor(name, shape: shape, rows: rows)
     }

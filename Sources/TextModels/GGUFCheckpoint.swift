@@ -233,13 +233,16 @@ extension GGUFCheckpoint: WeightSource {
         return own
     }
 
+    /// A number that the configuration has been read with.
+    private func count(_ key: String) -> Int? { (try? integer(key)) ?? nil }
+
     /// (Of a tensor whose rows are in another order all are read.) Llama's files hold the rows that RoPE turns together side by side: row 2i + j of a head is its row j · D/2 + i.
     private func rowOrder(_ name: String, rows: Int) -> [Int]? {
         guard architecture == "llama" || architecture == "mistral",
             name.contains("self_attn.q_proj.") || name.contains("self_attn.k_proj."),
-            let heads = value("attention.head_count")?.integer, heads > 0
+            let heads = count("attention.head_count"), heads > 0
         else { return nil }
-        let kvHeads = value("attention.head_count_kv")?.integer ?? heads
+        let kvHeads = count("attention.head_count_kv") ?? heads
         let count = name.contains("q_proj") ? heads : kvHeads
         guard count > 0, rows % count == 0, rows / count % 2 == 0 else { return nil }
         let (headDim, half) = (rows / count, rows / count / 2)

@@ -50,7 +50,7 @@ private let queryB = "base_model.model.model.layers.0.self_attn.q_proj.lora_B.we
             ("init_lora_weights", #""olora""#), ("target_modules", "null"), ("target_modules", "[]"),
             ("target_modules", "[1]"), ("target_modules", #"".*(q_proj""#), ("use_rslora", "1"),
             ("rank_pattern", "[]+"), ("rank_pattern", #"{"q_proj":0}"#), ("rank_pattern", #"{"q_(proj":2}"#),
-            ("rank_pattern", #"{"q_proj":"2"}"#), ("alpha_pattern", #"{"q_proj":1,"self_attn.q_proj":2}"#),
+            ("rank_pattern", #"{"q_proj":"2"}"#), ("alpha_pattern", #"{"q_proj":"1"}"#),
             ("layers_to_transform", #""first""#), ("layers_pattern", "7"),
         ])
     func `a configuration that cannot be taken is refused under its field's name`(field: String, json: String) throws {
@@ -68,6 +68,18 @@ private let queryB = "base_model.model.model.layers.0.self_attn.q_proj.lora_B.we
         try write()
         let message = try #require(refusal(directory))
         #expect(message.contains(path) && (message.contains("\"\(field)") || message.contains("not a JSON object")))
+    }
+
+    @Test func `of patterns that overlap the first in the file counts, as in PEFT`() throws {
+        let directory = try adapterCopy("llama-list")
+        func write(_ patterns: String) throws {
+            let head = #"{"peft_type":"LORA","r":4,"lora_alpha":8,"target_modules":["q_proj","v_proj"],"rank_pattern":"#
+            try directory.write("adapter_config.json", Data((head + patterns + "}").utf8))
+        }
+        try write(#"{"q_proj":4,"self_attn.q_proj":2}"#)
+        #expect(refusal(directory) == nil)
+        try write(#"{"self_attn.q_proj":2,"q_proj":4}"#)
+        #expect(try #require(refusal(directory)).contains("q_proj"))
     }
 
     @Test func `a file that is cut, no JSON, too long, or not there is refused by name`() throws {
