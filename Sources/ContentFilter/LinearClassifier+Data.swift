@@ -4,7 +4,7 @@
 extension LinearClassifier {
     static let heads = [
         Head("hate", (-3.142989, 0.037112028), chinese: (-9.611437, 0.096987200)),
-        Head("harassment", (-3.254721, 0.027801376), chinese: (-2.698317, 0.024688358)),
+        Head("harassment", (-12.085085, 0.103229119), chinese: (-7.574732, 0.069305317)),
         Head("illicit", (-4.314784, 0.024304454), chinese: (-7.875944, 0.056270208)),
         Head("violence", (-12.075013, 0.075601179), chinese: (-4.560973, 0.046424636)),
         Head("self-harm", (-1.640712, 0.010670948), chinese: (-1.640712, 0.010670948)),

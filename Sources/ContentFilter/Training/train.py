@@ -53,8 +53,8 @@ PRECISION = {head: {0.5: 0.8, 0.7: 0.9} for head in HEADS} | {"hate": {0.5: 0.7,
 FALSE_ALARMS = {0.5: 0.005, 0.7: 0.002}
 # The same of harmless.txt, whose lines are made of words of harm.
 HARD_FALSE_ALARMS = {0.5: 0.03, 0.7: 0.03}
-# Of 1, 3 and 8 the one that does best, of violence and self-harm, on six sets (hh-redteam, rtp, written-en,
-# do-not-answer, ailuminate-en, i2p) that are left out of training. On the second tenth 8 does better.
+# Of 1, 3 and 8, by AUPRC on six sets that are left out of training (hh-redteam, rtp, written-en, do-not-answer,
+# ailuminate-en, i2p): violence 0.466, 0.469, 0.450; self-harm 0.472, 0.476, 0.489; sexual 0.215, 0.237, 0.246.
 REGULARISATION = 3.0
 
 
