@@ -36,6 +36,9 @@ struct MinorComposition: Sendable {
     /// - Parameter score: how sexual the classifier calls it.
     mutating func add(sentence: Range<Int>, score: Double) { waiting.append((sentence, score)) }
 
+    /// Whether a sentence is still to be judged.
+    var isWaiting: Bool { !waiting.isEmpty }
+
     /// - Parameters:
     ///   - settled: all that begins before it was added.
     ///   - care: how many words of care a sentence holds.
@@ -72,6 +75,7 @@ struct MinorComposition: Sendable {
     ///
     /// - Parameter sentence: where the one begins that goes on.
     func hold(_ sentence: Int) -> Int {
+        guard !mentions.isEmpty else { return .max }
         let open = waiting.first?.range.lowerBound ?? sentence
         if mentions.contains(where: { $0.start < open && $0.start >= open - Self.reach }) { return open }
         return mentions.filter { $0.start >= open }.map(\.start).min() ?? .max
