@@ -135,7 +135,7 @@ struct DetectorScan: Sendable {
         }
         if depth < EncodedText.depthLimit { decode(isWhole: isWhole, &found) }
         if classifies { classify(isWhole: isWhole, &found) }
-        if composes { compose(isWhole: isWhole, &found) }
+        if composes, composition.isWaiting { compose(isWhole: isWhole, &found) }
         if isWhole { return found }
         let hold = foldedHold
         self.hold = min(text.origin(of: hold), text.hidden.start ?? .max)

@@ -37,7 +37,7 @@ SETS = {
     "clcc-zh": (1.0, None), "clinc150": (0.4, 6_000), "cmrc2018-zh": (0.4, None), "cold-zh": (1.0, None),
     "cvalues-zh": (1.0, None), "dangerousqa-adversarialqa": (1.0, None), "davidson": (0.7, None),
     "diasafety": (1.0, None), "do-not-answer": (1.0, None), "edos": (0.3, None), "flames-zh": (1.0, None),
-    "harmless": (2.0, None), "hh-redteam": (2.0, None), "i2p": (1.0, None), "jade-en": (1.0, None),
+    "harmless": (4.0, None), "hh-redteam": (2.0, None), "i2p": (1.0, None), "jade-en": (1.0, None),
     "jade-t2i-en": (1.0, None), "jade-t2i-zh": (1.0, None), "jade-zh": (0.7, None), "jailbench-zh": (0.7, None),
     "medqa": (0.5, None), "mlc-v05-en": (0.35, None), "narrativeqa": (0.5, None), "purity": (0.5, None),
     "python-code": (0.4, None), "reviews-zh": (0.5, None), "rtp": (2.0, None), "self-instruct": (1.0, None),
@@ -50,9 +50,11 @@ HARMLESS = ["boolq", "chatterbot", "clcc-zh", "clinc150", "cmrc2018-zh", "cvalue
 # At a score of 0.5 (what moderation calls flagged) and of 0.7 (what the default policy flags). Hate in English is told from
 # what is near it too badly for more.
 PRECISION = {head: {0.5: 0.8, 0.7: 0.9} for head in HEADS} | {"hate": {0.5: 0.7, 0.7: 0.82}}
-FALSE_ALARMS = {0.5: 0.008, 0.7: 0.003}
-# Of 1, 3 and 8 the one that does best, of violence and self-harm, on six sets (hh-redteam, rtp, written-en,
-# do-not-answer, ailuminate-en, i2p) that are left out of training. On the second tenth 8 does better.
+FALSE_ALARMS = {0.5: 0.005, 0.7: 0.002}
+# The same of harmless.txt, whose lines are made of words of harm.
+HARD_FALSE_ALARMS = {0.5: 0.03, 0.7: 0.03}
+# Of 1, 3 and 8, by AUPRC on six sets that are left out of training (hh-redteam, rtp, written-en, do-not-answer,
+# ailuminate-en, i2p): violence 0.466, 0.469, 0.450; self-harm 0.472, 0.476, 0.489; sexual 0.215, 0.237, 0.246.
 REGULARISATION = 3.0
 
 
@@ -213,10 +215,8 @@ def near_copies(texts):
     holders, first = defaultdict(list), list(range(len(texts)))
     for index, own in enumerate(pairs):
         shared = Counter(other for pair in own for other in holders[pair])
-        for other, count in shared.items():
-            if count >= 0.5 * len(own | pairs[other]):
-                first[index] = first[other]
-                break
+        like = [first[other] for other, count in shared.items() if count >= 0.5 * len(own | pairs[other])]
+        first[index] = min(like, default=index)
         for pair in own:
             holders[pair].append(index)
     return [texts[index] for index in first]
@@ -323,18 +323,25 @@ def by_text(pieces, scores, chosen):
     return best[texts], np.flatnonzero(chosen)[first]
 
 
+def calmness(pieces, scores, chosen):
+    """The scores that no more harmless texts reach than may."""
+    calm, _ = by_text(pieces, scores, chosen & np.isin(pieces.set, HARMLESS))
+    hard, _ = by_text(pieces, scores, chosen & (pieces.set == "harmless"))
+    return {level: max(np.quantile(calm, 1 - FALSE_ALARMS[level]), np.quantile(hard, 1 - HARD_FALSE_ALARMS[level]))
+            for level in FALSE_ALARMS}
+
+
 def thresholds(pieces, head, scores, chosen):
     """The scores from which on precision is what is wanted, of the chosen pieces that choose."""
     value, first = by_text(pieces, scores, chosen & pieces.heads[:, head])
     truth, weight = pieces.labels[first, head], pieces.weight[first]
     order = np.argsort(-value, kind="stable")
     precision = np.cumsum((truth * weight)[order]) / np.cumsum(weight[order])
-    calm, _ = by_text(pieces, scores, chosen & np.isin(pieces.set, HARMLESS))
-    found = {}
+    found, calm = {}, calmness(pieces, scores, chosen)
     for level in FALSE_ALARMS:
         good = np.flatnonzero((precision >= PRECISION[HEADS[head]][level]) & (np.arange(len(order)) >= 10))
         wanted = value[order][good[-1]] if len(good) else value[order][0]
-        found[level] = max(wanted, np.quantile(calm, 1 - FALSE_ALARMS[level]))
+        found[level] = max(wanted, calm[level])
     # The two must not fall together: scores would become a step.
     found[0.7] = max(found[0.7], found[0.5] + 0.3)
     print(f"    {truth.sum():5} of {len(truth):5}  AUPRC {average_precision_score(truth, value):.3f}  "
@@ -372,8 +379,8 @@ def main():
             if positive[chosen & pieces.heads[:, index]].sum() < 20:
                 # Too few to choose by: what all texts say, and what this language's harmless ones say.
                 every = thresholds(pieces, index, scores, pieces.part == "choice")
-                calm, _ = by_text(pieces, scores, chosen & np.isin(pieces.set, HARMLESS))
-                level = {l: max(every[l], np.quantile(calm, 1 - FALSE_ALARMS[l])) for l in every}
+                calm = calmness(pieces, scores, chosen)
+                level = {l: max(every[l], calm[l]) for l in every}
             slope = np.log(0.7 / 0.3) / (level[0.7] - level[0.5])
             moved += [slope * (bias - level[0.5]), slope * scale]
         heads.append((head, *moved))
