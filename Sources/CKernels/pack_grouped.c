@@ -53,7 +53,8 @@ static void open_q4_0(const uint8_t *p, open_block *b) {
     }
 }
 
-/// { d, qh[4], qs[16] }: as Q4_0, and bit k of qh is the fifth of element k; 16 stands for 0. In eight bits it is whole.
+/// { d, qh[4], qs[16] }: as Q4_0, and bit k of qh is the fifth of element k; 16 stands for 0. In eight bits it is
+/// whole.
 static void open_q5_0(const uint8_t *p, open_block *b) {
     b->factor = read_half(p);
     for (int k = 0; k < 32; k++) {

@@ -87,7 +87,8 @@ package struct DiffusionJob: Sendable {
             if guidance != 1 { prompts += [String](repeating: request.negativePrompt ?? "", count: count) }
             condition = try encoder.encode(prompts)
         } else {
-            try require(unet.classEmbedding != .identity, nil, "this model needs a text encoder, and its directory has none")
+            try require(
+                unet.classEmbedding != .identity, nil, "this model needs a text encoder, and its directory has none")
             condition = nil
         }
         let shape = [count, channels, h, w], size = channels * h * w

@@ -189,7 +189,8 @@ struct CompletionRequest: Decodable, Sendable {
         parameters = try GenerationParameters(from: decoder)
         if let best = try container.decodeIfPresent(Int.self, forKey: .best_of), best != parameters.n ?? 1 {
             throw DecodingError.dataCorruptedError(
-                forKey: .best_of, in: container, debugDescription: "is \(best); best_of other than n is not supported: use n")
+                forKey: .best_of, in: container,
+                debugDescription: "is \(best); best_of other than n is not supported: use n")
         }
     }
 }

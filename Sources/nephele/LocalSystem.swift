@@ -3,6 +3,7 @@ import GatewayClient
 import Logging
 import ServiceRuntime
 import Supervision
+import Tensors
 import TextModels
 import UnixSignals
 
@@ -25,6 +26,8 @@ struct LocalSystem {
         var gatewayArguments: [String] = []
         /// How text models hold their weights.
         var precision = Precision.auto
+        /// How they hold keys and values.
+        var cachePrecision = CachePrecision.bf16
         /// What proposes tokens: none or lookup; or a small model of the same tokenizer.
         var speculation = Speculation.none
         var draftModel: ModelCatalogue.Entry?
@@ -130,7 +133,7 @@ struct LocalSystem {
         for (group, model) in options.textModels.enumerated() {
             var arguments = [
                 "--model", "\(model.name)=\(model.directory)", "--precision", options.precision.rawValue,
-                "--speculate", options.speculation.rawValue,
+                "--cache-precision", options.cachePrecision.rawValue, "--speculate", options.speculation.rawValue,
             ]
             for adapter in options.adapters[model.name] ?? [] {
                 arguments += ["--adapter", "\(adapter.name)=\(adapter.directory)"]
@@ -144,6 +147,7 @@ struct LocalSystem {
             for (index, shard) in shards.enumerated() {
                 let own = [
                     "--model", "\(model.name)=\(model.directory)", "--precision", options.precision.rawValue,
+                    "--cache-precision", options.cachePrecision.rawValue,
                     "--layers", "\(cut[index + 1].lowerBound)-\(cut[index + 1].upperBound - 1)",
                 ]
                 try add(shard, " of \(model.name)", group, own, program: "text-model", processes: processes)

@@ -6,6 +6,7 @@ import EmbeddedModels
 import GatewayClient
 import PromptRouting
 import ServiceRuntime
+import Tensors
 import TextModels
 
 struct UpCommand: AsyncParsableCommand {
@@ -38,6 +39,9 @@ struct UpCommand: AsyncParsableCommand {
 
     @Option(help: "How text models hold their weights: auto (the checkpoint's own), f32, bf16, f16, int8 or int4.")
     var precision: Precision = .auto
+
+    @Option(help: "How text models hold keys and values: f32, bf16 or int8.")
+    var cachePrecision: CachePrecision = .bf16
 
     @Option(
         help: ArgumentHelp(
@@ -119,6 +123,7 @@ struct UpCommand: AsyncParsableCommand {
         options.replicas = Dictionary(replicas.map { ($0.service, $0.count) }) { $1 }
         (options.host, options.port, options.precision) = (host, port, precision)
         options.largestSide = largestSide
+        options.cachePrecision = cachePrecision
         for model in options.textModels {
             if let cut {
                 options.cuts[model.name] = cut.layers

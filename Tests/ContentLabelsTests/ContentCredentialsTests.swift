@@ -112,7 +112,8 @@ import Testing
         ("no-extended-usage", "key", "no extended key usage"), ("no-key-usage", "key", "no key usage"),
         ("not-for-signing", "key", "digitalSignature"),
         ("no-authority-identifier", "key", "no authority key identifier"), ("expired", "key", "expired on 2021-01-01"),
-        ("not-yet-valid", "key", "not valid before 2065-01-01"), ("plain", "explicit-key", "spells the curve's parameters"),
+        ("not-yet-valid", "key", "not valid before 2065-01-01"),
+        ("plain", "explicit-key", "spells the curve's parameters"),
     ])
     func `a certificate whose signatures readers call invalid is refused with the reason`(
         certificate: String, key: String, reason: String
@@ -137,7 +138,8 @@ import Testing
         let end = try #require(ISO8601DateFormatter().date(from: "2066-01-01T00:00:00Z"))
         #expect(credentials.warning(at: end - 40 * 86_400) == nil && credentials.fault(at: end - 40 * 86_400) == nil)
         #expect(credentials.warning(at: end - 86_400)?.contains("2066-01-01") == true)
-        #expect(credentials.fault(at: end + 1)?.contains("has expired") == true && credentials.warning(at: end + 1) == nil)
+        #expect(
+            credentials.fault(at: end + 1)?.contains("has expired") == true && credentials.warning(at: end + 1) == nil)
         // One that held when it was read, and holds no more.
         let was = try #require(ISO8601DateFormatter().date(from: "2020-06-01T00:00:00Z"))
         var pictures = LabelPolicy.standard.pictures

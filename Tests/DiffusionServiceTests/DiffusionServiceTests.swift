@@ -159,7 +159,9 @@ private func request(seeds: [UInt64] = [1], steps: UInt32? = 4) -> DrawRequest {
         let device = Device(threadCount: 1)
         let plain = try DiffusionPipeline(directory: goldens + "/tiny", device: device)
         let wide = try DiffusionPipeline(directory: goldens + "/tiny", device: device, largestSide: 128)
-        for (side, isPlain, isWide) in [(8, true, true), (16, true, true), (32, false, true), (128, false, true), (256, false, false)] {
+        for (side, isPlain, isWide) in [
+            (8, true, true), (16, true, true), (32, false, true), (128, false, true), (256, false, false),
+        ] {
             var request = DiffusionRequest(prompt: "red", seeds: [1])
             (request.width, request.height) = (side, side)
             for (pipeline, isAllowed) in [(plain, isPlain), (wide, isWide)] {

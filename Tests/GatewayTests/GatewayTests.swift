@@ -211,7 +211,8 @@ import Testing
             let files = pictures.compactMap { $0["b64_json"] as? String }
             #expect(files.count == 2 && files[0] != files[1] && files[0].hasPrefix("iVBOR"))
             #expect(pictures.map { $0["seed"] as? Int } == [5, 6])
-            let streamed = try await post(client, "/v1/images/generations", "{\(fields),\"stream\":true,\"progress_events\":true}")
+            let streamed = try await post(
+                client, "/v1/images/generations", "{\(fields),\"stream\":true,\"progress_events\":true}")
             var steps: [Int] = [], drawn: [String] = []
             for event in String(decoding: streamed.body, as: UTF8.self).components(separatedBy: "\n\n")
             where event.hasPrefix("data: {") {
@@ -225,7 +226,8 @@ import Testing
             #expect(steps == [1, 2, 3, 4, 5, 6] && drawn == files)
             // Unless they are asked for, steps are comments: OpenAI's clients take any event for a picture.
             let plain = String(
-                decoding: try await post(client, "/v1/images/generations", "{\(fields),\"stream\":true}").body, as: UTF8.self)
+                decoding: try await post(client, "/v1/images/generations", "{\(fields),\"stream\":true}").body,
+                as: UTF8.self)
             #expect(!plain.contains("image_generation.progress") && plain.contains(": step 6 of 6\n\n"))
         }
     }

@@ -13,7 +13,9 @@ import Testing
         #"{"model":"llama","max_tokens":2,"messages":[\#(messages)]}"#
     }
 
-    private func expectRefusal(_ path: String, _ bodies: [(body: String, parameter: String?, words: String)]) async throws {
+    private func expectRefusal(_ path: String, _ bodies: [(body: String, parameter: String?, words: String)])
+        async throws
+    {
         try await withWholeGateway { client in
             for (body, parameter, words) in bodies {
                 let reply = try await post(client, path, body)
@@ -148,9 +150,11 @@ import Testing
                     (#""reasoning":{"effort":"high"}"#, "reasoning"), (#""tools":[{"type":"web_search"}]"#, "tools"),
                     (#""include":["message.output_text.logprobs"]"#, "include"), (#""store":true"#, "store"),
                     (#""background":true"#, "background"), (#""max_tokens":5"#, "max_tokens"),
-                    (#""truncation":"auto""#, "truncation"), (#""text":{"format":{"type":"json_object"}}"#, "text.format"),
+                    (#""truncation":"auto""#, "truncation"),
+                    (#""text":{"format":{"type":"json_object"}}"#, "text.format"),
                     (#""text":{"verbosity":"loud"}"#, "text.verbosity"), (#""n":2"#, "n"),
-                    (#""previous_response_id":"resp_1""#, "previous_response_id"), (#""tool_choice":"required""#, "tool_choice"),
+                    (#""previous_response_id":"resp_1""#, "previous_response_id"),
+                    (#""tool_choice":"required""#, "tool_choice"),
                     (#""response_format":{"type":"json_object"}"#, "response_format"),
                 ]))
         try await expectRefusal(
@@ -206,31 +210,46 @@ import Testing
                 (Self.chat(#""stop":["a",5]"#), "stop[1]", "must be a string, not 5"),
                 (Self.chat(#""stream":"yes""#), "stream", "true or false"),
                 (Self.chat(#""logit_bias":{"5":"x"}"#), "logit_bias.5", "must be a number"),
-                (Self.chat(#""max_completion_tokens":1000000000000"#), "max_completion_tokens", "maximum context length"),
+                (
+                    Self.chat(#""max_completion_tokens":1000000000000"#), "max_completion_tokens",
+                    "maximum context length"
+                ),
                 (Self.chat(#""max_completion_tokens":-1"#), "max_completion_tokens", "must lie in 0…"),
                 (#"{"model":"llama",\#(Self.turn),"max_tokens":1000}"#, "max_tokens", "maximum context length is 512"),
                 (Self.chat(#""n":99999999999"#), "n", "must lie in 1…"),
                 (#"{"model":"llama","messages":"hi"}"#, "messages", "must be a list, not a string"),
-                (#"{"model":5,\#(Self.turn)}"#, "model", "must be a string"), (#"{\#(Self.turn)}"#, "model", "is required"),
+                (#"{"model":5,\#(Self.turn)}"#, "model", "must be a string"),
+                (#"{\#(Self.turn)}"#, "model", "is required"),
                 (Self.chat(messages: #"{"content":"x"}"#), "messages[0].role", "is required"),
                 (Self.chat(messages: #"{"role":"user","content":null}"#), "messages[0].content", "not null"),
                 (Self.chat(messages: #"{"role":"user"}"#), "messages[0].content", "is required"),
                 (Self.chat(messages: #"{"role":"user","content":"x"},5"#), "messages[1]", "must be an object, not 5"),
                 (
-                    Self.chat(messages: #"{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url"}]}"#),
+                    Self.chat(
+                        messages: #"{"role":"user","content":[{"type":"text","text":"a"},{"type":"image_url"}]}"#),
                     "messages[0].content[1].type", "image_url"
                 ),
-                (Self.chat(messages: #"{"role":"user","content":[{"type":"text"}]}"#), "messages[0].content[0].text", "is required"),
+                (
+                    Self.chat(messages: #"{"role":"user","content":[{"type":"text"}]}"#), "messages[0].content[0].text",
+                    "is required"
+                ),
                 (
                     Self.chat(messages: #"{"role":"user","content":"emoji \ud83d"}"#), "messages[0].content",
                     "half of a surrogate pair"
                 ),
                 (
-                    Self.chat(messages: #"{"role":"user","content":"a"},{"role":"assistant","content":null,"tool_calls":[{"id":"c"}]}"#),
+                    Self.chat(
+                        messages:
+                            #"{"role":"user","content":"a"},{"role":"assistant","content":null,"tool_calls":[{"id":"c"}]}"#
+                    ),
                     "messages[1].tool_calls", "call no tools"
                 ),
-                (Self.chat(messages: #"{"role":"user","name":"bob","content":"a"}"#), "messages[0].name", "carry no names"),
-                ("[1]", nil, "must be a JSON object"), ("", nil, "not valid JSON"), ("{\"model\": NaN}", "model", "NaN"),
+                (
+                    Self.chat(messages: #"{"role":"user","name":"bob","content":"a"}"#), "messages[0].name",
+                    "carry no names"
+                ),
+                ("[1]", nil, "must be a JSON object"), ("", nil, "not valid JSON"),
+                ("{\"model\": NaN}", "model", "NaN"),
                 (#"{"model":"llama""#, "model", "',' or '}'"),
             ])
     }
@@ -238,12 +257,15 @@ import Testing
     @Test func `an assistant's turn may have no text`() async throws {
         try await expectAcceptance(
             "/v1/chat/completions",
-            [#""content":null"#, #""content":null,"tool_calls":[],"refusal":null,"audio":null"#, #""refusal":"No.""#, #""content":"""#]
-                .map {
-                    Self.chat(
-                        messages:
-                            #"{"role":"user","content":"a"},{"role":"assistant",\#($0)},{"role":"user","content":"b"}"#)
-                })
+            [
+                #""content":null"#, #""content":null,"tool_calls":[],"refusal":null,"audio":null"#, #""refusal":"No.""#,
+                #""content":"""#,
+            ]
+            .map {
+                Self.chat(
+                    messages:
+                        #"{"role":"user","content":"a"},{"role":"assistant",\#($0)},{"role":"user","content":"b"}"#)
+            })
     }
 
     @Test func `a prompt that is too long is told in the words that clients look for`() async throws {
@@ -295,9 +317,11 @@ import Testing
 
     @Test func `where one text model is served its tokens need no name`() async throws {
         try await withWholeGateway { client in
-            let ids = try json(try await post(client, "/tokenize", #"{"prompt":"test","add_special_tokens":false}"#).body)
+            let ids = try json(
+                try await post(client, "/tokenize", #"{"prompt":"test","add_special_tokens":false}"#).body)
             let named = try json(
-                try await post(client, "/tokenize", #"{"model":"llama","prompt":"test","add_special_tokens":false}"#).body)
+                try await post(client, "/tokenize", #"{"model":"llama","prompt":"test","add_special_tokens":false}"#)
+                    .body)
             let tokens = try #require(ids["tokens"] as? [Int])
             #expect(tokens == named["tokens"] as? [Int])
             let text = try json(try await post(client, "/detokenize", #"{"tokens":\#(tokens)}"#).body)

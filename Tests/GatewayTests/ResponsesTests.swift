@@ -106,7 +106,10 @@ import Testing
             (#"{"model":"llama","input":"x","metadata":{"a":5}}"#, 400, "metadata.a"),
             (#"{"model":"llama","input":[{"type":"item_reference","id":"x"}]}"#, 400, "input[0].type"),
             (#"{"model":"llama","input":[{"role":"tool","content":"x"}]}"#, 400, "input[0].role"),
-            (#"{"model":"llama","input":[{"role":"user","content":[{"type":"input_image"}]}]}"#, 400, "input[0].content[0].type"),
+            (
+                #"{"model":"llama","input":[{"role":"user","content":[{"type":"input_image"}]}]}"#, 400,
+                "input[0].content[0].type"
+            ),
             (#"{"model":"llama","input":"x","temperature":-1}"#, 400, "temperature"),
             (#"{"model":"llama","input":"x","max_output_tokens":-1}"#, 400, "max_output_tokens"),
             (#"{"model":"llama","input":"\#(String(repeating: "x ", count: 600))","stream":true}"#, 400, "input"),

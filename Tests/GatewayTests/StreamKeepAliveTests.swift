@@ -63,7 +63,8 @@ import TokenizerService
         _ = try channel.finish()
     }
 
-    private static let chat = #"{"model":"llama","stream":true,"max_tokens":3,"messages":[{"role":"user","content":"x"}]}"#
+    private static let chat =
+        #"{"model":"llama","stream":true,"max_tokens":3,"messages":[{"role":"user","content":"x"}]}"#
 
     private func served(
         _ turns: [ScriptedFleet.Turn], headDelay: TimeAmount, timeout: Int = 600_000
@@ -92,7 +93,8 @@ import TokenizerService
         }
     }
 
-    @Test func `a stream whose answer does not begin has a head and comments, and its error is an event`() async throws {
+    @Test func `a stream whose answer does not begin has a head and comments, and its error is an event`() async throws
+    {
         let answer = try await served([.hang], headDelay: .milliseconds(30), timeout: 1_000)
         #expect(answer.status == 200 && answer.headers["content-type"]?.hasPrefix("text/event-stream") == true)
         #expect(answer.headers["x-accel-buffering"] == "no")

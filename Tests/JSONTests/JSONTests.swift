@@ -14,7 +14,8 @@ import Testing
 
     @Test func `texts that are JSON are read`() throws {
         let value = try parse(
-            #" { "a" : [ 1 , -2.5e+3 , true , false , null ] , "b" : { } , "\u00e9\n\"\ud83d\ude00" : "\/" , "c":[] } "#)
+            #" { "a" : [ 1 , -2.5e+3 , true , false , null ] , "b" : { } , "\u00e9\n\"\ud83d\ude00" : "\/" , "c":[] } "#
+        )
         #expect(value["a"]?.elements?.count == 5)
         #expect(value["b"]?.isEmpty == true)
         #expect(value["\u{e9}\n\"\u{1F600}"]?.text == "/")
@@ -77,7 +78,8 @@ import Testing
             case 4: return (0..<Int.random(in: 0..<4, using: &random)).map { _ in value(depth + 1) }
             default:
                 return Dictionary(
-                    (0..<Int.random(in: 0..<40, using: &random)).map { ("k\($0)", value(depth + 1)) }) { $1 }
+                    (0..<Int.random(in: 0..<40, using: &random)).map { ("k\($0)", value(depth + 1)) }
+                ) { $1 }
             }
         }
         func isSame(_ own: JSONValue, _ other: Any) -> Bool {
@@ -88,7 +90,8 @@ import Testing
             case (.string(let a), let b as String): return Array(a.utf8) == Array(b.utf8)
             case (.array(let a), let b as [Any]): return a.count == b.count && zip(a, b).allSatisfy { isSame($0, $1) }
             case (.object(let a), let b as [String: Any]):
-                return a.members.count == b.count && b.allSatisfy { key, value in a[key].map { isSame($0, value) } ?? false }
+                return a.members.count == b.count
+                    && b.allSatisfy { key, value in a[key].map { isSame($0, value) } ?? false }
             default: return false
             }
         }

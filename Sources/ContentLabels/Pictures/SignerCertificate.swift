@@ -85,11 +85,13 @@ struct SignerCertificate: Sendable {
         let parts = node.parts
         guard parts.count == 2 else { throw Flaw("has no public key") }
         let algorithm = parts[0].parts
-        guard algorithm.count == 2, (try? ASN1ObjectIdentifier(derEncoded: algorithm[0])) == Identifier.ecPublicKey else {
+        guard algorithm.count == 2, (try? ASN1ObjectIdentifier(derEncoded: algorithm[0])) == Identifier.ecPublicKey
+        else {
             throw Flaw("holds no key for elliptic curves; ES256 needs one on P-256")
         }
         guard (try? ASN1ObjectIdentifier(derEncoded: algorithm[1])) == Identifier.p256 else {
-            throw Flaw("holds a key that does not name the curve P-256 (prime256v1): readers call what it signs invalid")
+            throw Flaw(
+                "holds a key that does not name the curve P-256 (prime256v1): readers call what it signs invalid")
         }
         let point = Data(try ASN1BitString(derEncoded: parts[1]).bytes)
         do {

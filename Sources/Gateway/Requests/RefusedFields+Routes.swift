@@ -29,7 +29,9 @@ extension RefusedFields {
         refuse("cache_salt", because: "prompts that begin alike share what was computed for their beginning"),
         refuse("priority", because: "requests are taken in the order in which they come"),
         refuse("prompt_embeds", "kv_transfer_params", "vllm_xargs", because: "it belongs to another engine"),
-        refuse("typical_p", "top_n_sigma", because: "'top_p', 'top_k' and 'min_p' cut the choice of tokens", unless: isNumber(1)),
+        refuse(
+            "typical_p", "top_n_sigma", because: "'top_p', 'top_k' and 'min_p' cut the choice of tokens",
+            unless: isNumber(1)),
         refuse(
             "top_a", "tfs_z", "mirostat", "mirostat_tau", "mirostat_eta", "xtc_probability", "dry_multiplier",
             "dynatemp_range", because: "'top_p', 'top_k' and 'min_p' cut the choice of tokens"),
@@ -123,7 +125,9 @@ extension RefusedFields {
             "input_type", "task", "prompt_name", "instruction",
             because: "write what the model expects before a text into the text itself"),
         refuse("normalize", "normalized", because: "embeddings have length 1", unless: isTrue),
-        refuse("embed_dtype", "output_dtype", because: "'encoding_format' is float or base64", unless: isOne(of: "float", "float32")),
+        refuse(
+            "embed_dtype", "output_dtype", because: "'encoding_format' is float or base64",
+            unless: isOne(of: "float", "float32")),
         refuse("late_chunking", "return_multivector", because: "a text has one embedding"),
         refuse("add_special_tokens", because: "texts are read as the model expects them", unless: isTrue),
     ])
