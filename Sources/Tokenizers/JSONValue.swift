@@ -19,7 +19,7 @@ package indirect enum JSONValue: Sendable {
     var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
     var int: Int? { if case .number(let value) = self { Int(exactly: value) } else { nil } }
     var array: [JSONValue]? { if case .array(let values) = self { values } else { nil } }
-    var isNull: Bool { if case .null = self { true } else { false } }
+    package var isNull: Bool { if case .null = self { true } else { false } }
 }
 
 /// Parses RFC 8259 JSON, to a bounded depth.
