@@ -171,7 +171,9 @@ struct TokenizerDefinition: Sendable {
     /// The tokens that `tokenizer_config.json` names: special ones, if the vocabulary has them.
     mutating func addNamed(_ configuration: JSONValue) throws(TokenizerError) {
         for token in Self.named(configuration) {
-            guard let content = token.bytes ?? token["content"]?.bytes, !content.isEmpty,
+            // A single character, such as "!" for padding, stays text: marked special it would vanish from answers.
+            guard let content = token.bytes ?? token["content"]?.bytes,
+                String(decoding: content, as: UTF8.self).unicodeScalars.count > 1,
                 let id = vocabulary.idOfPiece[content]
             else { continue }
             try vocabulary.insert(
