@@ -84,6 +84,12 @@ import Testing
         #expect(try tokenizer.decode(ids) == "TrueTrue")
     }
 
+    @Test func `numbers that only Python writes do no harm where nobody needs them`() throws {
+        let json = #"{"model_max_length": Infinity, "x": [-Infinity, NaN], "chat_template": "a b"}"#
+        let tokenizer = try tokenizer(["tokenizer_config.json": json])
+        #expect(try tokenizer.decode(tokenizer.renderChat(user)) == "a b")
+    }
+
     @Test func `added tokens of older checkpoints are one id each, special where they are named`() throws {
         let tokenizer = try tokenizer([
             "added_tokens.json": #"{"<|im_start|>": 800, "<tool>": 801}"#, "tokenizer_config.json": "{}",

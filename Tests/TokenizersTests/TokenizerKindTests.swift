@@ -94,6 +94,10 @@ import Testing
             #"{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "[[:graph:]]"}, "behavior": "Isolated"}, "model": {"type": "BPE", \#(base)}}"#,
             ["graph"]
         ),
+        (
+            #"{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "a{2}+"}, "behavior": "Isolated"}, "model": {"type": "BPE", \#(base)}}"#,
+            ["an interval before"]
+        ),
         (#"{"decoder": {"type": "CTC"}, "model": {"type": "BPE", \#(base)}}"#, ["decoder", "CTC"]),
         (
             #"{"decoder": {"type": "Sequence", "decoders": [{"type": "ByteLevel"}, {"type": "Replace", "pattern": {"String": "a"}, "content": "b"}]}, "model": {"type": "BPE", \#(base)}}"#,
