@@ -27,7 +27,8 @@ private let goldens = URL(fileURLWithPath: #filePath).deletingLastPathComponent(
 
         func encode(_ model: String) async throws -> [Int32] {
             let request = EncodeRequest(model: model, text: "hi", addSpecialTokens: false)
-            return try await client.call(TokenizerMethods.encode, request, CallOptions(timeout: .seconds(30))).message.ids
+            return try await client.call(TokenizerMethods.encode, request, CallOptions(timeout: .seconds(30))).message
+                .ids
         }
 
         func chat(_ model: String) async throws -> [Int32] {
