@@ -8,7 +8,8 @@
 /// | `\h` a hexadecimal digit               | a blank                          | the digits                            |
 /// | `[a[bc]]`, `[a&&[^b]]`                 | plain characters                 | alternatives, look-ahead              |
 /// | `\p{Han}` the script                   | its extensions                   | `\p{sc:Han}`                          |
-/// | `\p{^L}`                               | as there                         | as there                              |
+/// | `^`, `$` of a line                     | of the text                      | `(?m:^)`, `(?m:$)`                    |
+/// | `{,n}`                                 | plain characters                 | `{0,n}`                               |
 ///
 /// Source: Oniguruma 6.9, doc/RE, and what it matches of every code point.
 package struct OnigurumaPattern {
@@ -87,10 +88,28 @@ package struct OnigurumaPattern {
                 guard !next.isASCII || !next.properties.isAlphabetic else { throw refused("\\\(next)") }
                 return "\\" + plain(next)
             }
-        case "(":
-            return try group()
+        case "(": return try group()
+        case "{": return try interval()
+        // In Ruby's syntax they stand for the borders of lines.
+        case "^", "$": return dialect == .oniguruma ? "(?m:\(scalar))" : plain(scalar)
         default: return plain(scalar)
         }
+    }
+
+    /// `{n,m}`; what is none is a brace.
+    private mutating func interval() throws -> String {
+        guard let end = source[position...].firstIndex(of: "}") else { return "\\{" }
+        let parts = String(String.UnicodeScalarView(source[position..<end]))
+            .split(separator: ",", omittingEmptySubsequences: false)
+        let isInterval =
+            (1...2).contains(parts.count) && parts.contains { !$0.isEmpty }
+            && parts.allSatisfy { $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }
+        guard isInterval else { return "\\{" }
+        position = end + 1
+        // Ruby reads them as repetitions of the whole, Perl as possessive and lazy.
+        guard current != "+", parts.count == 2 || current != "?" else { throw refused("an interval before + or ?") }
+        let first = parts[0].isEmpty ? "0" : parts[0]
+        return "{" + first + (parts.count == 2 ? "," + parts[1] : "") + "}"
     }
 
     /// The head of a group: what Ruby's syntax and Perl's both know.

@@ -46,8 +46,14 @@ package final class RegularExpression: @unchecked Sendable {  // compiled code i
             var position = range.lowerBound
             while position < range.upperBound {
                 // The subject ends with the range; what precedes it stays visible to look-behind.
-                let status = pcre2_match_8(
+                var status = pcre2_match_8(
                     code, base, range.upperBound, position, UInt32(PCRE2_NO_UTF_CHECK), data, nil)
+                if status == PCRE2_ERROR_JIT_STACKLIMIT {
+                    // The interpreter has the heap for what the compiled code's small stack cannot hold.
+                    status = pcre2_match_8(
+                        code, base, range.upperBound, position, UInt32(PCRE2_NO_UTF_CHECK) | UInt32(PCRE2_NO_JIT), data,
+                        nil)
+                }
                 // 0 says that there was no room for the groups, which are not wanted.
                 guard status >= 0, let offsets = pcre2_get_ovector_pointer_8(data) else { return }
                 let (begin, end) = (offsets[0], offsets[1])

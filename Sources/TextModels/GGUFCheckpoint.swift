@@ -77,6 +77,7 @@ struct GGUFCheckpoint: Sendable {
     func configuration() throws(TextModelError) -> CheckpointConfiguration {
         let json = try read()
         try refuseUnknownKeys()
+        try refuseUnknownTensors()
         return json
     }
 
@@ -145,6 +146,34 @@ struct GGUFCheckpoint: Sendable {
                     .unsupported, "\(file.path): the key \"\(key)\" asks for something that is not computed here")
             }
         }
+    }
+
+    /// A tensor that nothing reads would have changed what the model computes.
+    ///
+    /// - Throws: `TextModelError.unsupported` that names the file and the tensor.
+    private func refuseUnknownTensors() throws(TextModelError) {
+        let own = architecture == "gemma2" ? Self.gemma2Names : [:]
+        let stems = Set(Self.layerNames.merging(own) { $1 }.values)
+        let globals = Set(Self.globalNames.values).union(["rope_freqs", "rope_factors_long", "rope_factors_short"])
+        for name in file.header.tensors.keys.sorted() {
+            guard let dot = name.lastIndex(of: "."), ["weight", "bias"].contains(name[name.index(after: dot)...]) else {
+                throw unknownTensor(name)
+            }
+            let parts = name[..<dot].split(separator: ".", maxSplits: 2)
+            let isKnown =
+                parts.count == 3 && parts[0] == "blk"
+                ? stems.contains(String(parts[2])) : globals.contains(String(name[..<dot]))
+            // Llama's older files hold frequencies that follow from the base.
+            if !isKnown, !name.hasSuffix(".attn_rot_embd.weight"), !name.hasSuffix(".rope_freqs.weight") {
+                throw unknownTensor(name)
+            }
+        }
+    }
+
+    private func unknownTensor(_ name: String) -> TextModelError {
+        TextModelError(
+            .unsupported,
+            "\(file.path): the tensor \"\(name)\" is not known for \"\(architecture)\" and would be left out")
     }
 
     private func headDim(hidden: Int, heads: Int) throws(TextModelError) -> Int {

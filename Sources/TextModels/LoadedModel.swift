@@ -57,6 +57,7 @@ package struct LoadedModel: Sendable {
             do throws(TextModelError) {
                 ends = try Self.endTokens(directory: directory, tokenizer: tokenizer)
                 defaults = try Self.samplingDefaults(directory + "/generation_config.json")
+                try GenerationFields.refuse(directory + "/generation_config.json")
             } catch {
                 fault = fault ?? TextModelError(.unsupported, error.message)
             }

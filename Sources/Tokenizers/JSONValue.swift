@@ -19,10 +19,10 @@ package indirect enum JSONValue: Sendable {
     var bool: Bool? { if case .bool(let value) = self { value } else { nil } }
     var int: Int? { if case .number(let value) = self { Int(exactly: value) } else { nil } }
     var array: [JSONValue]? { if case .array(let values) = self { values } else { nil } }
-    var isNull: Bool { if case .null = self { true } else { false } }
+    package var isNull: Bool { if case .null = self { true } else { false } }
 }
 
-/// Parses RFC 8259 JSON, to a bounded depth.
+/// Parses RFC 8259 JSON and Python's three numbers beyond it, to a bounded depth.
 package struct JSONParser {
     private let bytes: [UInt8]
     private var position = 0
@@ -64,6 +64,11 @@ package struct JSONParser {
         case UInt8(ascii: "t"): return try literal("true", .bool(true))
         case UInt8(ascii: "f"): return try literal("false", .bool(false))
         case UInt8(ascii: "n"): return try literal("null", .null)
+        // Python's json writes them; where a number is needed, none of them is one that can be taken.
+        case UInt8(ascii: "N"): return try literal("NaN", .number(.nan))
+        case UInt8(ascii: "I"): return try literal("Infinity", .number(.infinity))
+        case UInt8(ascii: "-") where position + 1 < bytes.count && bytes[position + 1] == UInt8(ascii: "I"):
+            return try literal("-Infinity", .number(-.infinity))
         case nil: throw failure("the text ends")
         default: return try number()
         }

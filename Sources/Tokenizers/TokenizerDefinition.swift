@@ -144,15 +144,36 @@ struct TokenizerDefinition: Sendable {
         }
     }
 
-    /// The tokens that `tokenizer_config.json` names: special ones, if the vocabulary has them.
-    mutating func addNamed(_ configuration: JSONValue) throws(TokenizerError) {
+    /// `added_tokens.json` of older checkpoints: ids by content. Those that a configuration names are special.
+    mutating func addLegacy(_ json: JSONValue, _ configuration: JSONValue?) throws(TokenizerError) {
+        guard case .object(let members) = json else {
+            throw TokenizerError(.malformed, "added_tokens.json is not an object of tokens and ids")
+        }
+        let named = Set(Self.named(configuration).compactMap { $0.bytes ?? $0["content"]?.bytes })
+        for (content, value) in members where !addedTokens.contains(where: { $0.content == content }) {
+            let token = JSONValue.object([
+                (Array("content".utf8), .string(content)), (Array("special".utf8), .bool(named.contains(content))),
+            ])
+            try add(token, id: value.int, place: "added_tokens.json")
+        }
+    }
+
+    private static func named(_ configuration: JSONValue?) -> [JSONValue] {
+        guard let configuration else { return [] }
         var named = Tokenizer.tokenNames.compactMap { configuration[$0] }
         for key in ["extra_special_tokens", "additional_special_tokens"] {
             if case .object(let members)? = configuration[key] { named += members.map(\.value) }
             named += configuration[key]?.array ?? []
         }
-        for token in named {
-            guard let content = token.bytes ?? token["content"]?.bytes, !content.isEmpty,
+        return named
+    }
+
+    /// The tokens that `tokenizer_config.json` names: special ones, if the vocabulary has them.
+    mutating func addNamed(_ configuration: JSONValue) throws(TokenizerError) {
+        for token in Self.named(configuration) {
+            // A single character, such as "!" for padding, stays text: marked special it would vanish from answers.
+            guard let content = token.bytes ?? token["content"]?.bytes,
+                String(decoding: content, as: UTF8.self).unicodeScalars.count > 1,
                 let id = vocabulary.idOfPiece[content]
             else { continue }
             try vocabulary.insert(

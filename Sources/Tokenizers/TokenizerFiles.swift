@@ -79,7 +79,7 @@ extension Tokenizer {
             return
         }
         var files = TokenizerFiles(directory: directory)
-        let definition: TokenizerDefinition
+        var definition: TokenizerDefinition
         if files.has("tokenizer.json") {
             definition = try TokenizerDefinition(tokenizerJSON: try files.json("tokenizer.json"), in: directory)
         } else if files.has("tokenizer.model") {
@@ -92,6 +92,9 @@ extension Tokenizer {
                 .unreadable, "\(directory) holds no tokenizer.json, tokenizer.model or vocab.json with merges.txt")
         }
         let configuration = try files.configuration()
+        if configuration?["added_tokens_decoder"] == nil, files.has("added_tokens.json") {
+            try definition.addLegacy(try files.json("added_tokens.json"), configuration)
+        }
         let template = files.template(configuration)
         try self.init(definition, configuration: configuration, template: template, hash: files.hash)
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Concurrency
 import Foundation
+import Logging
 import RPC
 import ServiceRuntime
 import Tensors
@@ -110,6 +111,10 @@ struct TextModelMain: AsyncParsableCommand {
         let gauge = LoadGauge(capacity: sequences)
         let loader = try revisionLoader(on: device, gauge: gauge)
         let first = try loader.checkpoint(packing: device)
+        let log = Logger(label: "nephele-text-model")
+        for fault in [first.loaded.generationFault, first.loaded.embeddingFault].compactMap({ $0 }) {
+            log.warning("\(fault.message)")
+        }
         if first.loaded.model.layers.lowerBound > 0 { return try await serveShard(first, on: device, gauge: gauge) }
         let shards = try await laterShards(of: first)
         let given = Dictionary(adapter.map { ($0.name, $0.directory) }) { $1 }

@@ -129,4 +129,34 @@ private var devices: [Device] {
             #expect(Double(packed.byteCount * 8) / Double(packed.count) == sizes[format], "\(format)")
         }
     }
+
+    /// What gguf 0.19.0's own dequantiser makes of a block whose factor is f16's 0.0123, divided by that.
+    @Test(arguments: [
+        (
+            BlockMatrix.Format.q5_0,
+            [76, 34, 190, 207, 147, 26, 237, 21, 245, 211, 239, 45, 5, 157, 159, 60, 54, 236, 109, 46, 199, 82]
+                as [UInt8],
+            [
+                -3, 5, 5, 3, 15, 13, -11, 13, 15, 12, 6, 12, -3, -2, 7, 2, 14, 1, -1, -3, 14, -14, -16, 9, -7, 3, -13,
+                14, 6, -14, -4, -11,
+            ] as [Float]
+        ),
+        (
+            BlockMatrix.Format.iq4_NL,
+            [76, 34, 134, 222, 57, 146, 8, 149, 14, 15, 22, 10, 144, 208, 24, 24, 7, 41] as [UInt8],
+            [
+                -22, 89, 13, -83, 1, -35, 89, 113, -22, 25, -127, -127, 1, 1, -10, 13, 1, 69, -65, 13, -127, 13, -127,
+                -127, -104, -127, 13, 69, -104, -104, -127, -83,
+            ] as [Float]
+        ),
+    ])
+    func `a block holds what ggml puts there`(format: BlockMatrix.Format, block: [UInt8], values: [Float]) throws {
+        let rows = try Tensor(zeros: [1, block.count], dtype: .u8)
+        for (index, byte) in block.enumerated() { rows.raw.storeBytes(of: byte, toByteOffset: index, as: UInt8.self) }
+        let packed = try PackedMatrix(BlockMatrix(format: format, depth: 32, rows: rows), on: scalar)
+        let wide = try Tensor(zeros: [1, 32])
+        scalar.gather(packed, ids: [0], into: wide)
+        let factor = Float(Float16(0.0123))
+        #expect(wide.floats == values.map { $0 * factor })
+    }
 }

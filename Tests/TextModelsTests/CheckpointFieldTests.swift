@@ -94,7 +94,9 @@ import Tokenizers
     @Test(arguments: [
         (#"{"temperature": -1}"#, "temperature"), (#"{"top_p": "x"}"#, "top_p"),
         (#"{"eos_token_id": 1.5}"#, "eos_token_id"),
-        ("{", "generation_config.json"),
+        ("{", "generation_config.json"), (#"{"no_repeat_ngram_size": 3}"#, "no_repeat_ngram_size"),
+        (#"{"num_beams": 4}"#, "num_beams"),
+        (#"{"suppress_tokens": [1]}"#, "suppress_tokens"),
     ])
     func `a fault of generation_config refuses text, and embeddings are given`(json: String, says: String) throws {
         let loaded = try loaded("base-tied", ["generation_config.json": json])

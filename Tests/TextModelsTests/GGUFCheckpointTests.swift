@@ -141,7 +141,7 @@ import Tokenizers
         }
         expect("llama.attention.value_length", "4") { try load("llama", "llama.attention.key_length", after: 4, [4]) }
         expect("ffn_gate.weight", "shape", "25") { try load("llama", "llama.feed_forward_length", after: 4, [25]) }
-        expect("blk.0.ffn_up.weight") { try load("llama", "blk.0.ffn_up.weight", Array("blk.0.ffn_xx.weight".utf8)) }
+        expect("blk.0.ffn_xx.weight") { try load("llama", "blk.0.ffn_up.weight", Array("blk.0.ffn_xx.weight".utf8)) }
     }
 
     @Test func `the numerics id is over the file`() throws {

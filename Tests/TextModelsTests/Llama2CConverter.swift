@@ -98,7 +98,13 @@ enum Llama2CConverter {
                     ["type": "Replace", "pattern": ["String": " "], "content": "▁"],
                 ],
             ],
-            "decoder": ["type": "Strip", "content": " ", "start": 1, "stop": 0],
+            "decoder": [
+                "type": "Sequence",
+                "decoders": [
+                    ["type": "Replace", "pattern": ["String": "▁"], "content": " "], ["type": "ByteFallback"],
+                    ["type": "Fuse"], ["type": "Strip", "content": " ", "start": 1, "stop": 0],
+                ],
+            ],
             "model": [
                 "type": "BPE", "vocab": vocabulary, "merges": merges.map { $0.pair }, "byte_fallback": true,
                 "unk_token": "<unk>",

@@ -84,6 +84,22 @@ import Testing
         #expect(try tokenizer.decode(ids) == "TrueTrue")
     }
 
+    @Test func `numbers that only Python writes do no harm where nobody needs them`() throws {
+        let json = #"{"model_max_length": Infinity, "x": [-Infinity, NaN], "chat_template": "a b"}"#
+        let tokenizer = try tokenizer(["tokenizer_config.json": json])
+        #expect(try tokenizer.decode(tokenizer.renderChat(user)) == "a b")
+    }
+
+    @Test func `added tokens of older checkpoints are one id each, special where they are named`() throws {
+        let tokenizer = try tokenizer([
+            "added_tokens.json": #"{"<|im_start|>": 800, "<tool>": 801}"#, "tokenizer_config.json": "{}",
+            "special_tokens_map.json": #"{"additional_special_tokens": ["<|im_start|>"]}"#,
+            "chat_template.jinja": "<|im_start|>{{ messages[0].content }}",
+        ])
+        let ids = try tokenizer.renderChat([ChatMessage(role: "user", content: "<|im_start|><tool>")])
+        #expect(ids.first == 800 && ids.last == 801 && ids.filter { $0 == 800 }.count == 1)
+    }
+
     @Test func `tokens that other files name are one id each`() throws {
         let template = "{{ bos_token }}{{ messages[0].content }}{{ eos_token }}"
         let plain = try tokenizer(["chat_template.jinja": template, "tokenizer_config.json": "{}"])

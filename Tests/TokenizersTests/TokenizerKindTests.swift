@@ -54,6 +54,19 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        #"[\p{Han}]+|[\p{L}&&[^\p{Han}]]+|[^\p{L}]+"#, #"[\p{Lu}[\p{Ll}]]+|\s+"#, #"\w+|\W+"#, #"\b\w+\b|[^\w]+"#,
+        #"[^\r\n\p{L}\p{N}]?[\p{Lu}\p{L}&&[^\p{Han}]]*[\p{Ll}&&[^\p{Han}]]+|\s+"#,
+    ])
+    func `a long word is one match`(pattern: String) throws {
+        let expression = try PreTokenizer.compile(pattern)
+        for count in [1_000, 100_000, 400_000] {
+            let bytes = [UInt8](repeating: 0x61, count: count) + [0x20] + [UInt8](repeating: 0x62, count: 10)
+            let found = expression.matches(in: bytes, range: 0..<bytes.count)
+            #expect(found.first == 0..<count && found.last?.upperBound == bytes.count, "\(count): \(found.prefix(3))")
+        }
+    }
+
     private static let base = #""vocab": {"a": 0, "b": 1, "ab": 2, "<unk>": 3}, "merges": ["a b"]"#
 
     @Test(arguments: [
@@ -80,6 +93,10 @@ import Testing
         (
             #"{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "[[:graph:]]"}, "behavior": "Isolated"}, "model": {"type": "BPE", \#(base)}}"#,
             ["graph"]
+        ),
+        (
+            #"{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "a{2}+"}, "behavior": "Isolated"}, "model": {"type": "BPE", \#(base)}}"#,
+            ["an interval before"]
         ),
         (#"{"decoder": {"type": "CTC"}, "model": {"type": "BPE", \#(base)}}"#, ["decoder", "CTC"]),
         (

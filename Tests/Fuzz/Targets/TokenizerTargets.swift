@@ -71,13 +71,20 @@ struct TemplateTarget: FuzzTarget {
         let source = String(decoding: input, as: UTF8.self)
         let template = ChatTemplate(source, variables: ["bos_token": "<s>", "eos_token": "</s>"])
         let messages = [
-            ChatMessage(role: "system", content: "be brief"), ChatMessage(role: "user", content: "{{ messages }} é"),
-            ChatMessage(role: "assistant", content: ""),
+            ChatMessage(role: "system", content: "be brief"), ChatMessage(role: "user", content: "{{ messages }} ψ"),
+            ChatMessage(role: "ψ", content: nil),
         ]
         guard let rendering = try? template.render(messages, addGenerationPrompt: true) else { return }
         // What a user wrote is never trusted.
-        for range in rendering.trusted where !(0...rendering.bytes.count).contains(range.upperBound) {
-            throw FuzzFinding(description: "a trusted range lies outside of the text")
+        let isOwn = source.unicodeScalars.contains("ψ")
+        for range in rendering.trusted {
+            guard range.upperBound <= rendering.bytes.count else {
+                throw FuzzFinding(description: "a trusted range lies outside of the text")
+            }
+            let text = String(decoding: rendering.bytes[range], as: UTF8.self)
+            if !isOwn, text.unicodeScalars.contains("ψ") {
+                throw FuzzFinding(description: "the template trusts what a user wrote")
+            }
         }
     }
 }

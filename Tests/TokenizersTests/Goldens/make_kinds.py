@@ -53,7 +53,7 @@ def split(pattern, behavior="Isolated", invert=False, kind="Regex"):
 for name, p in {"w": r"\w+", "W": r"\W+", "s": r"\s+", "b": r"\b", "notb": r"\B.", "d": r"\d+", "h": r"\h+", "class-w": r"[\w-]+", "class-notW": r"[^\W\d]+", "class-S": r"[\S]+", "class-nots": r"[^\s]+",
     "han": r"[\p{Han}]+", "latin": r"\p{Latin}+", "intersect": r"[\p{L}&&[^\p{Han}]]+", "intersect-not": r"[^\p{L}&&[^a-m]]+", "union": r"[a-f[x-z][^\p{L}\s]]+", "words-no-digits": r"[\w&&[^\d]]+", "three": r"[a-z&&[^aeiou]&&[^xyz]]+",
     "posix": r"[[:alpha:]]+|[[:digit:][:space:]]+", "case": r"(?i:'s|'t|k|ß)|\p{Lu}+", "possessive": r"\p{L}++|\s*+", "lookbehind": r"(?<=\s)\p{L}+", "escapes": r"[\x{4e00}-\x{9fff}\t\n]+|\u3000",
-    "llama3": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+", "brackets": r"[\[\]{}()&^-]+", "amp": r"[&]+|[!-/]", "cjk": r"[一-龥぀-ゟ゠-ヿ]+"}.items():
+    "llama3": r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+", "lines": r"^\w|\w$|\n^", "intervals": r"o{,2}l|a{2,3}|{x}|\p{L}{4}", "brackets": r"[\[\]{}()&^-]+", "amp": r"[&]+|[!-/]", "cjk": r"[一-龥぀-ゟ゠-ヿ]+"}.items():
     add("split " + name, BL, pre_tokenizer=split(p))
 for behavior in ("Removed", "Isolated", "MergedWithPrevious", "MergedWithNext", "Contiguous"):
     for invert in (False, True): add(f"behavior {behavior} {invert}", BL, pre_tokenizer=split(" ", behavior, invert, "String"))
