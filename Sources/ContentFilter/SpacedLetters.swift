@@ -29,8 +29,11 @@ struct SpacedLetters: Sendable {
     mutating func stayApart(_ word: Range<Int>, unit: Int, _ text: FoldedText) -> Bool {
         let gap = word.lowerBound &- previous.upperBound
         let isSingle = word.upperBound &- word.lowerBound == 1 && previous.upperBound &- previous.lowerBound == 1
+        // Text that is no longer there was not held, as nothing begins like it.
+        let isGone = previous.upperBound < text.base
         guard !isLinked,
-            gap > Self.gapLimit || gap == 1 && !isSingle && text.bytes[previous.upperBound &- text.base] == 0x20
+            gap > Self.gapLimit || isGone
+                || gap == 1 && !isSingle && text.bytes[previous.upperBound &- text.base] == 0x20
         else { return false }
         (previous, previousUnit) = (word, unit)
         return true
@@ -96,7 +99,9 @@ struct SpacedLetters: Sendable {
 
     private func isJoined(_ before: Range<Int>, _ word: Range<Int>, _ text: FoldedText) -> Bool {
         let gap = before.upperBound..<word.lowerBound
-        guard !before.isEmpty, !gap.isEmpty, gap.count <= Self.gapLimit else { return false }
+        guard !before.isEmpty, before.lowerBound >= text.base, !gap.isEmpty, gap.count <= Self.gapLimit else {
+            return false
+        }
         let signs = text.bytes[gap.lowerBound - text.base..<gap.upperBound - text.base]
         if before.count == 1, word.count == 1 { return !signs.contains(0x0A) }
         return signs.count == 1 && signs.allSatisfy { Self.joiners.contains($0) }

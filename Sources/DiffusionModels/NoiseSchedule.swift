@@ -95,7 +95,7 @@ package struct NoiseSchedule: Sendable {
     /// The timesteps of a run of `steps`, descending (arXiv 2305.08891, table 2).
     package func timesteps(_ steps: Int) throws(DiffusionError) -> [Int] {
         guard (1...count).contains(steps) else {
-            throw DiffusionError(.invalidRequest, "\(steps) steps: this model takes 1 to \(count)")
+            throw DiffusionError(.invalidRequest, "\(steps) steps: this model takes 1 to \(count)", field: "steps")
         }
         switch spacing {
         case .linspace:

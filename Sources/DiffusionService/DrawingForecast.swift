@@ -34,7 +34,7 @@ final class DrawingForecast: Sendable {
         guard least > left else { return }
         throw RPCError(
             .deadlineExceeded,
-            "this drawing takes \(Int(least.rounded(.up))) s or more here, and its deadline is in \(Int(max(0, left))) s: give it fewer steps, a smaller size, or more time",
+            "this drawing takes \(Int(least.rounded(.up))) s or more here, and its deadline is in \((max(0, left) * 10).rounded() / 10) s: give it fewer steps, a smaller size, or more time",
             notStarted: true)
     }
 }

@@ -90,7 +90,7 @@ struct GenerationParameters: Decodable, Sendable {
             seed: seed.map { UInt64(bitPattern: $0) } ?? .random(in: 0...UInt64.max))
         request.adapter = description.parent == nil ? "" : description.name
         request.tokenizerHash = prompt.tokenizerHash
-        request.n = try Self.count(n ?? 1, "n", atLeast: 1)
+        request.n = try Self.count(n ?? 1, "n", atLeast: 1, most: UInt32(CompletionRequest.choiceLimit))
         request.temperature = temperature ?? defaults.temperature ?? 1
         // vLLM's clients say −1 for all tokens.
         request.topK = top_k == -1 ? 0 : try top_k.map { try Self.count($0, "top_k", atLeast: 0) } ?? defaults.topK ?? 0
@@ -123,10 +123,12 @@ struct GenerationParameters: Decodable, Sendable {
             * min(max(prompts, 0), 1 << 10)
     }
 
-    static func count(_ value: Int, _ field: String, atLeast least: Int) throws -> UInt32 {
-        guard value >= least, let count = UInt32(exactly: value) else {
+    static func count(
+        _ value: Int, _ field: String, atLeast least: Int, most: UInt32 = .max
+    ) throws -> UInt32 {
+        guard value >= least, let count = UInt32(exactly: value), count <= most else {
             throw APIError.invalidRequest(
-                "\(field) is \(value); it must lie in \(least)…\(UInt32.max).", parameter: field)
+                "\(field) is \(value); it must lie in \(least)…\(most).", parameter: field)
         }
         return count
     }

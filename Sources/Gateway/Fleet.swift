@@ -57,12 +57,14 @@ package struct Fleet: Sendable {
 
     /// What the gateway waits for, in words; nil where it is ready.
     var whatIsMissing: String? {
-        for (name, client) in [("tokenizer", tokenizer), ("text-model", textModel), ("diffusion", diffusion)]
+        // Where models are named they say all that there is to say of the services that have them.
+        let models = [("text-model", textModel), ("diffusion", diffusion)]
+        for (name, client) in [("tokenizer", tokenizer)] + (expectedModels.isEmpty ? models : [])
         where client?.instances.isEmpty == true {
             return "the service \(name) has no instance yet"
         }
         if expectedModels.isEmpty { return nil }
-        let missing = expectedModels.subtracting(models.keys).sorted()
+        let missing = expectedModels.subtracting(self.models.keys).sorted()
         return missing.isEmpty ? nil : "not served yet: \(missing.joined(separator: ", "))"
     }
 

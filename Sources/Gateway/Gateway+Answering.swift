@@ -95,7 +95,7 @@ extension Gateway {
 
     /// - Throws: `APIError` when there is none, or the body is too large.
     private func place(for request: Request) async throws -> Admission.Place {
-        if let encoding = request.headers[.contentEncoding], encoding.lowercased() != "identity" {
+        if let encoding = request.headers[.contentEncoding], !encoding.isEmpty, encoding.lowercased() != "identity" {
             throw APIError(
                 status: .unsupportedMediaType,
                 message: "The body is compressed (Content-Encoding: \(encoding.prefix(40))); send it as it is.",

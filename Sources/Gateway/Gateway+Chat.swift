@@ -31,9 +31,20 @@ extension Gateway {
             var request = passed
             if isPicture {
                 let input = request.lastUserText
-                return try await drawInChat(request, prompt: preset?.picture(input) ?? input, on: model, scope)
+                var prompt = input
+                if let preset {
+                    prompt = try await scope.filtered(preset.picture(input), .image, from: "preset_variables")
+                }
+                return try await drawInChat(request, prompt: prompt, on: model, scope)
             }
             request.apply(preset, of: decision, scope.record)
+            // What a preset makes of several values is read as a whole too.
+            if preset != nil, request.parameters.preset_variables?.isEmpty == false {
+                for index in request.messages.indices {
+                    request.messages[index].content = try await scope.filtered(
+                        request.messages[index].content, .in, from: "preset_variables")
+                }
+            }
             return try await write(request, with: model, scope)
         }
     }
@@ -114,7 +125,7 @@ extension ChatCompletionRequest {
     /// Alternatives beside each token's log-probability; nil for no log-probabilities.
     func alternatives() throws -> UInt32? {
         guard logprobs == true else {
-            if top_logprobs != nil {
+            if let top_logprobs, top_logprobs != 0 {
                 throw APIError.invalidRequest("top_logprobs needs 'logprobs': true.", parameter: "top_logprobs")
             }
             return nil

@@ -15,6 +15,11 @@ extension Gateway {
                 "n is \(count); a chat is answered with 1 to \(ImageGenerationRequest.pictureLimit) pictures.",
                 parameter: "n")
         }
+        guard request.logprobs != true, request.parameters.logit_bias?.isEmpty ?? true else {
+            throw APIError.invalidRequest(
+                "The model '\(model.name)' answers with a picture, which has no log-probabilities.",
+                parameter: request.logprobs == true ? "logprobs" : "logit_bias")
+        }
         let first = request.parameters.seed.map { UInt64(bitPattern: $0) } ?? .random(in: 0...UInt64(Int64.max))
         let call = DrawRequest(
             model: model.name, prompt: prompt, seeds: (0..<UInt64(count)).map { first &+ $0 })
@@ -38,7 +43,7 @@ private struct DrawnAnswer: Sendable {
     private func text(_ picture: ResumableDrawing.Picture, role: String?) -> ChatCompletion.Text {
         let url = "data:image/png;base64," + Data(picture.file.array).base64EncodedString()
         return .init(
-            role: role, content: "![picture, seed \(picture.drawn.seed)](\(url))",
+            role: role, content: "![picture, seed \(Int64(bitPattern: picture.drawn.seed))](\(url))",
             images: [.init(url: url)])
     }
 

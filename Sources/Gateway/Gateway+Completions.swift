@@ -29,7 +29,10 @@ extension Gateway {
                 let preset = try await scope.preset(
                     decision, variables: request.parameters.preset_variables, input: text, .in)
                 preset?.complete(&request.parameters)
-                if let preset { request.prompts[index] = .text(preset.completion(text)) }
+                if let preset {
+                    request.prompts[index] = .text(
+                        try await scope.filtered(preset.completion(text), .in, from: "preset_variables"))
+                }
             }
             request.parameters.routeMaxTokens = decision.limits.maxTokens
             let recorded = request.routing.text
@@ -53,7 +56,9 @@ extension Gateway {
             let tokens = try await encode(prompt, model: model, until: deadline)
             var call = try request.parameters.request(
                 prompt: tokens, from: "prompt", for: model, defaultMaxTokens: 16)
-            call.logprobs = try request.logprobs.map { try GenerationParameters.count($0, "logprobs", atLeast: 0) }
+            call.logprobs = try request.logprobs.map {
+                try GenerationParameters.count($0, "logprobs", atLeast: 0, most: 20)
+            }
             call.promptLogprobs = echo && request.logprobs != nil
             calls.append(call)
         }
@@ -110,6 +115,17 @@ extension Gateway {
             throw error
         }
         let passed = try await scope.filtered(spelled, .in, from: field)
+        // A control token between two words must not hide them from the filter.
+        if case .tokens(let ids) = prompt {
+            let bare = try await fleet.call(
+                TokenizerMethods.decode, DecodeRequest(model: model.base, ids: ids, skipSpecialTokens: true),
+                model: model, until: scope.deadline
+            ).text
+            if bare != spelled {
+                let passedBare = try await scope.filtered(bare, .in, from: field)
+                if passedBare != bare { return .text(passedBare) }
+            }
+        }
         return passed == spelled ? prompt : .text(passed)
     }
 

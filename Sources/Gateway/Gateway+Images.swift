@@ -11,7 +11,10 @@ extension Gateway {
     }
 
     private func answer(_ request: ImageGenerationRequest, _ scope: RequestScope) async throws -> Response {
-        try await route(request.routing, preset: request.preset, modalities: ["image"], scope) {
+        let name = try request.model ?? soleImageModel()
+        return try await route(
+            request.routing(default: name), preset: request.preset, modalities: ["image"], scope
+        ) {
             model, decision, scope in
             var request = request
             request.prompt = try await scope.filtered(request.prompt, .image, from: "prompt")
@@ -19,9 +22,22 @@ extension Gateway {
                 request.negative_prompt ?? "", .image, from: "negative_prompt")
             let preset = try await scope.preset(
                 decision, variables: request.preset_variables, input: request.prompt, .image)
-            return try await draw(
-                request, prompt: preset?.picture(request.prompt) ?? request.prompt, on: model, scope)
+            var prompt = request.prompt
+            if let preset {
+                prompt = try await scope.filtered(preset.picture(prompt), .image, from: "preset_variables")
+            }
+            return try await draw(request, prompt: prompt, on: model, scope)
         }
+    }
+
+    /// - Throws: `APIError` where it is not clear which model a request without a name means.
+    private func soleImageModel() throws -> String {
+        let models = fleet.models.values.filter { $0.modality == "image" }.map(\.name).sorted()
+        guard models.count == 1 else {
+            guard fleet.isReady else { throw APIError.notReady }
+            throw APIError.invalidRequest("'model' is required; image models: \(models).", parameter: "model")
+        }
+        return models[0]
     }
 
     private func draw(
@@ -46,7 +62,9 @@ extension Gateway {
                 ImageGenerationResponse(
                     created: created,
                     data: pictures.map {
-                        .init(b64_json: Data($0.file.array).base64EncodedString(), seed: $0.drawn.seed)
+                        .init(
+                            b64_json: Data($0.file.array).base64EncodedString(),
+                            seed: Int64(bitPattern: $0.drawn.seed))
                     }, size: pictures.last.map { "\($0.drawn.width)x\($0.drawn.height)" } ?? ""))
         }
     }
@@ -59,7 +77,7 @@ extension Gateway {
         }
         if let picture = update.picture {
             var event = pictureEvent("completed", picture.file, picture.drawn.width, picture.drawn.height, created)
-            (event.index, event.seed) = (picture.drawn.index, picture.drawn.seed)
+            (event.index, event.seed) = (picture.drawn.index, Int64(bitPattern: picture.drawn.seed))
             return event
         }
         return ImageGenerationEvent(

@@ -43,7 +43,7 @@ extension Gateway {
     }
 
     func tokenize(_ data: Data, until deadline: ContinuousClock.Instant) async throws -> Response {
-        let request = try JSONRequest.decode(TokenizeRequest.self, from: data)
+        let request = try JSONRequest.decode(TokenizeRequest.self, from: data, refusing: .tokenize)
         let model = try textModel(request.model)
         let reply: TokensReply
         switch (request.prompt, request.messages) {

@@ -182,7 +182,11 @@ private struct ErrorForm: RouterMiddleware {
             let message = error.body ?? "\(request.method.rawValue) \(request.uri.path): \(error.status.reasonPhrase)"
             return APIError(status: error.status, message: message, type: type).response()
         } catch is CancellationError {
-            throw CancellationError()
+            // Whoever asked has closed its side; nginx's code, for whoever looks all the same.
+            return APIError(
+                status: .init(code: 499, reasonPhrase: "Client Closed Request"),
+                message: "The client closed the connection before it had its answer.", type: "invalid_request_error"
+            ).response()
         } catch {
             return APIError(status: .internalServerError, message: "Internal error.", type: "server_error").response()
         }

@@ -7,7 +7,8 @@ struct ImageGenerationRequest: Decodable, Sendable {
     /// Previews of a picture, at most.
     static let previewLimit = 3
 
-    var model: String
+    /// nil for the one image model that is served.
+    var model: String?
     var prompt: String
     var n: Int?
     /// `WIDTHxHEIGHT` or `auto`.
@@ -91,7 +92,8 @@ extension ImageGenerationRequest {
 struct ImageGenerationResponse: Encodable {
     struct Picture: Encodable {
         var b64_json: String
-        var seed: UInt64
+        /// As a request gives it: the same number draws the same picture.
+        var seed: Int64
     }
 
     var created: Int
@@ -111,7 +113,7 @@ struct ImageGenerationEvent: Encodable {
     /// Which of a request's pictures it is.
     var index: UInt32?
     var partial_image_index: UInt32?
-    var seed: UInt64?
+    var seed: Int64?
     var output_format: String?
     var size: String?
     var quality: String?

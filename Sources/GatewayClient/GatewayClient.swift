@@ -105,6 +105,15 @@ package struct GatewayClient: Sendable {
     /// Whether every service behind the gateway is ready.
     package func isReady() async -> Bool { (try? await whole(request("readyz"))) != nil }
 
+    /// Models that the gateway expects and that nobody serves yet; nil where it waits for something else.
+    package func missingModels() async -> Set<String>? {
+        guard let (data, response) = try? await URLSession.shared.data(for: request("readyz")) else { return nil }
+        if (response as? HTTPURLResponse)?.statusCode == 200 { return [] }
+        let text = String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)
+        guard let start = text.range(of: "not served yet: ") else { return nil }
+        return Set(text[start.upperBound...].components(separatedBy: ", "))
+    }
+
     /// The payloads of a streamed answer, without its `[DONE]`.
     ///
     /// Letting go of the stream closes the connection, which cancels the work behind it. An error event ends the

@@ -11,6 +11,12 @@ package struct JSONParser {
     /// - Throws: `JSONError`: what is no JSON, with the line and the member at which it stops being JSON.
     package static func parse(_ bytes: [UInt8]) throws(JSONError) -> JSONValue {
         var parser = JSONParser(bytes)
+        if bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
+            throw JSONError(.root, "it begins with a byte order mark, which JSON has not", isSyntax: true)
+        }
+        if bytes.starts(with: [0xFF, 0xFE]) || bytes.starts(with: [0xFE, 0xFF]) || bytes.prefix(4).contains(0) {
+            throw JSONError(.root, "it is UTF-16 or UTF-32; send UTF-8", isSyntax: true)
+        }
         parser.skipSpace()
         guard parser.position < bytes.count else { throw JSONError(.root, "it is empty", isSyntax: true) }
         let value = try parser.value(at: .root, depth: 0)

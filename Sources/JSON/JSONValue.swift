@@ -17,15 +17,15 @@ package enum JSONValue: Sendable {
     package var elements: [JSONValue]? { if case .array(let elements) = self { elements } else { nil } }
     package var isNull: Bool { if case .null = self { true } else { false } }
 
-    /// Whether the value asks for nothing: null, false, 0, an empty text, or a list or object of nothing else.
+    /// Whether the value asks for nothing: null, false, 0, an empty text, or a list or object of nothing but null.
     package var isEmpty: Bool {
         switch self {
         case .null: true
         case .bool(let flag): !flag
         case .number(let number): number.double == 0
         case .string(let text): text.isEmpty
-        case .array(let elements): elements.allSatisfy(\.isEmpty)
-        case .object(let object): object.members.allSatisfy(\.value.isEmpty)
+        case .array(let elements): elements.allSatisfy(\.isNull)
+        case .object(let object): object.members.allSatisfy(\.value.isNull)
         }
     }
 

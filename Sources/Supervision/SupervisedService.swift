@@ -9,6 +9,8 @@ package struct SupervisedService: Sendable {
     /// The socket file that an incarnation binds; each gets its own, for libzmq lets two processes bind one path.
     /// This is its path without `-1.sock`, `-2.sock` … Nil for a service that binds no file.
     package var socketStem: String?
+    /// Whether the others are worth running without it: then its death before the system is ready does not end the run.
+    package var isDispensable = false
 
     /// - Parameter arguments: before `--bind ipc://SOCKET`, which a service with a socket is given too.
     package init(name: String, executable: URL, arguments: [String], socketStem: String? = nil) {

@@ -34,6 +34,8 @@ package actor Supervisor {
     private let lifeline = Pipe()
     private var children: [Child]
     private var isReady = false
+    /// Dispensable services that have died before the system was ready.
+    package private(set) var fallen: Set<String> = []
     private var isStopping = false
     private let events: AsyncStream<Event>
     private let continuation: AsyncStream<Event>.Continuation
@@ -130,7 +132,10 @@ package actor Supervisor {
         removeSocket(index)
         children[index].process = nil
         let name = children[index].service.name
-        guard isReady else {
+        if !isReady, children[index].service.isDispensable {
+            fallen.insert(name)
+            logger.error("\(name) ended with status \(status) before it was ready: what it serves is missing meanwhile")
+        } else if !isReady {
             throw SupervisionError("\(name) ended with status \(status) before the system was ready")
         }
         let lived = ContinuousClock.now - children[index].startedAt

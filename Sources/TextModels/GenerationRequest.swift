@@ -51,6 +51,11 @@ package struct GenerationRequest: Sendable {
             throw TextModelError(
                 .invalidRequest, "token id \(id) lies outside the vocabulary of \(shape.vocabulary)", field: "prompt")
         }
+        if let id = sampling.logitBias.keys.first(where: { $0 < 0 || Int($0) >= shape.vocabulary }) {
+            throw TextModelError(
+                .invalidRequest, "token id \(id) lies outside the vocabulary of \(shape.vocabulary)",
+                field: "logit_bias")
+        }
         guard maxTokens >= 0 else {
             throw TextModelError(
                 .invalidRequest, "max_tokens is \(maxTokens); it must not be negative", field: "max_tokens")

@@ -31,9 +31,13 @@ package struct SamplingParameters: Sendable, Hashable {
     ) throws(TextModelError) {
         func check(_ value: Float, _ field: String, _ range: ClosedRange<Float>) throws(TextModelError) {
             guard range.contains(value) else {
+                let isOpen = range.lowerBound == .leastNormalMagnitude
+                let bounds =
+                    isOpen
+                    ? "be more than 0, and \(range.upperBound) at most"
+                    : "lie in \(range.lowerBound)…\(range.upperBound)"
                 throw TextModelError(
-                    .invalidRequest, "\(field) is \(value); it must lie in \(range.lowerBound)…\(range.upperBound)",
-                    field: field)
+                    .invalidRequest, "\(field) is \(value); it must \(bounds)", field: field)
             }
         }
         try check(temperature, "temperature", 0...100)

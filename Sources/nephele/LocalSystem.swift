@@ -98,10 +98,24 @@ struct LocalSystem {
                 let host = options.host == "0.0.0.0" ? "127.0.0.1" : options.host
                 let client = try GatewayClient(address: "http://\(host):\(port)")
                 if await client.isReady() { return client }
+                if try await isReadyWithoutFallen(client) { return client }
             }
             try await Task.sleep(for: .milliseconds(20))
         }
         throw SupervisionError("the services were not ready after \(Self.startTimeout)")
+    }
+
+    /// Whether all models are served but those whose services have died: a fault of one model is none of the others'.
+    ///
+    /// - Throws: `SupervisionError` where no model is left.
+    private func isReadyWithoutFallen(_ client: GatewayClient) async throws -> Bool {
+        let fallen = await supervisor.fallen
+        guard !fallen.isEmpty, let missing = await client.missingModels(), !missing.isEmpty else { return false }
+        let models = Set((options.textModels + options.imageModels).map(\.name))
+        let dead = models.filter { model in fallen.contains { $0.hasSuffix(" of \(model)") } }
+        guard missing.isSubset(of: dead) else { return false }
+        guard missing != models else { throw SupervisionError("no model can be served") }
+        return true
     }
 
     // MARK: What is started
@@ -109,6 +123,7 @@ struct LocalSystem {
     private static func services(_ options: Options, directory: String) throws -> [SupervisedService] {
         var services: [SupervisedService] = []
         let processors = ProcessInfo.processInfo.activeProcessorCount
+        let hasOthers = options.textModels.count + options.imageModels.count > 1
         /// - Parameter processes: those among which the processors are shared; nil for a service that computes little.
         func add(
             _ service: String, _ label: String, _ group: Int, _ arguments: [String], program: String? = nil,
@@ -116,11 +131,12 @@ struct LocalSystem {
         ) throws {
             let share = processes.map { ["--threads", "\(max(1, processors / $0))"] } ?? []
             for replica in 1...(options.replicas[service] ?? 1) {
-                services.append(
-                    SupervisedService(
-                        name: "\(service) \(replica)\(label)",
-                        executable: try executable("nephele-" + (program ?? service)),
-                        arguments: arguments + share, socketStem: "\(directory)/\(service)-\(group)-\(replica)"))
+                var supervised = SupervisedService(
+                    name: "\(service) \(replica)\(label)",
+                    executable: try executable("nephele-" + (program ?? service)),
+                    arguments: arguments + share, socketStem: "\(directory)/\(service)-\(group)-\(replica)")
+                supervised.isDispensable = !label.isEmpty && hasOthers
+                services.append(supervised)
             }
         }
         // Replicas share the processors; text and pictures seldom come at the same time, so they do not.

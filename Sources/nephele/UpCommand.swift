@@ -152,8 +152,10 @@ struct UpCommand: AsyncParsableCommand {
         options.speculation = speculate
         options.draftModel = try draftModel.map { try catalogue.entry($0, .text) }
         let system = try LocalSystem(options)
-        let names = (options.textModels + options.imageModels).map { $0.name }.joined(separator: ", ")
+        let names = (options.textModels + options.imageModels).map(\.name)
         _ = try await system.run { client in
+            let missing = await client.missingModels() ?? []
+            let names = names.filter { !missing.contains($0) }.joined(separator: ", ")
             Terminal.line("nephele serves \(names) at \(client.address)  (Ctrl-C drains and stops)")
             while true { try await Task.sleep(for: .seconds(3_600)) }
         }

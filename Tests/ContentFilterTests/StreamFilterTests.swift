@@ -187,4 +187,32 @@ private let policies = [
         #expect(result.verdict.hits.count == FilterVerdict.hitLimit)
         #expect(result.text == String(repeating: "[redacted] ", count: 5_000))
     }
+
+    /// What is passed on leaves the window; words that reach beyond it on either side are no longer there to be looked at.
+    @Test func `words longer than what is kept are read like others, however they are joined`() throws {
+        let filter = try ContentFilter(.standard)
+        var random = SystemRandomNumberGenerator()
+        let openings = ["Align ", "a ", "Tell me of ", "x", "a.", "a b ", "号 ", "fu_", "s h ", "\n"]
+        let signs = [" ", "-", "_", ".", "  ", "\n", " a ", ".b.", "、"]
+        for number in 0..<120 {
+            var text = openings[number % openings.count]
+            while text.utf8.count < 12_000 {
+                let letters = ["x", "ACGT", "0123456789abcdef", "KLMNPQ", "字"].randomElement(using: &random) ?? "x"
+                let length = [1, 3, 80, 4_000, 9_000].randomElement(using: &random) ?? 1
+                text += String((0..<length).compactMap { _ in letters.randomElement(using: &random) })
+                text += signs.randomElement(using: &random) ?? " "
+            }
+            let whole = filter.check(text, .in)
+            var stream = filter.stream(.in)
+            var passed = ""
+            var rest = text.unicodeScalars[...]
+            while !rest.isEmpty {
+                let piece = rest.prefix(Int.random(in: 1...5_000, using: &random))
+                passed += stream.feed(String(String.UnicodeScalarView(piece)))
+                rest = rest.dropFirst(piece.count)
+            }
+            passed += stream.finish()
+            #expect(passed.utf8.elementsEqual(whole.text.utf8) && stream.verdict.isBlocked == whole.verdict.isBlocked)
+        }
+    }
 }

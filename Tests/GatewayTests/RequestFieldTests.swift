@@ -21,7 +21,8 @@ import Testing
                 let reply = try await post(client, path, body)
                 let error = try #require(try json(reply.body)["error"] as? [String: Any], "\(body)")
                 #expect(reply.status == 400 && error["param"] as? String == parameter, "\(body): \(error)")
-                #expect((error["message"] as? String)?.contains(words) == true, "\(body): \(error)")
+                let message = error["message"] as? String ?? ""
+                #expect(words.isEmpty ? !message.isEmpty : message.contains(words), "\(body): \(error)")
             }
         }
     }
@@ -252,6 +253,100 @@ import Testing
                 ("{\"model\": NaN}", "model", "NaN"),
                 (#"{"model":"llama""#, "model", "',' or '}'"),
             ])
+    }
+
+    @Test func `other engines' names for what there is here, and what there is not, are refused`() async throws {
+        let fields: [(String, String)] = [
+            (#""stop_sequences":["x"]"#, "stop_sequences"), (#""random_seed":5"#, "random_seed"),
+            (#""num_return_sequences":2"#, "num_return_sequences"), (#""system":"x""#, "system"),
+            (#""options":{"temperature":0}"#, "options"), (#""prediction":{"type":"content"}"#, "prediction"),
+            (#""top_n_sigma":1.0"#, "top_n_sigma"), (#""typical_p":0.2"#, "typical_p"),
+            (#""no_repeat_ngram_size":2"#, "no_repeat_ngram_size"), (#""do_sample":false"#, "do_sample"),
+            (#""num_beams":4"#, "num_beams"), (#""lora":[{"id":0}]"#, "lora"),
+            (#""negative_prompt":"x""#, "negative_prompt"),
+            (#""eos_token_id":5"#, "eos_token_id"), (#""format":"json""#, "format"), (#""images":["x"]"#, "images"),
+            (#""think":true"#, "think"), (#""max_time":3"#, "max_time"), (#""size":"1024x1024""#, "size"),
+            (#""background":true"#, "background"), (#""provider":{"data_collection":"deny"}"#, "provider"),
+            (#""logit_bias":{"99999999":100}"#, "logit_bias"), (#""logit_bias":{"-1":1}"#, "logit_bias"),
+        ]
+        try await expectRefusal("/v1/chat/completions", fields.map { (Self.chat($0.0), $0.1, "") })
+        try await expectAcceptance(
+            "/v1/chat/completions",
+            [
+                #""top_n_sigma":-1"#, #""top_n_sigma":0"#, #""typical_p":1"#, #""tfs_z":1"#,
+                #""mirostat_tau":5.0,"mirostat":0"#,
+                #""n_predict":-1"#, #""thinking_budget":0"#, #""top_logprobs":0"#, #""service_tier":"""#,
+                #""reasoning_effort":"""#,
+            ].map { Self.chat($0) })
+        try await expectRefusal(
+            "/v1/completions",
+            [#""reasoning":{"effort":"high"}"#, #""documents":["x"]"#, #""thinking":{"type":"enabled"}"#].map {
+                (
+                    #"{"model":"llama","prompt":"hi","max_tokens":2,\#($0)}"#,
+                    String($0.dropFirst().prefix { $0 != "\"" }), ""
+                )
+            })
+        try await expectRefusal(
+            "/tokenize",
+            [(#"{"model":"llama","messages":[{"role":"user","content":"x"}],"tools":[{"a":1}]}"#, "tools", "")])
+        try await expectRefusal(
+            "/v1/embeddings",
+            [
+                (#"{"model":"llama","input":"x","output_dimension":8}"#, "output_dimension", "'dimensions'"),
+                (#"{"model":"llama","input":"x","embedding_types":["int8"]}"#, "embedding_types", ""),
+            ])
+        try await expectRefusal(
+            "/v1/images/generations",
+            [
+                (#"{"model":"tiny","prompt":"x","init_image":"x"}"#, "init_image", ""),
+                (#"{"model":"tiny","prompt":"x","num_outputs":2}"#, "num_outputs", "'n'"),
+                (#"{"model":"tiny","prompt":"x","steps":1001}"#, "steps", "1 to 1000"),
+            ])
+        try await expectRefusal(
+            "/v1/chat/completions",
+            [(#"{"model":"tiny","logprobs":true,"messages":[{"role":"user","content":"x"}]}"#, "logprobs", "picture")])
+    }
+
+    @Test func `a picture needs no model where one draws, and its seed draws it again`() async throws {
+        try await withWholeGateway { client in
+            func draw(_ body: String) async throws -> (file: String?, seed: Int64?) {
+                let reply = try await post(client, "/v1/images/generations", body)
+                let picture = (try json(reply.body)["data"] as? [[String: Any]])?.first
+                return (picture?["b64_json"] as? String, (picture?["seed"] as? NSNumber)?.int64Value)
+            }
+            let first = try await draw(#"{"prompt":"x","steps":2,"seed":-1}"#)
+            #expect(first.file != nil && first.seed == -1)
+            let random = try await draw(#"{"prompt":"x","steps":2}"#)
+            let seed = try #require(random.seed)
+            let again = try await draw(#"{"model":"tiny","prompt":"x","steps":2,"seed":\#(seed)}"#)
+            #expect(again.seed == seed && again.file?.isEmpty == false)
+        }
+    }
+
+    @Test func `what a preset makes of a client's values is filtered as a whole`() async throws {
+        let routes = """
+            presets:
+              ours: {variables: {season: spring, form: x}, en: {template: "{{input}}, in {{season}} {{form}}"}}
+            """
+        let filter = """
+            rules: [{name: ours, categories: [ours], action: block}]
+            phrases: [{category: ours, phrases: [Project Zeus]}]
+            """
+        try await withWholeGateway(routes: routes, filter: filter) { client in
+            for (values, status) in [
+                (#""season":"Project","form":"Zeus""#, 400), (#""season":"May","form":"Zeus""#, 200),
+            ] {
+                let fields = #""preset":"ours","preset_variables":{\#(values)}"#
+                for (path, body) in [
+                    ("/v1/chat/completions", Self.chat(fields)),
+                    ("/v1/completions", #"{"model":"llama","prompt":"hi","max_tokens":2,\#(fields)}"#),
+                    ("/v1/responses", #"{"model":"llama","input":"hi","max_output_tokens":2,\#(fields)}"#),
+                ] {
+                    let reply = try await post(client, path, body)
+                    #expect(reply.status == status, "\(path) \(values)")
+                }
+            }
+        }
     }
 
     @Test func `an assistant's turn may have no text`() async throws {

@@ -54,6 +54,18 @@ import Testing
         } catch { #expect(error.path.description == "a" && error.problem.contains("UTF-8")) }
     }
 
+    @Test(
+        arguments: [
+            ([0xEF, 0xBB, 0xBF, 0x7B, 0x7D], "byte order mark"), ([0xFF, 0xFE, 0x7B, 0x00, 0x7D, 0x00], "UTF-16"),
+            ([0x00, 0x7B, 0x00, 0x7D], "UTF-16"),
+        ] as [([UInt8], String)])
+    func `another encoding is told as one`(bytes: [UInt8], words: String) {
+        do {
+            _ = try JSONParser.parse(bytes)
+            Issue.record("it was read")
+        } catch { #expect(error.problem.contains(words)) }
+    }
+
     @Test func `depth is bounded`() throws {
         let deep = JSONParser.depthLimit
         #expect(failure(of: String(repeating: "[", count: deep) + String(repeating: "]", count: deep)) == nil)

@@ -63,6 +63,20 @@ private final class Listener: Sendable {
         #expect(error?.message.contains("broken ended with status 7") == true)
     }
 
+    @Test func `a dispensable service that dies before the system was ready is missed, and ends nothing`() async throws
+    {
+        var broken = shell("broken", "exit 7")
+        broken.isDispensable = true
+        let supervisor = Supervisor(
+            [shell("lasting", "exec sleep 1000"), broken], output: Self.quiet, logger: Logger(label: "test"))
+        let run = Task { try await supervisor.run() }
+        while await supervisor.fallen.isEmpty { await Task.yield() }
+        #expect(await supervisor.fallen == ["broken"])
+        #expect(await supervisor.processIdentifiers["lasting"] != nil)
+        await supervisor.stop(grace: .seconds(10))
+        try await run.value
+    }
+
     @Test func `what ignores SIGTERM is killed after its grace`() async throws {
         let service = shell("deaf", "trap '' TERM; echo $$; while :; do sleep 0.05; done")
         let listener = Listener()

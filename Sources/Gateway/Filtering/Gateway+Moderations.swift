@@ -52,7 +52,7 @@ struct ModerationResponse: Encodable {
 
 extension Gateway {
     func moderate(_ data: Data) async throws -> Response {
-        let request = try JSONRequest.decode(ModerationRequest.self, from: data)
+        let request = try JSONRequest.decode(ModerationRequest.self, from: data, refusing: .moderations)
         var results: [ModerationResponse.Result] = []
         for input in request.inputs {
             results.append(ModerationResponse.Result(filters.moderator.findings(in: input)))

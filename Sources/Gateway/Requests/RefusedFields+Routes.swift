@@ -30,13 +30,39 @@ extension RefusedFields {
         refuse("priority", because: "requests are taken in the order in which they come"),
         refuse("prompt_embeds", "kv_transfer_params", "vllm_xargs", because: "it belongs to another engine"),
         refuse(
-            "typical_p", "top_n_sigma", because: "'top_p', 'top_k' and 'min_p' cut the choice of tokens",
+            "typical_p", "typical", "tfs_z", because: "'top_p', 'top_k' and 'min_p' cut the choice of tokens",
             unless: isNumber(1)),
         refuse(
-            "top_a", "tfs_z", "mirostat", "mirostat_tau", "mirostat_eta", "xtc_probability", "dry_multiplier",
-            "dynatemp_range", because: "'top_p', 'top_k' and 'min_p' cut the choice of tokens"),
+            "top_n_sigma", because: "'top_p', 'top_k' and 'min_p' cut the choice of tokens", unless: isNumber(0, -1)),
+        // Those of mirostat, XTC and DRY change nothing while these are off.
+        refuse(
+            "top_a", "mirostat", "xtc_probability", "dry_multiplier", "dynatemp_range", "epsilon_cutoff", "eta_cutoff",
+            "penalty_alpha", "smoothing_factor", because: "'top_p', 'top_k' and 'min_p' cut the choice of tokens"),
         refuse("repeat_penalty", because: "its name here is 'repetition_penalty'", unless: isNumber(1)),
-        refuse("num_predict", "n_predict", "max_new_tokens", because: "its name here is 'max_tokens'"),
+        refuse("no_repeat_ngram_size", "repeat_last_n", because: "'repetition_penalty' looks at all of the text"),
+        refuse(
+            "num_predict", "n_predict", "max_new_tokens", "max_length", because: "its name here is 'max_tokens'",
+            unless: isNumber(-1)),
+        refuse("min_new_tokens", because: "'ignore_eos' keeps an answer from ending by itself"),
+        refuse("num_return_sequences", because: "its name here is 'n'", unless: isNumber(1)),
+        refuse("stop_sequences", because: "its name here is 'stop'"),
+        refuse("random_seed", because: "its name here is 'seed'"),
+        refuse("do_sample", because: "'temperature' of 0 takes the likeliest token", unless: isTrue),
+        refuse("num_beams", because: "answers are sampled; there is no beam search", unless: isNumber(1)),
+        refuse("options", "extra_body", because: "give its fields in the request itself"),
+        refuse(
+            "stop_regex", "banned_strings", "custom_token_bans", "ban_eos_token", "eos_token_id", "sequence_bias",
+            "samplers", "sampler_order", because: "'stop', 'logit_bias' and 'ignore_eos' are what there is"),
+        refuse(
+            "lora", "lora_path", "lora_request", "lora_adapter", "adapter_id",
+            because: "an adapter is a model: name it in 'model'"),
+        refuse("negative_prompt", "cfg_scale", "guidance_scale", because: "text has no guidance"),
+        refuse("custom_logit_processor", "return_hidden_states", because: "it belongs to another engine"),
+        refuse("n_probs", because: "'logprobs' gives them"),
+        refuse("max_time", "t_max_predict_ms", because: "the header X-Request-Timeout-Ms bounds the time"),
+        refuse("format", "response_schema", because: "answers are not held to a form"),
+        refuse("watermark", "moderation", because: "the operator's labels and filter hold for every request"),
+        refuse("models", "provider", "route", "transforms", because: "routes are the operator's"),
         refuse("service_tier", because: "every request is served alike", unless: isOne(of: "auto", "default")),
     ]
 
@@ -48,12 +74,15 @@ extension RefusedFields {
         refuse("continue_final_message", because: "the model answers with a message of its own"),
         refuse("add_generation_prompt", because: "the model answers with a message of its own", unless: isTrue),
         refuse(
-            "reasoning_effort", "thinking_budget", because: "the models here do not reason apart from their answers",
+            "reasoning_effort", because: "the models here do not reason apart from their answers",
             unless: isOne(of: "none")),
         refuse(
-            "thinking", "enable_thinking", "thinking_token_budget",
+            "thinking", "enable_thinking", "thinking_token_budget", "thinking_budget",
             because: "the models here do not reason apart from their answers",
             unless: { $0.isEmpty || $0["type"]?.text == "disabled" }),
+        refuse(
+            "reasoning", because: "the models here do not reason apart from their answers", unless: asksForNoReasoning),
+        refuse("audio", because: "the models here do not speak"),
         refuse("verbosity", because: "it is low, medium or high", unless: isOne(of: "low", "medium", "high")),
         refuse("web_search_options", "plugins", because: "nothing is searched"),
         refuse("mm_processor_kwargs", "media_io_kwargs", because: "the models here read text only"),
@@ -68,19 +97,23 @@ extension RefusedFields {
                 if case .bool = $0 { true } else { false }
             },
             refuse("response_format", because: noGrammar) { $0.isEmpty || $0["type"]?.text == "text" },
-            refuse("reasoning", because: "the models here do not reason apart from their answers") {
-                $0.isEmpty || asksForNoReasoning($0)
-            },
-            refuse("audio", because: "the models here do not speak"),
             refuse("store", because: nothingKept),
             refuse("max_output_tokens", because: "its name here is 'max_completion_tokens'"),
             refuse("best_of", because: "use 'n'", unless: isNumber(1)),
+            refuse("prediction", because: "what is foreseen saves nothing here"),
+            refuse("background", because: nothingKept),
+            refuse("system", "input", because: "write it into 'messages'"),
+            refuse("images", "image", because: "the models here read text only"),
+            refuse("think", because: "the models here do not reason apart from their answers"),
+            refuse(
+                "size", "steps", "quality", "background_color", "aspect_ratio",
+                because: "/v1/images/generations has it"),
             refuse("echo", because: "/v1/completions has it"),
             refuse("suffix", because: "a chat is answered, not filled in"),
         ])
 
     static let completions = RefusedFields(
-        text,
+        text, conversation,
         [
             refuse("response_format", because: noGrammar) { $0.isEmpty || $0["type"]?.text == "text" },
             refuse("tools", "functions", because: noTools),
@@ -104,14 +137,13 @@ extension RefusedFields {
                 if case .bool = $0 { true } else { false }
             },
             refuse("prompt", because: "there are no stored prompts; 'preset' names a template of the gateway"),
-            refuse(
-                "reasoning", because: "the models here do not reason apart from their answers",
-                unless: asksForNoReasoning),
             refuse("include", because: "an answer here holds nothing of the kind", unless: includesNothing),
             refuse("top_logprobs", because: "/v1/chat/completions has log-probabilities"),
             refuse("logprobs", because: "/v1/chat/completions has log-probabilities"),
             refuse("truncation", because: "a conversation is never cut", unless: isOne(of: "disabled")),
-            refuse("response_format", because: "its name here is 'text.format'"),
+            refuse("response_format", because: "its name here is 'text.format'") { $0["type"]?.text == "text" },
+            refuse("best_of", because: "a response has one answer", unless: isNumber(1)),
+            refuse("echo", "suffix", because: "a conversation is answered, not filled in"),
             refuse("max_tokens", "max_completion_tokens", because: "its name here is 'max_output_tokens'"),
             refuse("messages", because: "its name here is 'input'"),
             refuse("modalities", because: "answers here are text", unless: isText),
@@ -129,6 +161,16 @@ extension RefusedFields {
             "embed_dtype", "output_dtype", because: "'encoding_format' is float or base64",
             unless: isOne(of: "float", "float32")),
         refuse("late_chunking", "return_multivector", because: "a text has one embedding"),
+        refuse("output_dimension", because: "its name here is 'dimensions'"),
+        refuse(
+            "embedding_types", "embedding_type", because: "'encoding_format' is float or base64"),
+        refuse(
+            "task_type", "text_type", because: "write what the model expects before a text into the text itself"),
+        refuse(
+            "pooling", "pooling_type", because: "a text's embedding is the mean of its states",
+            unless: isOne(of: "mean")),
+        refuse("softmax", "activation", because: "embeddings have length 1"),
+        refuse("messages", because: "'input' is a text, texts or token ids"),
         refuse("add_special_tokens", because: "texts are read as the model expects them", unless: isTrue),
     ])
 
@@ -141,17 +183,39 @@ extension RefusedFields {
         refuse(
             "moderation", because: "the gateway's own filter policy holds; it is auto", unless: isOne(of: "auto")),
         refuse("output_compression", because: "PNG loses nothing; it is 100", unless: isNumber(100)),
-        refuse("image", "images", "mask", "input_fidelity", "reference_images", because: "pictures are drawn anew"),
+        refuse(
+            "image", "images", "mask", "input_fidelity", "reference_images", "init_image", "ref_images", "file",
+            "denoising_strength", because: "pictures are drawn anew"),
+        refuse("image_size", because: "its name here is 'size'"),
+        refuse("true_cfg_scale", because: "its name here is 'guidance_scale'"),
+        refuse("num_outputs", because: "its name here is 'n'", unless: isNumber(1)),
+        refuse("upscale", "enable_hr", "num_frames", "prompt_extend", because: "the model's own pipeline draws"),
+        refuse("callback_url", because: "wait for the answer, or stream it"),
+        refuse(
+            "watermark", "disable_safety_checker", because: "the operator's labels and filter hold for every request"),
+        refuse("output_quality", because: "PNG loses nothing; it is 100", unless: isNumber(100)),
         refuse("num_inference_steps", "num_steps", because: "its name here is 'steps'"),
         refuse("cfg_scale", "guidance", because: "its name here is 'guidance_scale'"),
         refuse("width", "height", "aspect_ratio", "resolution", because: "'size' is WIDTHxHEIGHT"),
         refuse("num_images", "batch_size", because: "its name here is 'n'"),
         refuse(
-            "sampler", "sampler_name", "scheduler", "strength", "clip_skip", "loras", "hires_fix", "tiling",
+            "sampler", "sampler_name", "scheduler", "strength", "clip_skip", "lora", "loras", "hires_fix", "tiling",
             because: "the model's own pipeline draws"),
     ])
 
-    static let moderations = RefusedFields([])
+    static let moderations = RefusedFields([
+        refuse("categories", "threshold", because: "the answer has every category and its score")
+    ])
+
+    static let tokenize = RefusedFields([
+        refuse("tools", "documents", because: noTools),
+        refuse("chat_template", because: "the template is the model's own"),
+        refuse("chat_template_kwargs", because: "the template takes no parameters"),
+        refuse("continue_final_message", because: "the model answers with a message of its own"),
+        refuse("return_token_strs", because: "/detokenize spells tokens"),
+        refuse("max_length", "truncation", because: "a text is never cut"),
+        refuse("text_pair", because: "one text at a time"),
+    ])
 
     /// Whether `reasoning` asks for none, or only how it would be told.
     private static let asksForNoReasoning: @Sendable (JSONValue) -> Bool = { value in

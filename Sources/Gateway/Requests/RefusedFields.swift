@@ -38,7 +38,7 @@ struct RefusedFields: Sendable {
 func refuse(
     _ names: String..., because why: String, unless passes: @escaping @Sendable (JSONValue) -> Bool = { $0.isEmpty }
 ) -> (names: [String], rule: RefusedFields.Rule) {
-    (names, RefusedFields.Rule(why: why) { $0.isNull || passes($0) })
+    (names, RefusedFields.Rule(why: why) { $0.isNull || $0.text?.isEmpty == true || passes($0) })
 }
 
 /// A test for one of these texts.
@@ -46,9 +46,9 @@ func isOne(of texts: String...) -> @Sendable (JSONValue) -> Bool {
     { $0.text.map(texts.contains) ?? false }
 }
 
-/// A test for one number.
-func isNumber(_ number: Double) -> @Sendable (JSONValue) -> Bool {
-    { if case .number(let given) = $0 { given.double == number } else { false } }
+/// A test for one of these numbers.
+func isNumber(_ numbers: Double...) -> @Sendable (JSONValue) -> Bool {
+    { if case .number(let given) = $0 { numbers.contains(given.double) } else { false } }
 }
 
 /// A test for true.

@@ -37,7 +37,10 @@ extension EmbeddingRequest {
 }
 
 extension ImageGenerationRequest {
-    var routing: RoutingRequest { RoutingRequest(kind: .image, model: model, text: prompt, user: user) }
+    /// - Parameter model: the one that is meant where the request names none.
+    func routing(default model: String) -> RoutingRequest {
+        RoutingRequest(kind: .image, model: self.model ?? model, text: prompt, user: user)
+    }
 }
 
 extension String {
