@@ -50,6 +50,13 @@ struct APIError: Error, HTTPResponseError {
         status: .serviceUnavailable, message: "Not every service has an instance yet.", type: "server_error",
         code: "server_is_overloaded", retryAfter: 1)
 
+    static func modelNotReady(_ model: String) -> APIError {
+        APIError(
+            status: .serviceUnavailable,
+            message: "No instance serves the model '\(model.prefix(200))' yet; the services' log says what keeps it.",
+            type: "server_error", parameter: "model", code: "model_not_ready", retryAfter: 5)
+    }
+
     static func modelNotFound(_ model: String, known: [String]) -> APIError {
         APIError(
             status: .notFound, message: "The model '\(model.prefix(200))' does not exist here; models: \(known)",

@@ -71,7 +71,7 @@ struct GenerationParameters: Decodable, Sendable {
         guard room >= 1 else {
             throw APIError.invalidRequest(
                 "prompt is too long: this model's maximum context length is \(context) tokens, and the prompt has "
-                    + "\(prompt.ids.count)..",
+                    + "\(prompt.ids.count)",
                 parameter: field, code: "context_length_exceeded")
         }
         // A newer service may say more than this gateway can read: then the protocol's own defaults hold.

@@ -83,7 +83,10 @@ package struct Fleet: Sendable {
     func model(_ name: String, modalities: Set<String>, revision: String? = nil) throws -> ModelDescription {
         let contents = contents
         guard let model = contents.known[name] else {
-            guard isReady else { throw APIError.notReady }
+            if expectedModels.contains(name) { throw APIError.modelNotReady(name) }
+            guard [tokenizer, textModel, diffusion].allSatisfy({ $0?.instances.isEmpty != true }) else {
+                throw APIError.notReady
+            }
             throw APIError.modelNotFound(name, known: contents.known.keys.sorted())
         }
         guard modalities.contains(model.modality) else {
