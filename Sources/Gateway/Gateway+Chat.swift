@@ -38,13 +38,7 @@ extension Gateway {
                 return try await drawInChat(request, prompt: prompt, on: model, scope)
             }
             request.apply(preset, of: decision, scope.record)
-            // What a preset makes of several values is read as a whole too.
-            if preset != nil, request.parameters.preset_variables?.isEmpty == false {
-                for index in request.messages.indices {
-                    request.messages[index].content = try await scope.filtered(
-                        request.messages[index].content, .in, from: "preset_variables")
-                }
-            }
+            if preset != nil { try await filterWhole(&request, scope) }
             return try await write(request, with: model, scope)
         }
     }
@@ -65,6 +59,17 @@ extension Gateway {
         let preset = try await scope.preset(
             decision, variables: request.parameters.preset_variables, input: request.lastUserText, direction)
         return (request, preset)
+    }
+
+    /// Filters what a preset makes of a client's values: two that are harmless may join into what is not.
+    ///
+    /// - Throws: `APIError` for what is blocked.
+    func filterWhole(_ request: inout ChatCompletionRequest, _ scope: RequestScope) async throws {
+        guard request.parameters.preset_variables?.isEmpty == false else { return }
+        for index in request.messages.indices {
+            request.messages[index].content = try await scope.filtered(
+                request.messages[index].content, .in, from: "preset_variables")
+        }
     }
 
     private func write(

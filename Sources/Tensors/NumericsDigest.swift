@@ -3,7 +3,7 @@ internal import Foundation
 
 /// The identity of an arithmetic, built from everything that it depends on: equal identities compute equal bits.
 package struct NumericsDigest {
-    /// Changes whenever a kernel's order of additions does, or the sampler's.
+    /// Changes whenever a kernel's order of additions does, or the sampler's, or what is computed of a checkpoint.
     private static let orderVersion = "3"
 
     private var digest = SHA256()

@@ -21,12 +21,7 @@ extension Gateway {
             let (passed, preset) = try await filtered(request.conversation, .in, decision, from: "input", scope)
             var conversation = passed
             conversation.apply(preset, of: decision, scope.record)
-            if preset != nil, parameters.preset_variables?.isEmpty == false {
-                for index in conversation.messages.indices {
-                    conversation.messages[index].content = try await scope.filtered(
-                        conversation.messages[index].content, .in, from: "preset_variables")
-                }
-            }
+            if preset != nil { try await filterWhole(&conversation, scope) }
             let generation = try await generation(
                 for: conversation, from: "input", logprobs: nil, with: model, idPrefix: "resp_", scope)
             let answer = ResponseAnswer(generation, to: request)
