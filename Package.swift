@@ -149,8 +149,8 @@ let package = Package(
             swiftSettings: safe),
         .testTarget(
             name: "TextModelsTests",
-            dependencies: ["Layers", "TextGeneration", "TextModels", "Tensors", "Tokenizers", "Watermarking"],
-            resources: [.copy("Goldens")], swiftSettings: safe),
+            dependencies: ["Layers", "ModelTesting", "TextGeneration", "TextModels", "Tensors", "Tokenizers"],
+            exclude: ["Goldens"], swiftSettings: safe),
         .target(
             name: "DiffusionModels", dependencies: ["PNG", "Tensors"], swiftSettings: safe),
         .testTarget(
@@ -164,6 +164,17 @@ let package = Package(
                 "GGUF", "JSON", "Layers", "Tensors", "TextModels", "Tokenizers", "Watermarking",
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
+            swiftSettings: safe),
+        .testTarget(
+            name: "TextGenerationTests",
+            dependencies: [
+                "Layers", "ModelTesting", "Tensors", "TextGeneration", "TextModels", "Tokenizers", "Watermarking",
+            ],
+            swiftSettings: safe),
+        // For tests: tiny checkpoints, an engine run to its end
+        .target(
+            name: "ModelTesting", dependencies: ["Tensors", "TextGeneration", "Watermarking"],
+            path: "Tests/ModelTesting",
             swiftSettings: safe),
 
         // Layer 6: services

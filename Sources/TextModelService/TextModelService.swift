@@ -53,11 +53,11 @@ package struct TextModelService: RPCService {
     package func register(with router: inout RPCRouter) {
         router.serverStreaming(TextModelMethods.generate) { request, writer, context in
             try await keeper.use(context) { revision in
-                let patience = min(Duration.milliseconds(request.message.patience), .seconds(1))
+                let batchingDelay = min(Duration.milliseconds(request.message.patience), .seconds(1))
                 var request = try revision.validated(request.message)
                 // One that was lost elsewhere has waited already.
-                request.isPatient = patience > .zero && request.resume.isEmpty && !request.runsAlone
-                try await revision.engine.generate(request, patience: patience, to: writer, context)
+                request.isPatient = batchingDelay > .zero && request.resume.isEmpty && !request.runsAlone
+                try await revision.engine.generate(request, batchingDelay: batchingDelay, to: writer, context)
             }
         }
         router.unary(TextModelMethods.embed) { request, context in
