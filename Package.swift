@@ -132,7 +132,10 @@ let package = Package(
         .testTarget(
             name: "ContentFilterTests", dependencies: ["ConfigurationFiles", "ContentFilter"], swiftSettings: safe),
 
-        // Layer 3: bindings and models
+        // Layer 3: bindings, layers, serving
+        .target(name: "ModelServing", dependencies: ["Concurrency", "Messages", "RPC"], swiftSettings: safe),
+        .testTarget(
+            name: "ModelServingTests", dependencies: ["Messages", "ModelServing", "RPC"], swiftSettings: safe),
         .target(
             name: "ZeroMQTransport",
             dependencies: [
@@ -179,12 +182,13 @@ let package = Package(
 
         // Layer 6: services
         .target(
-            name: "TokenizerService", dependencies: ["Messages", "RPC", "Tokenizers"],
+            name: "TokenizerService", dependencies: ["Messages", "ModelServing", "RPC", "Tokenizers"],
             swiftSettings: safe),
         .target(
             name: "TextModelService",
             dependencies: [
-                "Concurrency", "Layers", "Messages", "RPC", "Tensors", "TextGeneration", "TextModels", "Tokenizers",
+                "Concurrency", "Layers", "Messages", "ModelServing", "RPC", "Tensors", "TextGeneration", "TextModels",
+                "Tokenizers",
                 "Watermarking",
             ],
             swiftSettings: safe),
@@ -198,7 +202,8 @@ let package = Package(
             ],
             swiftSettings: safe),
         .target(
-            name: "DiffusionService", dependencies: ["Concurrency", "DiffusionModels", "Messages", "RPC", "Tensors"],
+            name: "DiffusionService",
+            dependencies: ["Concurrency", "DiffusionModels", "Messages", "ModelServing", "RPC", "Tensors"],
             swiftSettings: safe),
         .testTarget(
             name: "DiffusionServiceTests",
@@ -241,7 +246,8 @@ let package = Package(
             name: "GatewayTests",
             dependencies: [
                 "Accounts", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels", "DiffusionModels",
-                "DiffusionService", "Gateway", "Layers", "Messages", "PNG", "PromptRouting", "RPC", "Tensors",
+                "DiffusionService", "Gateway", "Layers", "Messages", "ModelServing", "PNG", "PromptRouting", "RPC",
+                "Tensors",
                 "TextGeneration", "TextModels", "TextModelService", "TokenizerService", "ZeroMQTransport",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -286,7 +292,8 @@ let package = Package(
         .executableTarget(
             name: "nephele-text-model",
             dependencies: [
-                "Concurrency", "Layers", "RPC", "ServiceRuntime", "Tensors", "TextGeneration", "TextModelService",
+                "Concurrency", "Layers", "ModelServing", "RPC", "ServiceRuntime", "Tensors", "TextGeneration",
+                "TextModelService",
                 "TextModels",
                 "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -296,7 +303,7 @@ let package = Package(
         .executableTarget(
             name: "nephele-diffusion",
             dependencies: [
-                "DiffusionService", "RPC", "ServiceRuntime", "Tensors", "ZeroMQTransport",
+                "DiffusionService", "ModelServing", "RPC", "ServiceRuntime", "Tensors", "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: safe),

@@ -45,8 +45,6 @@ package final class TextEngine: Sendable {
     private let started = Atomic<Int>(0)
     private let ended = Atomic<Int>(0)
 
-    /// Calls since the engine was made.
-    var startedCalls: Int { started.load(ordering: .relaxed) }
     /// Calls that wait or generate.
     var runningCalls: Int {
         let ended = ended.load(ordering: .acquiring)

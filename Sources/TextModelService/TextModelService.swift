@@ -1,5 +1,6 @@
 import Layers
 package import Messages
+package import ModelServing
 package import RPC
 import TextGeneration
 import TextModels

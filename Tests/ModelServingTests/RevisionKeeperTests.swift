@@ -3,6 +3,8 @@ import Messages
 import Synchronization
 import Testing
 
+import ModelServing
+
 @testable import RPC
 
 /// A revision that is nothing but its id.
