@@ -174,13 +174,13 @@ let package = Package(
                 "Layers", "ModelTesting", "Tensors", "TextGeneration", "TextModels", "Tokenizers", "Watermarking",
             ],
             swiftSettings: safe),
+
+        // Layer 6: services
         // For tests: tiny checkpoints, an engine run to its end
         .target(
             name: "ModelTesting", dependencies: ["Tensors", "TextGeneration", "Watermarking"],
             path: "Tests/ModelTesting",
             swiftSettings: safe),
-
-        // Layer 6: services
         .target(
             name: "TokenizerService", dependencies: ["Messages", "ModelServing", "RPC", "Tokenizers"],
             swiftSettings: safe),
@@ -269,7 +269,7 @@ let package = Package(
         .target(
             name: "Benchmarks",
             dependencies: [
-                "ContentFilter", "Layers", "Messages", "RPC", "Tensors", "TextGeneration", "TextModels", "Tokenizers",
+                "ContentFilter", "Messages", "RPC", "Tensors", "TextGeneration", "TextModels", "Tokenizers",
                 "Watermarking", "ZeroMQ", "ZeroMQTransport",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
@@ -294,7 +294,6 @@ let package = Package(
             dependencies: [
                 "Concurrency", "Layers", "ModelServing", "RPC", "ServiceRuntime", "Tensors", "TextGeneration",
                 "TextModelService",
-                "TextModels",
                 "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),

@@ -8,9 +8,9 @@ import RPC
 import Synchronization
 import Tensors
 import Testing
+import TextGeneration
 import TextModelService
 import TextModels
-import TextGeneration
 import TokenizerService
 import Tokenizers
 import ZeroMQTransport

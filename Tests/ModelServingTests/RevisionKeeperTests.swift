@@ -1,9 +1,8 @@
 import Concurrency
 import Messages
+import ModelServing
 import Synchronization
 import Testing
-
-import ModelServing
 
 @testable import RPC
 
