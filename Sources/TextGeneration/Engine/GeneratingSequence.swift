@@ -7,7 +7,7 @@ struct GeneratingSequence: Sendable {
     let request: UInt64
     let choice: Int
     let parameters: GenerationRequest
-    /// Its place in the order of admission.
+    /// The sequence's place in the order of admission.
     let turn: UInt64
     /// Where its keys and values are, 32 positions a page.
     var pages: [Int32] = []
@@ -17,7 +17,7 @@ struct GeneratingSequence: Sendable {
     private(set) var tokens: [Int32]
     /// The number of its stay in the cache; it has another one after it had to give way.
     var stay: UInt64 = 0
-    /// With which others it goes through the layers.
+    /// The group of sequences that go through the layers together.
     var group = 0
     /// Tokens whose keys and values are in the cache.
     var computed = 0
@@ -26,7 +26,7 @@ struct GeneratingSequence: Sendable {
     /// How many tokens a draft may have: as many as were right last time, and two more.
     var draftLength = 2
     var promptLogProbabilities: [TokenLogProbability] = []
-    /// Of an embedding: the sum of the hidden states so far.
+    /// For an embedding, the sum of the hidden states so far.
     var pool = MeanPool()
     private(set) var sampler: Sampler
     private var decoder: StreamingDecoder

@@ -22,9 +22,9 @@ struct RequestScheduler: Sendable {
         /// What the sequence was known by when the pass began.
         var stay: UInt64
         var count: Int
-        /// Of its rows, the last so many hold drafted tokens.
+        /// The drafted tokens, which its last rows hold.
         var drafts: [Int32]
-        /// Its rows among those that are read.
+        /// The chunk's rows among those whose logits are read.
         var logits: Range<Int>
     }
 
@@ -138,13 +138,13 @@ struct RequestScheduler: Sendable {
         retire { $0.request == request }
     }
 
-    /// Takes sequences that have ended out.
+    /// Removes finished sequences.
     mutating func retire(_ ended: (GeneratingSequence) -> Bool) {
         for sequence in running where ended(sequence) { giveUpPages(of: sequence) }
         running.removeAll(where: ended)
     }
 
-    /// Those in the tree stay there while there is room.
+    /// Gives a sequence's pages back; those in the tree stay there while there is room.
     private mutating func giveUpPages(of sequence: GeneratingSequence) {
         releasedSequences?.append(sequence.stay)
         for page in sequence.pages.dropFirst(sequence.nodes.count) { pages.release(page: page) }
@@ -212,7 +212,7 @@ struct RequestScheduler: Sendable {
         let limit = sequence.readsAllRows ? 0 : (count - 1) / KVStorage.pagePositions
         let found = pages.match(sequence.tokens, root: sequence.parameters.cacheRoot, limit: limit)
         let missing = PageCache.pages(for: min(count + 1, count + sequence.remaining)) - found.count
-        // Those that run will each want a page soon.
+        // Each running sequence will want a page soon.
         let growth = max(running.count, running.isEmpty ? 0 : expectedGrowth(with: sequence))
         guard missing + growth <= pages.available else {
             pages.release(found.map(\.node))
