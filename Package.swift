@@ -44,7 +44,8 @@ let package = Package(
         .target(name: "Concurrency", dependencies: ["CLinux"], swiftSettings: foundation),
         .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency"], swiftSettings: foundation),
         .target(name: "Messages", dependencies: ["CMessages", "CProtobufC"], swiftSettings: foundation),
-        .testTarget(name: "MessagesTests", dependencies: ["Messages"], swiftSettings: foundation),
+        .testTarget(
+            name: "MessagesTests", dependencies: ["Messages"], resources: [.copy("Goldens")], swiftSettings: foundation),
         .target(name: "ZeroMQ", dependencies: ["CLinux", "CZeroMQ"], swiftSettings: foundation),
         .target(name: "RegularExpressions", dependencies: ["CPCRE2"], swiftSettings: foundation),
         .target(name: "PNG", dependencies: ["CPNG"], swiftSettings: foundation),

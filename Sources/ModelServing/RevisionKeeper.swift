@@ -135,7 +135,7 @@ package final class RevisionKeeper<Revision: ModelRevision>: Sendable {
     ///
     /// - Throws: `RPCError`: ABORTED while another reload runs, UNIMPLEMENTED where there is none; and what loading
     ///   throws. Then nothing has changed.
-    package func reload() async throws -> ReloadReply {
+    package func reload() async throws -> Wire.ReloadReply {
         guard let load else {
             throw RPCError(
                 .unimplemented, "\"\(name)\" is not reloaded while it runs; restart its services one by one",
@@ -164,7 +164,7 @@ package final class RevisionKeeper<Revision: ModelRevision>: Sendable {
             }
         }
         if let loaded { install(loaded) }
-        return ReloadReply(
+        return Wire.ReloadReply(
             revision: loaded?.revisionName ?? previous, previous: previous, duration: ContinuousClock.now - start)
     }
 

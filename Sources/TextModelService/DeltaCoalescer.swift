@@ -9,7 +9,7 @@ import Messages
 struct DeltaCoalescer {
     private struct Choice {
         var hasBegun = false
-        var held: GenerateDelta?
+        var held: Wire.GenerateDelta?
         /// When the first of those that wait came.
         var since = MonotonicInstant.now
     }
@@ -26,7 +26,7 @@ struct DeltaCoalescer {
     }
 
     /// What goes out now that a delta has come; nil while it waits.
-    mutating func take(_ delta: GenerateDelta) -> GenerateDelta? {
+    mutating func take(_ delta: Wire.GenerateDelta) -> Wire.GenerateDelta? {
         let number = Int(delta.choice)
         guard choices.indices.contains(number), !delta.isStart else { return delta }
         guard choices[number].hasBegun else {
@@ -47,14 +47,14 @@ struct DeltaCoalescer {
     }
 
     /// All that waits; nothing does any more.
-    mutating func takeAll() -> [GenerateDelta] {
+    mutating func takeAll() -> [Wire.GenerateDelta] {
         choices.indices.compactMap { choices[$0].held.take() }
     }
 }
 
-extension GenerateDelta {
+extension Wire.GenerateDelta {
     /// Goes on with what follows; neither has log-probabilities.
-    fileprivate mutating func append(_ next: GenerateDelta) {
+    fileprivate mutating func append(_ next: Wire.GenerateDelta) {
         if index == nil { index = next.index }
         tokens += next.tokens
         text += next.text

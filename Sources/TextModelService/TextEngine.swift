@@ -15,7 +15,7 @@ package final class TextEngine: Sendable {
     struct Job: Sendable {
         var request: GenerationRequest
         /// Where deltas go; nil for an embedding, which comes with the end.
-        var writer: ReplyWriter<GenerateDelta>?
+        var writer: ReplyWriter<Wire.GenerateDelta>?
         /// How long a token may wait for others to travel with.
         var batchingDelay: Duration
         var context: ServerContext
@@ -24,7 +24,7 @@ package final class TextEngine: Sendable {
         var ticket: UInt64
 
         /// - Throws: `RPCError` CANCELLED, when nobody reads any more.
-        func offer(_ delta: GenerateDelta) throws {
+        func offer(_ delta: Wire.GenerateDelta) throws {
             // Every delta fits: one a token and one at the end of each choice, and one that says that it starts.
             try writer?.offer(delta, bound: (request.maxTokens + 1) * request.n + 1)
         }
@@ -90,7 +90,7 @@ package final class TextEngine: Sendable {
     /// - Throws: `RPCError`: RESOURCE_EXHAUSTED when the queue is full or so long that the answer would come too late,
     ///   CANCELLED when the caller is gone.
     func generate(
-        _ request: GenerationRequest, batchingDelay: Duration, to writer: ReplyWriter<GenerateDelta>,
+        _ request: GenerationRequest, batchingDelay: Duration, to writer: ReplyWriter<Wire.GenerateDelta>,
         _ context: ServerContext
     ) async throws {
         // Each log-probability travels with its token; and what runs alone shows all progress that it makes.
@@ -113,7 +113,7 @@ package final class TextEngine: Sendable {
     }
 
     private func run(
-        _ request: GenerationRequest, batchingDelay: Duration = .zero, to writer: ReplyWriter<GenerateDelta>?,
+        _ request: GenerationRequest, batchingDelay: Duration = .zero, to writer: ReplyWriter<Wire.GenerateDelta>?,
         _ context: ServerContext
     ) async throws -> [Float] {
         let ticket = try admission.admit(request, until: context.deadline)

@@ -177,7 +177,7 @@ struct TextEngineLoop {
         if delta.finishReason != nil, !entry.job.request.isEmbedding {
             forecast.record(answer: max(0, delta.index) + 1, wasCut: delta.finishReason == .length)
         }
-        let ready = entry.held.take(GenerateDelta(delta, core.loaded.tokenizer))
+        let ready = entry.held.take(Wire.GenerateDelta(delta, core.loaded.tokenizer))
         running[delta.request] = entry
         do {
             if let ready { try entry.job.offer(ready) }
@@ -204,19 +204,19 @@ struct TextEngineLoop {
     }
 }
 
-extension GenerateDelta {
+extension Wire.GenerateDelta {
     init(_ delta: GenerationDelta, _ tokenizer: Tokenizer) {
         self.init(
             choice: UInt32(delta.choice), index: delta.index >= 0 ? UInt32(delta.index) : nil,
             tokens: delta.token.map { [$0] } ?? [], text: delta.text, textOffset: delta.textOffset,
-            logprob: delta.logProbability.map { TokenLogprob($0, tokenizer) },
-            promptLogprobs: delta.promptLogProbabilities.map { TokenLogprob($0, tokenizer) },
+            logprob: delta.logProbability.map { Wire.TokenLogprob($0, tokenizer) },
+            promptLogprobs: delta.promptLogProbabilities.map { Wire.TokenLogprob($0, tokenizer) },
             finishReason: delta.finishReason?.rawValue ?? "")
         isStart = delta.isStart
     }
 }
 
-extension TokenLogprob {
+extension Wire.TokenLogprob {
     init(_ value: TokenLogProbability, _ tokenizer: Tokenizer) {
         self.init(
             id: value.id, logprob: value.logProbability, bytes: tokenizer.bytes(of: value.id) ?? [],

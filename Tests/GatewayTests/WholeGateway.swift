@@ -103,7 +103,7 @@ private struct Arrival: ServerInterceptor {
     let arrived: @Sendable () -> Void
 
     func admit(_ context: ServerContext) {
-        if context.method == DiffusionMethods.draw.path { arrived() }
+        if context.method == Wire.Diffusion.draw.path { arrived() }
     }
 }
 

@@ -34,7 +34,7 @@ private final class Instance: RPCService, Sendable {
     }
 
     func register(with router: inout RPCRouter) {
-        router.unary(Echo.echoLater) { [self] request, context in
+        router.unary(Wire.Echo.echoLater) { [self] request, context in
             try await keeper.use(context) { revision in
                 let name = String(decoding: request.message.payload, as: UTF8.self)
                 if name.hasPrefix("slow") {
@@ -43,10 +43,10 @@ private final class Instance: RPCService, Sendable {
                     arrived.yield(name)
                     for await _ in open {}
                 }
-                return ServerReply(EchoReply(payload: Array(revision.id.utf8)))
+                return ServerReply(Wire.EchoReply(payload: Array(revision.id.utf8)))
             }
         }
-        router.unary(RevisionMethods.reload) { [self] _, _ in ServerReply(try await keeper.reload()) }
+        router.unary(Wire.Revisions.reload) { [self] _, _ in ServerReply(try await keeper.reload()) }
     }
 
     /// Waits for a slow call.
@@ -83,9 +83,9 @@ private final class Instance: RPCService, Sendable {
         var options = CallOptions()
         options.numericsID = numericsID
         options.readyTimeout = .seconds(5)
-        let request = EchoRequest(payload: Array(name.utf8))
+        let request = Wire.EchoRequest(payload: Array(name.utf8))
         return String(
-            decoding: try await client.call(Echo.echoLater, request, options).message.payload, as: UTF8.self)
+            decoding: try await client.call(Wire.Echo.echoLater, request, options).message.payload, as: UTF8.self)
     }
 
     @Test func `new calls get the new revision, running ones end on the old, which then goes`() async throws {
@@ -96,7 +96,7 @@ private final class Instance: RPCService, Sendable {
         }) { client, instance, server in
             async let slow = ask(client, "slow")
             await instance.arrival()
-            let reply = try await client.call(RevisionMethods.reload, ReloadRequest(model: "m")).message
+            let reply = try await client.call(Wire.Revisions.reload, Wire.ReloadRequest(model: "m")).message
             #expect(reply.revision == "two" && reply.previous == "one")
             #expect(try await ask(client) == "two")
             #expect(server.description.models.map(\.numericsID) == ["two", "one"])
@@ -130,7 +130,7 @@ private final class Instance: RPCService, Sendable {
         ])
         try await serve({ _ in try results.withLock { $0.removeFirst() }.get() }) { client, instance, server in
             let error = await #expect(throws: RPCError.self) {
-                try await client.call(RevisionMethods.reload, ReloadRequest(model: "m"))
+                try await client.call(Wire.Revisions.reload, Wire.ReloadRequest(model: "m"))
             }
             #expect(error?.reason == "insufficient_memory")
             let reply = try await instance.keeper.reload()
@@ -202,8 +202,8 @@ private final class Instance: RPCService, Sendable {
         let arrived: @Sendable () -> Void
 
         func register(with router: inout RPCRouter) {
-            router.unary(Echo.echoLater) { request, context in
-                guard request.message.payload == [1] else { return ServerReply(EchoReply(payload: [])) }
+            router.unary(Wire.Echo.echoLater) { request, context in
+                guard request.message.payload == [1] else { return ServerReply(Wire.EchoReply(payload: [])) }
                 let (forever, gone) = AsyncStream<Void>.makeStream()
                 context.onCancel { gone.finish() }
                 arrived()
@@ -231,7 +231,7 @@ private final class Instance: RPCService, Sendable {
             client.close()
             server.stop()
         }
-        async let call = client.call(Echo.echoLater, EchoRequest(payload: [1]))
+        async let call = client.call(Wire.Echo.echoLater, Wire.EchoRequest(payload: [1]))
         for await _ in arrivals { break }
         #expect(client.instances.first?.state == .ready)
         gauge.beginStep()
@@ -245,7 +245,7 @@ private final class Instance: RPCService, Sendable {
         // Nobody waits for it any more.
         await server.drained()
         gauge.endStep()
-        _ = try await client.call(Echo.echoLater, EchoRequest(payload: []))
+        _ = try await client.call(Wire.Echo.echoLater, Wire.EchoRequest(payload: []))
         #expect(client.instances.first?.state == .ready)
     }
 }

@@ -29,10 +29,10 @@ private let llama = URL(fileURLWithPath: #filePath).deletingLastPathComponent().
             target: "text", resolver: StaticResolver(addresses: ["text"]), transport: network.client)
 
         func generate(_ timeout: Duration) async throws -> Int {
-            var request = GenerateRequest(model: "llama", prompt: [1, 2, 3], maxTokens: 250, seed: 3)
+            var request = Wire.GenerateRequest(model: "llama", prompt: [1, 2, 3], maxTokens: 250, seed: 3)
             request.ignoresEndOfText = true
             let stream = try await client.stream(
-                TextModelMethods.generate, request, CallOptions(timeout: timeout))
+                Wire.TextModel.generate, request, CallOptions(timeout: timeout))
             var tokens = 0
             while let reply = try await stream.next() { tokens += reply.message.tokens.count }
             return tokens

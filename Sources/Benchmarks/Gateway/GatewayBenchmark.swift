@@ -176,12 +176,12 @@ package enum GatewayBenchmark {
     }
 
     private static func callDirectly(_ tokenizer: RPCClient, _ textModel: RPCClient) async throws {
-        let turns = [ChatTurn(role: "user", content: prompt)]
+        let turns = [Wire.ChatMessage(role: "user", content: prompt)]
         let ids = try await tokenizer.call(
-            TokenizerMethods.renderChat, RenderChatRequest(model: InstantWorker.instant, messages: turns)
+            Wire.Tokenizer.renderChat, Wire.RenderChatRequest(model: InstantWorker.instant, messages: turns)
         ).message.ids
-        let call = GenerateRequest(model: InstantWorker.instant, prompt: ids, maxTokens: 64, seed: 0)
-        let stream = try await textModel.stream(TextModelMethods.generate, call)
+        let call = Wire.GenerateRequest(model: InstantWorker.instant, prompt: ids, maxTokens: 64, seed: 0)
+        let stream = try await textModel.stream(Wire.TextModel.generate, call)
         while try await stream.next() != nil {}
     }
 

@@ -2,8 +2,8 @@ internal import CProtobufC
 
 /// A Swift value that has a protobuf message on the wire.
 ///
-/// To add one: declare the message in `protos/nephele/v1`, run `protos/generate`, write the value type with
-/// `static let codec = MessageCodec(Self.self)`, and give it `CCodable` beside, as `Echo.swift` shows.
+/// To add one: declare the message in `protos/nephele/v1` and run `protos/generate`, which writes its Swift type. A new
+/// field is added the same way.
 package protocol BusMessage: Sendable, Equatable {
     static var codec: MessageCodec<Self> { get }
 }
@@ -81,8 +81,16 @@ protocol CCodable: SendableMetatype {
     associatedtype C
     /// protobuf-c's `__init` (its `__INIT` macros are not seen by Swift).
     static func initialize(_ c: UnsafeMutablePointer<C>)
+    /// - Throws: `MessageError` when a value cannot be taken.
     init(reading c: C) throws
     func write(to c: inout C, in arena: inout Arena)
+    /// Checks a value that was read, and corrects what may be corrected.
+    /// - Throws: `MessageError` when it cannot be taken.
+    mutating func validate() throws
+}
+
+extension CCodable {
+    mutating func validate() throws {}
 }
 
 /// The pointer of a generated `const` descriptor.

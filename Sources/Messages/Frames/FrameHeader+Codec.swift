@@ -25,7 +25,7 @@ extension FrameHeader: CCodable {
         case .message: content = .message(attachmentSizes: try Self.attachmentSizes(c))
         case .chunk:
             content = .chunk(
-                attachment: Int(c.chunk_attachment), offset: try size(c.chunk_offset, "chunk_offset"))
+                attachment: Int(c.chunk_attachment), offset: try Int(wire: c.chunk_offset, "chunk_offset"))
         case .end:
             guard let end = c.end else { throw MessageError(message: "an END frame without end") }
             var value = try CallEnd(reading: end.pointee)
@@ -33,7 +33,7 @@ extension FrameHeader: CCodable {
             content = .end(value)
         case .cancel: content = .cancel(reason: try c.reason.text("reason"))
         case .credit:
-            content = .credit(messages: Int(c.credit_messages), bytes: try size(c.credit_bytes, "credit_bytes"))
+            content = .credit(messages: Int(c.credit_messages), bytes: try Int(wire: c.credit_bytes, "credit_bytes"))
         case .ping: content = .ping(c.ping)
         case .pong:
             guard let load = c.load else { throw MessageError(message: "a PONG frame without load") }
@@ -44,7 +44,7 @@ extension FrameHeader: CCodable {
 
     fileprivate static func attachmentSizes(_ c: Nephele__V1__FrameHeader) throws -> [Int] {
         guard c.n_attachment_sizes > 0 else { return [] }
-        return try readAll(c.attachment_sizes, c.n_attachment_sizes).map { try size($0, "attachment_sizes") }
+        return try readAll(c.attachment_sizes, c.n_attachment_sizes).map { try Int(wire: $0, "attachment_sizes") }
     }
 
     func write(to c: inout Nephele__V1__FrameHeader, in arena: inout Arena) {
@@ -133,7 +133,7 @@ extension CallStart: CCodable {
         try self.init(reading: c)
         attachmentSizes = try FrameHeader.attachmentSizes(frame)
         creditMessages = Int(frame.credit_messages)
-        creditBytes = try size(frame.credit_bytes, "credit_bytes")
+        creditBytes = try Int(wire: frame.credit_bytes, "credit_bytes")
     }
 
     func write(to c: inout Nephele__V1__CallStart, in arena: inout Arena) {
@@ -166,8 +166,7 @@ extension CallEnd: CCodable {
         message = try c.message.text("message")
         reason = try c.reason.text("reason")
         field = try c.field.text("field")
-        retryAfter =
-            c.has_retry_after_ms != 0 ? .milliseconds(Int64(min(c.retry_after_ms, 3_155_760_000_000))) : nil
+        retryAfter = c.has_retry_after_ms != 0 ? Duration(wireMilliseconds: c.retry_after_ms) : nil
         notStarted = c.not_started != 0
         hasMessage = c.with_body != 0
     }
@@ -189,7 +188,7 @@ extension CallEnd: CCodable {
         }
         if let retryAfter {
             c.has_retry_after_ms = 1
-            c.retry_after_ms = retryAfter.microseconds / 1000
+            c.retry_after_ms = retryAfter.milliseconds
         }
         c.has_not_started = notStarted ? 1 : 0
         c.not_started = notStarted ? 1 : 0

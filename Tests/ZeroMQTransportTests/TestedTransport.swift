@@ -7,7 +7,7 @@ import Testing
 import ZeroMQTransport
 
 /// The ways frames travel that the contract suite runs over.
-enum Wire: String, CaseIterable, CustomTestStringConvertible {
+enum TestedTransport: String, CaseIterable, CustomTestStringConvertible {
     case inProcess, zmqInproc, ipc, tcp, tcpWithKeys
 
     var testDescription: String { rawValue }
@@ -15,14 +15,14 @@ enum Wire: String, CaseIterable, CustomTestStringConvertible {
 
 /// One server side and one client side of a wire, in one process.
 final class Fixture: Sendable {
-    let wire: Wire
+    let wire: TestedTransport
     let limits: BusLimits
     let timing: BusTiming
     let network: InProcessNetwork
     let transport: ZeroMQTransport
     let directory: URL
 
-    init(_ wire: Wire, limits: BusLimits = BusLimits(), timing: BusTiming = BusTiming()) throws {
+    init(_ wire: TestedTransport, limits: BusLimits = BusLimits(), timing: BusTiming = BusTiming()) throws {
         self.wire = wire
         self.limits = limits
         self.timing = timing
@@ -82,17 +82,18 @@ final class Fixture: Sendable {
 
 /// Methods of the echo service with handlers of the test's own.
 struct Scripted: RPCService {
-    typealias Unary = @Sendable (ServerRequest<EchoRequest>, ServerContext) async throws -> ServerReply<EchoReply>
+    typealias Unary =
+        @Sendable (ServerRequest<Wire.EchoRequest>, ServerContext) async throws -> ServerReply<Wire.EchoReply>
     typealias Stream =
-        @Sendable (ServerRequest<CountRequest>, ReplyWriter<CountReply>, ServerContext) async throws -> Void
+        @Sendable (ServerRequest<Wire.CountRequest>, ReplyWriter<Wire.CountReply>, ServerContext) async throws -> Void
 
-    var unary: Unary = { request, _ in ServerReply(EchoReply(payload: request.message.payload)) }
+    var unary: Unary = { request, _ in ServerReply(Wire.EchoReply(payload: request.message.payload)) }
     var stream: Stream = { _, _, _ in }
 
     func register(with router: inout RPCRouter) {
-        router.immediate(Echo.echo) { request, _ in ServerReply(EchoReply(payload: request.message.payload)) }
-        router.unary(Echo.echoLater, unary)
-        router.serverStreaming(Echo.count, stream)
+        router.immediate(Wire.Echo.echo) { request, _ in ServerReply(Wire.EchoReply(payload: request.message.payload)) }
+        router.unary(Wire.Echo.echoLater, unary)
+        router.serverStreaming(Wire.Echo.count, stream)
     }
 }
 

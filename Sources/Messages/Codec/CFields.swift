@@ -34,16 +34,34 @@ func readAll<Number>(_ numbers: UnsafeMutablePointer<Number>?, _ count: Int) -> 
     [Number](UnsafeBufferPointer(start: numbers, count: numbers == nil ? 0 : count))
 }
 
-/// A count or size from outside as `Int`.
-/// - Throws: `MessageError` when it does not fit.
-func size(_ value: UInt64, _ field: String) throws -> Int {
-    guard let size = Int(exactly: value) else {
-        throw MessageError(message: "field \(field) is \(value), beyond any size; send less")
+/// A message field that has to be there.
+/// - Throws: `MessageError` when it is not.
+func read<T: CCodable>(_ type: T.Type, _ pointer: UnsafeMutablePointer<T.C>?, _ field: String) throws -> T {
+    guard let pointer else { throw MessageError(message: "field \(field) is missing: update the older side") }
+    return try T(reading: pointer.pointee)
+}
+
+/// The case of an enumeration that has to be there.
+/// - Throws: `MessageError` when the number is absent or names no case.
+func read<T: RawRepresentable<UInt32>>(_ type: T.Type, _ value: UInt32?, _ field: String) throws -> T {
+    guard let value, let known = T(rawValue: value) else {
+        throw MessageError(
+            message: "field \(field) is \(value.map(String.init) ?? "missing"), which is no \(T.self): "
+                + "update the older side")
     }
-    return size
+    return known
 }
 
 extension Int {
+    /// A count or size from outside.
+    /// - Throws: `MessageError` when it does not fit.
+    init(wire value: UInt64, _ field: String) throws {
+        guard let size = Int(exactly: value) else {
+            throw MessageError(message: "field \(field) is \(value), beyond any size; send less")
+        }
+        self = size
+    }
+
     /// For a field that is a count: negative is a programmer's mistake.
     var wire: UInt64 {
         precondition(self >= 0, "a count is \(self); counts are not negative")
@@ -60,8 +78,16 @@ extension Duration {
         return overflow ? .max : micros.addingReportingOverflow(UInt64(attoseconds) / 1_000_000_000_000).partialValue
     }
 
+    /// Whole milliseconds, at least 0; saturates.
+    var milliseconds: UInt64 { microseconds / 1000 }
+
     /// From a field: values beyond a century count as a century, so that deadlines can be added up.
     init(wireMicroseconds value: UInt64) {
         self = .microseconds(Int64(min(value, 3_155_760_000_000_000)))
+    }
+
+    /// From a field; bounded as `init(wireMicroseconds:)`.
+    init(wireMilliseconds value: some BinaryInteger) {
+        self = .milliseconds(Int64(min(UInt64(clamping: value), 3_155_760_000_000)))
     }
 }

@@ -5,12 +5,6 @@
 package struct HeaderTemplate: Sendable {
     let stem: [UInt8]
 
-    // Tags of bus.proto: FrameHeader.call, .sequence, .start, CallStart.timeout_us.
-    private static let call: UInt8 = 3 << 3
-    private static let sequence: UInt8 = 4 << 3
-    private static let start: UInt8 = 5 << 3 | 2
-    private static let timeout: UInt8 = 2 << 3
-
     package init(_ content: FrameHeader.Content) {
         stem = FrameHeader(content).encoded()
     }
@@ -20,17 +14,17 @@ package struct HeaderTemplate: Sendable {
         var header: [UInt8] = []
         header.reserveCapacity(stem.count + 32)
         header.append(contentsOf: stem)
-        header.append(Self.call)
+        header.append(FrameHeader.Tag.call)
         Self.append(call, to: &header)
         if sequence != 0 {
-            header.append(Self.sequence)
+            header.append(FrameHeader.Tag.sequence)
             Self.append(UInt64(sequence), to: &header)
         }
         guard let timeout else { return header }
-        header.append(Self.start)
+        header.append(FrameHeader.Tag.start)
         let size = header.count
         header.append(0)
-        header.append(Self.timeout)
+        header.append(CallStart.Tag.timeoutUs)
         Self.append(timeout.microseconds, to: &header)
         header[size] = UInt8(header.count - size - 1)
         return header
@@ -59,14 +53,15 @@ package struct HeaderTemplate: Sendable {
     /// - Returns: what follows the stem, or `nil` where it is not what `header` writes.
     static func variables(of header: UnsafeRawBufferPointer, after stem: Int) -> Variables? {
         var rest = header[stem...]
-        guard take(call, &rest), let number = varint(&rest) else { return nil }
+        guard take(FrameHeader.Tag.call, &rest), let number = varint(&rest) else { return nil }
         var variables = Variables(call: number)
-        if take(sequence, &rest) {
+        if take(FrameHeader.Tag.sequence, &rest) {
             guard let value = varint(&rest), let sequence = UInt32(exactly: value) else { return nil }
             variables.sequence = sequence
         }
-        if take(start, &rest) {
-            guard let size = rest.popFirst(), Int(size) == rest.count, take(timeout, &rest), let value = varint(&rest)
+        if take(FrameHeader.Tag.start, &rest) {
+            guard let size = rest.popFirst(), Int(size) == rest.count, take(CallStart.Tag.timeoutUs, &rest),
+                let value = varint(&rest)
             else { return nil }
             variables.timeout = value
         }
