@@ -16,7 +16,7 @@ import ZeroMQTransport
 
 @testable import Gateway
 
-private let tests = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path
+private let tests = testsFolder.path
 private let device = Device(threadCount: 1)
 
 /// Two text-models, a tokenizer and a diffusion service on models that lie in a directory, and a gateway before them.

@@ -9,8 +9,7 @@ import TextModels
 import TextGeneration
 import TokenizerService
 
-private let llama = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .appendingPathComponent("TextModelsTests/Goldens/llama").path
+private let llama = testsFolder.appendingPathComponent("TextModelsTests/Goldens/llama").path
 
 /// Text-model instances in this process, each of which does with a call what a script says.
 final class ScriptedFleet: Sendable {

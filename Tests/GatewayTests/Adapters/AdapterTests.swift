@@ -12,8 +12,7 @@ import TextGeneration
 import TokenizerService
 import ZeroMQTransport
 
-private let goldens = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .appendingPathComponent("TextModelsTests/Goldens").path
+private let goldens = testsFolder.appendingPathComponent("TextModelsTests/Goldens").path
 private let device = Device(threadCount: 1)
 private let checkpoints = ["llama", "gpt2"].reduce(into: [:]) { checkpoints, name in
     checkpoints[name] = Result { try LoadedModel(directory: goldens + "/" + name, on: device) }

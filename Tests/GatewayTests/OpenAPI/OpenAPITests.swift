@@ -7,7 +7,7 @@ import Testing
 @testable import Gateway
 
 @Suite(.timeLimit(.minutes(5)), .serialized) struct OpenAPITests {
-    private func document() throws -> [String: Any] { try json(Gateway.openAPIDocument()) }
+    private func document() throws -> [String: Any] { try json(OpenAPIRoute.document()) }
 
     @Test func `every route of the router stands in the document, and nothing else does`() throws {
         let gateway = Gateway(
@@ -68,8 +68,7 @@ import Testing
     @Test(
         .enabled(if: Program.python(with: "schemathesis") != nil, "needs a Python with the schemathesis package"))
     func `no request gets an answer that the document does not know`() async throws {
-        let script = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-            .appendingPathComponent("OpenAPI/check.py").path
+        let script = testsFolder.appendingPathComponent("OpenAPI/check.py").path
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("accounts-" + UUID().uuidString)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }

@@ -15,11 +15,9 @@ import TextGeneration
 import TokenizerService
 import ZeroMQTransport
 
-private let llama = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .appendingPathComponent("TextModelsTests/Goldens/llama").path
+private let llama = testsFolder.appendingPathComponent("TextModelsTests/Goldens/llama").path
 
-private let tiny = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .appendingPathComponent("DiffusionModelsTests/Goldens/tiny").path
+private let tiny = testsFolder.appendingPathComponent("DiffusionModelsTests/Goldens/tiny").path
 
 /// Loaded once: loading blocks, and every test would do it on the few threads that all share.
 private let device = Device(threadCount: 1)

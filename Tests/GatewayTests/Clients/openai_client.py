@@ -1,4 +1,4 @@
-"""Speaks to a gateway as OpenAI's own package does; run by GatewayTests. Usage: openai_client.py BASE_URL"""
+"""Speaks to a gateway as OpenAI's own package does; run by ClientTests. Usage: openai_client.py BASE_URL"""
 
 import base64
 import sys

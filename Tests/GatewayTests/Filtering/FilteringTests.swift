@@ -31,8 +31,12 @@ private func filter(_ rules: String, _ phrases: String) throws -> ContentFilter 
     }
 
     private func pass(_ texts: [String], _ filter: ContentFilter) -> [Wire.GenerateDelta] {
-        var filtered = FilteredDeltas(filter, choices: 1)
-        return deltas(texts).flatMap { filtered.take($0) }
+        var transform = FilterTransform(filter, choices: 1)
+        return deltas(texts).flatMap { delta in
+            var passed = [delta]
+            transform.transform(&passed)
+            return passed
+        }
     }
 
     @Test func `text without findings passes whole, every token and log-probability with it`() throws {

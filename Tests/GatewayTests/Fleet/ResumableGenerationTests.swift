@@ -357,7 +357,7 @@ import TokenizerService
             var generation = ResumableGeneration(
                 request(), numericsID: "same",
                 CallAttempts(
-                    fleet.client, model: "llama", until: .now + .seconds(600), patience: .milliseconds(200)))
+                    fleet.client, model: "llama", until: .now + .seconds(600), revisionWait: .milliseconds(200)))
             for _ in 0..<3 { #expect(try await generation.next() != nil) }
             // Another one takes the place of the only replica; nobody goes on with the same numbers.
             try await fleet.start("b", numericsID: "other")

@@ -1,8 +1,7 @@
 import Foundation
 import Testing
 
-private let checkout = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
-    .deletingLastPathComponent().path
+private let checkout = testsFolder.deletingLastPathComponent().path
 
 /// A program that tests run, and what it says.
 enum Program {
