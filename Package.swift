@@ -74,7 +74,10 @@ let package = Package(
         .target(name: "Observability", swiftSettings: safe),
         .testTarget(name: "ObservabilityTests", dependencies: ["Observability"], swiftSettings: safe),
         .target(name: "GatewayClient", swiftSettings: safe),
-        .testTarget(name: "GatewayClientTests", dependencies: ["GatewayClient"], swiftSettings: safe),
+        .testTarget(
+            name: "GatewayClientTests",
+            dependencies: ["GatewayClient", .product(name: "Hummingbird", package: "hummingbird")],
+            swiftSettings: safe),
         .target(
             name: "Supervision", dependencies: [.product(name: "Logging", package: "swift-log")], swiftSettings: safe),
         .testTarget(
