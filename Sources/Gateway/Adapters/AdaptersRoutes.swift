@@ -22,7 +22,7 @@ struct AdaptersRoutes: RouteGroup {
         var lora_name: String
         /// Within the folder of adapters that the text-models were started with.
         var lora_path: String
-        /// The model that is changed; needed only where several come into question.
+        /// The model that is changed; needed only where several fit.
         var base_model: String?
         var load_inplace: Bool?
     }

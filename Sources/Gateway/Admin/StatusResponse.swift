@@ -5,11 +5,11 @@ struct StatusResponse: Encodable {
         var address: String
         var instance_id: String
         var models: [String]
-        /// Of the first model; `retiring` ones come after it.
+        /// The first model's revision; `retiring` ones come after it.
         var revision: String
         /// Revisions that other ones have replaced, and that still finish their calls.
         var retiring_revisions: [String]
-        /// Of a text model, those that are here: `0-11`.
+        /// The layers of a text model that the instance has: `0-11`.
         var layers: String?
         /// `ready`, `draining`, …
         var state: String
@@ -17,7 +17,7 @@ struct StatusResponse: Encodable {
         var outstanding: Int
         var running_calls: Int
         var capacity: Int
-        /// Of text engines: sequences that wait for their turn, and the part of the cache that is held, 0 to 1.
+        /// Sequences that wait in a text engine, and the part of its cache that is held, 0 to 1.
         var waiting: Int?
         var cache_use: Double?
         /// Steps that the engine has finished since it started.
@@ -26,7 +26,7 @@ struct StatusResponse: Encodable {
         var cancelled_calls: Int
     }
 
-    /// What the instances of a service have to do together: what an autoscaler goes by.
+    /// The load of all instances of a service together, for an autoscaler.
     struct Service: Encodable {
         var instances = 0
         var running_calls = 0
@@ -34,13 +34,13 @@ struct StatusResponse: Encodable {
         var capacity = 0
     }
 
-    /// Of the gateway, since it started.
+    /// The gateway's requests since it started.
     struct Requests: Encodable {
-        /// Under way now.
+        /// Requests under way now.
         var running: Int
-        /// Their client went before the answer was complete.
+        /// Requests whose client went before the answer was complete.
         var cancelled: Int
-        /// Turned away at once: they would not have met their deadline, or the gateway was full.
+        /// Requests that were refused at once: they would not have met their deadline, or the gateway was full.
         var refused: Int
         /// Calls that went on on another instance after they had lost theirs.
         var migrated_calls: Int
@@ -63,9 +63,9 @@ struct StatusResponse: Encodable {
     var filter: [FilterCount]
     /// What is wrong with the file of routes, so that an older one is in force; nil where nothing is.
     var routes_fault: String?
-    /// The same of the file of labels.
+    /// What is wrong with the file of labels.
     var labels_fault: String?
-    /// The same of the certificate and key that HTTPS is spoken with.
+    /// What is wrong with the certificate and key of HTTPS.
     var certificates_fault: String?
     var instances: [Instance]
     /// By the service's name, for later shards with their layers: `text-shard-6-11`.

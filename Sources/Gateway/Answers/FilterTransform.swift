@@ -1,8 +1,8 @@
 import ContentFilter
 import Messages
 
-/// One request's answers on their way through the filter: text comes out when no rule can match it any more, a choice that
-/// is blocked ends with `content_filter`, and of what is redacted no log-probabilities are told.
+/// Passes one request's answers through the filter: text comes out when no rule can match it any more, a choice that is
+/// blocked ends with `content_filter`, and redacted text has no log-probabilities.
 struct FilterTransform: DeltaTransform {
     fileprivate struct Choice: Sendable {
         var stream: StreamFilter

@@ -10,7 +10,7 @@ struct Generation: Sendable {
     struct Choice: Sendable {
         var text = ""
         var logprobs: [Wire.TokenLogprob] = []
-        /// Of the prompt's tokens from the second on, where asked for.
+        /// Log-probabilities of the prompt's tokens from the second on, where asked for.
         var promptLogprobs: [Wire.TokenLogprob] = []
         var finishReason: String?
     }

@@ -6,7 +6,7 @@ import Synchronization
 
 /// Streams whose first event takes long.
 struct PromptStreams: Sendable {
-    /// After so long a stream's head is sent, whatever becomes of the request.
+    /// A stream's head is sent after this long at the latest.
     let headDelay: TimeAmount
     let clients: ConnectedClients
     let counters: CallCounters

@@ -1,4 +1,4 @@
-/// The tokens of a request, as OpenAI's answers tell them.
+/// The tokens of a request, in OpenAI's form.
 struct Usage: JSONWritable {
     private let prompt: Int
     private let completion: Int

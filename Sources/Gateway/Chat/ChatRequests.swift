@@ -33,7 +33,7 @@ struct ChatCompletionRequest: Decodable, Sendable {
             let path = JSONPath(decoder.codingPath)
             role = try Self.role(try container.decode(String.self, forKey: .role), at: .member(of: path, "role"))
             for (key, why) in Self.unsupported {
-                let value = try container.decodeIfPresent(Emptiness.self, forKey: key)
+                let value = try container.decodeIfPresent(IsEmptyJSON.self, forKey: key)
                 guard value?.isEmpty == false else { continue }
                 throw JSONError(.member(of: path, key.rawValue), "is not supported: \(why)")
             }
@@ -123,7 +123,7 @@ struct MessageText: Decodable, Sendable {
 }
 
 /// Whether a value says nothing: null, false, 0, or empty, whatever its type.
-struct Emptiness: Decodable {
+struct IsEmptyJSON: Decodable {
     let isEmpty: Bool
 
     init(from decoder: any Decoder) throws {
@@ -136,10 +136,10 @@ struct Emptiness: Decodable {
             isEmpty = number == 0
         } else if let text = try? container.decode(String.self) {
             isEmpty = text.isEmpty
-        } else if let list = try? container.decode([Emptiness].self) {
+        } else if let list = try? container.decode([IsEmptyJSON].self) {
             isEmpty = list.isEmpty
         } else {
-            isEmpty = try container.decode([String: Emptiness].self).values.allSatisfy(\.isEmpty)
+            isEmpty = try container.decode([String: IsEmptyJSON].self).values.allSatisfy(\.isEmpty)
         }
     }
 }

@@ -8,7 +8,7 @@ struct OneOrMany<Value: Decodable & Sendable>: Decodable, Sendable {
     init(values: [Value]) { self.values = values }
 
     init(from decoder: any Decoder) throws {
-        // What is wrong with a list is told of its elements.
+        // An error in a list names its element.
         if (try? decoder.unkeyedContainer()) != nil {
             values = try [Value](from: decoder)
         } else {
@@ -113,7 +113,7 @@ struct GenerationParameters: Decodable, Sendable {
         return request
     }
 
-    /// Tokens that are asked for, of all answers; as far as that can be told before the prompts are encoded.
+    /// Tokens that are asked for, of all answers, as far as that is known before the prompts are encoded.
     ///
     /// - Parameter count: of one answer where the request does not say; nil for all that there is room for.
     func tokens(default count: Int?, prompts: Int = 1) -> Int {
@@ -155,7 +155,7 @@ struct PromptList: Decodable, Sendable {
             prompts = [.text(text)]
             return
         }
-        // The first element says what the list is one of; what is wrong with another one is told of it.
+        // The first element says what kind of list it is; an error in another element names that one.
         var elements = try decoder.unkeyedContainer()
         if elements.isAtEnd {
             prompts = []

@@ -23,7 +23,7 @@ extension FileConfiguration {
 package final class ConfigurationSource<Value: FileConfiguration>: Sendable {
     private struct State {
         var value: Value
-        /// Of each file that was read, when it was changed.
+        /// The state of each file that was read.
         var stamps: [String: FileStamp]
         var fault: String?
     }
@@ -93,7 +93,7 @@ package final class ConfigurationSource<Value: FileConfiguration>: Sendable {
     }
 }
 
-/// What tells one state of a file from another.
+/// Identifies one state of a file.
 struct FileStamp: Equatable, Sendable {
     private let modified: Date?
     private let size: UInt64

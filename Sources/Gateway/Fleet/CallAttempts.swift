@@ -130,7 +130,7 @@ struct CallAttempts: Sendable {
     /// Something new has been received.
     mutating func progressed() { losses.progressed() }
 
-    /// Tells what to do about an attempt's error.
+    /// What an attempt's error means for the next one.
     ///
     /// - Throws: `RPCError` when the client has gone or the deadline has passed.
     private func outcome(of error: RPCError) throws -> Outcome {
@@ -139,7 +139,7 @@ struct CallAttempts: Sendable {
         switch error.code {
         case .unavailable where ["client_closed", "revision_gone"].contains(error.reason): return .failed
         case .unavailable: return error.notStarted ? .refused : .lost
-        // Nobody here has cancelled it: the instance gives up what it runs.
+        // The gateway has not cancelled it: the instance gives up what it runs.
         case .cancelled: return .lost
         case .failedPrecondition: return error.notStarted ? .refused : .failed
         case .resourceExhausted: return error.notStarted || error.retryAfter != nil ? .refused : .failed

@@ -25,7 +25,7 @@ final class Catalogue: Sendable {
     }
 
     private struct State {
-        /// Of what the contents were worked out from.
+        /// Generations of the clients that the contents were worked out from.
         var generations: [UInt64] = []
         var contents = Contents()
     }

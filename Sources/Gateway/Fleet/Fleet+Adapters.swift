@@ -80,7 +80,7 @@ extension Fleet {
         await waitUntilDescribed(name, isLoaded: false, in: known.map(\.instance))
     }
 
-    /// - Returns: nil where several models come into question.
+    /// - Returns: nil where several models fit.
     private func baseModel(_ given: String?, of name: String) throws -> String? {
         let models = models
         if let taken = models[name], taken.parent == nil || given.map({ $0 != taken.parent }) == true {

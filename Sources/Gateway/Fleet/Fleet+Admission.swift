@@ -2,8 +2,8 @@ import Messages
 import RPC
 import Synchronization
 
-/// Which requests have just been turned away: for a moment, others that have no more time are told so at once, before
-/// anything is read or encoded for them.
+/// The last refusal of each model. For a moment it holds for other requests that have no more time, before anything is
+/// read or encoded for them.
 final class RecentRefusals: Sendable {
     private struct Refusal {
         var until: ContinuousClock.Instant
@@ -14,7 +14,7 @@ final class RecentRefusals: Sendable {
     }
 
     private let refusals = Mutex<[String: Refusal]>([:])
-    /// At least so long nobody asks again, and at most: others may end sooner than was foreseen.
+    /// Bounds of the time for which a refusal is remembered; requests may finish earlier than predicted.
     private static let shortest: Duration = .milliseconds(50)
     private static let longest: Duration = .milliseconds(250)
 

@@ -3,7 +3,7 @@ import Messages
 package import RPC
 import Synchronization
 
-/// Names that are each taken by one at a time.
+/// A set of names; each name has at most one holder.
 final class ReloadSet: Sendable {
     private let names = Mutex<Set<String>>([])
 
@@ -17,12 +17,12 @@ extension ModelDescription {
 
 /// The services behind the gateway.
 package struct Fleet: Sendable {
-    /// nil where no text is made.
+    /// nil where no text is generated.
     let tokenizer: RPCClient?
     let textModel: RPCClient?
     /// nil where no pictures are drawn.
     let diffusion: RPCClient?
-    /// The later shards of text-models that are cut, for whoever looks at them: only the first shard calls them.
+    /// The later shards of text-models that are cut, for status and metrics: only the first shard calls them.
     private let textShards: [RPCClient]
     let counters = CallCounters()
     /// The names of models that are being reloaded.

@@ -1,10 +1,10 @@
 import Messages
 
-/// Which requests had better go to one instance, because its cache holds what their prompts begin with.
+/// Sends requests whose prompts begin alike to one instance, whose cache holds that beginning.
 enum PrefixAffinity {
     /// Positions that are shared as a whole: a page of the text-models' caches.
     private static let page = 32
-    /// Pages that tell prompts apart, at most. More would part a conversation from its own next turn; fewer would send all
+    /// Pages that distinguish prompts, at most. More would part a conversation from its own next turn; fewer would send all
     /// that share an instruction to one instance until its load turns them away.
     private static let pages = 4
 

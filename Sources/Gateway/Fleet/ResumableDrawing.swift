@@ -33,7 +33,7 @@ struct ResumableDrawing: Sendable {
     /// Steps that the reader knows of.
     private var step: UInt32 = 0
     private var pictures: Set<UInt32> = []
-    /// Of each picture, how many previews the reader has.
+    /// How many previews the reader has, by picture.
     private var previews: [UInt32: UInt32] = [:]
     private let labeller: PictureLabeller?
 
@@ -71,7 +71,7 @@ struct ResumableDrawing: Sendable {
         attempts.dispatched()
     }
 
-    /// - Returns: nil for what was told before, or is not for the client.
+    /// - Returns: nil for what the reader has already, or what is not for the client.
     /// - Throws: `RPCError` for a picture that cannot be labelled.
     private mutating func accept(_ reply: ClientReply<Wire.DrawUpdate>) async throws -> Update? {
         let message = reply.message

@@ -8,8 +8,8 @@ import RPC
 /// rest follows, to the bit; its reader sees a pause. With no such instance left the call waits for one until its
 /// deadline.
 ///
-/// A call that takes its instances with it must not take all of them: each loss without a new token is counted, the
-/// instance is told, and computes the call apart from others; with the third the call fails.
+/// A call that kills its instances must not kill all of them. Each loss without a new token is counted and goes with the
+/// call, so that the next instance computes it apart from others. With the third loss the call fails.
 struct ResumableGeneration: Sendable {
     let request: Wire.GenerateRequest
     /// What instances with the same arithmetic share. Until something has been received it may still change.
@@ -45,7 +45,7 @@ struct ResumableGeneration: Sendable {
         return nil
     }
 
-    /// Stops the work: nobody wants the rest.
+    /// Stops the work: the rest is not wanted any more.
     mutating func giveUp() {
         isGivenUp = true
         stream = nil

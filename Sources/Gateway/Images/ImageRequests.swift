@@ -15,7 +15,7 @@ struct ImageGenerationRequest: Decodable, Sendable {
     var size: String?
     var response_format: String?
     var output_format: String?
-    /// Of the first picture; the next ones count up from it.
+    /// The first picture's seed; the next ones count up from it.
     var seed: Int64?
     var steps: Int?
     var guidance_scale: Float?

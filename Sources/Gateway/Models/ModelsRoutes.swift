@@ -21,7 +21,7 @@ struct ModelsRoutes: RouteGroup {
         }
     }
 
-    /// Text models first: clients that are told of no model take the first one.
+    /// Text models come first: clients that are configured without a model take the first one.
     private func models(for account: Account?) -> ModelList {
         let allowed = fleet.models.values.filter { account?.allows(model: $0.name) ?? true }
         return ModelList(

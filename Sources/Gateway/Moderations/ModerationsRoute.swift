@@ -77,7 +77,7 @@ extension ModerationResponse.Result {
     private static let findingLimit = 100
     /// From this score on a category counts.
     private static let threshold = 0.5
-    /// What the classifier says below this is no finding worth telling.
+    /// Findings of the classifier with a lower score are left out.
     private static let floor = 0.3
 
     init(_ findings: [Finding]) {

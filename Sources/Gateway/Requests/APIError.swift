@@ -38,7 +38,7 @@ struct APIError: Error, HTTPResponseError {
     /// Header fields beside those of the form: what is left of a key's limits.
     var headers = HTTPFields()
 
-    /// OpenAI's clients do not try again at all where they are told to wait longer than this many seconds.
+    /// OpenAI's clients do not try again at all when `Retry-After` is more than this many seconds.
     private static let longestRetryAfter = 120
 
     static func invalidRequest(_ message: String, parameter: String? = nil, code: String? = nil) -> APIError {
@@ -63,7 +63,7 @@ struct APIError: Error, HTTPResponseError {
             type: "invalid_request_error", parameter: "model", code: "model_not_found")
     }
 
-    /// What a service answered, as the client is told.
+    /// A service's error, in the client's terms.
     init(_ error: RPCError) {
         // A client chooses an adapter by its model's name.
         let parameter = error.field.isEmpty ? nil : error.field == "adapter" ? "model" : error.field

@@ -25,7 +25,7 @@ struct RequestScope: Sendable {
     var speaksChinese = false
 
     /// - Parameter endpoint: the path, as the API's documents name it.
-    /// - Throws: `APIError` for a header that is not what it should be, and for a client that may not come in.
+    /// - Throws: `APIError` for a malformed header, and for a client without a valid key.
     init(
         _ request: Request, _ kind: RequestKind, on channel: any Channel, to endpoint: String, _ keys: Authenticator
     ) async throws {

@@ -82,7 +82,7 @@ private struct ResponseAnswer: Sendable {
             })
     }
 
-    /// OpenAI's order of events: each thing is announced, grows, and is told once more as a whole.
+    /// OpenAI's order of events: each part is announced, grows, and is sent once more as a whole.
     private func write(_ events: inout Events, to writer: inout any ResponseBodyWriter) async throws {
         try await writer.write(events.next("response.created") { $0.response = opening })
         try await writer.write(events.next("response.in_progress") { $0.response = opening })

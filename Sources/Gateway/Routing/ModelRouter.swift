@@ -15,7 +15,7 @@ struct ModelRouter: Sendable {
     /// Decides by the routing table, and answers with the first of the route's models that can take the request.
     ///
     /// - Parameters:
-    ///   - tokens: that the answers will probably have.
+    ///   - tokens: how many tokens the answers will probably have.
     ///   - modalities: of models that `body` can do something with.
     ///   - body: throws before it has answered anything when its model cannot take the request.
     /// - Throws: `APIError`.
@@ -44,9 +44,9 @@ struct ModelRouter: Sendable {
             let isLast = index == targets.count - 1
             do {
                 let model = try fleet.model(target, modalities: modalities)
-                // With another model to turn to, nobody waits for one without an instance.
+                // A request that has another model to turn to does not wait for one without an instance.
                 if !isLast, !fleet.isServed(model) { continue }
-                // A preset may ask for less than what can be told here.
+                // A preset may ask for less than what is known here.
                 if decision.preset == nil {
                     let tokens = min(tokens, decision.limits.maxTokens ?? .max)
                     try fleet.refusals.check(model.name, left: scope.deadline - .now, tokens: tokens)

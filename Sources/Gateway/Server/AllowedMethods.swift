@@ -1,7 +1,7 @@
 import Hummingbird
 import Synchronization
 
-/// Which methods each path has, so that a wrong method is told from a path that is not there.
+/// Which methods each path has, so that a wrong method has another answer than a path that is not there.
 final class AllowedMethods: Sendable {
     private let routes = Mutex<[(path: [String], method: String)]>([])
 

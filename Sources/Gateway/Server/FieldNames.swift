@@ -8,7 +8,7 @@ enum FieldName {
     static let traceparent = Name("traceparent")
     static let timeout = Name("x-request-timeout-ms")
     static let shouldRetry = Name("x-should-retry")
-    /// Every field, where browsers are told which they may send.
+    /// Every field, for the list of those that browsers may send.
     static let any = Name("*")
     static let route = Name("x-nephele-route")
     static let buffering = Name("x-accel-buffering")

@@ -21,9 +21,9 @@ package struct GatewayAddress: Sendable {
 }
 
 extension Gateway {
-    /// The gateway as a service: the server, and who looks after connections.
+    /// The gateway as a service: the server, and the handlers of its connections.
     ///
-    /// - Parameter onServerRunning: is told the channel once the gateway listens.
+    /// - Parameter onServerRunning: is called with the channel once the gateway listens.
     /// - Throws: what is wrong with the certificates.
     package func application(
         at address: GatewayAddress, logger: Logger? = nil,

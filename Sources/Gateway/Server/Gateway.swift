@@ -26,10 +26,10 @@ package struct Gateway: Sendable {
     let accounts: AccountKeeper?
     /// nil: plain HTTP.
     package var certificates: CertificateSource?
-    /// After so long without an event a stream is sent a comment line.
+    /// A stream without an event for this long is sent a comment line.
     package var keepAliveInterval: TimeAmount = .seconds(9)
-    /// After so long a stream's head is sent, whatever becomes of the request: proxies wait no longer than half a minute for
-    /// one. What goes wrong later is told as an event.
+    /// A stream's head is sent after this long at the latest: proxies wait no longer than half a minute for one. An error
+    /// that comes later is an event.
     package var headDelay: TimeAmount = .seconds(8)
     /// Whose pages in browsers may use the API, beside the gateway's own.
     package var origins: Set<BrowserOrigin> = []

@@ -95,7 +95,7 @@ final class ClientChannel: Sendable {
         while !state.withLock({ $0.isClosed }) {
             resolve()
             signal.signal()
-            // Where there is nobody to call yet, whoever starts is found soon.
+            // While there is no instance to call, one that starts is found soon.
             let isDeserted = state.withLock { $0.ready.isEmpty }
             resolverSignal.wait(until: .now + (isDeserted ? min(timing.redial, timing.resolve) : timing.resolve))
         }
@@ -283,7 +283,7 @@ final class ClientChannel: Sendable {
         }
     }
 
-    /// Changes the set, works out who takes calls, wakes whoever waits for a change.
+    /// Changes the set, works out which instances take calls, and wakes the tasks that wait for a change.
     @discardableResult
     private func change<Result: Sendable>(_ body: (inout State) -> Result) -> Result {
         let (result, waiters) = state.withLock { state in

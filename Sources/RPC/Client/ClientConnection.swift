@@ -34,7 +34,7 @@ final class ClientConnection: FrameReceiver {
         /// What the last tick returned.
         var nextTick: MonotonicInstant
         var pings: UInt64 = 0
-        /// Of the calls that differ in nothing but their number and time.
+        /// Headers of calls that differ in nothing but their number and time.
         var templates: [Template] = []
     }
 
@@ -45,7 +45,7 @@ final class ClientConnection: FrameReceiver {
     let limits: BusLimits
     private let timing: BusTiming
     private let state: Mutex<State>
-    /// Of the transport's thread alone.
+    /// Used by the transport's thread alone.
     private let headers = Mutex(HeaderDecoder())
     private let nextID = Atomic<UInt64>(0)
     private let onEvent: @Sendable (Event) -> Void

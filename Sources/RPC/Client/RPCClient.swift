@@ -129,7 +129,7 @@ package final class RPCClient: Sendable {
             guard options.waitsForReady, until > .now, !channel.state.withLock({ $0.isClosed }) else {
                 let error = channel.noInstance(options)
                 guard deadline.map({ $0 <= .now }) == true else { throw error }
-                // Why there was nobody to call is what can be mended.
+                // Say why there was no instance to call: that can be mended.
                 throw RPCError(
                     .deadlineExceeded, "\(RPCError.deadlineBeforeStart.message): \(error.message)", notStarted: true)
             }

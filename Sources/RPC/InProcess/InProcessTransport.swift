@@ -131,7 +131,7 @@ private final class Endpoint: Sendable {
         network.post(.init(target: peer, content: .frame(header, body)))
     }
 
-    /// Ends both ends; the other one is told.
+    /// Closes both ends; the other one is notified.
     func close() {
         let peer = state.withLock { state -> Endpoint? in
             defer {

@@ -5,20 +5,20 @@ package struct ReplyWriter<Message: BusMessage>: Sendable {
     let sink: ReplySink
 
     /// Sends, and waits until the reader has given credit for all that was written.
-    /// - Throws: `RPCError` CANCELLED, when nobody reads any more; RESOURCE_EXHAUSTED for one beyond the limits.
+    /// - Throws: `RPCError` CANCELLED, when the caller has stopped reading; RESOURCE_EXHAUSTED for one beyond the limits.
     package func write(_ message: Message, attachments: [Attachment] = []) async throws {
         try sink.send(message.encoded(), attachments)
         try await sink.drained()
     }
 
     /// Sends without ever waiting: what the reader has no credit for is kept, `bound` messages at most.
-    /// - Throws: `RPCError` CANCELLED, when nobody reads any more; RESOURCE_EXHAUSTED, when `bound` messages wait.
+    /// - Throws: `RPCError` CANCELLED, when the caller has stopped reading; RESOURCE_EXHAUSTED, when `bound` messages wait.
     package func offer(_ message: Message, attachments: [Attachment] = [], bound: Int) throws {
         try sink.send(message.encoded(), attachments, bound: bound)
     }
 
     /// Sends without ever waiting; one that still waits for credit is replaced by the next such one (previews).
-    /// - Throws: `RPCError` CANCELLED, when nobody reads any more.
+    /// - Throws: `RPCError` CANCELLED, when the caller has stopped reading.
     package func offerLatest(_ message: Message, attachments: [Attachment] = []) throws {
         try sink.send(message.encoded(), attachments, isReplaceable: true)
     }

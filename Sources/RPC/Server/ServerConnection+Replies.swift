@@ -67,7 +67,7 @@ extension ServerConnection {
         }
     }
 
-    /// What has to be told, outside the lock, after frames were sent.
+    /// What has to be notified, outside the lock, after frames were sent.
     struct Advanced: Sendable {
         var ended: [ServerCall] = []
         var writers: [CheckedContinuation<Void, any Error>] = []

@@ -16,7 +16,7 @@ final class ServerConnection: FrameReceiver {
     let core: ServerCore
     var limits: BusLimits { core.limits }
     let state: Mutex<State>
-    /// Of the transport's thread alone.
+    /// Used by the transport's thread alone.
     private let headers = Mutex(HeaderDecoder())
 
     init(link: any FrameLink, core: ServerCore) {
@@ -142,7 +142,7 @@ final class ServerConnection: FrameReceiver {
         }
     }
 
-    /// Of a unary call that went well: END with the reply.
+    /// Ends a unary call that went well: END with the reply.
     private static let replyHeader = {
         var end = CallEnd(code: 0)
         end.hasMessage = true

@@ -84,7 +84,7 @@ final class ServerCall: Sendable {
     }
 
     /// The handler is about to run.
-    /// - Returns: false when nobody wants it any more.
+    /// - Returns: false when the caller does not want it any more.
     func startHandler() -> Bool {
         state.withLock { state in
             guard !state.isRemoved else { return false }

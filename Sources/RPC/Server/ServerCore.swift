@@ -198,7 +198,7 @@ final class ServerCore: Sendable {
         while await !isOver(isMet) {}
     }
 
-    /// Whether the condition is met or the task cancelled; false after a change, when it has to be looked at again.
+    /// Whether the condition is met or the task cancelled; false after a change, when it has to be checked again.
     private func isOver(_ isMet: @Sendable (borrowing State) -> Bool) async -> Bool {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in

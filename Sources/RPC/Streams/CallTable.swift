@@ -24,7 +24,7 @@ struct CallTable<Owner> {
     }
 
     var count: Int { entries.count }
-    /// With so many calls under way, rate counts more than the time of one: frames had better travel together.
+    /// With this many calls under way, throughput counts more than the latency of one: frames travel together.
     var isBusy: Bool { entries.count > 2 }
     var ids: [UInt64] { Array(entries.keys) }
 
