@@ -39,6 +39,11 @@ struct RequestPipeline: Sendable {
         }
         do {
             let response = try await respond(kind, request, scope, handler)
+            guard kind.isGeneration else {
+                end(scope, ticket)
+                return response
+            }
+            // An answer is made while it is written, and its client may go meanwhile.
             RequestEnd.then { wasWritten in
                 if !wasWritten {
                     counters.countCancelled()
