@@ -1,12 +1,12 @@
 import Foundation
+import Layers
 import Messages
 import RPC
 import Tensors
 import Testing
+import TextGeneration
 import TextModelService
 import TextModels
-import Layers
-import TextGeneration
 import ZeroMQTransport
 
 private let goldens = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -3,9 +3,9 @@ import Messages
 import RPC
 import Tensors
 import Testing
+import TextGeneration
 import TextModelService
 import TextModels
-import TextGeneration
 import TokenizerService
 import Tokenizers
 import ZeroMQTransport

@@ -25,7 +25,7 @@ struct FilterTransform: DeltaTransform {
     func haveEnded(_ range: Range<Int>) -> Bool { choices[range].allSatisfy(\.hasEnded) }
 
     mutating func transform(_ deltas: inout [Wire.GenerateDelta]) {
-        deltas = deltas.flatMap { delta in
+        deltas = deltas.flatMap { delta -> [Wire.GenerateDelta] in
             let index = Int(delta.choice)
             guard choices.indices.contains(index), !choices[index].hasEnded else { return [] }
             return choices[index].take(delta)

@@ -29,7 +29,9 @@ extension Fleet {
                 embeddings += try reply.message.embeddings(reply.attachments, inputs: call.inputs.count)
                 attempts.progressed()
             } catch {
-                do { try await attempts.recover(from: error, isUnderWay: !embeddings.isEmpty) } catch let error as RPCError {
+                do { try await attempts.recover(from: error, isUnderWay: !embeddings.isEmpty) } catch let error
+                    as RPCError
+                {
                     throw APIError(error)
                 }
             }

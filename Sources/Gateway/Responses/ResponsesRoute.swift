@@ -27,7 +27,8 @@ struct ResponsesRoute: RouteGroup {
             request.conversation.routing, preset: parameters.preset, tokens: parameters.tokens(default: 256),
             modalities: ["text"], scope
         ) { model, decision, scope in
-            let (passed, preset) = try await conversations.filtered(request.conversation, .in, decision, from: "input", scope)
+            let (passed, preset) = try await conversations.filtered(
+                request.conversation, .in, decision, from: "input", scope)
             var conversation = passed
             conversation.apply(preset, of: decision, scope.record)
             if preset != nil { try await conversations.filterWhole(&conversation, scope) }

@@ -7,9 +7,9 @@ import RPC
 import Synchronization
 import Tensors
 import Testing
+import TextGeneration
 import TextModelService
 import TextModels
-import TextGeneration
 import TokenizerService
 import Tokenizers
 import ZeroMQTransport

@@ -4,9 +4,9 @@ import Messages
 import RPC
 import Synchronization
 import Tensors
+import TextGeneration
 import TextModelService
 import TextModels
-import TextGeneration
 import TokenizerService
 
 private let llama = testsFolder.appendingPathComponent("TextModelsTests/Goldens/llama").path

@@ -29,7 +29,9 @@ import Testing
         #expect(error?.code == .unavailable && error?.notStarted == true)
     }
 
-    @Test func `an instance that does not come out of a step loses its calls, so that they move; its connection stays`() async throws {
+    @Test func `an instance that does not come out of a step loses its calls, so that they move; its connection stays`()
+        async throws
+    {
         let link = FrameRecorder()
         let connection = ClientConnection(link: link, limits: BusLimits(), timing: BusTiming()) { _ in }
         let inbox = ReplyInbox()

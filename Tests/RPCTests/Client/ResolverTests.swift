@@ -8,10 +8,10 @@ import Testing
 
 @Suite struct ResolverTests {
     @Test(arguments: [
-            ("text-model-a.sock", "text-model-*.sock", true), ("text-model-.sock", "text-model-*.sock", true),
-            ("text-model-a.sock.lock", "text-model-*.sock", false), ("other-a.sock", "text-model-*.sock", false),
-            ("abc", "*", true), ("", "*", true), ("abc", "a*b*c", true), ("acb", "a*b*c", false), ("a", "", false),
-        ])
+        ("text-model-a.sock", "text-model-*.sock", true), ("text-model-.sock", "text-model-*.sock", true),
+        ("text-model-a.sock.lock", "text-model-*.sock", false), ("other-a.sock", "text-model-*.sock", false),
+        ("abc", "*", true), ("", "*", true), ("abc", "a*b*c", true), ("acb", "a*b*c", false), ("a", "", false),
+    ])
     func `a socket name matches its pattern`(_ name: String, _ pattern: String, _ matches: Bool) {
         #expect(SocketFileResolver.matches(name[...], pattern[...]) == matches)
     }
