@@ -136,7 +136,10 @@ let package = Package(
         .testTarget(
             name: "ContentFilterTests", dependencies: ["ConfigurationFiles", "ContentFilter"], swiftSettings: safe),
 
-        // Layer 3: bindings and models
+        // Layer 3: bindings, layers, serving
+        .target(name: "ModelServing", dependencies: ["Concurrency", "Messages", "RPC"], swiftSettings: safe),
+        .testTarget(
+            name: "ModelServingTests", dependencies: ["Messages", "ModelServing", "RPC"], swiftSettings: safe),
         .target(
             name: "ZeroMQTransport",
             dependencies: [
@@ -153,8 +156,8 @@ let package = Package(
             swiftSettings: safe),
         .testTarget(
             name: "TextModelsTests",
-            dependencies: ["Layers", "TextGeneration", "TextModels", "Tensors", "Tokenizers", "Watermarking"],
-            resources: [.copy("Goldens")], swiftSettings: safe),
+            dependencies: ["Layers", "ModelTesting", "TextGeneration", "TextModels", "Tensors", "Tokenizers"],
+            exclude: ["Goldens"], swiftSettings: safe),
         .target(
             name: "DiffusionModels", dependencies: ["PNG", "Tensors"], swiftSettings: safe),
         .testTarget(
@@ -169,15 +172,27 @@ let package = Package(
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: safe),
+        .testTarget(
+            name: "TextGenerationTests",
+            dependencies: [
+                "Layers", "ModelTesting", "Tensors", "TextGeneration", "TextModels", "Tokenizers", "Watermarking",
+            ],
+            swiftSettings: safe),
 
         // Layer 6: services
+        // For tests: tiny checkpoints, an engine run to its end
         .target(
-            name: "TokenizerService", dependencies: ["Messages", "RPC", "Tokenizers"],
+            name: "ModelTesting", dependencies: ["Tensors", "TextGeneration", "Watermarking"],
+            path: "Tests/ModelTesting",
+            swiftSettings: safe),
+        .target(
+            name: "TokenizerService", dependencies: ["Messages", "ModelServing", "RPC", "Tokenizers"],
             swiftSettings: safe),
         .target(
             name: "TextModelService",
             dependencies: [
-                "Concurrency", "Layers", "Messages", "RPC", "Tensors", "TextGeneration", "TextModels", "Tokenizers",
+                "Concurrency", "Layers", "Messages", "ModelServing", "RPC", "Tensors", "TextGeneration", "TextModels",
+                "Tokenizers",
                 "Watermarking",
             ],
             swiftSettings: safe),
@@ -191,7 +206,8 @@ let package = Package(
             ],
             swiftSettings: safe),
         .target(
-            name: "DiffusionService", dependencies: ["Concurrency", "DiffusionModels", "Messages", "RPC", "Tensors"],
+            name: "DiffusionService",
+            dependencies: ["Concurrency", "DiffusionModels", "Messages", "ModelServing", "RPC", "Tensors"],
             swiftSettings: safe),
         .testTarget(
             name: "DiffusionServiceTests",
@@ -234,7 +250,8 @@ let package = Package(
             name: "GatewayTests",
             dependencies: [
                 "Accounts", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels", "DiffusionModels",
-                "DiffusionService", "Gateway", "Layers", "Messages", "PNG", "PromptRouting", "RPC", "Tensors",
+                "DiffusionService", "Gateway", "Layers", "Messages", "ModelServing", "PNG", "PromptRouting", "RPC",
+                "Tensors",
                 "TextGeneration", "TextModels", "TextModelService", "TokenizerService", "ZeroMQTransport",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -257,7 +274,7 @@ let package = Package(
         .target(
             name: "Benchmarks",
             dependencies: [
-                "ContentFilter", "Layers", "Messages", "RPC", "Tensors", "TextGeneration", "TextModels", "Tokenizers",
+                "ContentFilter", "Messages", "RPC", "Tensors", "TextGeneration", "TextModels", "Tokenizers",
                 "Watermarking", "ZeroMQ", "ZeroMQTransport",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
@@ -280,8 +297,8 @@ let package = Package(
         .executableTarget(
             name: "nephele-text-model",
             dependencies: [
-                "Concurrency", "Layers", "RPC", "ServiceRuntime", "Tensors", "TextGeneration", "TextModelService",
-                "TextModels",
+                "Concurrency", "Layers", "ModelServing", "RPC", "ServiceRuntime", "Tensors", "TextGeneration",
+                "TextModelService",
                 "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -290,7 +307,7 @@ let package = Package(
         .executableTarget(
             name: "nephele-diffusion",
             dependencies: [
-                "DiffusionService", "RPC", "ServiceRuntime", "Tensors", "ZeroMQTransport",
+                "DiffusionService", "ModelServing", "RPC", "ServiceRuntime", "Tensors", "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: safe),

@@ -1,5 +1,6 @@
 package import DiffusionModels
 package import Messages
+package import ModelServing
 package import RPC
 
 /// One revision of a diffusion model.

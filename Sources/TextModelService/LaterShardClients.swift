@@ -40,7 +40,7 @@ package final class LaterShardClients: Sendable {
     private let state = Mutex(State())
 
     /// After so long a call is made of another replica. A dead one is noticed by the bus far sooner.
-    private static let patience: Duration = .seconds(300)
+    private static let callTimeout: Duration = .seconds(300)
 
     /// Waits until each shard has an instance, and learns the cut from them.
     ///
@@ -132,7 +132,7 @@ package final class LaterShardClients: Sendable {
         let request = Wire.ForwardRequest(owner: owner, sequences: call.parts.map { Wire.ShardRows($0) })
         let rows = Attachment(call.rows)
         while true {
-            var options = CallOptions(timeout: Self.patience, attachments: [rows], instanceID: pin(place))
+            var options = CallOptions(timeout: Self.callTimeout, attachments: [rows], instanceID: pin(place))
             options.numericsID = numericsID
             options.filter = { self.isReplica($0, of: place.shard) }
             options.cost = call.rows.rowCount

@@ -1,5 +1,6 @@
 import Layers
 package import Messages
+package import ModelServing
 package import RPC
 import TextGeneration
 import TextModels
@@ -53,11 +54,11 @@ package struct TextModelService: RPCService {
     package func register(with router: inout RPCRouter) {
         router.serverStreaming(Wire.TextModel.generate) { request, writer, context in
             try await keeper.use(context) { revision in
-                let patience = min(request.message.batchingDelay, .seconds(1))
+                let batchingDelay = min(request.message.batchingDelay, .seconds(1))
                 var request = try revision.validated(request.message)
                 // One that was lost elsewhere has waited already.
-                request.isPatient = patience > .zero && request.resume.isEmpty && !request.runsAlone
-                try await revision.engine.generate(request, patience: patience, to: writer, context)
+                request.isPatient = batchingDelay > .zero && request.resume.isEmpty && !request.runsAlone
+                try await revision.engine.generate(request, batchingDelay: batchingDelay, to: writer, context)
             }
         }
         router.unary(Wire.TextModel.embed) { request, context in

@@ -1,4 +1,5 @@
 package import Messages
+import ModelServing
 import RPC
 import TextGeneration
 import TextModels

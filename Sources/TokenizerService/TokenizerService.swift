@@ -1,4 +1,5 @@
 package import Messages
+import ModelServing
 package import RPC
 internal import Synchronization
 package import Tokenizers

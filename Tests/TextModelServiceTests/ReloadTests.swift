@@ -1,5 +1,6 @@
 import Foundation
 import Messages
+import ModelServing
 import RPC
 import Tensors
 import Testing

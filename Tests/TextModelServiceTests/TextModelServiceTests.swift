@@ -106,7 +106,7 @@ private final class Fleet: Sendable {
         let single = choices(try await fleet.generate(request))
         #expect(single.allSatisfy { $0.allSatisfy { $0.tokens.count == 1 } })
         // Longer than all of it takes, unless the machine stands still; then there are more messages.
-        request.patience = 1_000
+        request.batchingDelay = .milliseconds(1_000)
         let joined = choices(try await fleet.generate(request))
         for (one, other) in zip(single, joined) {
             #expect(other.flatMap(\.tokens) == one.flatMap(\.tokens))

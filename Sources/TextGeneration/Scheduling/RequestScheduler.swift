@@ -46,7 +46,7 @@ struct RequestScheduler: Sendable {
     /// Sequences run in so many groups, each a pass of its own.
     var groups = 1
     /// Stays that have ended since somebody last looked, where somebody does.
-    var departures: [UInt64]?
+    var releasedSequences: [UInt64]?
     private(set) var statistics = EngineCore.Statistics()
     /// Tokens that answers have had of late; nil: unknown. A sequence starts when those that run will have pages for as
     /// many: what has to give way is computed twice.
@@ -146,7 +146,7 @@ struct RequestScheduler: Sendable {
 
     /// Those in the tree stay there while there is room.
     private mutating func giveUpPages(of sequence: GeneratingSequence) {
-        departures?.append(sequence.stay)
+        releasedSequences?.append(sequence.stay)
         for page in sequence.pages.dropFirst(sequence.nodes.count) { pages.release(page: page) }
         pages.release(sequence.nodes)
     }

@@ -73,7 +73,7 @@ extension EngineCore {
                 throw TextModelError(.invalidCheckpoint, "a later shard answered with \(rows.rowCount) rows")
             }
             for span in flight.sent where position(of: span.stay) != nil {
-                later?.acquainted[flight.shard].insert(span.stay)
+                later?.knownSequences[flight.shard].insert(span.stay)
             }
             do { try keep(rows, of: &flight) } catch { throw TextModelError(error) }
         }
@@ -91,10 +91,10 @@ extension EngineCore {
     }
 
     /// Sequences that have left since the last time; later shards may forget them.
-    package mutating func takeDepartures() -> [UInt64] {
-        guard let departed = scheduler.departures, !departed.isEmpty else { return [] }
-        scheduler.departures = []
-        for shard in later?.acquainted.indices ?? 0..<0 { later?.acquainted[shard].subtract(departed) }
+    package mutating func takeReleasedSequences() -> [UInt64] {
+        guard let departed = scheduler.releasedSequences, !departed.isEmpty else { return [] }
+        scheduler.releasedSequences = []
+        for shard in later?.knownSequences.indices ?? 0..<0 { later?.knownSequences[shard].subtract(departed) }
         return departed
     }
 
@@ -107,7 +107,7 @@ extension EngineCore {
         flight.replays = []
         for span in flight.sent {
             guard let have = missing[span.stay] else { continue }
-            later?.acquainted[flight.shard].remove(span.stay)
+            later?.knownSequences[flight.shard].remove(span.stay)
             // One that is not known is introduced with all its tokens first: perhaps its pages are there.
             guard let have, let index = position(of: span.stay) else { continue }
             for start in stride(from: max(0, have), to: scheduler.running[index].computed, by: later?.replayRows ?? 1) {
@@ -212,7 +212,7 @@ extension EngineCore {
             places += LaterShards.places(span.start..<end, pages: sequence.pages)
             let drafts = span.chunk.map { flight.plan.chunks[$0].drafts } ?? []
             let tokens = sequence.tokens + drafts
-            let first = later.acquainted[flight.shard].contains(span.stay) ? span.start : 0
+            let first = later.knownSequences[flight.shard].contains(span.stay) ? span.start : 0
             parts.append(
                 .init(
                     sequence: span.stay, start: span.start, count: span.count, outputs: span.outputs,

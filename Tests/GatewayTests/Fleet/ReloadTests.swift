@@ -3,6 +3,7 @@ import DiffusionService
 import Foundation
 import FoundationNetworking
 import Hummingbird
+import ModelServing
 import RPC
 import Synchronization
 import Tensors

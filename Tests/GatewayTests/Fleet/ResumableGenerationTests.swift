@@ -90,7 +90,7 @@ import TokenizerService
         }
         var expected: [String] = []
         try await withFleet { expected = whole(try await collect(generation(request, by: $0))) }
-        request.patience = 1_000
+        request.batchingDelay = .milliseconds(1_000)
         // At least four messages: the first token of each choice and the rest of each.
         for cut in 0...3 {
             try await withFleet([.die(after: cut), .die(after: 1)]) { fleet in

@@ -1,5 +1,6 @@
 import Concurrency
 import Messages
+import ModelServing
 import Synchronization
 import Testing
 

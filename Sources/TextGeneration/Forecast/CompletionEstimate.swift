@@ -3,7 +3,7 @@
 ///
 /// A newcomer is let in when it ends in time *and* all others still do: where sequences share the time, each that is let
 /// in slows those that run, long before the batch is full.
-package struct Timetable: Sendable {
+package struct CompletionEstimate: Sendable {
     package struct Sequence: Sendable {
         /// Rows to be computed before its next token.
         package var prompt: Int

@@ -1,5 +1,6 @@
 internal import Concurrency
 package import Messages
+package import RPC
 internal import Synchronization
 
 /// What an instance serves under one model's name, and how it describes it.

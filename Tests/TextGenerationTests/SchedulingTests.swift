@@ -1,3 +1,4 @@
+import ModelTesting
 import Tensors
 import Testing
 import TextGeneration

@@ -1,12 +1,12 @@
 import Concurrency
 import Messages
 
-/// Deltas of one call on their way to a caller that has patience: tokens of a choice travel together.
+/// Deltas of one call on their way to a caller that can wait: tokens of a choice travel together.
 ///
 /// A caller that shows nothing before the end is woken a few times a second instead of with each token; what it has of
 /// an answer when this instance is lost is as much less. The first token of a choice never waits, since it tells that
 /// the call makes progress, and the last brings along all that do.
-struct HeldDeltas {
+struct DeltaCoalescer {
     private struct Choice {
         var hasBegun = false
         var held: Wire.GenerateDelta?
@@ -14,15 +14,15 @@ struct HeldDeltas {
         var since = MonotonicInstant.now
     }
 
-    private let patience: Duration
+    private let batchingDelay: Duration
     private var choices: [Choice]
 
     /// - Parameters:
-    ///   - patience: of the caller; none is zero.
+    ///   - batchingDelay: how long a token may wait for others; zero for not at all.
     ///   - choices: of the call.
-    init(patience: Duration, choices: Int) {
-        self.patience = patience
-        self.choices = Array(repeating: Choice(), count: patience > .zero ? choices : 0)
+    init(batchingDelay: Duration, choices: Int) {
+        self.batchingDelay = batchingDelay
+        self.choices = Array(repeating: Choice(), count: batchingDelay > .zero ? choices : 0)
     }
 
     /// What goes out now that a delta has come; nil while it waits.
@@ -41,7 +41,7 @@ struct HeldDeltas {
         } else {
             choices[number].since = now
         }
-        if !joined.finishReason.isEmpty || now - choices[number].since >= patience { return joined }
+        if !joined.finishReason.isEmpty || now - choices[number].since >= batchingDelay { return joined }
         choices[number].held = joined
         return nil
     }

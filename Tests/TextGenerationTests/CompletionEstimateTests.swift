@@ -14,20 +14,20 @@ import TextModels
         return cost
     }
 
-    private func timetable(sequences: Int = 64) -> Timetable {
-        var timetable = Timetable(sequenceLimit: sequences, cachePositions: 100_000)
-        timetable.cost = cost()
-        return timetable
+    private func estimate(sequences: Int = 64) -> CompletionEstimate {
+        var estimate = CompletionEstimate(sequenceLimit: sequences, cachePositions: 100_000)
+        estimate.cost = cost()
+        return estimate
     }
 
-    private func sequence(_ answer: Int, prompt: Int = 0, deadline: Double = .infinity) -> Timetable.Sequence {
-        Timetable.Sequence(prompt: prompt, answer: answer, positions: prompt + answer, deadline: deadline)
+    private func sequence(_ answer: Int, prompt: Int = 0, deadline: Double = .infinity) -> CompletionEstimate.Sequence {
+        CompletionEstimate.Sequence(prompt: prompt, answer: answer, positions: prompt + answer, deadline: deadline)
     }
 
     @Test func `nothing is foretold, and nobody refused, before anything is known`() {
-        let timetable = Timetable(sequenceLimit: 1, cachePositions: 100)
-        #expect(timetable.refusal(of: [sequence(1_000_000, deadline: 0.001)], now: 0) == nil)
-        #expect(timetable.wait == nil)
+        let estimate = CompletionEstimate(sequenceLimit: 1, cachePositions: 100)
+        #expect(estimate.refusal(of: [sequence(1_000_000, deadline: 0.001)], now: 0) == nil)
+        #expect(estimate.wait == nil)
     }
 
     @Test func `a step's cost is told apart into what all share and what each adds`() {
@@ -62,11 +62,11 @@ import TextModels
     }
 
     @Test func `an engine with nothing to do takes whatever comes, however long its steps seem to take`() {
-        var timetable = Timetable(sequenceLimit: 8, cachePositions: 1_000)
-        for _ in 0..<10 { timetable.cost.record(rows: 1, duration: .seconds(20)) }
-        #expect(timetable.refusal(of: [sequence(100, deadline: 9)], now: 0) == nil)
-        timetable.waiting = [sequence(100, deadline: 9)]
-        #expect(timetable.refusal(of: [sequence(100, deadline: 9)], now: 0) != nil)
+        var estimate = CompletionEstimate(sequenceLimit: 8, cachePositions: 1_000)
+        for _ in 0..<10 { estimate.cost.record(rows: 1, duration: .seconds(20)) }
+        #expect(estimate.refusal(of: [sequence(100, deadline: 9)], now: 0) == nil)
+        estimate.waiting = [sequence(100, deadline: 9)]
+        #expect(estimate.refusal(of: [sequence(100, deadline: 9)], now: 0) != nil)
     }
 
     @Test func `accepted drafts make tokens faster`() {
@@ -78,91 +78,91 @@ import TextModels
     }
 
     @Test func `those that run share the time, and are faster as others end`() {
-        var timetable = timetable()
-        timetable.running = [sequence(100), sequence(50)]
-        let ends = timetable.ends()
+        var estimate = estimate()
+        estimate.running = [sequence(100), sequence(50)]
+        let ends = estimate.ends()
         // 50 steps of two, 50 of one.
         #expect(abs(ends[1] - 50 * 0.001_2) < 0.002 && abs(ends[0] - (50 * 0.001_2 + 50 * 0.001_1)) < 0.003)
     }
 
     @Test func `a sequence that waits starts when there is a place, with its prompt`() {
-        var timetable = timetable(sequences: 1)
-        timetable.running = [sequence(100)]
-        timetable.waiting = [sequence(100, prompt: 500), sequence(10)]
-        let ends = timetable.ends()
+        var estimate = estimate(sequences: 1)
+        estimate.running = [sequence(100)]
+        estimate.waiting = [sequence(100, prompt: 500), sequence(10)]
+        let ends = estimate.ends()
         #expect(abs(ends[0] - 0.11) < 0.003)
         #expect(abs(ends[1] - (0.11 + 0.05 + 0.11)) < 0.006)
         #expect(abs(ends[2] - (0.27 + 0.011)) < 0.007)
-        let wait = timetable.wait ?? 0
+        let wait = estimate.wait ?? 0
         #expect(abs(wait - ends[2]) < 0.001)
     }
 
     @Test func `patient ones start when few enough of them run, the others at once`() {
-        var timetable = timetable()
-        timetable.patientLimit = 1
+        var estimate = estimate()
+        estimate.patientLimit = 1
         var patient = sequence(100)
         patient.isPatient = true
-        timetable.running = [patient]
-        timetable.waiting = [patient]
+        estimate.running = [patient]
+        estimate.waiting = [patient]
         // 100 steps of one, and again.
-        #expect(abs(timetable.ends()[1] - 2 * 0.11) < 0.006)
+        #expect(abs(estimate.ends()[1] - 2 * 0.11) < 0.006)
         // 10 steps of two.
-        #expect(abs((timetable.ends(with: [sequence(10)]).last ?? 0) - 10 * 0.001_2) < 0.001)
+        #expect(abs((estimate.ends(with: [sequence(10)]).last ?? 0) - 10 * 0.001_2) < 0.001)
     }
 
     @Test func `positions in the cache are a place too`() {
-        var timetable = Timetable(sequenceLimit: 64, cachePositions: 1_000)
-        timetable.cost = cost()
-        timetable.running = [sequence(600)]
-        timetable.waiting = [sequence(600)]
-        let ends = timetable.ends()
+        var estimate = CompletionEstimate(sequenceLimit: 64, cachePositions: 1_000)
+        estimate.cost = cost()
+        estimate.running = [sequence(600)]
+        estimate.waiting = [sequence(600)]
+        let ends = estimate.ends()
         #expect(abs(ends[1] / ends[0] - 2) < 0.02)
     }
 
     @Test func `a newcomer that would end late is refused, long before the batch is full`() throws {
-        var timetable = timetable()
-        timetable.running = (0..<20).map { _ in sequence(400) }
+        var estimate = estimate()
+        estimate.running = (0..<20).map { _ in sequence(400) }
         // 21 rows: 3.1 ms a step, 1.24 s for 400 tokens.
-        #expect(timetable.refusal(of: [sequence(400, deadline: 10 + 2)], now: 10) == nil)
-        let wait = try #require(timetable.refusal(of: [sequence(400, deadline: 10 + 1)], now: 10))
+        #expect(estimate.refusal(of: [sequence(400, deadline: 10 + 2)], now: 10) == nil)
+        let wait = try #require(estimate.refusal(of: [sequence(400, deadline: 10 + 1)], now: 10))
         #expect(wait > 0.2 && wait < 0.8)
         // A short one is let in.
-        #expect(timetable.refusal(of: [sequence(20, deadline: 10 + 1)], now: 10) == nil)
+        #expect(estimate.refusal(of: [sequence(20, deadline: 10 + 1)], now: 10) == nil)
     }
 
     @Test func `a newcomer with time to spare is refused where it would make others late`() {
-        var timetable = timetable()
-        timetable.running = (0..<20).map { _ in sequence(400, deadline: 1.25) }
-        #expect(timetable.refusal(of: [sequence(400, deadline: 100)], now: 0) == nil)
-        timetable.running = (0..<20).map { _ in sequence(400, deadline: 1.22) }
-        #expect(timetable.refusal(of: [sequence(400, deadline: 100)], now: 0) != nil)
+        var estimate = estimate()
+        estimate.running = (0..<20).map { _ in sequence(400, deadline: 1.25) }
+        #expect(estimate.refusal(of: [sequence(400, deadline: 100)], now: 0) == nil)
+        estimate.running = (0..<20).map { _ in sequence(400, deadline: 1.22) }
+        #expect(estimate.refusal(of: [sequence(400, deadline: 100)], now: 0) != nil)
     }
 
     @Test func `one that is late in any case holds nobody up`() {
-        var timetable = timetable()
-        timetable.running = [sequence(400, deadline: 0.1)]
-        #expect(timetable.refusal(of: [sequence(400, deadline: 100)], now: 0) == nil)
+        var estimate = estimate()
+        estimate.running = [sequence(400, deadline: 0.1)]
+        #expect(estimate.refusal(of: [sequence(400, deadline: 100)], now: 0) == nil)
     }
 
     @Test func `under a flood those that are let in end in time, and the engine is not idle`() {
         // The engine is as foretold, arrivals are ten times what it can do, deadlines twice what eight together take.
         let cost = cost()
         let deadline = 2 * 400 * cost.secondsPerToken(sequences: 8)
-        var timetable = timetable()
+        var estimate = estimate()
         var (now, arrivals, late, ended) = (0.0, 0.0, 0, 0)
         while now < 5 {
             while arrivals <= now {
                 let newcomer = sequence(400, deadline: arrivals + deadline)
-                if timetable.refusal(of: [newcomer], now: now) == nil { timetable.running.append(newcomer) }
+                if estimate.refusal(of: [newcomer], now: now) == nil { estimate.running.append(newcomer) }
                 arrivals += 0.005
             }
-            now += cost.secondsPerToken(sequences: timetable.running.count)
-            for index in timetable.running.indices { timetable.running[index].answer -= 1 }
-            for done in timetable.running.filter({ $0.answer <= 0 }) {
+            now += cost.secondsPerToken(sequences: estimate.running.count)
+            for index in estimate.running.indices { estimate.running[index].answer -= 1 }
+            for done in estimate.running.filter({ $0.answer <= 0 }) {
                 ended += 1
                 if done.deadline < now { late += 1 }
             }
-            timetable.running.removeAll { $0.answer <= 0 }
+            estimate.running.removeAll { $0.answer <= 0 }
         }
         // With eight at a time all the while.
         let eight = 5 / (400 * cost.secondsPerToken(sequences: 8)) * 8

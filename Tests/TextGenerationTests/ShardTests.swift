@@ -1,4 +1,5 @@
 import Foundation
+import ModelTesting
 import Tensors
 import Testing
 import TextGeneration
@@ -54,8 +55,8 @@ private struct CutModel {
     }
 
     private mutating func release() {
-        let departures = engine.takeDepartures()
-        for shard in later.indices { later[shard].release(departures, owner: "test") }
+        let releasedSequences = engine.takeReleasedSequences()
+        for shard in later.indices { later[shard].release(releasedSequences, owner: "test") }
     }
 }
 
@@ -96,7 +97,7 @@ private struct CutModel {
         let loaded = try LoadedModel(directory: name, on: device)
         var engine = try EngineCore(loaded, options: options, on: device)
         for request in try requests(loaded.model.shape) { _ = try engine.add(request) }
-        return trace(try TextModelsTests.drain(&engine))
+        return trace(try ModelTesting.drain(&engine))
     }
 
     private func cut(
@@ -176,7 +177,7 @@ private struct CutModel {
         #expect(cut.later[0].prefixHits == 128)
         var engine = try EngineCore(LoadedModel(directory: name, on: device), options: options, on: device)
         let id = try engine.add(request(prompt + [4, 5, 6]))
-        #expect(try TextModelsTests.drain(&engine)["\(id)/0"]?.compactMap(\.token) == tokens)
+        #expect(try ModelTesting.drain(&engine)["\(id)/0"]?.compactMap(\.token) == tokens)
     }
 
     @Test(arguments: ["llama", "gpt2", "gemma2", "phi3", "qwen2-sliding"])

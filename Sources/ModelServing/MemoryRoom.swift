@@ -1,3 +1,5 @@
+import RPC
+
 /// Whether what is to be loaded fits into memory beside what is there.
 package struct MemoryRoom: Sendable {
     private let available: @Sendable () -> Int?
