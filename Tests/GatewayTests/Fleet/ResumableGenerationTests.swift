@@ -325,7 +325,7 @@ import TokenizerService
             let whole = try await post(fleet, Self.body)
             let streamed = try await post(fleet, Self.body.merging(["stream": true]) { $1 })
             #expect(whole.status == 200 && streamed.status == 200)
-            #expect(fleet.calls.map { $0.patience > 0 } == [true, false])
+            #expect(fleet.calls.map { $0.batchingDelay > .zero } == [true, false])
         }
     }
 
