@@ -32,11 +32,12 @@ import Testing
     }
 
     @Test func `a refusal says what the gateway says, and its status`() async throws {
-        let (said, _) = try await withGateway(.tooManyRequests, #"{"error":{"message":"too many"}}"#) { client in
+        let (said, _) = try await withGateway(#"{"error":{"message":"too many"}}"#, status: .tooManyRequests) {
+            client in
             await #expect(throws: GatewayClientError.self) { try await client.get(ModelEntries.self, "v1/models") }
         }
         #expect(said?.code == .refused && said?.message == "too many" && said?.status == 429)
-        let (other, _) = try await withGateway(.badGateway, "<html>") { client in
+        let (other, _) = try await withGateway("<html>", status: .badGateway) { client in
             await #expect(throws: GatewayClientError.self) { try await client.get(ModelEntries.self, "v1/models") }
         }
         #expect(other?.code == .refused && other?.message.contains("502") == true)
@@ -62,13 +63,15 @@ import Testing
 
     @Test func `a gateway that is not ready says which models are missing`() async throws {
         let text = "not served yet: verse, words\n"
-        let (missing, requests) = try await withGateway(.serviceUnavailable, text) { client in
+        let (missing, requests) = try await withGateway(text, status: .serviceUnavailable) { client in
             #expect(await client.isReady() == false)
             return await client.missingModels()
         }
         #expect(missing == ["verse", "words"])
         #expect(requests.map(\.path) == ["/readyz", "/readyz"])
-        let (other, _) = try await withGateway(.serviceUnavailable, "the service tokenizer has no instance yet\n") {
+        let (other, _) = try await withGateway(
+            "the service tokenizer has no instance yet\n", status: .serviceUnavailable
+        ) {
             await $0.missingModels()
         }
         #expect(other == nil)
@@ -92,10 +95,10 @@ import Testing
 
     @Test func `a model's name is one part of the path, whatever is in it`() async throws {
         let answer = #"{"model":"a/b c","outcome":"failed","replicas":[]}"#
-        let (outcome, requests) = try await withGateway(.conflict, answer) { try await $0.reload("a/b c") }
+        let (outcome, requests) = try await withGateway(answer, status: .conflict) { try await $0.reload("a/b c") }
         #expect(outcome.outcome == "failed" && outcome.replicas.isEmpty)
         #expect(requests.map(\.path) == ["/admin/models/a%2Fb%20c/reload"])
-        let (error, _) = try await withGateway(.forbidden, #"{"error":{"message":"no"}}"#) { client in
+        let (error, _) = try await withGateway(#"{"error":{"message":"no"}}"#, status: .forbidden) { client in
             await #expect(throws: GatewayClientError.self) { try await client.reload("a") }
         }
         #expect(error?.status == 403)
@@ -112,10 +115,10 @@ import Testing
         #expect(body.contains(#""text":"hi""#) && !body.contains("user"))
     }
 
-    private func events(_ status: Int = 200, _ stream: String) async throws -> (
+    private func events(_ stream: String, status: Int = 200) async throws -> (
         events: [String], error: GatewayClientError?
     ) {
-        try await withGateway(.init(code: status), stream) { client in
+        try await withGateway(stream, status: .init(code: status)) { client in
             var events: [String] = []
             do {
                 let request = ChatRequest(model: "m", messages: [.init(role: "user", content: "hi")])
@@ -141,7 +144,7 @@ import Testing
     }
 
     @Test func `a stream that is refused has no events and the refusal's status`() async throws {
-        let found = try await events(401, #"{"error":{"message":"no key"}}"#)
+        let found = try await events(#"{"error":{"message":"no key"}}"#, status: 401)
         #expect(found.events.isEmpty && found.error?.status == 401 && found.error?.message == "no key")
     }
 }

@@ -16,7 +16,7 @@ struct ReceivedRequest: Sendable {
 /// - Parameter key: what the client is given as its key.
 /// - Returns: what `body` gave, and the requests in their order.
 func withGateway<Result: Sendable>(
-    _ status: HTTPResponse.Status = .ok, _ answer: String, key: String? = nil,
+    _ answer: String, status: HTTPResponse.Status = .ok, key: String? = nil,
     _ body: @Sendable @escaping (GatewayClient) async throws -> Result
 ) async throws -> (Result, [ReceivedRequest]) {
     let (requests, received) = AsyncStream<ReceivedRequest>.makeStream()
