@@ -149,6 +149,9 @@ let package = Package(
             ],
             swiftSettings: safe),
         .target(name: "Layers", dependencies: ["Tensors"], swiftSettings: safe),
+        .testTarget(
+            name: "LayersTests", dependencies: ["Layers", "Tensors"], exclude: ["Goldens", "make_rotary_goldens.py"],
+            swiftSettings: safe),
 
         // Layer 4: models
         .target(

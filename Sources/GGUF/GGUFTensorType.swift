@@ -5,7 +5,7 @@ package enum GGUFTensorType: Sendable, Hashable {
     /// One that is not read here, by ggml's number.
     case other(UInt32)
 
-    /// Those that are read, in the order in which messages list them.
+    /// The types that are read, in the order in which messages list them.
     package static let supported: [GGUFTensorType] = [
         .f32, .f16, .bf16, .q8_0, .q5_0, .q4_0, .q4_K, .q5_K, .q6_K, .iq4_NL,
     ]

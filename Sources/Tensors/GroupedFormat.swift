@@ -2,7 +2,7 @@ internal import CKernels
 
 /// Whole numbers with a scale, and perhaps a minimum, for every `group` inputs: weight = scale · q − minimum.
 package struct GroupedFormat: Sendable, Hashable {
-    /// Of a whole number: 8, in −127…127, or 4, in −8…7; GGUF's K formats have 4 and 5 from 0 on, or 6, in −32…31.
+    /// Bits of a whole number: 8, in −127…127, or 4, in −8…7; GGUF's K formats have 4 and 5 from 0 on, or 6, in −32…31.
     package let bits: Int
     /// Inputs that share a scale: 16, 32 or 64.
     package let group: Int
@@ -46,7 +46,7 @@ package struct GroupedFormat: Sendable, Hashable {
         }
     }
 
-    /// Of 16 outputs.
+    /// The size of a panel of 16 outputs, in bytes.
     func panelBytes(_ depth: Int) -> Int { nephele_grouped_panel_bytes(kernelFormat, groups(depth), group) }
 }
 

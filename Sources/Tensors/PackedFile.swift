@@ -35,7 +35,7 @@ struct PackedFile: Sendable {
         var depth: Int
         var offset: Int
         var bytes: Int
-        /// Of each block of a MiB, as bit patterns.
+        /// The checksum of each block of a MiB, as a bit pattern.
         var sums: [Int]
 
         var format: PackedMatrix.Format? {
@@ -86,7 +86,7 @@ struct PackedFile: Sendable {
         return PackedMatrix(format, columns: entry.columns, depth: entry.depth, storage: storage)
     }
 
-    /// Of each block of a storage.
+    /// The checksum of each block of a storage.
     ///
     /// - Parameter device: divides the work; nil for this thread alone.
     static func sums(of storage: Storage, on device: Device?) -> [UInt64] {
@@ -106,7 +106,7 @@ struct PackedFile: Sendable {
         }
     }
 
-    /// Of all bytes together.
+    /// The checksum of all bytes together.
     static func sum(of bytes: [UInt8]) -> UInt64 {
         var sum: UInt64 = 0
         bytes.withUnsafeBufferPointer { buffer in

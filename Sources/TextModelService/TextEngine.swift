@@ -34,7 +34,7 @@ package final class TextEngine: Sendable {
     private let thread: DedicatedThread
     private let shards: LaterShardClients?
     package let shape: DecoderShape
-    /// Those that are here.
+    /// The layers that are here.
     let layers: Range<Int>
     /// Into how many the model is cut.
     let shardCount: Int

@@ -157,7 +157,7 @@ struct GatewayMain: AsyncParsableCommand {
             requestLimit: requestLimit,
             allowsAdapterUpdates: allowAdapterUpdates,
             allowsReload: allowReload)
-        // Those of the bus need files too.
+        // The bus's connections need files too.
         gateway.origins = Set(allowOrigin)
         let files = OpenFileLimit.current.map { max(16, $0 - 256) } ?? connectionLimit
         var address = GatewayAddress(host: host, port: port)

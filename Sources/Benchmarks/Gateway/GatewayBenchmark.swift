@@ -36,7 +36,7 @@ package enum GatewayBenchmark {
         package var count: Int
         /// Later than the pace of the worker's tokens.
         package var lateness: Times
-        /// Of the gateway's processor.
+        /// The share of its processor that the gateway used, 0 to 1.
         package var processorShare: Double
         /// What the gateway holds more than before, for each stream.
         package var bytesEach: Int

@@ -54,7 +54,7 @@ package struct AdmissionForecast: Sendable {
         target: (UInt64) -> Double
     ) {
         estimate.groups = groups
-        // Those that show tokens as they come run in any case, and some of the others too.
+        // Sequences that show tokens as they come run in any case, and some of the others too.
         let rows = batch.rows(limit: sequenceLimit), others = standings.running.count { !$0.isPatient }
         estimate.patientLimit = max(rows / 4, rows * groups - others)
         estimate.running = standings.running.map { sequence($0, target) }

@@ -50,7 +50,7 @@ package struct CompletionEstimate: Sendable {
         var active: [(end: Double, index: Int)] = []
         var (time, progress) = (0.0, 0.0)
         var used = running.reduce(0) { $0 + $1.positions }
-        // Those that run do fit, however much they share.
+        // What runs fits, however much it shares.
         let room = max(cachePositions, used)
         var patients = 0
         func start(_ index: Int) {

@@ -10,7 +10,7 @@ struct LaterShards: Sendable {
     struct Span: Sendable {
         /// Index in the plan's chunks; nil for rows that are only given again.
         var chunk: Int?
-        var stay: UInt64
+        var residency: UInt64
         var start: Int
         var count: Int
         var outputs: Int
