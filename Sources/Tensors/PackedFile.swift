@@ -14,7 +14,7 @@ internal import Glibc
 /// | 32–39 | bytes of the file                                 |
 struct PackedFile: Sendable {
     /// Changes whenever the layout of panels does.
-    static let version = 1
+    static let version = 2
     static let mark = Array("NEPHPACK".utf8)
     static let prefixBytes = 64, alignment = 4_096, sumBlock = 1 << 20
     private static let headerLimit = 64 << 20
@@ -30,7 +30,7 @@ struct PackedFile: Sendable {
         var dtype: String?
         var bits: Int?
         var group: Int?
-        var isKFormat: Bool?
+        var scales: String?
         var columns: Int
         var depth: Int
         var offset: Int
@@ -40,8 +40,8 @@ struct PackedFile: Sendable {
 
         var format: PackedMatrix.Format? {
             if let dtype { return DType(rawValue: dtype).map { .plain($0) } }
-            guard let bits, let group, let isKFormat else { return nil }
-            return GroupedFormat(stored: bits, group, isKFormat: isKFormat).map { .grouped($0) }
+            guard let bits, let group, let scales = scales.flatMap(GroupedFormat.Scales.init) else { return nil }
+            return GroupedFormat(stored: bits, group, scales).map { .grouped($0) }
         }
     }
 
