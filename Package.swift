@@ -74,7 +74,10 @@ let package = Package(
         .target(name: "Observability", swiftSettings: safe),
         .testTarget(name: "ObservabilityTests", dependencies: ["Observability"], swiftSettings: safe),
         .target(name: "GatewayClient", swiftSettings: safe),
-        .testTarget(name: "GatewayClientTests", dependencies: ["GatewayClient"], swiftSettings: safe),
+        .testTarget(
+            name: "GatewayClientTests",
+            dependencies: ["GatewayClient", .product(name: "Hummingbird", package: "hummingbird")],
+            swiftSettings: safe),
         .target(
             name: "Supervision", dependencies: [.product(name: "Logging", package: "swift-log")], swiftSettings: safe),
         .testTarget(
@@ -260,7 +263,8 @@ let package = Package(
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
-            exclude: ["langchain_client.py", "litellm_client.py", "openai_client.py"], swiftSettings: safe),
+            exclude: ["Clients/langchain_client.py", "Clients/litellm_client.py", "Clients/openai_client.py"],
+            swiftSettings: safe),
         .testTarget(name: "DeploymentTests", swiftSettings: safe),
         .testTarget(name: "FuzzTests", dependencies: ["fuzz"], swiftSettings: safe),
         .testTarget(

@@ -105,7 +105,7 @@ package struct GatewayClient: Sendable {
     /// Whether every service behind the gateway is ready.
     package func isReady() async -> Bool { (try? await whole(request("readyz"))) != nil }
 
-    /// Models that the gateway expects and that nobody serves yet; nil where it waits for something else.
+    /// Models that the gateway expects and that are not served yet; nil where it waits for something else.
     package func missingModels() async -> Set<String>? {
         guard let (data, response) = try? await URLSession.shared.data(for: request("readyz")) else { return nil }
         if (response as? HTTPURLResponse)?.statusCode == 200 { return [] }

@@ -150,7 +150,7 @@ package struct FleetStatus: Decodable, Sendable {
         package var outstanding: Int
         package var running_calls: Int
         package var capacity: Int
-        /// For text engines: sequences that wait, and the part of the cache that is held, 0 to 1.
+        /// Sequences that wait in a text engine, and the part of its cache that is held, 0 to 1.
         package var waiting: Int?
         package var cache_use: Double?
         package var steps: UInt64

@@ -4,7 +4,7 @@ package struct BusLimits: Sendable, Equatable {
     package var messageBytes = 4 << 20
     package var attachmentBytes = 64 << 20
     package var attachmentsPerCall = 8
-    /// Of one CHUNK.
+    /// The largest CHUNK.
     package var chunkBytes = 1 << 20
     /// Attachment bytes that one peer may have under way towards us, over all its calls.
     package var inboundAttachmentBytes = 1 << 30
@@ -26,7 +26,7 @@ package struct BusTiming: Sendable, Equatable {
     package var silence: Duration = .seconds(3)
     package var resolve: Duration = .seconds(1)
     /// Wait before an address that failed is dialled again; doubles up to `redialLimit`. So often, too, the resolver is
-    /// asked while nobody is there to be called.
+    /// asked while there is no instance to be called.
     package var redial: Duration = .milliseconds(100)
     package var redialLimit: Duration = .seconds(2)
     /// How long an engine's step may take at least before the instance counts as stuck.

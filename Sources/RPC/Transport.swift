@@ -21,8 +21,8 @@ package enum FrameBody: Sendable {
 package protocol FrameLink: Sendable {
     /// Queues a frame, its header encoded, in order and returns at once, from any thread; dropped when the link is
     /// down.
-    /// - Parameter canWait: more frames are likely to follow soon, and it had better travel with them; otherwise it is
-    ///   sent the shortest way.
+    /// - Parameter canWait: whether more frames are likely to follow soon, so that it may travel with them; otherwise it
+    ///   is sent the shortest way.
     func send(encoded header: [UInt8], _ body: FrameBody, canWait: Bool)
     /// The receiver wants to be ticked earlier than it last said.
     func tickSoon()
@@ -39,7 +39,7 @@ extension FrameLink {
 /// Takes what one peer sends. Called by the transport's thread only, one call at a time.
 package protocol FrameReceiver: AnyObject, Sendable {
     func receive(_ header: RawSpan, _ body: RawSpan)
-    /// The peer has given a sign of life: to be told before the frames that came together.
+    /// The peer has given a sign of life; called before the frames that came together.
     func heard()
     /// Heartbeats, silence and deadlines.
     /// - Returns: when it wants to be called next, at the latest.

@@ -65,7 +65,7 @@ package final class AccountKeeper: Sendable {
 
     /// The owner of a secret, and what the key has spent today; nil where it opens nothing.
     ///
-    /// - Throws: `APIError` when nobody can tell.
+    /// - Throws: `APIError` when the accounts cannot be reached.
     func account(secret: String) async throws -> (account: Account, spentToday: Double)? {
         let digest = APIKey.digest(of: secret)
         let remembered = state.withLock { $0.known[digest] }

@@ -3,7 +3,7 @@ import Foundation
 import Hummingbird
 import Synchronization
 
-/// Who sent a request, and what was taken from their limits for it.
+/// The owner of a request's key, and what was taken from the key's limits for the request.
 final class Caller: Sendable {
     let account: Account
     private let keeper: AccountKeeper
@@ -61,7 +61,7 @@ final class Caller: Sendable {
         tokens.withLock { $0 = (answer, answer == nil ? 0 : estimate) }
     }
 
-    /// Of a model that could not take the request.
+    /// Gives back what was reserved for a model that could not take the request.
     private func giveBack() {
         let reserved = tokens.withLock { tokens in
             defer { tokens.reserved = 0 }
@@ -80,7 +80,7 @@ final class Caller: Sendable {
         }
     }
 
-    /// Writes down what became of the request.
+    /// Bills what the request used.
     func settle(_ state: RequestRecord.State) {
         let reserved = tokens.withLock { $0.reserved }
         guard !state.model.isEmpty, state.promptTokens + state.completionTokens + state.pictures > 0 else {

@@ -26,12 +26,12 @@ package final class LeasedAccounts: AccountSource {
 
     private let client: RPCClient
     private let slices = Mutex<[Place: Slice]>([:])
-    /// For when nobody answers.
+    /// The wait while the other gateway does not answer.
     private let alone = RateLimits()
 
     private struct Contact {
         var hasBeen = false
-        /// When it was last seen that nobody answers.
+        /// When the other gateway last failed to answer.
         var awaySince: ContinuousClock.Instant?
     }
 
@@ -39,7 +39,7 @@ package final class LeasedAccounts: AccountSource {
     private let logger = Logger(label: "nephele-gateway")
 
     private static let patience: Duration = .seconds(3)
-    /// How long a request waits for whoever was there before.
+    /// How long a request waits for a gateway that answered before.
     private static let shortPatience: Duration = .milliseconds(500)
     private static let idleTime: Duration = .seconds(2)
     /// The part of a minute's limit that a slice is.
@@ -123,7 +123,7 @@ package final class LeasedAccounts: AccountSource {
         slices.withLock { $0[Place(account: account, unit: unit), default: Slice(limit: limit)].left += amount }
     }
 
-    /// Gives back slices that nobody uses, and what is more than a slice.
+    /// Gives back slices that are not used, and what is more than a slice.
     package func tidy(isLast: Bool) async {
         let surplus = slices.withLock { slices -> [(Place, Int, Double)] in
             var surplus: [(Place, Int, Double)] = []
@@ -141,7 +141,7 @@ package final class LeasedAccounts: AccountSource {
             var request = Wire.ReturnQuotaRequest()
             (request.account, request.unit) = (place.account, place.unit.rawValue)
             (request.amount, request.perMinute) = (amount, Double(limit))
-            // Lost with whoever had lent it: a limit is whole again after a minute.
+            // It is lost with the gateway that had lent it: a limit is whole again after a minute.
             _ = try? await call(Wire.Accounts.returnQuota, request)
         }
     }

@@ -19,7 +19,7 @@ package final class RateLimits: Sendable {
     }
 
     private let buckets = Mutex<[String: Bucket]>([:])
-    /// Full buckets are forgotten when there are more than so many.
+    /// Beyond this many buckets, full ones are forgotten.
     private static let bucketLimit = 16_384
 
     /// Takes `amount` from a bucket if it has so much. An amount beyond the whole bucket is allowed when that is full, so

@@ -32,7 +32,7 @@ package struct FilterSet: Sendable {
         (self.named, moderator) = (named, ours)
     }
 
-    /// - Throws: `APIError` for a name that nobody gave a policy: nothing passes unfiltered because of a typing error.
+    /// - Throws: `APIError` for a name without a policy: nothing passes unfiltered because of a typing error.
     func filter(named name: String?) throws -> ContentFilter? {
         guard let name else { return standard }
         if name == "off" { return nil }

@@ -24,7 +24,7 @@ extension ConfigurationSource where Value == LabelSet {
 }
 
 extension LabelSource {
-    /// - Throws: `APIError` for a name that nobody gave a policy: nothing goes out unlabelled because of a typing error.
+    /// - Throws: `APIError` for a name without a policy: nothing goes out unlabelled because of a typing error.
     func policy(named name: String?) throws -> LabelPolicy {
         guard let policy = current.policy(named: name) else {
             throw APIError(

@@ -4,12 +4,6 @@ import Logging
 import Messages
 import RPC
 
-/// The words of a notice around one request's answers; either may be empty.
-struct AnswerNotice: Sendable {
-    var opening: String
-    var closing: String
-}
-
 extension RequestScope {
     /// In the language of the request.
     var notice: AnswerNotice? {

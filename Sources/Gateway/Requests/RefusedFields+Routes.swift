@@ -217,7 +217,7 @@ extension RefusedFields {
         refuse("text_pair", because: "one text at a time"),
     ])
 
-    /// Whether `reasoning` asks for none, or only how it would be told.
+    /// Whether `reasoning` asks for none, or only for a form of its summary.
     private static let asksForNoReasoning: @Sendable (JSONValue) -> Bool = { value in
         guard case .object(let object) = value else { return value.isEmpty }
         return object.members.allSatisfy { name, value in

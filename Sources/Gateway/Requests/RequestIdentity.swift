@@ -19,7 +19,7 @@ struct RequestIdentity: RouterMiddleware {
 }
 
 extension RequestTrace {
-    /// Of a request that says nothing about itself.
+    /// The trace of a request that says nothing about itself.
     static var new: RequestTrace {
         RequestTrace(requestID: "req_" + ServiceDescription.newInstanceID(), context: TraceContext())
     }

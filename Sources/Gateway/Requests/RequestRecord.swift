@@ -2,7 +2,7 @@ import Accounts
 import Observability
 import Synchronization
 
-/// What became of one request, for whoever counts. There is text in it only where the operator has switched recording on.
+/// What became of one request, for metrics and bills. It holds text only where the operator has switched recording on.
 final class RequestRecord: Sendable {
     struct State: Sendable {
         let started = ContinuousClock.now
@@ -18,12 +18,12 @@ final class RequestRecord: Sendable {
         var gaps = GatewayMetrics.betweenTokens
         /// The HTTP status of what went wrong.
         var failure: Int?
-        /// Of each choice that has ended.
+        /// The reason of each choice that has ended.
         var finishReasons: [String] = []
         /// What the answer is known by.
         var answerID = ""
         var turns: [Recording.Turn] = []
-        /// Of the first choice.
+        /// The text of the first choice.
         var answer = ""
     }
 
@@ -52,7 +52,7 @@ final class RequestRecord: Sendable {
         if keepsText, choice == 0 { state.withLock { $0.answer += text } }
     }
 
-    /// - Parameter count: of those that came together, in equal time each.
+    /// - Parameter count: tokens that came together; each is taken to have needed an equal time.
     func tokens(_ count: Int) {
         let now = ContinuousClock.now
         state.withLock { state in

@@ -1,3 +1,4 @@
+import Accounts
 import ContentFilter
 import ContentLabels
 import Hummingbird
@@ -12,8 +13,10 @@ struct RequestScope: Sendable {
     let channel: any Channel
     let trace: RequestTrace
     let record: RequestRecord
-    /// nil where the gateway has no accounts.
+    /// Whom the request is billed to; nil where the gateway has no accounts, or the route bills nobody.
     let caller: Caller?
+    /// The owner of the key that came with it; nil where the gateway has no accounts.
+    let account: Account?
     /// The policy that the route or the gateway sets; nil for none.
     var filter: ContentFilter?
     /// Which labels the answer carries: the route's, or the gateway's.
@@ -22,15 +25,16 @@ struct RequestScope: Sendable {
     var speaksChinese = false
 
     /// - Parameter endpoint: the path, as the API's documents name it.
-    /// - Throws: `APIError` for a header that is not what it should be, and for a client that may not come in.
+    /// - Throws: `APIError` for a malformed header, and for a client without a valid key.
     init(
-        _ request: Request, on channel: any Channel, to endpoint: String, accounts: AccountKeeper?
+        _ request: Request, _ kind: RequestKind, on channel: any Channel, to endpoint: String, _ keys: Authenticator
     ) async throws {
         self.channel = channel
-        deadline = try Gateway.deadline(of: request)
+        deadline = kind.hasDeadline ? try RequestDeadline.of(request) : RequestDeadline.standard
         trace = RequestTrace.current ?? RequestTrace(of: request)
-        record = RequestRecord(endpoint: endpoint, keepsText: accounts?.isRecording ?? false)
-        caller = if let accounts { try await Caller(request, accounts) } else { nil }
+        record = RequestRecord(endpoint: endpoint, keepsText: keys.accounts?.isRecording ?? false)
+        caller = kind.role == .user ? try await keys.caller(of: request) : nil
+        account = kind.role == .user ? caller?.account : try await keys.account(of: request, role: kind.role)
     }
 
     /// The same request with no more time than a route allows.

@@ -14,7 +14,7 @@ struct ResponseObject: Encodable, Sendable {
         struct Output: Encodable, Sendable { var reasoning_tokens = 0 }
 
         var input_tokens: Int
-        /// Which tokens came from a cache is not told.
+        /// The gateway does not say which tokens came from a cache.
         var input_tokens_details = Input()
         var output_tokens: Int
         var output_tokens_details = Output()

@@ -6,7 +6,7 @@ package enum CallKind: Sendable, Equatable {
     case serverStreaming
 }
 
-/// A service as its generated protobuf-c descriptor tells it.
+/// A service as its generated protobuf-c descriptor describes it.
 package struct ServiceSchema: Sendable, Equatable {
     /// Fully qualified, e.g. `nephele.v1.Echo`.
     package let name: String

@@ -1,7 +1,7 @@
 /// A header that is sent again and again, encoded once: only the call's number, the sequence and the time left change.
 ///
-/// Protobuf lets fields come in any order; of a number that comes twice the last one counts, and messages are merged.
-/// So what changes follows what stays, the stem; `HeaderDecoder` looks for it.
+/// Protobuf lets fields come in any order; when a number comes twice the last one counts, and messages are merged. So what
+/// changes follows the stem, which stays; `HeaderDecoder` looks for the stem.
 package struct HeaderTemplate: Sendable {
     let stem: [UInt8]
 

@@ -1,0 +1,58 @@
+import Messages
+import RPC
+
+/// The deltas of one request's answers, as its client gets them: the text-models', after every transformation.
+struct AnswerDeltas: Sendable {
+    private let choicesOfEach: Int
+    private var parts: [Generation.Part]
+    private var current = 0
+    private let record: RequestRecord
+    private var transforms: [any DeltaTransform]
+    /// What the transformations let pass, the last first.
+    private var passed: [Wire.GenerateDelta] = []
+
+    /// - Parameter transforms: in the order in which deltas go through them.
+    init(
+        choicesOfEach: Int, parts: [Generation.Part], record: RequestRecord, _ transforms: [any DeltaTransform] = []
+    ) {
+        (self.choicesOfEach, self.parts, self.record, self.transforms) = (choicesOfEach, parts, record, transforms)
+    }
+
+    /// - Returns: nil after the last one.
+    /// - Throws: `RPCError`.
+    mutating func next() async throws -> Wire.GenerateDelta? {
+        while passed.isEmpty {
+            guard let delta = try await nextOfModel() else { return nil }
+            if transforms.isEmpty { return recorded(delta) }
+            passed.append(delta)
+            for index in transforms.indices { transforms[index].transform(&passed) }
+            passed.reverse()
+            // When all of a prompt's choices are blocked, the rest of them is not needed.
+            let choices = current * choicesOfEach..<(current + 1) * choicesOfEach
+            if current < parts.count, transforms.contains(where: { $0.haveEnded(choices) }) {
+                parts[current].call.giveUp()
+            }
+        }
+        return passed.popLast().map(recorded)
+    }
+
+    private func recorded(_ delta: Wire.GenerateDelta) -> Wire.GenerateDelta {
+        if !delta.finishReason.isEmpty { record.finished(delta.finishReason) }
+        return delta
+    }
+
+    private mutating func nextOfModel() async throws -> Wire.GenerateDelta? {
+        while current < parts.count {
+            var delta = parts[current].first
+            parts[current].first = nil
+            if delta == nil { delta = try await parts[current].call.next() }
+            if var delta {
+                delta.choice += UInt32(current * choicesOfEach)
+                if !delta.tokens.isEmpty { record.tokens(delta.tokens.count) }
+                return delta
+            }
+            current += 1
+        }
+        return nil
+    }
+}

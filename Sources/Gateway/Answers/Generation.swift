@@ -1,0 +1,93 @@
+import ContentFilter
+import Foundation
+import Messages
+import RPC
+
+/// One request's generations under way, one stream a prompt: their deltas as they come, and what is known of them as
+/// a whole.
+struct Generation: Sendable {
+    /// One choice as a whole.
+    struct Choice: Sendable {
+        var text = ""
+        var logprobs: [Wire.TokenLogprob] = []
+        /// Log-probabilities of the prompt's tokens from the second on, where asked for.
+        var promptLogprobs: [Wire.TokenLogprob] = []
+        var finishReason: String?
+    }
+
+    let id: String
+    let created: Int
+    let model: String
+    /// Changes when the arithmetic behind the model does.
+    let fingerprint: String
+    let choicesOfEach: Int
+    /// One for each prompt.
+    let parts: [Part]
+    let record: RequestRecord
+    var filter: ContentFilter?
+    /// Words around each answer that say that it is generated; nil for none.
+    var notice: AnswerNotice?
+
+    /// One prompt's call, and the first delta that came of it.
+    struct Part: Sendable {
+        var call: ResumableGeneration
+        var first: Wire.GenerateDelta?
+    }
+
+    var prompts: [[Int32]] { parts.map { $0.call.request.prompt } }
+    var choices: Int { parts.count * choicesOfEach }
+    var promptTokens: Int { parts.reduce(0) { $0 + $1.call.request.prompt.count } }
+
+    /// Starts the generations of one request, a call for each prompt, and waits for the first delta of each, so that a
+    /// refusal comes before any answer has begun.
+    ///
+    /// - Throws: `APIError` when the text-model refuses, or the deadline passes.
+    static func begin(
+        _ calls: [Wire.GenerateRequest], on fleet: Fleet, model: ModelDescription, idPrefix: String,
+        _ scope: RequestScope
+    ) async throws -> Generation {
+        let calls = calls.map { call in
+            var call = call
+            call.greenList = scope.greenList
+            return call
+        }
+        let parts = try await fleet.generate(calls, model: model, until: scope.deadline)
+        return Generation(
+            id: idPrefix + ServiceDescription.newInstanceID(), created: Int(Date().timeIntervalSince1970),
+            model: model.name, fingerprint: "fp_" + (parts.first?.call.numericsID ?? model.numericsID).prefix(12),
+            choicesOfEach: Int(calls.first?.n ?? 1), parts: parts, record: scope.record, filter: scope.filter,
+            notice: scope.notice)
+    }
+
+    /// The deltas of all prompts, choices counted through: those of the second prompt follow those of the first.
+    func deltas() -> AnswerDeltas {
+        record.began(id, promptTokens: promptTokens)
+        var transforms: [any DeltaTransform] = []
+        if let filter, filter.filters(.out) { transforms.append(FilterTransform(filter, choices: choices)) }
+        if record.keepsText { transforms.append(RecordingTransform(record)) }
+        if let notice { transforms.append(NoticeTransform(notice)) }
+        return AnswerDeltas(choicesOfEach: choicesOfEach, parts: parts, record: record, transforms)
+    }
+
+    /// All deltas at once, joined by choice.
+    ///
+    /// - Throws: `APIError`.
+    func collect() async throws -> (choices: [Choice], tokens: Int) {
+        var joined = [Choice](repeating: Choice(), count: choices)
+        var tokens = 0
+        var deltas = deltas()
+        do {
+            while let delta = try await deltas.next() {
+                let choice = Int(delta.choice)
+                joined[choice].text += delta.text
+                tokens += delta.tokens.count
+                if let logprob = delta.logprob { joined[choice].logprobs.append(logprob) }
+                if !delta.promptLogprobs.isEmpty { joined[choice].promptLogprobs = delta.promptLogprobs }
+                if !delta.finishReason.isEmpty { joined[choice].finishReason = delta.finishReason }
+            }
+        } catch let error as RPCError {
+            throw APIError(error)
+        }
+        return (joined, tokens)
+    }
+}

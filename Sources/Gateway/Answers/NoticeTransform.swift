@@ -1,0 +1,26 @@
+import Messages
+
+/// The words of a notice around one request's answers; either may be empty.
+struct AnswerNotice: Sendable {
+    var opening: String
+    var closing: String
+}
+
+/// Puts the notice before the first text of a choice and behind the last; an answer without text has none.
+struct NoticeTransform: DeltaTransform {
+    private let notice: AnswerNotice
+    /// Choices that have said something.
+    private var begun: Set<UInt32> = []
+
+    init(_ notice: AnswerNotice) { self.notice = notice }
+
+    mutating func transform(_ deltas: inout [Wire.GenerateDelta]) {
+        for index in deltas.indices {
+            let choice = deltas[index].choice
+            if !deltas[index].text.isEmpty, begun.insert(choice).inserted {
+                deltas[index].text = notice.opening + deltas[index].text
+            }
+            if !deltas[index].finishReason.isEmpty, begun.contains(choice) { deltas[index].text += notice.closing }
+        }
+    }
+}

@@ -1,0 +1,85 @@
+import ContentFilter
+import Foundation
+import Messages
+import PromptRouting
+
+/// Filters conversations and begins their answers, for chats and responses alike.
+struct Conversations: Sendable {
+    let fleet: Fleet
+
+    /// The request after the filter, and the preset that it or its route names.
+    func filtered(
+        _ request: ChatCompletionRequest, _ direction: FilterPolicy.Direction, _ decision: RouteDecision,
+        from field: String = "messages", _ scope: RequestScope
+    ) async throws -> (request: ChatCompletionRequest, preset: ChosenPreset?) {
+        var request = request
+        for index in request.messages.indices {
+            if request.messages[index].role == "assistant", let notice = scope.labels.text.notice {
+                request.messages[index].content = notice.removed(from: request.messages[index].content)
+            }
+            request.messages[index].content = try await scope.filtered(
+                request.messages[index].content.withoutPictures, direction, from: field)
+        }
+        let preset = try await scope.preset(
+            decision, variables: request.parameters.preset_variables, input: request.lastUserText, direction)
+        return (request, preset)
+    }
+
+    /// Filters what a preset makes of a client's values: two that are harmless may join into what is not.
+    ///
+    /// - Throws: `APIError` for what is blocked.
+    func filterWhole(_ request: inout ChatCompletionRequest, _ scope: RequestScope) async throws {
+        guard request.parameters.preset_variables?.isEmpty == false else { return }
+        for index in request.messages.indices {
+            request.messages[index].content = try await scope.filtered(
+                request.messages[index].content, .in, from: "preset_variables")
+        }
+    }
+
+    /// Begins the answers to a conversation.
+    ///
+    /// - Parameters:
+    ///   - field: what the client gave it in.
+    ///   - logprobs: alternatives beside each token's log-probability; nil for no log-probabilities.
+    /// - Throws: `APIError`.
+    func generation(
+        for request: ChatCompletionRequest, from field: String, logprobs: UInt32?, with model: ModelDescription,
+        idPrefix: String, _ scope: RequestScope
+    ) async throws -> Generation {
+        let deadline = scope.deadline
+        try fleet.admit(model, tokens: request.parameters.tokens(default: nil), until: deadline)
+        let turns = request.messages.map { Wire.ChatMessage(role: $0.role, content: $0.content) }
+        let prompt = try await fleet.call(
+            Wire.Tokenizer.renderChat, Wire.RenderChatRequest(model: model.base, messages: turns), model: model,
+            until: deadline)
+        var call = try request.parameters.request(prompt: prompt, from: field, for: model, defaultMaxTokens: nil)
+        call.logprobs = logprobs
+        return try await Generation.begin([call], on: fleet, model: model, idPrefix: idPrefix, scope)
+    }
+}
+
+extension ChatCompletionRequest {
+    /// Puts the conversation into a preset and under its route's limits.
+    mutating func apply(_ preset: ChosenPreset?, of decision: RouteDecision, _ record: RequestRecord) {
+        preset?.complete(&parameters)
+        parameters.routeMaxTokens = decision.limits.maxTokens
+        messages = preset?.messages(messages) ?? messages
+        record.keep(messages.map { .init(role: $0.role, content: $0.content) })
+    }
+
+    /// Alternatives beside each token's log-probability; nil for no log-probabilities.
+    func alternatives() throws -> UInt32? {
+        guard logprobs == true else {
+            if let top_logprobs, top_logprobs != 0 {
+                throw APIError.invalidRequest("top_logprobs needs 'logprobs': true.", parameter: "top_logprobs")
+            }
+            return nil
+        }
+        let count = top_logprobs ?? 0
+        guard (0...20).contains(count) else {
+            throw APIError.invalidRequest(
+                "top_logprobs is \(count); it must lie in 0…20.", parameter: "top_logprobs")
+        }
+        return UInt32(count)
+    }
+}

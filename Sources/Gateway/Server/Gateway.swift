@@ -1,0 +1,97 @@
+import Accounts
+import Hummingbird
+import Messages
+package import NIOCore
+import RPC
+
+/// OpenAI's HTTP API over the fleet: the only process that faces users.
+///
+/// It holds what its routes share; each group of routes is a type of its own.
+package struct Gateway: Sendable {
+    let fleet: Fleet
+    /// The largest body that is read, in bytes.
+    let bodyLimit: Int
+    /// Whether clients may load and unload adapters.
+    let allowsAdapterUpdates: Bool
+    /// Whether clients may have models reloaded.
+    let allowsReload: Bool
+    let admission: Admission
+    let routing: RoutingSource
+    let filters: FilterSet
+    let labels: LabelSource
+    let rates = RateLimits()
+    let clients = ConnectedClients()
+    let metrics = GatewayMetrics()
+    /// nil: no key is asked for.
+    let accounts: AccountKeeper?
+    /// nil: plain HTTP.
+    package var certificates: CertificateSource?
+    /// A stream without an event for this long is sent a comment line.
+    package var keepAliveInterval: TimeAmount = .seconds(9)
+    /// A stream's head is sent after this long at the latest: proxies wait no longer than half a minute for one. An error
+    /// that comes later is an event.
+    package var headDelay: TimeAmount = .seconds(8)
+    /// Whose pages in browsers may use the API, beside the gateway's own.
+    package var origins: Set<BrowserOrigin> = []
+
+    /// - Parameter requestLimit: how many requests are under way at a time, at most.
+    package init(
+        fleet: Fleet, routing: RoutingSource, filters: FilterSet, labels: LabelSource = .standard,
+        accounts: AccountKeeper? = nil,
+        bodyLimit: Int = 4 << 20,
+        requestLimit: Int = 2_048,
+        allowsAdapterUpdates: Bool = false, allowsReload: Bool = false
+    ) {
+        (self.fleet, self.routing, self.accounts) = (fleet, routing, accounts)
+        (self.filters, self.labels) = (filters, labels)
+        self.bodyLimit = bodyLimit
+        (self.allowsAdapterUpdates, self.allowsReload) = (allowsAdapterUpdates, allowsReload)
+        admission = Admission(requestLimit: requestLimit)
+    }
+
+    func router() -> Router<GatewayContext> {
+        let router = Router(context: GatewayContext.self, options: .autoGenerateHeadEndpoints)
+        let allowed = AllowedMethods()
+        router.add(middleware: RequestIdentity())
+        if !origins.isEmpty { router.add(middleware: CrossOrigin(origins)) }
+        router.add(middleware: ErrorForm(allowed: allowed))
+        for group in routes { group.addRoutes(to: router) }
+        allowed.record(router.routes)
+        return router
+    }
+
+    private var routes: [any RouteGroup] {
+        let keys = Authenticator(accounts: accounts)
+        let pipeline = RequestPipeline(
+            admission: admission, keys: keys, metrics: metrics, clients: clients, counters: fleet.counters,
+            bodyLimit: bodyLimit)
+        let models = ModelRouter(fleet: fleet, routing: routing, filters: filters, labels: labels, rates: rates)
+        let streams = PromptStreams(headDelay: headDelay, clients: clients, counters: fleet.counters)
+        let prompts = PromptReader(fleet: fleet)
+        let conversations = Conversations(fleet: fleet)
+        let faults = ConfigurationFaults(routing: routing, labels: labels, certificates: certificates)
+        return [
+            HealthRoutes(fleet: fleet),
+            MetricsRoute(fleet: fleet, admission: admission, metrics: metrics, filters: filters, faults: faults),
+            ModelsRoutes(keys: keys, fleet: fleet, routing: routing),
+            ChatRoute(
+                pipeline: pipeline, models: models, streams: streams, conversations: conversations,
+                drawings: ChatDrawings(fleet: fleet)),
+            CompletionsRoute(pipeline: pipeline, models: models, streams: streams, prompts: prompts, fleet: fleet),
+            ResponsesRoute(pipeline: pipeline, models: models, streams: streams, conversations: conversations),
+            EmbeddingsRoute(pipeline: pipeline, models: models, prompts: prompts, fleet: fleet),
+            ImagesRoute(pipeline: pipeline, models: models, streams: streams, fleet: fleet),
+            ModerationsRoute(pipeline: pipeline, moderator: filters.moderator),
+            WatermarkRoute(pipeline: pipeline, fleet: fleet, routing: routing, labels: labels),
+            TokensRoutes(pipeline: pipeline, fleet: fleet, routing: routing),
+            PresetsRoute(keys: keys, routing: routing),
+            UsageRoute(keys: keys),
+            FeedbackRoute(pipeline: pipeline, keys: keys),
+            AdaptersRoutes(pipeline: pipeline, fleet: fleet, isAllowed: allowsAdapterUpdates),
+            ReloadRoute(keys: keys, fleet: fleet, isAllowed: allowsReload),
+            RoutingRoute(pipeline: pipeline, routing: routing),
+            StatusRoute(keys: keys, fleet: fleet, admission: admission, filters: filters, faults: faults),
+            PageRoutes(), OpenAPIRoute(),
+        ]
+    }
+}
