@@ -1,9 +1,10 @@
 import Foundation
-package import Tensors
+import Layers
+import Tensors
 
-/// The embedded model's text encoder: the mean of the known words' embeddings → linear → SiLU → linear. Words that it
-/// does not know are passed over; without any the mean is 0, which is also the unconditional prompt.
-package struct WordBagEncoder: Sendable {
+/// The embedded model's prompt encoder: the mean of the known words' embeddings → linear → SiLU → linear. Unknown words
+/// are skipped. Without a known word the mean is 0, which is also the unconditional prompt.
+package struct WordBagEncoder: PromptEncoder {
     private struct Configuration: Decodable {
         var _class_name: String
         var words, embedding_dim, projection_dim: Int
@@ -11,10 +12,10 @@ package struct WordBagEncoder: Sendable {
 
     /// Spellings, in any language, and the row of each.
     package let table: [String: Int]
-    package let width: Int
+    private let width: Int
+    package var conditionKind: Condition.Kind { .vector(width: width) }
     private let longest: Int
-    private let embedding: [Float]
-    private let embeddingWidth: Int
+    private let embedding: Tensor  // [words, E]
     private let linear1: Linear, linear2: Linear
     private let device: Device
 
@@ -30,7 +31,7 @@ package struct WordBagEncoder: Sendable {
         let c: Configuration
         do { c = try JSONDecoder().decode(Configuration.self, from: json) } catch {
             throw DiffusionError(
-                .invalidCheckpoint, "\(path) is not a text encoder's configuration: \(UNet2DConfiguration.brief(error))"
+                .invalidCheckpoint, "\(path) is not a text encoder's configuration: \(DiffusionError.brief(error))"
             )
         }
         guard c._class_name == "WordBagEncoder" else {
@@ -50,12 +51,12 @@ package struct WordBagEncoder: Sendable {
         guard table.allSatisfy({ (0..<c.words).contains($0.value) && !$0.key.isEmpty }) else {
             throw DiffusionError(.invalidCheckpoint, "\(words): a row lies outside 0..<\(c.words)")
         }
-        let reader = WeightReader(checkpoint: try Checkpoint(directory: directory + "/text_encoder"), device: device)
+        let loader = WeightLoader(
+            checkpoint: try Checkpoint(directory: directory + "/text_encoder"), device: device, precision: .f32)
         longest = table.keys.map(\.count).max() ?? 1
-        embedding = try reader.tensor("embedding.weight", [c.words, c.embedding_dim]).floats
-        embeddingWidth = c.embedding_dim
-        linear1 = try Linear(reader.scoped("linear_1"), c.embedding_dim, c.projection_dim)
-        linear2 = try Linear(reader.scoped("linear_2"), c.projection_dim, c.projection_dim)
+        embedding = try loader.table("embedding.weight", shape: [c.words, c.embedding_dim])
+        linear1 = try loader.linear("linear_1", outputs: c.projection_dim, inputs: c.embedding_dim, bias: true)
+        linear2 = try loader.linear("linear_2", outputs: c.projection_dim, inputs: c.projection_dim, bias: true)
         width = c.projection_dim
         self.device = device
     }
@@ -88,21 +89,20 @@ package struct WordBagEncoder: Sendable {
         return found.sorted()
     }
 
-    /// `[prompts, width]`.
-    package func encode(_ prompts: [String]) throws(DiffusionError) -> Tensor {
-        var means: [Float] = []
-        for prompt in prompts {
-            let rows = rows(of: prompt)
-            var mean = [Float](repeating: 0, count: embeddingWidth)
-            for row in rows {
-                for d in 0..<embeddingWidth { mean[d] += embedding[row * embeddingWidth + d] }
-            }
-            means += mean.map { $0 / Float(max(rows.count, 1)) }
-        }
+    /// Vectors `[prompts, width]`.
+    package func encode(_ prompts: [String]) throws(DiffusionError) -> Condition {
         do {
-            let h = try linear1(try Tensor(means, shape: [prompts.count, embeddingWidth]), on: device)
+            let means = try Tensor(zeros: [prompts.count, embedding.width])
+            for (index, prompt) in prompts.enumerated() {
+                let rows = rows(of: prompt), start = index * means.width
+                for row in rows {
+                    for d in 0..<means.width { means[start + d] += embedding[row * means.width + d] }
+                }
+                for d in 0..<means.width { means[start + d] /= Float(max(rows.count, 1)) }
+            }
+            let h = try linear1(means, AdapterRows(), on: device)
             device.map(.silu, h, into: h)
-            return try linear2(h, on: device)
+            return .vectors(try linear2(h, AdapterRows(), on: device))
         } catch { throw DiffusionError(error) }
     }
 }

@@ -4,7 +4,7 @@ package import Foundation
 ///
 /// Symbols: β_t the variance added at step t; ᾱ_t = Π (1 − β_s), s ≤ t; q(x_t | x_0) = N(√ᾱ_t x_0, (1 − ᾱ_t) I)
 /// (arXiv 2006.11239, equation 4).
-package struct NoiseSchedule: Sendable {
+package struct NoiseSchedule: NoiseSchedulerConfiguration {
     package enum Prediction: String, Sendable { case epsilon, sample, v = "v_prediction" }
     package enum Spacing: String, Sendable { case leading, trailing, linspace }
     package enum Variance: String, Sendable {
@@ -23,7 +23,9 @@ package struct NoiseSchedule: Sendable {
     package var stepsOffset = 0
     package var finalAlphaIsOne = true
 
+    /// Timesteps of the training.
     package var count: Int { betas.count }
+    package var maximumSteps: Int { count }
 
     private struct Fields: Decodable {
         var num_train_timesteps, steps_offset: Int?
@@ -39,7 +41,7 @@ package struct NoiseSchedule: Sendable {
         do { f = try JSONDecoder().decode(Fields.self, from: json) } catch {
             throw DiffusionError(
                 .invalidCheckpoint,
-                "\(path) is not a noise scheduler's configuration: \(UNet2DConfiguration.brief(error))")
+                "\(path) is not a noise scheduler's configuration: \(DiffusionError.brief(error))")
         }
         let count = f.trained_betas?.count ?? f.num_train_timesteps ?? 1_000
         guard (1...100_000).contains(count) else {
@@ -111,33 +113,9 @@ package struct NoiseSchedule: Sendable {
         }
     }
 
-    /// A sample of q(x_t | x_0): √ᾱ_t x_0 + √(1 − ᾱ_t) ε.
-    package func addNoise(_ sample: [Float], noise: [Float], timestep: Int) -> [Float] {
-        let (signal, deviation) = (
-            alphasCumulative[timestep].squareRoot(), (1 - alphasCumulative[timestep]).squareRoot()
-        )
-        return zip(sample, noise).map { signal * $0 + deviation * $1 }
-    }
-
-    /// x_0 as the model's output says, clipped, and the noise that goes with the unclipped one.
-    func predicted(output: [Float], sample: [Float], timestep: Int) -> (original: [Float], noise: [Float]) {
-        let alpha = alphasCumulative[timestep]
-        let (a, s) = (alpha.squareRoot(), (1 - alpha).squareRoot())
-        var original: [Float], noise: [Float]
-        switch prediction {
-        case .epsilon: (original, noise) = (zip(sample, output).map { ($0 - s * $1) / a }, output)
-        case .sample: (original, noise) = (output, zip(sample, output).map { ($0 - a * $1) / s })
-        case .v:
-            original = zip(sample, output).map { a * $0 - s * $1 }
-            noise = zip(sample, output).map { a * $1 + s * $0 }
-        }
-        if let threshold {
-            let limit = min(max(Self.quantile(original.map(abs), threshold.ratio), 1), max(1, threshold.maximum))
-            original = original.map { min(max($0, -limit), limit) / limit }
-        } else if let clipRange {
-            original = original.map { min(max($0, -clipRange), clipRange) }
-        }
-        return (original, noise)
+    /// √((1 − ᾱ) / ᾱ) at each of the timesteps, and 0 for the end.
+    func sigmas(at timesteps: [Int]) -> [Float] {
+        timesteps.map { ((1 - alphasCumulative[$0]) / alphasCumulative[$0]).squareRoot() } + [0]
     }
 
     /// torch.linspace in f32: from both ends.
@@ -171,15 +149,5 @@ package struct NoiseSchedule: Sendable {
             let r = ($0 - last) * (first / (first - last)); return r * r
         }
         return bars.indices.map { $0 == 0 ? 1 - bars[0] : 1 - bars[$0] / bars[$0 - 1] }
-    }
-
-    /// Linear interpolation between order statistics, as torch.quantile.
-    static func quantile(_ values: [Float], _ ratio: Float) -> Float {
-        let sorted = values.sorted()
-        guard let last = sorted.last else { return 0 }
-        let at = ratio * Float(sorted.count - 1)
-        let low = Int(at)
-        guard low + 1 < sorted.count else { return last }
-        return sorted[low] + (sorted[low + 1] - sorted[low]) * (at - Float(low))
     }
 }

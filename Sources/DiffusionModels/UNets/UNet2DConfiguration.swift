@@ -66,7 +66,8 @@ package struct UNet2DConfiguration: Sendable, Equatable {
             f = try JSONDecoder().decode(Fields.self, from: json)
             present = Set(((try JSONSerialization.jsonObject(with: json)) as? [String: Any] ?? [:]).keys)
         } catch {
-            throw DiffusionError(.invalidCheckpoint, "\(path) is not a U-Net's configuration: \(Self.brief(error))")
+            throw DiffusionError(
+                .invalidCheckpoint, "\(path) is not a U-Net's configuration: \(DiffusionError.brief(error))")
         }
         func require(_ holds: Bool, _ what: String) throws(DiffusionError) {
             if !holds { throw DiffusionError(.invalidCheckpoint, "\(path): \(what)") }
@@ -158,14 +159,5 @@ package struct UNet2DConfiguration: Sendable, Equatable {
     func heads(of channels: Int) -> (count: Int, width: Int) {
         let width = attentionHeadDim ?? channels
         return (channels / width, width)
-    }
-
-    static func brief(_ error: any Error) -> String {
-        switch error {
-        case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
-            "\(context.codingPath.map(\.stringValue).joined(separator: ".")) has the wrong type"
-        case DecodingError.keyNotFound(let key, _): "\"\(key.stringValue)\" is missing"
-        default: "not valid JSON"
-        }
     }
 }
