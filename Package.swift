@@ -141,15 +141,15 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: safe),
+        .target(name: "Layers", dependencies: ["Tensors"], swiftSettings: safe),
+
+        // Layer 4: models
         .target(
-            name: "TextModels",
-            dependencies: [
-                "GGUF", "RegularExpressions", "Tensors", "Tokenizers", "Watermarking",
-                .product(name: "HeapModule", package: "swift-collections"),
-            ],
+            name: "TextModels", dependencies: ["GGUF", "JSON", "Layers", "RegularExpressions", "Tensors"],
             swiftSettings: safe),
         .testTarget(
-            name: "TextModelsTests", dependencies: ["TextModels", "Tensors", "Tokenizers", "Watermarking"],
+            name: "TextModelsTests",
+            dependencies: ["Layers", "TextGeneration", "TextModels", "Tensors", "Tokenizers", "Watermarking"],
             resources: [.copy("Goldens")], swiftSettings: safe),
         .target(
             name: "DiffusionModels", dependencies: ["PNG", "Tensors"], swiftSettings: safe),
@@ -157,20 +157,32 @@ let package = Package(
             name: "DiffusionModelsTests", dependencies: ["DiffusionModels", "Tensors", "EmbeddedModels"],
             exclude: ["compare_with_diffusers.py"], resources: [.copy("Goldens")], swiftSettings: safe),
 
-        // Layer 4: services
+        // Layer 5: engines
+        .target(
+            name: "TextGeneration",
+            dependencies: [
+                "GGUF", "JSON", "Layers", "Tensors", "TextModels", "Tokenizers", "Watermarking",
+                .product(name: "HeapModule", package: "swift-collections"),
+            ],
+            swiftSettings: safe),
+
+        // Layer 6: services
         .target(
             name: "TokenizerService", dependencies: ["Messages", "RPC", "Tokenizers"],
             swiftSettings: safe),
         .target(
             name: "TextModelService",
             dependencies: [
-                "Concurrency", "Messages", "RPC", "Tensors", "TextModels", "Tokenizers", "Watermarking",
+                "Concurrency", "Layers", "Messages", "RPC", "Tensors", "TextGeneration", "TextModels", "Tokenizers",
+                "Watermarking",
             ],
             swiftSettings: safe),
         .testTarget(
             name: "TextModelServiceTests",
             dependencies: [
-                "Messages", "RPC", "Tensors", "TextModels", "TextModelService", "Tokenizers", "TokenizerService",
+                "Layers", "Messages", "RPC", "Tensors", "TextGeneration", "TextModels", "TextModelService",
+                "Tokenizers",
+                "TokenizerService",
                 "ZeroMQTransport",
             ],
             swiftSettings: safe),
@@ -218,8 +230,8 @@ let package = Package(
             name: "GatewayTests",
             dependencies: [
                 "Accounts", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels", "DiffusionModels",
-                "DiffusionService", "Gateway", "Messages", "PNG", "PromptRouting", "RPC", "Tensors", "TextModels",
-                "TextModelService", "TokenizerService", "ZeroMQTransport",
+                "DiffusionService", "Gateway", "Layers", "Messages", "PNG", "PromptRouting", "RPC", "Tensors",
+                "TextGeneration", "TextModels", "TextModelService", "TokenizerService", "ZeroMQTransport",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
@@ -240,8 +252,9 @@ let package = Package(
         .target(
             name: "Benchmarks",
             dependencies: [
-                "ContentFilter", "Messages", "RPC", "Tensors", "TextModels", "Tokenizers", "Watermarking", "ZeroMQ",
-                "ZeroMQTransport", .product(name: "DequeModule", package: "swift-collections"),
+                "ContentFilter", "Layers", "Messages", "RPC", "Tensors", "TextGeneration", "TextModels", "Tokenizers",
+                "Watermarking", "ZeroMQ", "ZeroMQTransport",
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: safe),
@@ -250,7 +263,7 @@ let package = Package(
             dependencies: ["Benchmarks", "Messages", "RPC", "ZeroMQ", "ZeroMQTransport", "nephele"],
             swiftSettings: foundation),
 
-        // Layer 5: executables
+        // Layer 7: executables
         .executableTarget(
             name: "nephele-tokenizer",
             dependencies: [
@@ -262,7 +275,9 @@ let package = Package(
         .executableTarget(
             name: "nephele-text-model",
             dependencies: [
-                "Concurrency", "RPC", "ServiceRuntime", "Tensors", "TextModelService", "TextModels", "ZeroMQTransport",
+                "Concurrency", "Layers", "RPC", "ServiceRuntime", "Tensors", "TextGeneration", "TextModelService",
+                "TextModels",
+                "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -282,7 +297,7 @@ let package = Package(
                 "GatewayClient", "PNG",
                 "PromptRouting",
                 "RPC",
-                "ServiceRuntime", "Supervision", "Tensors", "TextModels", "ZeroMQTransport",
+                "ServiceRuntime", "Supervision", "Tensors", "TextGeneration", "TextModels", "ZeroMQTransport", "Layers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -303,8 +318,9 @@ let package = Package(
             name: "fuzz",
             dependencies: [
                 "Benchmarks", "CKernels", "Concurrency", "DiffusionModels", "DiffusionService", "Gateway", "Messages",
-                "PNG", "PromptRouting", "RPC", "Tensors", "TextModelService", "TextModels", "TokenizerService",
-                "Tokenizers", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "PNG", "PromptRouting", "RPC", "Tensors", "TextGeneration", "TextModelService", "TextModels",
+                "TokenizerService", "Tokenizers", "Layers",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "Logging", package: "swift-log"),
             ],
@@ -313,8 +329,8 @@ let package = Package(
         .executableTarget(
             name: "poisonable-text-model",
             dependencies: [
-                "RPC", "ServiceRuntime", "Tensors", "TextModelService", "TextModels", "ZeroMQTransport",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "Layers", "RPC", "ServiceRuntime", "Tensors", "TextGeneration", "TextModelService", "TextModels",
+                "ZeroMQTransport", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             path: "Tests/PoisonableTextModel", swiftSettings: safe),
     ],

@@ -1,6 +1,7 @@
 internal import Foundation
 package import Tensors
-package import TextModels
+package import TextGeneration
+import TextModels
 
 /// How surprised a model is by a text: exp of the mean negative log-probability of its tokens, the first of each
 /// window left out.

@@ -1,5 +1,5 @@
 package import Tensors
-package import TextModels
+package import TextGeneration
 
 /// `nephele bench text`: the engine by itself, without services.
 package enum TextBenchmark {

@@ -1,6 +1,7 @@
 internal import Foundation
 package import Tensors
-package import TextModels
+package import TextGeneration
+import TextModels
 import Tokenizers
 import Watermarking
 

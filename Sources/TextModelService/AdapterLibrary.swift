@@ -1,5 +1,6 @@
 import Concurrency
 import Foundation
+import Layers
 import Messages
 import RPC
 import Synchronization
@@ -76,7 +77,7 @@ package final class AdapterLibrary: Sendable {
     func unload(_ request: UnloadAdapterRequest) throws { try shelf.unload(request) }
 
     /// - Throws: `RPCError` NOT_FOUND.
-    func adapter(_ name: String) throws -> Adapter { try shelf.adapter(name) }
+    func adapter(_ name: String) throws -> LowRankAdapter { try shelf.adapter(name) }
 
     /// Where the adapters were loaded from, by name.
     var directories: [String: String] { shelf.directories }
@@ -91,7 +92,7 @@ package final class AdapterLibrary: Sendable {
 /// What the library's thread and its callers share.
 final class AdapterShelf: Sendable {
     private struct State {
-        var adapters: [String: Adapter] = [:]
+        var adapters: [String: LowRankAdapter] = [:]
         var directories: [String: String] = [:]
         var changed: (@Sendable () -> Void)?
     }
@@ -113,7 +114,7 @@ final class AdapterShelf: Sendable {
 
     func onChange(_ changed: @escaping @Sendable () -> Void) { state.withLock { $0.changed = changed } }
 
-    func adapter(_ name: String) throws -> Adapter {
+    func adapter(_ name: String) throws -> LowRankAdapter {
         guard let adapter = state.withLock({ $0.adapters[name] }) else { throw notFound(name, field: "adapter") }
         return adapter
     }
@@ -155,9 +156,9 @@ final class AdapterShelf: Sendable {
                 .resourceExhausted, "\(count) adapters are loaded, the limit is \(options.countLimit): unload one",
                 reason: "adapter_limit")
         }
-        let adapter: Adapter
+        let adapter: LowRankAdapter
         do throws(TextModelError) {
-            adapter = try Adapter(
+            adapter = try LowRankAdapter(
                 directory: directory, for: model, byteLimit: max(0, options.byteLimit - bytes), on: device)
         } catch {
             throw RPCError(adapter: error)
@@ -193,7 +194,7 @@ final class AdapterShelf: Sendable {
     /// Names and directories of checkpoints differ from machine to machine: the last component is compared.
     private func checkBase(_ directory: String) throws {
         let base: String?
-        do throws(TextModelError) { base = try Adapter.baseModel(directory: directory) } catch {
+        do throws(TextModelError) { base = try LowRankAdapter.baseModel(directory: directory) } catch {
             throw RPCError(adapter: error)
         }
         guard let base, base == modelName || base.split(separator: "/").last.map({ String($0) }) == modelName else {

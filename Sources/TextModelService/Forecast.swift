@@ -1,7 +1,7 @@
 import Concurrency
 import RPC
 import Synchronization
-import TextModels
+import TextGeneration
 
 /// Whether a request can be answered in time, told at once on the thread that asks: the engine's own loop looks at its
 /// queue only between steps.

@@ -3,6 +3,7 @@ import Messages
 package import RPC
 import Synchronization
 import Tensors
+import TextGeneration
 package import TextModels
 
 /// The replicas of a model's later shards, as the first shard calls them.

@@ -3,6 +3,7 @@ import Messages
 package import RPC
 import Synchronization
 package import Tensors
+package import TextGeneration
 package import TextModels
 
 /// Runs an `EngineCore` on a thread of its own and carries its deltas to the callers.

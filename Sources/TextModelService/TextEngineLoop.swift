@@ -1,7 +1,7 @@
 import Concurrency
 import Messages
 import RPC
-import TextModels
+import TextGeneration
 import Tokenizers
 
 /// The engine thread's loop: take requests, drop the cancelled, step, hand out deltas.

@@ -1,5 +1,7 @@
+import Layers
 package import Messages
 package import RPC
+import TextGeneration
 import TextModels
 import Watermarking
 
@@ -124,7 +126,7 @@ extension TextRevision {
     }
 
     /// - Parameter name: empty for the model alone.
-    func adapter(_ name: String) throws -> Adapter? {
+    func adapter(_ name: String) throws -> LowRankAdapter? {
         guard !name.isEmpty else { return nil }
         guard let adapters else { throw RPCError.noAdapters(field: "adapter") }
         return try adapters.adapter(name)

@@ -1,5 +1,6 @@
 import Messages
 import RPC
+import TextGeneration
 import TextModels
 
 extension TextRevision {

@@ -1,5 +1,6 @@
 package import Messages
 import RPC
+import TextGeneration
 import TextModels
 
 /// One revision of a text model as it is served: its engine and what it says of itself.

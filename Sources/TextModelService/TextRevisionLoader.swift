@@ -1,8 +1,10 @@
 import Concurrency
+package import Layers
 import Messages
 package import RPC
 package import Tensors
-package import TextModels
+package import TextGeneration
+import TextModels
 import Tokenizers
 
 /// Makes revisions of a text model from what is at its place: the first one, and those that replace it.

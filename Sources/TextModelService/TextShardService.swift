@@ -2,6 +2,7 @@ import Concurrency
 package import Messages
 package import RPC
 package import Tensors
+import TextGeneration
 package import TextModels
 
 /// Serves `nephele.v1.TextShard`: the later layers of one model, on a thread of its own.

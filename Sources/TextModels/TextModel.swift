@@ -1,20 +1,9 @@
+package import Layers
 package import Tensors
 
 // Symbols used in this module:
 //   R rows of a forward pass (tokens of all sequences together)   C hidden width   V vocabulary
 //   H query heads   G key-value heads   D head width   L layers   F feed-forward width
-
-/// The extents of a decoder.
-package struct DecoderShape: Sendable, Hashable {
-    package var vocabulary: Int
-    /// The most positions a sequence may have.
-    package var context: Int
-    package var hidden: Int
-    package var layers: Int
-    package var heads: Int
-    package var kvHeads: Int
-    package var headDim: Int
-}
 
 /// The tokens of one forward pass: ids, and where each stands in which sequence.
 package struct TokenBatch: Sendable {
@@ -26,7 +15,7 @@ package struct TokenBatch: Sendable {
     package init() {}
 
     package mutating func append(
-        _ tokens: some Collection<Int32>, from position: Int, pages: [Int32], adapter: Adapter? = nil
+        _ tokens: some Collection<Int32>, from position: Int, pages: [Int32], adapter: LowRankAdapter? = nil
     ) {
         if let adapter { adapters.append(ids.count..<ids.count + tokens.count, adapter) }
         ids.append(contentsOf: tokens)
@@ -39,9 +28,9 @@ package struct TokenBatch: Sendable {
 /// A model cut by layers runs in several processes. The part with the first layers has what stands outside of all
 /// layers too: embedding, final norm and head. Between the parts go the rows of the residual stream, in f32.
 package protocol TextModel: Sendable {
-    /// Of the whole model.
+    /// The whole model's extents.
     var shape: DecoderShape { get }
-    /// Those that are here. The cache holds them in this order, from its layer 0.
+    /// The layers that are here. The cache holds them in this order, from its layer 0.
     var layers: Range<Int> { get }
     var weights: WeightCount { get }
     /// What adapters can change.
@@ -87,7 +76,7 @@ extension TextModel {
 }
 
 /// What stands outside of all layers, in the part of a model that has the first one; elsewhere there is nothing.
-struct Ends<Norm: Sendable>: Sendable {
+struct OutsideLayers<Norm: Sendable>: Sendable {
     private let parts: (embedding: TokenEmbedding, norm: Norm)?
 
     init(
@@ -114,7 +103,7 @@ struct Ends<Norm: Sendable>: Sendable {
 /// What a model's matrices amount to.
 package struct WeightCount: Sendable {
     package var parameters = 0
-    /// That they take, packed.
+    /// Size of the packed matrices, in bytes.
     package var bytes = 0
     /// How most of them are stored.
     package var format = PackedMatrix.Format.plain(.f32)
@@ -126,59 +115,5 @@ package struct WeightCount: Sendable {
         }
         let shares = Dictionary(matrices.map { ($0.format, $0.count) }, uniquingKeysWith: +)
         format = shares.max { $0.value < $1.value }?.key ?? .plain(.f32)
-    }
-}
-
-/// A linear layer: packed weight and optional bias, and by which number adapters know it.
-struct Linear: Sendable {
-    let weight: PackedMatrix
-    let bias: Tensor?
-    let number: Int
-
-    /// Output width.
-    var columns: Int { weight.columns }
-
-    func callAsFunction(
-        _ x: Tensor, _ adapters: AdapterRows, residual: Tensor? = nil, on device: Device
-    ) throws(TensorError) -> Tensor {
-        let y = try device.makeRows(x.rowCount, width: weight.columns)
-        try self(x, adapters, residual: residual, into: y, on: device)
-        return y
-    }
-
-    /// `residual` may be `y`.
-    func callAsFunction(
-        _ x: Tensor, _ adapters: AdapterRows, residual: Tensor? = nil, into y: Tensor, on device: Device
-    ) throws(TensorError) {
-        try device.matmul(x, weight, bias: bias, residual: residual, into: y)
-        try adapters.add(to: y, of: x, linear: number, on: device)
-    }
-
-    /// What two layers make of the same rows, computed together.
-    static func together(
-        _ first: Linear, _ second: Linear, _ x: Tensor, _ adapters: AdapterRows, on device: Device
-    ) throws(TensorError) -> (Tensor, Tensor) {
-        let (y, z) = (try first.product(x, on: device), try second.product(x, on: device))
-        try device.matmul(x, y, z)
-        try adapters.add(to: y.y, of: x, linear: first.number, on: device)
-        try adapters.add(to: z.y, of: x, linear: second.number, on: device)
-        return (y.y, z.y)
-    }
-
-    /// What three layers make of the same rows, computed together.
-    static func together(
-        _ first: Linear, _ second: Linear, _ third: Linear, _ x: Tensor, _ adapters: AdapterRows, on device: Device
-    ) throws(TensorError) -> (Tensor, Tensor, Tensor) {
-        let (u, v) = (try first.product(x, on: device), try second.product(x, on: device))
-        let w = try third.product(x, on: device)
-        try device.matmul(x, u, v, w)
-        try adapters.add(to: u.y, of: x, linear: first.number, on: device)
-        try adapters.add(to: v.y, of: x, linear: second.number, on: device)
-        try adapters.add(to: w.y, of: x, linear: third.number, on: device)
-        return (u.y, v.y, w.y)
-    }
-
-    private func product(_ x: Tensor, on device: Device) throws(TensorError) -> Device.Product {
-        Device.Product(weight, bias: bias, into: try device.makeRows(x.rowCount, width: columns))
     }
 }

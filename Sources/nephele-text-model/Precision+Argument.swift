@@ -1,6 +1,7 @@
 import ArgumentParser
+import Layers
 import Tensors
-import TextModels
+import TextGeneration
 
 extension Precision: ExpressibleByArgument {}
 extension CachePrecision: ExpressibleByArgument {}

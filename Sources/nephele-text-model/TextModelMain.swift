@@ -1,12 +1,13 @@
 import ArgumentParser
 import Concurrency
 import Foundation
+import Layers
 import Logging
 import RPC
 import ServiceRuntime
 import Tensors
+import TextGeneration
 import TextModelService
-import TextModels
 import ZeroMQTransport
 
 @main

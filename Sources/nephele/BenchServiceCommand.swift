@@ -2,10 +2,10 @@ import ArgumentParser
 import Benchmarks
 import Console
 import Foundation
+import Layers
 import ServiceRuntime
 import Supervision
 import Tensors
-import TextModels
 
 extension BenchCommand {
     struct Service: AsyncParsableCommand {

@@ -4,7 +4,7 @@ import Console
 import Foundation
 import ServiceRuntime
 import Tensors
-import TextModels
+import TextGeneration
 
 struct BenchWatermarkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

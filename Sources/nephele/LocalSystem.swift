@@ -1,10 +1,11 @@
 import Foundation
 import GatewayClient
+import Layers
 import Logging
 import ServiceRuntime
 import Supervision
 import Tensors
-import TextModels
+import TextGeneration
 import UnixSignals
 
 /// All services on this machine over ipc, and where their gateway listens.

@@ -2,9 +2,10 @@ import ArgumentParser
 import Benchmarks
 import Console
 import Foundation
+import Layers
 import ServiceRuntime
 import Tensors
-import TextModels
+import TextGeneration
 
 struct PerplexityCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

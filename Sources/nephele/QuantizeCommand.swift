@@ -1,6 +1,7 @@
 import ArgumentParser
 import Console
 import Foundation
+import Layers
 import ServiceRuntime
 import Tensors
 import TextModels

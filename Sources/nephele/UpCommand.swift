@@ -4,9 +4,11 @@ import ContentFilter
 import ContentLabels
 import EmbeddedModels
 import GatewayClient
+import Layers
 import PromptRouting
 import ServiceRuntime
 import Tensors
+import TextGeneration
 import TextModels
 
 struct UpCommand: AsyncParsableCommand {
@@ -165,7 +167,7 @@ struct UpCommand: AsyncParsableCommand {
     /// The text model that an adapter is for: the only one, or the one that its configuration names.
     private func model(of adapter: AdapterArgument, among models: [String]) throws -> String {
         if models.count == 1 { return models[0] }
-        let base = try Adapter.baseModel(directory: adapter.directory)
+        let base = try LowRankAdapter.baseModel(directory: adapter.directory)
         guard let model = models.first(where: { $0 == base || $0 == base?.split(separator: "/").last.map(String.init) })
         else {
             throw CommandError(

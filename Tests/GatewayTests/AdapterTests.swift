@@ -7,6 +7,8 @@ import Tensors
 import Testing
 import TextModelService
 import TextModels
+import Layers
+import TextGeneration
 import TokenizerService
 import ZeroMQTransport
 
@@ -85,7 +87,7 @@ private struct Client: Sendable {
     static func expected(_ model: String, _ adapter: String?) throws -> String {
         let loaded = try #require(try checkpoints[model]?.get())
         let adapter = try adapter.map {
-            try Adapter(directory: goldens + "/adapters/" + $0, for: loaded.model, on: device)
+            try LowRankAdapter(directory: goldens + "/adapters/" + $0, for: loaded.model, on: device)
         }
         var engine = try EngineCore(loaded, options: .init(cachePositions: 64), on: device)
         _ = try engine.add(

@@ -9,6 +9,7 @@ import Tensors
 import Testing
 import TextModelService
 import TextModels
+import TextGeneration
 import TokenizerService
 import Tokenizers
 import ZeroMQTransport

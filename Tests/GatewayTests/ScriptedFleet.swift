@@ -6,6 +6,7 @@ import Synchronization
 import Tensors
 import TextModelService
 import TextModels
+import TextGeneration
 import TokenizerService
 
 private let llama = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

@@ -11,6 +11,7 @@ import Tensors
 import Testing
 import TextModelService
 import TextModels
+import TextGeneration
 import TokenizerService
 import ZeroMQTransport
 

@@ -5,6 +5,8 @@ import ServiceRuntime
 import Tensors
 import TextModelService
 import TextModels
+import Layers
+import TextGeneration
 import ZeroMQTransport
 
 /// A text-model that dies when it computes a certain token, as by a fault in a kernel: for tests of what survives that.

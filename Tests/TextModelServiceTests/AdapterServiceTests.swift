@@ -5,6 +5,8 @@ import Tensors
 import Testing
 import TextModelService
 import TextModels
+import Layers
+import TextGeneration
 import ZeroMQTransport
 
 private let goldens = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -86,7 +88,7 @@ private final class Instance: Sendable {
     func expected(_ request: GenerateRequest, _ adapter: String?) throws -> [Int32] {
         let device = Device(threadCount: 1)
         let adapter = try adapter.map {
-            try Adapter(directory: goldens + "/adapters/" + $0, for: loaded.model, on: device)
+            try LowRankAdapter(directory: goldens + "/adapters/" + $0, for: loaded.model, on: device)
         }
         var engine = try EngineCore(loaded, options: .init(cachePositions: 1_024), on: device)
         _ = try engine.add(
@@ -161,7 +163,7 @@ private final class Instance: Sendable {
     @Test func `a library ends with its service and its server`() async throws {
         weak var library: AdapterLibrary?
         do {
-            let model = try LoadedModel.loadModel(directory: goldens + "/llama", on: Device(threadCount: 1))
+            let model = try TextModelLoader.load(directory: goldens + "/llama", on: Device(threadCount: 1))
             let made = try AdapterLibrary(for: model, modelName: "llama")
             library = made
             let loaded = try LoadedModel(directory: goldens + "/llama", on: Device(threadCount: 1))

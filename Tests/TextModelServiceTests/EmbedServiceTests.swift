@@ -5,6 +5,8 @@ import Tensors
 import Testing
 import TextModelService
 import TextModels
+import Layers
+import TextGeneration
 
 private let llama = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("TextModelsTests/Goldens/llama").path
@@ -43,7 +45,7 @@ private final class Embedder: Sendable {
     }
 
     /// What the engine says without a bus.
-    func expected(_ tokens: [Int32], adapter: Adapter? = nil) throws -> [Float] {
+    func expected(_ tokens: [Int32], adapter: LowRankAdapter? = nil) throws -> [Float] {
         var engine = try EngineCore(loaded, options: .init(cachePositions: 1_024), on: Device(threadCount: 1))
         _ = try engine.add(.embedding(of: tokens, adapter: adapter, shape: loaded.model.shape))
         while !engine.isIdle {
@@ -62,7 +64,7 @@ private final class Embedder: Sendable {
         #expect(plain == (try inputs.map { try embedder.expected($0) }))
         var request = EmbedRequest(model: "llama", inputs: inputs.reversed())
         (request.adapter, request.tokenizerHash, request.crashesWithoutProgress) = ("verses", "hash", 1)
-        let adapter = try Adapter(
+        let adapter = try LowRankAdapter(
             directory: llama + "/../adapters/llama-all", for: embedder.loaded.model, on: Device(threadCount: 1))
         let adapted = try await embedder.embed(request)
         #expect(adapted == (try inputs.reversed().map { try embedder.expected($0, adapter: adapter) }))

@@ -5,6 +5,7 @@ import Tensors
 import Testing
 import TextModelService
 import TextModels
+import TextGeneration
 
 private let llama = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("TextModelsTests/Goldens/llama").path

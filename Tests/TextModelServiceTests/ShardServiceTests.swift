@@ -6,6 +6,7 @@ import Tensors
 import Testing
 import TextModelService
 import TextModels
+import TextGeneration
 import Tokenizers
 
 private let goldens = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -39,7 +40,7 @@ private final class CutFleet: Sendable {
         var counts: [[CallCount]] = []
         var clients: [RPCClient] = []
         for (shard, layers) in cuts.dropFirst().enumerated() {
-            let model = try LoadedModel.loadModel(directory: directory, layers: layers, on: device)
+            let model = try TextModelLoader.load(directory: directory, layers: layers, on: device)
             counts.append((0..<count).map { _ in CallCount() })
             replicas.append(
                 try (0..<count).map { replica in
@@ -219,7 +220,7 @@ private func whole(_ name: String, _ messages: [GenerateRequest]) throws -> [[UI
         let fleet = try await CutFleet("llama", cuts: [0..<1, 1..<2])
         let client = try RPCClient(
             target: "shard", resolver: StaticResolver(addresses: ["shard-0-0"]), transport: fleet.network.client)
-        let width = try LoadedModel.loadModel(directory: goldens + "/llama", on: Device(threadCount: 1)).shape.hidden
+        let width = try TextModelLoader.load(directory: goldens + "/llama", on: Device(threadCount: 1)).shape.hidden
         func code(
             rows: Int, attachments: Int = 1, floats: Float = 0, copies: Int = 1, _ change: (inout ShardRows) -> Void
         ) async -> RPCError.Code? {

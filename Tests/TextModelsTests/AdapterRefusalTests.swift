@@ -1,4 +1,5 @@
 import Foundation
+import Layers
 import Tensors
 import Testing
 import TextModels
@@ -27,12 +28,12 @@ private let queryB = "base_model.model.model.layers.0.self_attn.q_proj.lora_B.we
     let device = Device(threadCount: 1)
     let model: any TextModel
 
-    init() throws { model = try LoadedModel.loadModel(directory: goldens + "llama", on: Device(threadCount: 1)) }
+    init() throws { model = try TextModelLoader.load(directory: goldens + "llama", on: Device(threadCount: 1)) }
 
     /// What the refusal says.
     private func refusal(_ directory: TemporaryDirectory) -> String? {
         do {
-            _ = try Adapter(directory: directory.path, for: model, on: device)
+            _ = try LowRankAdapter(directory: directory.path, for: model, on: device)
             return nil
         } catch {
             return (error as TextModelError).message

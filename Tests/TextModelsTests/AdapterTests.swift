@@ -1,6 +1,8 @@
 import Foundation
+import Layers
 import Tensors
 import Testing
+import TextGeneration
 import TextModels
 import Tokenizers
 
@@ -34,15 +36,15 @@ private func agree(_ a: [Float], _ b: [Float]) -> Bool {
 @Suite struct AdapterTests {
     let device = Device(threadCount: 2)
 
-    private func adapter(_ name: String, for model: any TextModel, on device: Device? = nil) throws -> Adapter {
-        try Adapter(directory: goldens + "adapters/" + name, for: model, on: device ?? self.device)
+    private func adapter(_ name: String, for model: any TextModel, on device: Device? = nil) throws -> LowRankAdapter {
+        try LowRankAdapter(directory: goldens + "adapters/" + name, for: model, on: device ?? self.device)
     }
 
     @Test(arguments: names)
     func `logits agree with PEFT`(name: String) throws {
         let golden = try Golden(name)
         #expect(golden.difference > 0.1 && golden.gap > 1e-3)
-        let model = try LoadedModel.loadModel(directory: goldens + golden.base, on: device)
+        let model = try TextModelLoader.load(directory: goldens + golden.base, on: device)
         let shape = model.shape, tokens = golden.prompt + golden.greedy
         let cache = try KVStorage(pageCount: 3, layers: shape.layers, kvHeads: shape.kvHeads, headDim: shape.headDim)
         var batch = TokenBatch()
@@ -70,7 +72,7 @@ private func agree(_ a: [Float], _ b: [Float]) -> Bool {
 
     /// Tokens of 20 draws for each request, with log-probabilities to the bit.
     private func run(
-        _ loaded: LoadedModel, _ requests: [(prompt: [Int32], adapter: Adapter?)], tokenBudget: Int = 256,
+        _ loaded: LoadedModel, _ requests: [(prompt: [Int32], adapter: LowRankAdapter?)], tokenBudget: Int = 256,
         device: Device? = nil
     ) throws -> [[String]] {
         var options = EngineCore.Options(cachePositions: 4_096)
@@ -80,7 +82,7 @@ private func agree(_ a: [Float], _ b: [Float]) -> Bool {
     }
 
     private func run(
-        _ engine: inout EngineCore, _ requests: [(prompt: [Int32], adapter: Adapter?)]
+        _ engine: inout EngineCore, _ requests: [(prompt: [Int32], adapter: LowRankAdapter?)]
     ) throws -> [[String]] {
         let shape = engine.loaded.model.shape
         let ids = try requests.map { request in
@@ -107,7 +109,7 @@ private func agree(_ a: [Float], _ b: [Float]) -> Bool {
     ) throws {
         let loaded = try LoadedModel(directory: goldens + model.base, precision: precision, on: device)
         // Every adapter and none, several times over and interleaved; prompts of different lengths.
-        let adapters = try model.adapters.map { try adapter($0, for: loaded.model) } as [Adapter?] + [nil]
+        let adapters = try model.adapters.map { try adapter($0, for: loaded.model) } as [LowRankAdapter?] + [nil]
         let requests = (0..<12).map { index in
             (
                 prompt: (0..<Int32(3 + index * 5)).map { ($0 * 37 + Int32(index / adapters.count) * 11) % 256 },
@@ -140,7 +142,7 @@ private func agree(_ a: [Float], _ b: [Float]) -> Bool {
         let same = try adapterCopy("llama-list", ["target_modules": ".*[qv]_proj"])
         let adapters = [
             nil, try adapter("llama-list", for: loaded.model), try adapter("llama-all", for: loaded.model),
-            try Adapter(directory: same.path, for: loaded.model, on: device),
+            try LowRankAdapter(directory: same.path, for: loaded.model, on: device),
         ]
         withExtendedLifetime(same) {}
         let alone = try adapters.map { try run(loaded, [(prompt, $0)])[0] }
@@ -172,14 +174,14 @@ private func agree(_ a: [Float], _ b: [Float]) -> Bool {
     }
 
     @Test func `the identity is what an adapter computes, and neither its name nor how the file spells it`() throws {
-        let model = try LoadedModel.loadModel(directory: goldens + "llama", on: device)
+        let model = try TextModelLoader.load(directory: goldens + "llama", on: device)
         let original = try adapter("llama-list", for: model)
         func id(
             _ config: [String: Any?] = [:], tensors change: (inout [String: Tensor]) throws -> Void = { _ in }
         ) throws -> String {
             let directory = try adapterCopy("llama-list", config, tensors: change)
             defer { withExtendedLifetime(directory) {} }
-            return try Adapter(directory: directory.path, for: model, on: device).contentID
+            return try LowRankAdapter(directory: directory.path, for: model, on: device).contentID
         }
         #expect(original.contentID.count == 64)
         #expect(try id() == original.contentID)
@@ -213,19 +215,19 @@ private func agree(_ a: [Float], _ b: [Float]) -> Bool {
     }
 
     @Test func `all-linear is every linear layer`() throws {
-        let model = try LoadedModel.loadModel(directory: goldens + "llama", on: device)
+        let model = try TextModelLoader.load(directory: goldens + "llama", on: device)
         let all = try adapter("llama-all", for: model)
         let directory = try adapterCopy("llama-all", ["target_modules": "all-linear"])
-        #expect(try Adapter(directory: directory.path, for: model, on: device).contentID == all.contentID)
-        #expect(try Adapter.baseModel(directory: directory.path) == "somewhere/llama")
+        #expect(try LowRankAdapter(directory: directory.path, for: model, on: device).contentID == all.contentID)
+        #expect(try LowRankAdapter.baseModel(directory: directory.path) == "somewhere/llama")
     }
 
     @Test func `an adapter that takes more than is left for it is refused before it is read`() throws {
-        let model = try LoadedModel.loadModel(directory: goldens + "llama", on: device)
+        let model = try TextModelLoader.load(directory: goldens + "llama", on: device)
         let path = goldens + "adapters/llama-list"
-        let size = try Adapter(directory: path, for: model, on: device).byteCount
-        #expect(try Adapter(directory: path, for: model, byteLimit: size, on: device).byteCount == size)
-        #expect { try Adapter(directory: path, for: model, byteLimit: size - 1, on: device) } throws: {
+        let size = try LowRankAdapter(directory: path, for: model, on: device).byteCount
+        #expect(try LowRankAdapter(directory: path, for: model, byteLimit: size, on: device).byteCount == size)
+        #expect { try LowRankAdapter(directory: path, for: model, byteLimit: size - 1, on: device) } throws: {
             ($0 as? TextModelError)?.code == .resourceExhausted
         }
     }

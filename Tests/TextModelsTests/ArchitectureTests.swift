@@ -1,6 +1,7 @@
 import Foundation
 import Tensors
 import Testing
+import TextGeneration
 import TextModels
 import Tokenizers
 
@@ -57,7 +58,7 @@ import Tokenizers
         try directory.write("config.json", json: config)
         try FileManager.default.copyItem(
             atPath: goldens + name + "/model.safetensors", toPath: directory.path + "/model.safetensors")
-        return try LoadedModel.loadModel(directory: directory.path, on: device)
+        return try TextModelLoader.load(directory: directory.path, on: device)
     }
 
     /// The logits after a text that is longer than the windows.

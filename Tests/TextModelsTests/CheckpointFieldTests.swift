@@ -1,6 +1,7 @@
 import Foundation
 import Tensors
 import Testing
+import TextGeneration
 import TextModels
 import Tokenizers
 
@@ -36,7 +37,7 @@ import Tokenizers
     ])
     func `logits are those of transformers`(name: String) throws {
         let golden = try golden(name)
-        let model = try LoadedModel.loadModel(directory: goldens + "fields/\(name)", on: device)
+        let model = try TextModelLoader.load(directory: goldens + "fields/\(name)", on: device)
         let hidden = try hidden(model, golden.prompt)
         let last = try model.logits(hidden.rows(hidden.rowCount - 1..<hidden.rowCount), on: device)
         let expected = try #require(golden.last)
@@ -44,8 +45,8 @@ import Tokenizers
     }
 
     @Test func `a head that is the embedding again is held once`() throws {
-        let once = try LoadedModel.loadModel(directory: goldens + "fields/tied-same-head", on: device)
-        let twice = try LoadedModel.loadModel(directory: goldens + "fields/tied-other-head", on: device)
+        let once = try TextModelLoader.load(directory: goldens + "fields/tied-same-head", on: device)
+        let twice = try TextModelLoader.load(directory: goldens + "fields/tied-other-head", on: device)
         #expect(once.weights.parameters + 48 * 16 == twice.weights.parameters)
     }
 
@@ -171,7 +172,7 @@ import Tokenizers
         try FileManager.default.copyItem(
             atPath: goldens + "fields/base/config.json", toPath: folder.path + "/config.json")
         try folder.write("pytorch_model.bin", Data())
-        #expect { try LoadedModel.loadModel(directory: folder.path, on: device) } throws: {
+        #expect { try TextModelLoader.load(directory: folder.path, on: device) } throws: {
             "\($0)".contains("pytorch_model.bin") && "\($0)".contains("save_pretrained")
         }
         let name = "embed_tokens.weight"
@@ -180,7 +181,7 @@ import Tokenizers
         file.append(Data(header.utf8))
         file.append(Data(count: 6_144))
         try folder.write("model.safetensors", file)
-        #expect { try LoadedModel.loadModel(directory: folder.path, on: device) } throws: { "\($0)".contains("F64") }
+        #expect { try TextModelLoader.load(directory: folder.path, on: device) } throws: { "\($0)".contains("F64") }
     }
 
     @Test func `a stop string that names a control token ends at that token`() throws {

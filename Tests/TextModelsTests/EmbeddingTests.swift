@@ -1,6 +1,8 @@
 import Foundation
+import Layers
 import Tensors
 import Testing
+import TextGeneration
 import TextModels
 
 private struct Golden: Decodable {
@@ -27,7 +29,7 @@ private struct Golden: Decodable {
 
     /// The embedding of each text, to the bit.
     private func embed(
-        _ engine: inout EngineCore, _ texts: [[Int32]], adapter: Adapter? = nil
+        _ engine: inout EngineCore, _ texts: [[Int32]], adapter: LowRankAdapter? = nil
     ) throws -> [[UInt32]] {
         let shape = engine.loaded.model.shape
         let ids = try texts.map { try engine.add(.embedding(of: $0, adapter: adapter, shape: shape)) }
@@ -46,7 +48,7 @@ private struct Golden: Decodable {
         for golden in cases {
             let loaded = try LoadedModel(directory: goldens + golden.model, on: device)
             let adapter = try golden.adapter.map {
-                try Adapter(directory: goldens + "adapters/" + $0, for: loaded.model, on: device)
+                try LowRankAdapter(directory: goldens + "adapters/" + $0, for: loaded.model, on: device)
             }
             var engine = try EngineCore(loaded, options: options(256, tokenBudget: 37), on: device)
             let mean = try embed(&engine, [golden.tokens], adapter: adapter)[0].map(Float.init(bitPattern:))
@@ -109,7 +111,7 @@ private struct Golden: Decodable {
         let first = try LoadedModel(directory: goldens + name, layers: 0..<1, on: device)
         var engine = try EngineCore(first, laterShards: 1, options: options(4_096, tokenBudget: 50), on: device)
         engine.groups = 2
-        let rest = try LoadedModel.loadModel(directory: goldens + name, layers: 1..<2, on: device)
+        let rest = try TextModelLoader.load(directory: goldens + name, layers: 1..<2, on: device)
         var shard = try ShardCore(rest, cachePositions: 4_096, on: device)
         let ids = try texts.map { try engine.add(.embedding(of: $0, shape: loaded.model.shape)) }
         var found: [UInt64: [UInt32]] = [:]

@@ -1,6 +1,7 @@
 import Foundation
 import Tensors
 import Testing
+import TextGeneration
 import TextModels
 import Tokenizers
 
@@ -156,7 +157,7 @@ import Tokenizers
         try directory.write("config.json", Data(config.utf8))
         try FileManager.default.copyItem(
             atPath: goldens + "gpt2/model.safetensors", toPath: directory.path + "/model.safetensors")
-        #expect { try LoadedModel.loadModel(directory: directory.path, on: device) } throws: { error in
+        #expect { try TextModelLoader.load(directory: directory.path, on: device) } throws: { error in
             (error as? TextModelError).map { !$0.message.isEmpty } ?? false
         }
     }

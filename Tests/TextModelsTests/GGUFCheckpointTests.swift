@@ -3,6 +3,7 @@ import Tensors
 import Testing
 import Tokenizers
 
+@testable import TextGeneration
 @testable import TextModels
 
 @Suite struct GGUFCheckpointTests {
@@ -29,7 +30,7 @@ import Tokenizers
     /// The logits of every position, `[T, V]`.
     private func logits(_ path: String, _ prompt: [Int32], on device: Device? = nil) throws -> Tensor {
         let device = device ?? self.device
-        let model = try LoadedModel.loadModel(directory: path, on: device)
+        let model = try TextModelLoader.load(directory: path, on: device)
         let shape = model.shape
         let cache = try KVStorage(pageCount: 1, layers: shape.layers, kvHeads: shape.kvHeads, headDim: shape.headDim)
         var batch = TokenBatch()
@@ -112,7 +113,7 @@ import Tokenizers
         let start = after == 0 ? found.lowerBound : found.upperBound + after
         data.replaceSubrange(start..<start + new.count, with: new)
         try data.write(to: URL(fileURLWithPath: directory.path + "/model.gguf"))
-        _ = try LoadedModel.loadModel(directory: directory.path, on: device)
+        _ = try TextModelLoader.load(directory: directory.path, on: device)
     }
 
     @Test func `what a file asks for and is not supported is refused by name`() throws {
@@ -136,7 +137,7 @@ import Tokenizers
             try load("llama", "llama.block_count", Array("llama.block_c_unt".utf8))
         }
         // A count of u32 stands after its type.
-        expect("num_attention_heads", "5000") {
+        expect("llama.attention.head_count", "5000") {
             try load("llama", "llama.attention.head_count", after: 4, [0x88, 0x13])
         }
         expect("llama.attention.value_length", "4") { try load("llama", "llama.attention.key_length", after: 4, [4]) }

@@ -1,6 +1,8 @@
 import Foundation
+import Layers
 import Tensors
 import Testing
+import TextGeneration
 import TextModels
 
 @Suite struct ModelCacheTests {

@@ -1,6 +1,7 @@
 import Foundation
 import Tensors
 import Testing
+import TextGeneration
 import TextModels
 import Tokenizers
 
@@ -35,7 +36,7 @@ private func agree(_ a: [Float], _ b: [Float], tolerance: Float = 1e-4) -> Bool 
     @Test(arguments: names)
     func `logits agree with transformers`(name: String) throws {
         let golden = try golden(name)
-        let model = try LoadedModel.loadModel(directory: goldens + name, on: device)
+        let model = try TextModelLoader.load(directory: goldens + name, on: device)
         let shape = model.shape
         let cache = try KVStorage(pageCount: 1, layers: shape.layers, kvHeads: shape.kvHeads, headDim: shape.headDim)
         var batch = TokenBatch()
@@ -98,7 +99,7 @@ private func agree(_ a: [Float], _ b: [Float], tolerance: Float = 1e-4) -> Bool 
         let values = try PublishedTensors(source + "gpt-nano-sort-t0-partials.json")
         let directory = try TemporaryDirectory()
         try weights.writeCheckpoint(to: directory)
-        let model = try #require(try LoadedModel.loadModel(directory: directory.path, on: device) as? GPT2Model)
+        let model = try #require(try TextModelLoader.load(directory: directory.path, on: device) as? GPT2Model)
         let shape = model.shape
         let ids = try values.tensor("idx")
         let (rows, count) = (ids.shape[0], ids.shape[1])

@@ -1,6 +1,8 @@
 import Foundation
+import Layers
 import Tensors
 import Testing
+import TextGeneration
 import TextModels
 
 /// How weights and cache are held.
@@ -109,8 +111,8 @@ private let holdings = [
         throws
     {
         // The angle between the logits; these tiny checkpoints' weights were made larger than a trained model's.
-        let exact = try LoadedModel.loadModel(directory: goldens + "llama", on: device)
-        let rounded = try LoadedModel.loadModel(directory: goldens + "llama", precision: precision, on: device)
+        let exact = try TextModelLoader.load(directory: goldens + "llama", on: device)
+        let rounded = try TextModelLoader.load(directory: goldens + "llama", precision: precision, on: device)
         let shape = exact.shape
         func logits(_ model: any TextModel) throws -> [Float] {
             let cache = try KVStorage(

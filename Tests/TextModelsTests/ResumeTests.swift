@@ -1,6 +1,8 @@
 import Foundation
+import Layers
 import Tensors
 import Testing
+import TextGeneration
 import TextModels
 import Tokenizers
 
@@ -40,7 +42,7 @@ import Tokenizers
         _ given: Case, maxTokens: Int = 24, resume: [ResumedChoice] = [], runsAlone: Bool = false
     ) throws -> GenerationRequest {
         let adapter = try given.adapter.map {
-            try Adapter(directory: goldens + "adapters/" + $0, for: loaded.model, on: device)
+            try LowRankAdapter(directory: goldens + "adapters/" + $0, for: loaded.model, on: device)
         }
         return try GenerationRequest(
             prompt: prompt, maxTokens: maxTokens, n: given.n,

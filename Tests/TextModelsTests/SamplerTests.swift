@@ -1,5 +1,6 @@
 import Tensors
 import Testing
+import TextGeneration
 import TextModels
 
 @Suite struct SamplerTests {

@@ -1,6 +1,7 @@
 import Foundation
 import Tensors
 import Testing
+import TextGeneration
 import TextModels
 import Tokenizers
 
@@ -24,7 +25,7 @@ private struct CutModel {
 
     static func shard(_ name: String, _ layers: Range<Int>, cachePositions: Int, on device: Device) throws -> ShardCore
     {
-        let model = try LoadedModel.loadModel(directory: name, layers: layers, on: device)
+        let model = try TextModelLoader.load(directory: name, layers: layers, on: device)
         return try ShardCore(model, cachePositions: cachePositions, on: device)
     }
 
@@ -102,7 +103,7 @@ private struct CutModel {
         _ name: String, _ options: EngineCore.Options, groups: Int = 1,
         beforeCall: @escaping (Int, inout [ShardCore]) -> Void = { _, _ in }
     ) throws -> (trace: [String: [String]], model: CutModel) {
-        let model = try LoadedModel.loadModel(directory: name, on: device)
+        let model = try TextModelLoader.load(directory: name, on: device)
         var cut = try CutModel(name, cuts: cuts(model), groups: groups, options: options, on: device)
         cut.beforeCall = beforeCall
         for request in try requests(model.shape) { _ = try cut.engine.add(request) }
@@ -144,7 +145,7 @@ private struct CutModel {
     ) throws {
         let options = EngineCore.Options(cachePositions: 4_096)
         let expected = try whole(goldens + name, options)
-        let layers = try LoadedModel.loadModel(directory: goldens + name, on: device).shape.layers
+        let layers = try TextModelLoader.load(directory: goldens + name, on: device).shape.layers
         let fresh = try (1..<layers).map { layer in
             try CutModel.shard(goldens + name, layer..<layer + 1, cachePositions: 4_096, on: device)
         }
@@ -180,9 +181,9 @@ private struct CutModel {
 
     @Test(arguments: ["llama", "gpt2", "gemma2", "phi3", "qwen2-sliding"])
     func `a shard loads its own layers' weights and no others`(name: String) throws {
-        let whole = try LoadedModel.loadModel(directory: goldens + name, on: device)
+        let whole = try TextModelLoader.load(directory: goldens + name, on: device)
         let parts = try cuts(whole).map {
-            try LoadedModel.loadModel(directory: goldens + name, layers: $0, on: device)
+            try TextModelLoader.load(directory: goldens + name, layers: $0, on: device)
         }
         #expect(parts.reduce(0) { $0 + $1.weights.bytes } == whole.weights.bytes)
         #expect(parts.map(\.layers) == cuts(whole))
@@ -190,7 +191,7 @@ private struct CutModel {
         #expect(Set(parts.dropFirst().map(\.weights.bytes)).count == 1)
         let vocabulary = whole.weights.parameters - whole.shape.layers * parts[1].weights.parameters
         #expect(vocabulary % (whole.shape.vocabulary * whole.shape.hidden) == 0 && vocabulary > 0)
-        #expect { try LoadedModel.loadModel(directory: goldens + name, layers: 1..<9, on: device) } throws: {
+        #expect { try TextModelLoader.load(directory: goldens + name, layers: 1..<9, on: device) } throws: {
             "\($0)".contains("1-8")
         }
     }

@@ -1,6 +1,7 @@
 import Foundation
 import Tensors
 import Testing
+import TextGeneration
 import TextModels
 
 /// A drafted token is accepted exactly when the model would have drawn it.

@@ -1,5 +1,6 @@
 import Foundation
 import Tensors
+import TextGeneration
 import TextModels
 import Tokenizers
 import Watermarking

@@ -1,4 +1,5 @@
 import Testing
+import TextGeneration
 import TextModels
 
 @Suite struct TimetableTests {

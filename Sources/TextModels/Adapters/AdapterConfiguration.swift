@@ -2,8 +2,6 @@
 struct AdapterConfiguration: Sendable {
     /// The largest rank that is accepted.
     static let rankLimit = 1_024
-    /// The longest file that is read, in bytes.
-    static let fileLimit = 1 << 20
 
     /// A number for all modules, and other ones for those whose names match a pattern.
     struct Patterned<Value: Sendable & Equatable>: Sendable {
@@ -38,7 +36,7 @@ struct AdapterConfiguration: Sendable {
 
     /// - Throws: `TextModelError` that names the file and the field.
     init(path: String) throws(TextModelError) {
-        let file = try JSONFields(path: path, limit: Self.fileLimit)
+        let file = try ConfigurationFile(path: path)
         let kind = try file.text("peft_type") ?? "none"
         guard kind == "LORA" else { throw file.refusal("peft_type", "is \"\(kind)\"; only LORA is supported") }
         let bias = try file.text("bias") ?? "none"
@@ -67,12 +65,14 @@ struct AdapterConfiguration: Sendable {
         }
         self.targets = targets
         exclusions = try file.modules("exclude_modules")
-        let layers = try file.integers("layers_to_transform")
+        let layers = try file.oneOrMoreIntegers("layers_to_transform")
         self.layers = layers.isEmpty ? nil : Set(layers)
-        layerNames = try file.texts("layers_pattern")
+        layerNames = try file.oneOrMoreTexts("layers_pattern")
     }
 
-    private static func checkedRank(_ rank: Int, _ field: String, _ file: JSONFields) throws(TextModelError) -> Int {
+    private static func checkedRank(_ rank: Int, _ field: String, _ file: ConfigurationFile) throws(TextModelError)
+        -> Int
+    {
         guard (1...rankLimit).contains(rank) else {
             throw file.refusal(field, "is \(rank); a rank lies in 1…\(rankLimit)")
         }

@@ -1,4 +1,5 @@
 import Foundation
+import Layers
 import Tensors
 
 /// PEFT's `adapter_model.safetensors`: two matrices for each module that the adapter changes.

@@ -3,6 +3,7 @@ import DiffusionModels
 import PNG
 import Tensors
 import TextModels
+import Layers
 import Tokenizers
 
 /// Safetensors: header and tensors.
@@ -55,7 +56,7 @@ struct GGUFTarget: FuzzTarget {
             _ = try? file.blocks(name, shape: info.shape)
         }
         if let tokenizer = try? Tokenizer(gguf: path) { Texts.use(tokenizer) }
-        _ = try? LoadedModel.loadModel(directory: path, on: device)
+        _ = try? TextModelLoader.load(directory: path, on: device)
     }
 }
 
@@ -78,7 +79,7 @@ struct ModelConfigurationTarget: FuzzTarget {
 
     mutating func run(_ input: [UInt8]) throws {
         try scratch.write(input, to: "config.json")
-        _ = try? LoadedModel.loadModel(directory: scratch.path, on: device)
+        _ = try? TextModelLoader.load(directory: scratch.path, on: device)
     }
 }
 
@@ -94,7 +95,7 @@ struct AdapterTarget: FuzzTarget {
     init() throws {
         scratch = try Scratch()
         let folder = "TextModelsTests/Goldens/adapters/"
-        model = try LoadedModel.loadModel(directory: Corpus.path("TextModelsTests/Goldens/llama"), on: device)
+        model = try TextModelLoader.load(directory: Corpus.path("TextModelsTests/Goldens/llama"), on: device)
         configuration = try Corpus.file(folder + "llama-list/adapter_config.json")
         tensors = try Corpus.file(folder + "llama-list/adapter_model.safetensors")
         samples =
@@ -108,7 +109,7 @@ struct AdapterTarget: FuzzTarget {
         let isJSON = input.first { $0 > 0x20 } == UInt8(ascii: "{") && input.prefix(8).allSatisfy { $0 != 0 }
         try scratch.write(isJSON ? input : configuration, to: "adapter_config.json")
         try scratch.write(isJSON ? tensors : input, to: "adapter_model.safetensors")
-        _ = try? Adapter(directory: scratch.path, for: model, byteLimit: 1 << 26, on: device)
+        _ = try? LowRankAdapter(directory: scratch.path, for: model, byteLimit: 1 << 26, on: device)
     }
 }
 

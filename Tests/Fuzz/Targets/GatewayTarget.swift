@@ -9,6 +9,7 @@ import RPC
 import Tensors
 import TextModelService
 import TextModels
+import TextGeneration
 import TokenizerService
 
 /// The gateway's routes, before services of tiny models in this process: bodies of every kind of request.

@@ -1,0 +1,45 @@
+internal import Synchronization
+
+/// A linear layer as the checkpoint names it, and the layers of the model that it became: one, or several where the
+/// file joins their outputs in one matrix. Adapters name what they change in this way.
+package struct LinearModule: Sendable {
+    package struct Part: Sendable {
+        /// The number of a `Linear`.
+        package var number: Int
+        /// Which of the module's outputs it gives.
+        package var outputs: Range<Int>
+    }
+
+    /// Within the Transformer, without what a file calls that: `layers.0.self_attn.q_proj`, `h.0.attn.c_attn`.
+    package let name: String
+    package let inputs: Int
+    package let parts: [Part]
+
+    package var outputs: Int { parts.last?.outputs.upperBound ?? 0 }
+
+    /// What a file may call the Transformer, outside of which the head stands.
+    package static let roots = ["model.", "transformer."]
+}
+
+/// Numbers a model's linear layers as they are loaded.
+package final class LinearModuleList: Sendable {
+    private let state = Mutex<(modules: [LinearModule], count: Int)>(([], 0))
+
+    package var modules: [LinearModule] { state.withLock { $0.modules } }
+
+    /// - Returns: the numbers of the linear layers, one for each of the `parts`, which are counts of outputs.
+    func add(_ name: String, inputs: Int, parts: [Int]) -> [Int] {
+        let root = LinearModule.roots.first { name.hasPrefix($0) } ?? ""
+        return state.withLock { state in
+            var first = 0
+            var made: [LinearModule.Part] = []
+            for outputs in parts {
+                made.append(.init(number: state.count, outputs: first..<first + outputs))
+                first += outputs
+                state.count += 1
+            }
+            state.modules.append(LinearModule(name: String(name.dropFirst(root.count)), inputs: inputs, parts: made))
+            return made.map(\.number)
+        }
+    }
+}

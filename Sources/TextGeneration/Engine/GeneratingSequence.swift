@@ -1,0 +1,146 @@
+import Tensors
+import TextModels
+import Tokenizers
+
+/// One choice of one request on its way through the engine.
+struct GeneratingSequence: Sendable {
+    let request: UInt64
+    let choice: Int
+    let parameters: GenerationRequest
+    /// Its place in the order of admission.
+    let turn: UInt64
+    /// Where its keys and values are, 32 positions a page.
+    var pages: [Int32] = []
+    /// The first of `pages` stand in the tree, where others may share them; the rest are its own.
+    var nodes: [PageCache.Node] = []
+    /// Prompt and answer.
+    private(set) var tokens: [Int32]
+    /// The number of its stay in the cache; it has another one after it had to give way.
+    var stay: UInt64 = 0
+    /// With which others it goes through the layers.
+    var group = 0
+    /// Tokens whose keys and values are in the cache.
+    var computed = 0
+    /// Tokens whose keys and values are in the draft model's cache.
+    var drafted = 0
+    /// How many tokens a draft may have: as many as were right last time, and two more.
+    var draftLength = 2
+    var promptLogProbabilities: [TokenLogProbability] = []
+    /// Of an embedding: the sum of the hidden states so far.
+    var pool = MeanPool()
+    private(set) var sampler: Sampler
+    private var decoder: StreamingDecoder
+    private var stops: StopMatcher
+    /// Control tokens that stop strings name: they add no text in which a string could be found.
+    private let stopTokens: Set<Int32>
+    private(set) var generatedCount = 0
+    /// Bytes of the text that deltas have brought.
+    private var textBytes = 0
+    /// Text that a resume's caller lacks: the next delta brings it.
+    private var unsent = ""
+
+    init(request: UInt64, choice: Int, parameters: GenerationRequest, turn: UInt64, tokenizer: Tokenizer) {
+        (self.request, self.choice, self.parameters, self.turn) = (request, choice, parameters, turn)
+        tokens = parameters.prompt
+        sampler = Sampler(parameters.sampling, choice: choice, prompt: parameters.prompt)
+        decoder = StreamingDecoder(tokenizer)
+        stops = StopMatcher(parameters.stop)
+        stopTokens = Set(parameters.stop.compactMap(tokenizer.id(of:)).filter(tokenizer.isSpecial))
+    }
+
+    var pending: Int { tokens.count - computed }
+    /// Whether all but its newest token is in the cache: it brings a token with every step.
+    var isDecoding: Bool { pending == 1 && generatedCount > 0 }
+    /// Tokens still to be generated.
+    var remaining: Int { parameters.maxTokens - generatedCount }
+    var wantsPromptLogProbabilities: Bool { parameters.promptLogProbabilities && choice == 0 && generatedCount == 0 }
+    /// Whether every row of its prompt is read, so that none may come from the cache.
+    var readsAllRows: Bool { wantsPromptLogProbabilities || parameters.isEmbedding }
+
+    /// Whether it comes before another in turn.
+    func precedes(_ other: Self) -> Bool {
+        (turn, request, choice) < (other.turn, other.request, other.choice)
+    }
+
+    /// Forgets where its keys and values were: all of them have to be computed again. What it has generated stays.
+    mutating func lose() {
+        (pages, nodes, computed, drafted) = ([], [], 0, 0)
+        pool = MeanPool()
+        if generatedCount == 0 { promptLogProbabilities = [] }
+    }
+
+    func choose(_ logits: Tensor, allowed: Int) -> Int32 { sampler.sample(logits, allowed: allowed) }
+
+    /// Takes over from a lost instance: the ids are replayed, so that all goes on as if they had been generated here.
+    ///
+    /// - Returns: the end of the choice, when the ids are all of it and the caller lacks no more than that.
+    /// - Throws: `TextModelError`: `.invalidRequest` when ids follow the end, `.resumeMismatch` when their text has no
+    ///   character that begins where the caller's ends.
+    mutating func resume(_ resumed: ResumedChoice, endTokens: Set<Int32>) throws(TextModelError) -> GenerationDelta? {
+        var text = ""
+        var end: FinishReason?
+        for (index, id) in resumed.ids.enumerated() {
+            guard end == nil else {
+                throw TextModelError(
+                    .invalidRequest, "resumed choice \(choice) ends with id \(index) of \(resumed.ids.count)",
+                    field: "resume")
+            }
+            let (shown, reason) = extend(by: id, endTokens: endTokens)
+            text += shown
+            end = reason
+        }
+        guard resumed.textBytes <= text.utf8.count,
+            let rest = String(validating: text.utf8.dropFirst(resumed.textBytes), as: UTF8.self)
+        else {
+            throw TextModelError(
+                .resumeMismatch,
+                "resumed choice \(choice): \(resumed.textBytes) bytes of text do not fit its ids, which give \(text.utf8.count)",
+                field: "resume")
+        }
+        (textBytes, unsent) = (resumed.textBytes, rest)
+        guard let end else { return nil }
+        var delta = GenerationDelta(request: request, choice: choice, index: -1, text: "")
+        send("", in: &delta)
+        delta.finishReason = end
+        return delta
+    }
+
+    /// Takes a chosen token; the delta says whether the choice ends with it.
+    mutating func accept(
+        _ id: Int32, logProbability: TokenLogProbability?, endTokens: Set<Int32>
+    ) -> GenerationDelta {
+        let (text, finishReason) = extend(by: id, endTokens: endTokens)
+        var delta = GenerationDelta(
+            request: request, choice: choice, index: generatedCount - 1, token: id, text: "",
+            logProbability: logProbability)
+        if generatedCount == 1 { delta.promptLogProbabilities = promptLogProbabilities }
+        send(text, in: &delta)
+        delta.finishReason = finishReason
+        return delta
+    }
+
+    private mutating func send(_ text: String, in delta: inout GenerationDelta) {
+        delta.text = unsent + text
+        delta.textOffset = textBytes
+        textBytes += delta.text.utf8.count
+        unsent = ""
+    }
+
+    /// Adds a token to the answer; returns the text that can be shown now, and why the choice ends with it, if it does.
+    private mutating func extend(by id: Int32, endTokens: Set<Int32>) -> (text: String, finishReason: FinishReason?) {
+        tokens.append(id)
+        sampler.advance(id)
+        generatedCount += 1
+        let isEnd = !parameters.ignoresEndOfText && endTokens.contains(id)
+        if isEnd || stopTokens.contains(id) { return (flush(), .stop) }
+        let (text, stopped) = stops.append(decoder.append(id))
+        if stopped { return (text, .stop) }
+        return generatedCount >= parameters.maxTokens ? (text + flush(), .length) : (text, nil)
+    }
+
+    /// What decoder and stop strings still hold. A stop string that the last bytes complete cuts there too.
+    private mutating func flush() -> String {
+        let (text, stopped) = stops.append(decoder.finish())
+        return stopped ? text : text + stops.finish()
+    }
+}

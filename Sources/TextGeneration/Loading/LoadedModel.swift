@@ -1,0 +1,75 @@
+import GGUF
+package import Layers
+package import Tensors
+package import TextModels
+package import Tokenizers
+
+/// A checkpoint directory, ready to generate: weights, tokenizer, and the tokens that end a text.
+package struct LoadedModel: Sendable {
+    package let model: any TextModel
+    package let tokenizer: Tokenizer
+    package let endTokens: Set<Int32>
+    package let samplingDefaults: SamplingDefaults
+    /// Why no text is generated, where a file that only generating needs is at fault; embeddings are given.
+    package let generationFault: TextModelError?
+    /// Why no embeddings are given, where the files want them made otherwise than here.
+    package let embeddingFault: TextModelError?
+    /// The weights' cache, whose `write` is still to be called where it is not warm.
+    package let packedCache: PackedCache?
+
+    /// What `generation_config.json` says; nil where it is silent.
+    package struct SamplingDefaults: Sendable, Hashable {
+        package var temperature: Float?
+        package var topK: Int?
+        package var topP: Float?
+        package var minP: Float?
+        package var repetitionPenalty: Float?
+    }
+
+    /// A copy of `other` with another model in the place of its own.
+    package init(_ other: LoadedModel, model: any TextModel) {
+        self.model = model
+        (tokenizer, endTokens, samplingDefaults) = (other.tokenizer, other.endTokens, other.samplingDefaults)
+        (generationFault, embeddingFault) = (other.generationFault, other.embeddingFault)
+        packedCache = nil
+    }
+
+    /// - Parameters:
+    ///   - directory: holds a checkpoint as Hugging Face lays it out, or one GGUF file; or is such a file.
+    ///   - layers: those that are loaded; nil for all.
+    ///   - cache: where packed weights are kept for the next process; nil for nowhere.
+    /// - Throws: `TextModelError` or `TokenizerError` that names the file at fault.
+    package init(
+        directory: String, layers: Range<Int>? = nil, precision: Precision = .auto, cache: CacheDirectory? = nil,
+        on device: Device
+    ) throws {
+        packedCache = try cache.map { cache in
+            let key = try NumericsID.packedKey(
+                directory: directory, layers: layers, precision: precision, cache: cache)
+            return PackedCache(cache, key: key, on: device)
+        }
+        model = try TextModelLoader.load(
+            directory: directory, layers: layers, precision: precision, cache: packedCache, on: device)
+        tokenizer = try Tokenizer(directory: directory)
+        var fault = model.hasHead ? nil : Self.noHead(directory)
+        var ends = tokenizer.endOfTurnTokens.union([tokenizer.endOfText].compactMap { $0 })
+        var defaults = SamplingDefaults()
+        if try GGUFLocation.file(at: directory) == nil {
+            do throws(TextModelError) {
+                let generation = try GenerationConfiguration(directory: directory, tokenizer: tokenizer)
+                (ends, defaults) = (generation.endTokens, generation.defaults)
+            } catch {
+                fault = fault ?? TextModelError(.unsupported, error.message)
+            }
+        }
+        (endTokens, samplingDefaults, generationFault) = (ends, defaults, fault)
+        embeddingFault = Pooling.fault(directory: directory)
+    }
+
+    private static func noHead(_ directory: String) -> TextModelError {
+        TextModelError(
+            .unsupported,
+            "the checkpoint in \(directory) has no \"lm_head.weight\" and its embeddings are not tied: it gives embeddings, "
+                + "and no text")
+    }
+}

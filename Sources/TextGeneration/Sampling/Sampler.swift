@@ -1,0 +1,61 @@
+package import Tensors
+
+/// Chooses a token from logits. A pure function of logits, history, seed, choice and index: nothing is kept that a
+/// lost process could lose.
+package struct Sampler: Sendable {
+    package let parameters: SamplingParameters
+    private let choice: Int
+    private var processors: [any LogitsProcessor]
+    /// Tokens of the answer.
+    private var generatedCount = 0
+
+    package init(_ parameters: SamplingParameters, choice: Int, prompt: [Int32]) {
+        (self.parameters, self.choice) = (parameters, choice)
+        processors = parameters.logitsProcessors(prompt: prompt)
+    }
+
+    /// Takes in a token of the answer, sampled or brought by a resume.
+    package mutating func advance(_ id: Int32) {
+        for index in processors.indices { processors[index].advance(id) }
+        generatedCount += 1
+    }
+
+    /// The next token from a row of logits `[V]`, as `sample(_:allowed:)` gives it.
+    package func sample(_ row: Tensor, allowed: Int) -> Int32 {
+        // The likeliest token is found where the logits lie, unless something changes them.
+        let isGreedy = parameters.temperature == 0 && processors.allSatisfy(\.keepsArgmax)
+        return isGreedy ? Int32(Device.argmax(row, count: allowed)) : sample(row.floats, allowed: allowed)
+    }
+
+    /// The next token: processors in their order, temperature, min-p, top-k, top-p, inverse CDF.
+    ///
+    /// Candidates are ranked by (logit falling, id rising), so that ties are the same everywhere, and only as far as
+    /// the draw looks. Where neither top-k nor min-p cuts, the mass of all is summed in 16 lanes over the ids.
+    ///
+    /// - Parameter allowed: how many ids have a token; logits beyond are ignored.
+    package func sample(_ logits: consuming [Float], allowed: Int) -> Int32 {
+        var logits = logits
+        if allowed < logits.count { logits.removeLast(logits.count - allowed) }
+        for processor in processors { processor.apply(&logits) }
+        for index in logits.indices where logits[index].isNaN { logits[index] = -.infinity }
+        let likeliest = Self.likeliest(logits)
+        if parameters.temperature == 0 || logits[Int(likeliest)] == -.infinity { return likeliest }
+        for index in logits.indices { logits[index] /= parameters.temperature }
+        var candidates = Candidates(logits, top: logits[Int(likeliest)])
+        let cuts = parameters.topK > 0 || parameters.minP > 0
+        let total =
+            cuts
+            ? candidates.cut(topK: parameters.topK, minP: parameters.minP)
+            : Device.sumExp(logits, shift: logits[Int(likeliest)])
+        let mass = parameters.topP < 1 ? candidates.cut(mass: parameters.topP * total) : total
+        let word = Philox(seed: parameters.seed).block((UInt32(generatedCount), UInt32(choice), 0, 0)).0
+        return candidates.draw(Philox.unit(word) * mass)
+    }
+
+    /// The largest logit's id, the lowest among equals.
+    static func likeliest(_ logits: [Float]) -> Int32 {
+        var best = 0
+        for index in logits.indices where logits[index] > logits[best] { best = index }
+        return Int32(best)
+    }
+}

@@ -1,0 +1,182 @@
+package import Tensors
+package import TextModels
+
+/// The layers of a later shard and their keys and values. Pure but for its own cache, like ``EngineCore``.
+///
+/// Sequences stay until they are released or, the one unused for longest first, until their pages are needed. Full
+/// pages stand in a tree by their tokens, as in the first shard, so that a prompt that begins like an earlier one is
+/// not computed again. A page enters the tree when a call names a position beyond it: what was only drafted never does.
+package struct ShardCore {
+    /// A sequence, and whose it is.
+    private struct Key: Hashable {
+        var owner: String
+        var sequence: UInt64
+    }
+
+    private struct Held {
+        var root: String
+        var pages: [Int32] = []
+        /// The first of `pages` stand in the tree.
+        var nodes: [PageCache.Node] = []
+        /// Of the positions whose keys and values are in the pages.
+        var tokens: [Int32] = []
+        var lastUse: UInt64 = 0
+    }
+
+    /// The layers.
+    package let model: any TextModel
+    private let device: Device
+    private let cache: KVStorage
+    private var pages: PageCache
+    private var held: [Key: Held] = [:]
+    private var clock: UInt64 = 0
+    /// Positions that were in the tree when a sequence came.
+    package private(set) var prefixHits = 0
+
+    /// Sequences that are kept, at most.
+    private static let sequenceLimit = 16_384
+
+    /// - Throws: `TextModelError.resourceExhausted` when the cache does not fit in memory.
+    package init(
+        _ model: any TextModel, cachePositions: Int, cachePrecision: CachePrecision = .f32, on device: Device
+    ) throws(TextModelError) {
+        self.model = model
+        self.device = device
+        pages = PageCache(pageCount: PageCache.pages(for: max(cachePositions, 1)))
+        do {
+            cache = try model.cache(pageCount: pages.capacity, precision: cachePrecision)
+        } catch {
+            throw TextModelError(error)
+        }
+    }
+
+    /// Pages that no sequence holds.
+    package var freePages: Int { pages.available }
+    /// Sequences that are kept.
+    package var sequenceCount: Int { held.count }
+
+    /// - Parameter owner: who numbers the sequences.
+    /// - Throws: `TextModelError.resourceExhausted` when the sequences of the call do not fit the cache, even alone.
+    package mutating func forward(_ call: ShardCall, owner: String) throws(TextModelError) -> ShardAnswer {
+        clock += 1
+        let keys = call.parts.map { Key(owner: owner, sequence: $0.sequence) }
+        var missing: [UInt64: Int?] = [:]
+        for (part, key) in zip(call.parts, keys) {
+            let have = position(before: part, key)
+            if have != part.start { missing.updateValue(have, forKey: part.sequence) }
+        }
+        guard missing.isEmpty else { return .missing(missing) }
+        for (part, key) in zip(call.parts, keys) {
+            share(key, below: part.start)
+            try secure(key, positions: part.end, keeping: Set(keys))
+        }
+        var batch = TokenBatch()
+        var outputs: [Int] = []
+        for (part, key) in zip(call.parts, keys) {
+            batch.append(part.rowTokens, from: part.start, pages: held[key]?.pages ?? [])
+            outputs += batch.ids.count - part.outputs..<batch.ids.count
+        }
+        do {
+            try model.run(call.rows, batch, cache: cache, on: device)
+            for (part, key) in zip(call.parts, keys) { held[key]?.tokens += part.rowTokens }
+            return .rows(try call.rows.selectingRows(outputs))
+        } catch {
+            throw TextModelError(error)
+        }
+    }
+
+    /// Forgets sequences that are done.
+    package mutating func release(_ sequences: [UInt64], owner: String) {
+        for sequence in sequences { drop(Key(owner: owner, sequence: sequence)) }
+    }
+
+    // MARK: Sequences
+
+    /// How many positions before the part's rows are here, at most all of them; nil for a sequence that is not known.
+    private mutating func position(before part: ShardCall.Part, _ key: Key) -> Int? {
+        if let entry = held[key] {
+            let known = min(entry.tokens.count, part.start)
+            if entry.root != part.root || part.hasAllTokens && part.tokens[..<known] != entry.tokens[..<known] {
+                // Another sequence under the same number.
+                drop(key)
+            } else {
+                rewind(key, to: part.start)
+            }
+        }
+        if held[key] == nil {
+            guard part.hasAllTokens else { return nil }
+            start(part, key)
+        }
+        held[key]?.lastUse = clock
+        return held[key]?.tokens.count
+    }
+
+    private mutating func start(_ part: ShardCall.Part, _ key: Key) {
+        while held.count >= Self.sequenceLimit, let idle = longestUnused(keeping: []) { drop(idle) }
+        let found = pages.match(part.tokens, root: part.root, limit: part.start / KVStorage.pagePositions)
+        let positions = found.count * KVStorage.pagePositions
+        prefixHits += positions
+        held[key] = Held(
+            root: part.root, pages: found.map(\.page), nodes: found.map(\.node),
+            tokens: Array(part.tokens[..<positions]))
+    }
+
+    /// Forgets what lies from a position on. Pages in the tree may be others' too and are never written again: a
+    /// sequence that goes back behind one gives it up, and has to be given the rows before the position once more.
+    private mutating func rewind(_ key: Key, to position: Int) {
+        guard var entry = held[key] else { return }
+        let page = position / KVStorage.pagePositions
+        if page < entry.nodes.count {
+            for own in entry.pages[entry.nodes.count...] { pages.release(page: own) }
+            pages.release(Array(entry.nodes[page...]))
+            entry.nodes.removeSubrange(page...)
+            entry.pages.removeSubrange(page...)
+            entry.tokens.removeSubrange(min(page * KVStorage.pagePositions, entry.tokens.count)...)
+        }
+        if entry.tokens.count > position { entry.tokens.removeSubrange(position...) }
+        held[key] = entry
+    }
+
+    private mutating func drop(_ key: Key) {
+        guard let entry = held.removeValue(forKey: key) else { return }
+        for own in entry.pages[entry.nodes.count...] { pages.release(page: own) }
+        pages.release(entry.nodes)
+    }
+
+    private func longestUnused(keeping keys: Set<Key>) -> Key? {
+        held.filter { !keys.contains($0.key) && $0.value.lastUse < clock }.min { $0.value.lastUse < $1.value.lastUse }?
+            .key
+    }
+
+    // MARK: Pages
+
+    /// Puts full pages before a position into the tree.
+    private mutating func share(_ key: Key, below position: Int) {
+        guard var entry = held[key] else { return }
+        for number in entry.nodes.count..<max(position / KVStorage.pagePositions, entry.nodes.count) {
+            let start = number * KVStorage.pagePositions
+            let (node, page) = pages.insert(
+                page: entry.pages[number], tokens: Array(entry.tokens[start..<start + KVStorage.pagePositions]),
+                after: entry.nodes.last, root: entry.root)
+            entry.nodes.append(node)
+            entry.pages[number] = page
+        }
+        held[key] = entry
+    }
+
+    private mutating func secure(_ key: Key, positions: Int, keeping keys: Set<Key>) throws(TextModelError) {
+        while let count = held[key]?.pages.count, count < PageCache.pages(for: positions) {
+            if let page = pages.allocate() {
+                held[key]?.pages.append(page)
+            } else if let idle = longestUnused(keeping: keys) {
+                drop(idle)
+            } else {
+                throw TextModelError(
+                    .resourceExhausted,
+                    "\(keys.count) sequences do not fit the shard's cache of "
+                        + "\(pages.capacity * KVStorage.pagePositions) positions; give it as many as the first shard has"
+                )
+            }
+        }
+    }
+}

@@ -1,0 +1,63 @@
+package import Layers
+package import Tensors
+
+/// A Transformer that checkpoints hold: what it is called, and how its configuration is read. A value is one checkpoint's
+/// configuration; it refuses by name what the architecture here does not compute.
+///
+/// <doc:AddingAnArchitecture> says how another one comes in: one file, and one row in ``Architectures/all``.
+package protocol Architecture: Sendable {
+    /// `model_type` of `config.json`.
+    static var modelType: String { get }
+    /// The language model's class in `architectures` of `config.json`.
+    static var className: String { get }
+    /// How llama.cpp's files of it are laid out; nil where it has none.
+    static var gguf: GGUFLayout? { get }
+
+    /// - Throws: `TextModelError` that names the file and the field.
+    init(_ file: ConfigurationFile) throws(TextModelError)
+
+    /// - Throws: `TextModelError` that names the file and the key.
+    init(_ file: GGUFMetadata) throws(TextModelError)
+
+    /// Loads the weights.
+    ///
+    /// - Throws: `TensorError` that names the file and the tensor.
+    func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel
+}
+
+/// The one table of architectures.
+package enum Architectures {
+    static let all: [any Architecture.Type] = [
+        Llama.self,
+        Mistral.self,
+        Qwen2.self,
+        Qwen3.self,
+        Phi3.self,
+        Gemma2.self,
+        GPT2.self,
+    ]
+
+    /// `model_type`s, sorted.
+    package static var names: [String] { all.map { $0.modelType }.sorted() }
+
+    /// Values of `general.architecture`, sorted.
+    package static var ggufNames: [String] { all.compactMap { $0.gguf?.name }.sorted() }
+
+    /// The architecture that a `config.json` names.
+    ///
+    /// - Throws: `TextModelError.unsupported` that names the file and what it says.
+    static func named(in file: ConfigurationFile) throws(TextModelError) -> any Architecture.Type {
+        var name = try file.text("model_type")
+        if name == nil { name = try file.texts("architectures")?.first }
+        guard let found = all.first(where: { $0.modelType == name || $0.className == name }) else {
+            let name = name ?? "none"
+            throw TextModelError(
+                .unsupported,
+                "\(file.path): model type \"\(name)\" is not supported; known: \(names.joined(separator: ", "))")
+        }
+        return found
+    }
+
+    /// The architecture that llama.cpp calls by that name.
+    static func gguf(_ name: String) -> (any Architecture.Type)? { all.first { $0.gguf?.name == name } }
+}

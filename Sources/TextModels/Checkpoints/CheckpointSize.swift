@@ -1,0 +1,39 @@
+import GGUF
+package import Layers
+import Tensors
+
+/// What a checkpoint's weights take in memory, by what its files say of them.
+package enum CheckpointSize {
+    /// - Returns: bytes; a little less than it will be, for scales and padding.
+    /// - Throws: `TextModelError` that names the file.
+    package static func weights(directory: String, precision: Precision) throws(TextModelError) -> Int {
+        do {
+            if let file = try GGUFLocation.file(at: directory) {
+                // Blocks are computed with as they are.
+                return try GGUFCheckpoint(path: file).file.header.tensors.values.reduce(0) { $0 + $1.byteCount }
+            }
+            let checkpoint = try Checkpoint(directory: directory)
+            return checkpoint.names.reduce(0) { total, name in
+                let count = (checkpoint.shape(of: name) ?? []).reduce(1, *)
+                return total + count * halfBytes(precision, own: checkpoint.dtype(of: name)) / 2
+            }
+        } catch let error as TensorError {
+            throw TextModelError(error)
+        } catch let error as TextModelError {
+            throw error
+        } catch {
+            throw TextModelError(.invalidCheckpoint, "cannot read \(directory)")
+        }
+    }
+
+    /// Of one number.
+    private static func halfBytes(_ precision: Precision, own: DType?) -> Int {
+        switch precision {
+        case .auto: 2 * (own?.size ?? 4)
+        case .f32: 8
+        case .bf16, .f16: 4
+        case .int8: 2
+        case .int4: 1
+        }
+    }
+}

@@ -1,0 +1,127 @@
+import GGUF
+import Tensors
+
+/// What a GGUF file says of its model under `general.architecture`'s own keys, each read as what it must be.
+package struct GGUFMetadata: Sendable {
+    let file: GGUFFile
+    /// `general.architecture`, which stands before every key.
+    let architecture: String
+
+    private func value(_ key: String) -> GGUFValue? { file.header.metadata[architecture + "." + key] }
+
+    /// The error of a key that cannot be taken: `FILE: "ARCHITECTURE.KEY" what`.
+    func refusal(_ key: String, _ what: String, _ code: TextModelError.Code = .invalidCheckpoint) -> TextModelError {
+        TextModelError(code, "\(file.path): \"\(architecture).\(key)\" \(what)")
+    }
+
+    /// A number, or the one that every layer has in a list; nil where the key is missing.
+    func integer(_ key: String) throws(TextModelError) -> Int? {
+        guard let value = value(key) else { return nil }
+        guard let list = value.array else {
+            guard let integer = value.integer else { throw refusal(key, "is not a whole number") }
+            return integer
+        }
+        let integers = list.compactMap(\.integer)
+        guard let first = integers.first, integers.count == list.count else {
+            throw refusal(key, "is a list that holds something else than whole numbers")
+        }
+        guard integers.allSatisfy({ $0 == first }) else {
+            throw refusal(key, "differs from layer to layer, which is not supported", .unsupported)
+        }
+        return first
+    }
+
+    func number(_ key: String) throws(TextModelError) -> Double? {
+        guard let value = value(key) else { return nil }
+        guard let number = value.number else { throw refusal(key, "is not a number") }
+        return number
+    }
+
+    func text(_ key: String) -> String? { value(key)?.text }
+
+    /// A whole number within its sane range.
+    ///
+    /// - Throws: `TextModelError.invalidCheckpoint` where it is missing or lies outside.
+    func extent(_ key: String, in range: ClosedRange<Int>, absent: Int? = nil) throws(TextModelError) -> Int {
+        guard let value = try integer(key) ?? absent else { throw refusal(key, "is missing") }
+        guard range.contains(value) else {
+            throw refusal(key, "is \(value), outside \(range.lowerBound)…\(range.upperBound)")
+        }
+        return value
+    }
+
+    /// A number above 0.
+    ///
+    /// - Throws: `TextModelError.invalidCheckpoint` where it is missing or is not positive.
+    func positive(_ key: String, absent: Double? = nil) throws(TextModelError) -> Double {
+        let value = try number(key) ?? absent
+        guard let value, value > 0, value.isFinite else {
+            throw refusal(key, "is \(value.map { "\($0)" } ?? "missing"); it must be positive")
+        }
+        return value
+    }
+
+    /// How many of the last positions a row of a windowed layer sees; nil for all.
+    func window(absent: Int? = nil) throws(TextModelError) -> Int? {
+        let window = try integer("attention.sliding_window") ?? absent ?? 0
+        return window == 0 ? nil : try extent("attention.sliding_window", in: 1...Int(Int32.max), absent: window)
+    }
+
+    /// V, the rows of the embedding.
+    var vocabulary: Int? { file.header.tensors["token_embd.weight"]?.shape.first }
+
+    /// Whether the embedding is the head: there is no `output.weight`.
+    var isTied: Bool { !hasTensor("output.weight") }
+
+    func hasTensor(_ name: String) -> Bool { file.header.tensors[name] != nil }
+
+    /// The numbers of a small tensor; nil where the file has none of that name.
+    func numbers(tensor name: String) throws(TextModelError) -> [Double]? {
+        guard hasTensor(name) else { return nil }
+        do {
+            return try file.tensor(name).widened().floats.map { Double($0) }
+        } catch {
+            throw TextModelError(error)
+        }
+    }
+
+    // MARK: What is not known
+
+    /// Keys that every architecture reads, or that change nothing here.
+    private static let known: Set<String> = [
+        "attention.head_count", "attention.head_count_kv", "attention.key_length", "attention.layer_norm_epsilon",
+        "attention.layer_norm_rms_epsilon", "attention.sliding_window", "attention.value_length", "block_count",
+        "context_length", "embedding_length", "feed_forward_length", "rope.dimension_count", "rope.freq_base",
+        "rope.scale_linear", "rope.scaling.attn_factor", "rope.scaling.factor", "rope.scaling.finetuned",
+        "rope.scaling.original_context_length", "rope.scaling.type", "tensor_data_layout", "vocab_size",
+        "pooling_type",
+    ]
+
+    /// Refuses a key that is not known unless it is 0 or false: it may say that the model computes otherwise.
+    ///
+    /// - Parameter own: keys that the architecture reads besides the common ones.
+    /// - Throws: `TextModelError.unsupported` that names the file and the key.
+    func refuseUnknownKeys(own: Set<String>) throws(TextModelError) {
+        if let experts = try integer("expert_count"), experts > 0 {
+            throw TextModelError(.unsupported, "\(file.path): a mixture of \(experts) experts is not supported")
+        }
+        let prefix = architecture + "."
+        for (key, value) in file.header.metadata.sorted(by: { $0.key < $1.key }) where key.hasPrefix(prefix) {
+            let name = String(key.dropFirst(prefix.count))
+            if Self.known.contains(name) || own.contains(name) { continue }
+            let isOff: Bool =
+                switch value {
+                // The one flag that is on by default.
+                case .bool(let flag): name == "attention.causal" ? flag : !flag
+                case .integer(let number): number == 0
+                case .float(let number):
+                    number == 0 || number == 1 && ["logit_scale", "residual_scale", "embedding_scale"].contains(name)
+                case .string, .array: false
+                }
+            guard isOff else {
+                throw TextModelError(
+                    .unsupported, "\(file.path): the key \"\(key)\" asks for something that is not computed here")
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+import GGUF
+package import Layers
+package import Tensors
+
+/// Loads a checkpoint's weights as the model that its files name.
+package enum TextModelLoader {
+    /// - Parameters:
+    ///   - directory: holds a checkpoint as Hugging Face lays it out, or one GGUF file; or is such a file.
+    ///   - layers: those that are loaded; nil for all.
+    ///   - recorder: is shown what is quantized on the way.
+    ///   - cache: where packed weights are read from, and kept for the next process; nil for nowhere.
+    /// - Throws: `TextModelError` that names the file, field or tensor at fault.
+    package static func load(
+        directory: String, layers: Range<Int>? = nil, precision: Precision = .auto, recorder: QuantizedRecorder? = nil,
+        cache: PackedCache? = nil, on device: Device
+    ) throws(TextModelError) -> any TextModel {
+        let (configuration, source) = try open(directory)
+        do {
+            let loader = WeightLoader(
+                checkpoint: try source(), device: device, precision: precision, recorder: recorder, cache: cache,
+                layers: layers)
+            return try configuration.model(loader)
+        } catch {
+            throw TextModelError(error)
+        }
+    }
+
+    /// What the checkpoint is, and what opens its weights.
+    private static func open(
+        _ directory: String
+    ) throws(TextModelError) -> (any Architecture, source: () throws(TensorError) -> any WeightSource) {
+        let gguf: String?
+        do { gguf = try GGUFLocation.file(at: directory) } catch {
+            throw TextModelError(.unsupported, error.message)
+        }
+        if let gguf {
+            let checkpoint = try GGUFCheckpoint(path: gguf)
+            return (try checkpoint.configuration(), { checkpoint })
+        }
+        let file = try ConfigurationFile(path: directory + "/config.json")
+        try refuseUnsupported(file)
+        let configuration = try Architectures.named(in: file).init(file)
+        return (configuration, { () throws(TensorError) in try Checkpoint(directory: directory) })
+    }
+
+    /// What no architecture here computes, whatever its own fields say.
+    private static func refuseUnsupported(_ file: ConfigurationFile) throws(TextModelError) {
+        if let quantization = try file.fields("quantization_config") {
+            let method = try quantization.text("quant_method") ?? "none"
+            guard method == "nephele" else {
+                throw file.refusal("quantization_config", "is of \"\(method)\", which is not supported", .unsupported)
+            }
+        }
+        if try file.bool("is_causal") == false {
+            throw file.refusal(
+                "is_causal", "is false: attention in both directions is not supported", .unsupported)
+        }
+        try file.refuse("is_encoder_decoder")
+    }
+}
