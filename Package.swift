@@ -152,7 +152,7 @@ let package = Package(
             dependencies: ["Layers", "TextGeneration", "TextModels", "Tensors", "Tokenizers", "Watermarking"],
             resources: [.copy("Goldens")], swiftSettings: safe),
         .target(
-            name: "DiffusionModels", dependencies: ["PNG", "Tensors"], swiftSettings: safe),
+            name: "DiffusionModels", dependencies: ["Layers", "PNG", "Tensors"], swiftSettings: safe),
         .testTarget(
             name: "DiffusionModelsTests", dependencies: ["DiffusionModels", "Tensors", "EmbeddedModels"],
             exclude: ["compare_with_diffusers.py"], resources: [.copy("Goldens")], swiftSettings: safe),
