@@ -198,14 +198,18 @@ let package = Package(
         .target(
             name: "ServiceRuntime",
             dependencies: [
-                "EmbeddedModels", "GGUF", "RPC", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "ConfigurationFiles", "EmbeddedModels", "GGUF", "RPC",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: safe),
         .testTarget(
             name: "ServiceRuntimeTests",
-            dependencies: ["ServiceRuntime", .product(name: "Logging", package: "swift-log")], swiftSettings: safe),
+            dependencies: [
+                "ConfigurationFiles", "ServiceRuntime", .product(name: "Logging", package: "swift-log"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: safe),
         .target(
             name: "Gateway",
             dependencies: [
@@ -263,7 +267,16 @@ let package = Package(
             dependencies: ["Benchmarks", "Messages", "RPC", "ZeroMQ", "ZeroMQTransport", "nephele"],
             swiftSettings: foundation),
 
-        // Layer 7: executables
+        // Layer 7: options of more than one program
+        .target(
+            name: "TextModelOptions",
+            dependencies: [
+                "Layers", "Tensors", "TextGeneration",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: safe),
+
+        // Layer 8: executables
         .executableTarget(
             name: "nephele-tokenizer",
             dependencies: [
@@ -275,7 +288,8 @@ let package = Package(
         .executableTarget(
             name: "nephele-text-model",
             dependencies: [
-                "Concurrency", "Layers", "RPC", "ServiceRuntime", "Tensors", "TextGeneration", "TextModelService",
+                "Concurrency", "Layers", "RPC", "ServiceRuntime", "Tensors", "TextGeneration", "TextModelOptions",
+                "TextModelService",
                 "TextModels",
                 "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
@@ -297,12 +311,19 @@ let package = Package(
                 "GatewayClient", "PNG",
                 "PromptRouting",
                 "RPC",
-                "ServiceRuntime", "Supervision", "Tensors", "TextGeneration", "TextModels", "ZeroMQTransport", "Layers",
+                "ServiceRuntime", "Supervision", "Tensors", "TextGeneration", "TextModelOptions", "TextModels",
+                "ZeroMQTransport", "Layers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: safe),
+        .testTarget(
+            name: "NepheleTests",
+            dependencies: [
+                "ServiceRuntime", "Supervision", "nephele", "nephele-diffusion", "nephele-gateway", "nephele-text-model",
+                "nephele-tokenizer", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: safe),
         .executableTarget(
             name: "nephele-gateway",
             dependencies: [

@@ -46,8 +46,14 @@ package struct YAMLValue {
 
     // MARK: Reading
 
+    /// Where it stands: `nephele.yaml:3:9`.
+    package var place: String { "\(file):\(node.mark?.line ?? 0):\(node.mark?.column ?? 0)" }
+
     /// Whether it is one value, neither a list nor names and values.
     package var isScalar: Bool { node.scalar != nil }
+
+    /// Whether nothing stands there: `name:` alone, or `null`.
+    package var isEmpty: Bool { node.tag == Tag(.null) }
 
     package func string(_ what: String = "a text") throws -> String {
         guard let scalar = node.scalar else { throw error("\(what) is expected here") }
@@ -104,7 +110,9 @@ package struct YAMLValue {
         for (name, value) in try entries() {
             let text = try name.string("a name")
             guard known.contains(text) else {
-                throw name.error("'\(text.prefix(40))' is not known here; known are: \(known.joined(separator: ", "))")
+                let near = Spelling.nearest(to: text, among: known).map { "; did you mean '\($0)'?" } ?? ";"
+                throw name.error(
+                    "'\(text.prefix(40))' is not known here\(near) known are: \(known.joined(separator: ", "))")
             }
             fields[text] = value
         }
