@@ -44,7 +44,8 @@ let package = Package(
         .target(name: "Concurrency", dependencies: ["CLinux"], swiftSettings: foundation),
         .testTarget(name: "ConcurrencyTests", dependencies: ["Concurrency"], swiftSettings: foundation),
         .target(name: "Messages", dependencies: ["CMessages", "CProtobufC"], swiftSettings: foundation),
-        .testTarget(name: "MessagesTests", dependencies: ["Messages"], swiftSettings: foundation),
+        .testTarget(
+            name: "MessagesTests", dependencies: ["Messages"], resources: [.copy("Goldens")], swiftSettings: foundation),
         .target(name: "ZeroMQ", dependencies: ["CLinux", "CZeroMQ"], swiftSettings: foundation),
         .target(name: "RegularExpressions", dependencies: ["CPCRE2"], swiftSettings: foundation),
         .target(name: "PNG", dependencies: ["CPNG"], swiftSettings: foundation),
@@ -87,7 +88,9 @@ let package = Package(
             name: "Tensors",
             dependencies: ["CKernels", "Concurrency", "GGUF", .product(name: "Crypto", package: "swift-crypto")],
             swiftSettings: foundation),
-        .testTarget(name: "TensorsTests", dependencies: ["Tensors", "CKernels"], swiftSettings: foundation),
+        .testTarget(
+            name: "TensorsTests", dependencies: ["Tensors", "CKernels"], exclude: ["Goldens", "make_block_goldens.py"],
+            swiftSettings: foundation),
         .target(
             name: "Tokenizers",
             dependencies: [
@@ -132,7 +135,10 @@ let package = Package(
         .testTarget(
             name: "ContentFilterTests", dependencies: ["ConfigurationFiles", "ContentFilter"], swiftSettings: safe),
 
-        // Layer 3: bindings and models
+        // Layer 3: bindings, layers, serving
+        .target(name: "ModelServing", dependencies: ["Concurrency", "Messages", "RPC"], swiftSettings: safe),
+        .testTarget(
+            name: "ModelServingTests", dependencies: ["Messages", "ModelServing", "RPC"], swiftSettings: safe),
         .target(
             name: "ZeroMQTransport",
             dependencies: [
@@ -142,6 +148,9 @@ let package = Package(
             ],
             swiftSettings: safe),
         .target(name: "Layers", dependencies: ["Tensors"], swiftSettings: safe),
+        .testTarget(
+            name: "LayersTests", dependencies: ["Layers", "Tensors"], exclude: ["Goldens", "make_rotary_goldens.py"],
+            swiftSettings: safe),
 
         // Layer 4: models
         .target(
@@ -149,8 +158,8 @@ let package = Package(
             swiftSettings: safe),
         .testTarget(
             name: "TextModelsTests",
-            dependencies: ["Layers", "TextGeneration", "TextModels", "Tensors", "Tokenizers", "Watermarking"],
-            resources: [.copy("Goldens")], swiftSettings: safe),
+            dependencies: ["Layers", "ModelTesting", "TextGeneration", "TextModels", "Tensors", "Tokenizers"],
+            exclude: ["Goldens"], swiftSettings: safe),
         .target(
             name: "DiffusionModels", dependencies: ["Layers", "PNG", "Tensors"], swiftSettings: safe),
         .testTarget(
@@ -165,15 +174,27 @@ let package = Package(
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: safe),
+        .testTarget(
+            name: "TextGenerationTests",
+            dependencies: [
+                "Layers", "ModelTesting", "Tensors", "TextGeneration", "TextModels", "Tokenizers", "Watermarking",
+            ],
+            swiftSettings: safe),
 
         // Layer 6: services
+        // For tests: tiny checkpoints, an engine run to its end
         .target(
-            name: "TokenizerService", dependencies: ["Messages", "RPC", "Tokenizers"],
+            name: "ModelTesting", dependencies: ["Tensors", "TextGeneration", "Watermarking"],
+            path: "Tests/ModelTesting",
+            swiftSettings: safe),
+        .target(
+            name: "TokenizerService", dependencies: ["Messages", "ModelServing", "RPC", "Tokenizers"],
             swiftSettings: safe),
         .target(
             name: "TextModelService",
             dependencies: [
-                "Concurrency", "Layers", "Messages", "RPC", "Tensors", "TextGeneration", "TextModels", "Tokenizers",
+                "Concurrency", "Layers", "Messages", "ModelServing", "RPC", "Tensors", "TextGeneration", "TextModels",
+                "Tokenizers",
                 "Watermarking",
             ],
             swiftSettings: safe),
@@ -187,12 +208,20 @@ let package = Package(
             ],
             swiftSettings: safe),
         .target(
-            name: "DiffusionService", dependencies: ["Concurrency", "DiffusionModels", "Messages", "RPC", "Tensors"],
+            name: "DiffusionService",
+            dependencies: ["Concurrency", "DiffusionModels", "Messages", "ModelServing", "RPC", "Tensors"],
             swiftSettings: safe),
         .testTarget(
             name: "DiffusionServiceTests",
             dependencies: [
                 "DiffusionModels", "DiffusionService", "Messages", "RPC", "Tensors", "ZeroMQTransport",
+            ],
+            swiftSettings: safe),
+        .target(
+            name: "TextModelOptions",
+            dependencies: [
+                "Layers", "Tensors", "TextGeneration",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: safe),
         .target(
@@ -234,7 +263,8 @@ let package = Package(
             name: "GatewayTests",
             dependencies: [
                 "Accounts", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels", "DiffusionModels",
-                "DiffusionService", "Gateway", "Layers", "Messages", "PNG", "PromptRouting", "RPC", "Tensors",
+                "DiffusionService", "Gateway", "Layers", "Messages", "ModelServing", "PNG", "PromptRouting", "RPC",
+                "Tensors",
                 "TextGeneration", "TextModels", "TextModelService", "TokenizerService", "ZeroMQTransport",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -256,7 +286,7 @@ let package = Package(
         .target(
             name: "Benchmarks",
             dependencies: [
-                "ContentFilter", "Layers", "Messages", "RPC", "Tensors", "TextGeneration", "TextModels", "Tokenizers",
+                "ContentFilter", "Messages", "RPC", "Tensors", "TextGeneration", "TextModels", "Tokenizers",
                 "Watermarking", "ZeroMQ", "ZeroMQTransport",
                 .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
@@ -267,16 +297,7 @@ let package = Package(
             dependencies: ["Benchmarks", "Messages", "RPC", "ZeroMQ", "ZeroMQTransport", "nephele"],
             swiftSettings: foundation),
 
-        // Layer 7: options of more than one program
-        .target(
-            name: "TextModelOptions",
-            dependencies: [
-                "Layers", "Tensors", "TextGeneration",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-            ],
-            swiftSettings: safe),
-
-        // Layer 8: executables
+        // Layer 7: executables
         .executableTarget(
             name: "nephele-tokenizer",
             dependencies: [
@@ -288,9 +309,8 @@ let package = Package(
         .executableTarget(
             name: "nephele-text-model",
             dependencies: [
-                "Concurrency", "Layers", "RPC", "ServiceRuntime", "Tensors", "TextGeneration", "TextModelOptions",
-                "TextModelService",
-                "TextModels",
+                "Concurrency", "Layers", "ModelServing", "RPC", "ServiceRuntime", "Tensors", "TextGeneration",
+                "TextModelOptions", "TextModelService",
                 "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -299,7 +319,7 @@ let package = Package(
         .executableTarget(
             name: "nephele-diffusion",
             dependencies: [
-                "DiffusionService", "RPC", "ServiceRuntime", "Tensors", "ZeroMQTransport",
+                "DiffusionService", "ModelServing", "RPC", "ServiceRuntime", "Tensors", "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: safe),
@@ -321,7 +341,8 @@ let package = Package(
         .testTarget(
             name: "NepheleTests",
             dependencies: [
-                "ServiceRuntime", "Supervision", "nephele", "nephele-diffusion", "nephele-gateway", "nephele-text-model",
+                "ServiceRuntime", "Supervision", "nephele", "nephele-diffusion", "nephele-gateway",
+                "nephele-text-model",
                 "nephele-tokenizer", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: safe),
         .executableTarget(

@@ -11,7 +11,7 @@ package struct Account: Sendable, Equatable, Codable {
 
     package struct Limits: Sendable, Equatable, Codable {
         package var requestsPerMinute: Int?
-        /// Of prompts and answers together.
+        /// Tokens of prompts and answers together, per minute.
         package var tokensPerMinute: Int?
         /// By the price list, in its currency.
         package var spendingPerDay: Double?

@@ -50,7 +50,7 @@ extension AccountStore {
         guard changed > 0 else { throw AccountsError(.notFound, "no key in force has the name '\(name)'") }
     }
 
-    /// Of those in force, and of revoked ones too where asked for.
+    /// The accounts in force, and the revoked ones too where asked for.
     package func accounts(includingRevoked: Bool = false) async throws -> [Account] {
         try await read { database in
             let condition = includingRevoked ? "" : "WHERE revoked IS NULL"

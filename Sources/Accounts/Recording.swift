@@ -21,7 +21,7 @@ package struct Recording: Sendable, Equatable {
 
 /// What a user thought of an answer.
 package struct Feedback: Sendable, Equatable {
-    /// Of the answer that is judged.
+    /// The id of the answer that is judged.
     package var answerID: String
     package var key: Int64?
     /// −1, 0 or 1: bad, neither, good.

@@ -186,11 +186,11 @@ package enum BusBenchmark {
     }
 
     private static func measure(_ client: RPCClient, _ calls: Int) async throws -> Figures {
-        let request = EchoRequest(payload: [UInt8](repeating: 2, count: payloadBytes))
+        let request = Wire.EchoRequest(payload: [UInt8](repeating: 2, count: payloadBytes))
         var times: [Double] = []
         for call in 0..<(calls + calls / 10) {
             let start = ContinuousClock.now
-            _ = try await client.call(Echo.echo, request)
+            _ = try await client.call(Wire.Echo.echo, request)
             if call >= calls / 10 { times.append(microseconds(.now - start)) }
         }
         let each = calls * callsForRate / outstanding
@@ -201,11 +201,11 @@ package enum BusBenchmark {
         return figures(times, rate: Double(each * outstanding) / seconds)
     }
 
-    private static func callAtOnce(_ client: RPCClient, _ request: EchoRequest, each: Int) async throws {
+    private static func callAtOnce(_ client: RPCClient, _ request: Wire.EchoRequest, each: Int) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for _ in 0..<outstanding {
                 group.addTask {
-                    for _ in 0..<each { _ = try await client.call(Echo.echo, request) }
+                    for _ in 0..<each { _ = try await client.call(Wire.Echo.echo, request) }
                 }
             }
             try await group.waitForAll()

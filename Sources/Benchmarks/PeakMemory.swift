@@ -2,7 +2,7 @@ internal import Foundation
 
 /// The most memory that this process has had in use at once.
 enum PeakMemory {
-    /// Its peak resident set since the start or the last `reset`, as the kernel counts it; 0 where it does not say.
+    /// The process's peak resident set since the start or the last `reset`, as the kernel counts it; 0 where it does not say.
     static var bytes: Int {
         let status = (try? String(contentsOfFile: "/proc/self/status", encoding: .utf8)) ?? ""
         for line in status.split(separator: "\n") where line.hasPrefix("VmHWM:") {

@@ -23,7 +23,7 @@ package enum TextBenchmark {
     package struct Decode: Codable, Sendable {
         package var batch: Int
         package var tokensPerSecond: Double
-        /// Of what memory or arithmetic allows, whichever is less.
+        /// The share of what memory or arithmetic allows, whichever is less.
         package var limitShare: Double
 
         private enum CodingKeys: String, CodingKey {
@@ -55,9 +55,9 @@ package enum TextBenchmark {
         /// From the request of `prompt` tokens to its first token.
         package var timeToFirstToken: Double
         package var interToken: InterToken
-        /// Of the memory's rate, by one sequence that decodes alone.
+        /// The share of the memory's rate that one sequence reaches that decodes alone.
         package var bandwidthShare: Double
-        /// Of the arithmetic's, by the prefill.
+        /// The share of the arithmetic's rate that the prefill reaches.
         package var flopsShare: Double
         package var peakMemoryBytes: Int
         /// From token to token of four streams while a long prompt comes in.
@@ -86,7 +86,7 @@ package enum TextBenchmark {
     package static func run(
         _ name: String, _ loaded: LoadedModel, on device: Device, options: Options = Options()
     ) throws -> Report {
-        // Of loading; the yardstick takes memory of its own, which is not the model's.
+        // The peak of loading; the yardstick takes memory of its own, which is not the model's.
         let loading = PeakMemory.bytes
         // Other guests of the machine take their share of its memory: the better of two looks, before and after.
         let before = try device.measureLimits()

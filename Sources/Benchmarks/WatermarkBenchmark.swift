@@ -53,7 +53,7 @@ package enum WatermarkBenchmark {
     package struct Report: Codable, Sendable {
         package var model: String
         package var rows: [Row]
-        /// Of the answers, by the model's own distribution.
+        /// The perplexity of the answers under the model's own distribution.
         package var perplexityMarked: Double
         package var perplexityUnmarked: Double
         /// The share of the generated tokens, each with its context, that are there again when the text is encoded.

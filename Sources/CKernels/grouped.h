@@ -1,7 +1,8 @@
 // Weights of whole numbers in groups: the formats, and where a panel holds what.
 //
-// A panel of 16 outputs is a row of blocks. A block of the formats 8 and 4 is one group: 16 scales in f32, then the
-// weights. A block of the K formats is 256 inputs, whose scales and minimums are small multiples of factors in f16:
+// A panel of 16 outputs is a row of blocks. A block of the formats 8 and 4, and of 4 and 5 with a minimum, is one
+// group: 16 scales in f32, 16 minimums where there are any, then the weights. A block of the K formats is 256 inputs,
+// whose scales and minimums are small multiples of factors in f16:
 //
 //   16 factors of the scales, 16 of the minimums (zero where there are none), f16     FACTORS = 64 bytes
 //   for each group 16 steps of the scale, 8 bits, signed
@@ -12,8 +13,9 @@
 // scale * (stored - offset) - minimum.
 //
 // The weights of a group begin with their low four bits, `[group/8][16][4]` bytes: of eight inputs the first four in
-// the low halves, the others in the high ones. The formats of 5 and 6 bits have 64 bytes more, `[16][4]`, that hold the
-// remaining 1 or 2 bits of inputs 4s to 4s + 3 at bit s or 2s. Weights of 8 bits are `[group/4][16][4]`.
+// the low halves, the others in the high ones; formats of 2 and 3 bits have no more. The formats of 5 and 6 bits have
+// 64 bytes more, `[16][4]`, that hold the remaining 1 or 2 bits of inputs 4s to 4s + 3 at bit s or 2s. Weights of 8
+// bits are `[group/4][16][4]`.
 #ifndef NEPHELE_GROUPED_H
 #define NEPHELE_GROUPED_H
 
@@ -42,6 +44,14 @@ NEPHELE_INLINE grouped_format format_of(nephele_grouped_format format) {
         return (grouped_format){5, 8, 1, 0};
     case NEPHELE_GROUPED_Q6_K:
         return (grouped_format){6, 16, 0, 32};
+    case NEPHELE_GROUPED_4_MINIMUM:
+        return (grouped_format){4, 1, 1, 0};
+    case NEPHELE_GROUPED_5_MINIMUM:
+        return (grouped_format){5, 1, 1, 0};
+    case NEPHELE_GROUPED_Q2_K:
+        return (grouped_format){4, 16, 1, 0};
+    case NEPHELE_GROUPED_Q3_K:
+        return (grouped_format){4, 16, 0, 4};
     case NEPHELE_GROUPED_8:
         break;
     }
@@ -54,7 +64,8 @@ NEPHELE_INLINE nephele_index weight_bytes(const grouped_format f, nephele_index 
 
 /// Bytes before a block's weights.
 NEPHELE_INLINE nephele_index header_bytes(const grouped_format f) {
-    return f.shared == 1 ? 64 : FACTORS + f.shared * NEPHELE_PANEL * (f.minimums ? 2 : 1);
+    nephele_index kinds = f.minimums ? 2 : 1;
+    return f.shared == 1 ? 64 * kinds : FACTORS + f.shared * NEPHELE_PANEL * kinds;
 }
 
 NEPHELE_INLINE nephele_index block_bytes(const grouped_format f, nephele_index group) {
@@ -120,7 +131,11 @@ NEPHELE_INLINE float group_scale(const grouped_format f, const uint8_t *block, n
 }
 
 NEPHELE_INLINE float group_minimum(const grouped_format f, const uint8_t *block, nephele_index j, nephele_index lane) {
-    return shared_factor(f, block, j, lane, 1);
+    if (f.shared > 1)
+        return shared_factor(f, block, j, lane, 1);
+    float minimum;
+    memcpy(&minimum, block + 64 + lane * sizeof(float), sizeof minimum);
+    return minimum;
 }
 
 #endif

@@ -61,6 +61,8 @@ NEPHELE_INLINE void load_scales(const grouped_format f, const uint8_t *block, ne
                                 f32x16 *minimum) {
     if (f.shared == 1) {
         memcpy(scale, block, sizeof *scale);
+        if (f.minimums)
+            memcpy(minimum, block + sizeof *scale, sizeof *minimum);
         return;
     }
     i8x16 steps;
@@ -309,10 +311,16 @@ FORMAT(4)
 FORMAT(Q4_K)
 FORMAT(Q5_K)
 FORMAT(Q6_K)
+FORMAT(4_MINIMUM)
+FORMAT(5_MINIMUM)
+FORMAT(Q2_K)
+FORMAT(Q3_K)
 
 // In the order of `nephele_grouped_format`.
-#define PRODUCT(isa_) isa_##_8, isa_##_4, isa_##_Q4_K, isa_##_Q5_K, isa_##_Q6_K
-static void (*const products[2][5])(const arguments *, nephele_index, nephele_index) = {{PRODUCT(avx2)},
+#define PRODUCT(isa_)                                                                                                  \
+    isa_##_8, isa_##_4, isa_##_Q4_K, isa_##_Q5_K, isa_##_Q6_K, isa_##_4_MINIMUM, isa_##_5_MINIMUM, isa_##_Q2_K,        \
+        isa_##_Q3_K
+static void (*const products[2][9])(const arguments *, nephele_index, nephele_index) = {{PRODUCT(avx2)},
                                                                                         {PRODUCT(vnni)}};
 #endif
 
@@ -343,7 +351,7 @@ void nephele_gather_grouped(const void *args, nephele_index begin, nephele_index
             nephele_index g = k / a->group, j = g % f.shared;
             const uint8_t *block = block_of(f, panel, g, a->group);
             int32_t stored = stored_weight(f, group_weights(f, block, j, a->group), a->group, lane, k % a->group);
-            // Where there is a minimum, scale * q is exact: 17 bits times 5.
+            // Where there is a minimum, scale * q is exact: 17 bits times 5, or 11 times 5.
             float value = group_scale(f, block, j, lane) * (float)(stored - f.offset);
             if (f.minimums)
                 value -= group_minimum(f, block, j, lane);

@@ -59,7 +59,7 @@ struct DetectorSelection: Sendable {
     let classifies: Bool
     /// Whether sexual text about minors is put together from its parts.
     let composes: Bool
-    /// Of each of the classifier's categories the score below which no rule wants to hear of it.
+    /// For each of the classifier's categories the score below which no rule asks for it.
     let floors: [Double]
 
     /// - Parameter thresholds: of each of `categories` the lowest; 0 where nothing is said.

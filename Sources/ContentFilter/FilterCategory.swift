@@ -42,7 +42,7 @@ package struct FilterCategory: RawRepresentable, Hashable, Sendable, Comparable 
     package static let creditCode = Self(rawValue: "personal/credit-code")
     package static let secret = Self(rawValue: "secret/key")
 
-    /// Of patterns that tell nobody anything but `MinorComposition`; no rule can name it.
+    /// The category of patterns that only `MinorComposition` reads; no rule can name it.
     static let minor = Self(rawValue: "mention/minor")
 
     package static let all: [Self] =

@@ -22,7 +22,7 @@ struct LinearClassifier: Sendable {
         }
     }
 
-    /// Those that it was trained on, and those that are composed of two.
+    /// The categories that it was trained on, and those that are composed of two.
     static let categories = heads.map { FilterCategory(rawValue: $0.category) } + composed.map(\.category)
 
     /// Where the sexual score stands among `categories`.

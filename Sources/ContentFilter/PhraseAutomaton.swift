@@ -13,7 +13,7 @@ struct PhraseAutomaton: Sendable {
     private(set) var next: [State]
     /// Words and Chinese characters that a state has seen of a phrase, the one under way included.
     private(set) var units: [UInt8]
-    /// Those of a phrase, or of a choice that begins a sequence.
+    /// The units of a phrase, or of a choice that begins a sequence.
     private(set) var openUnits: [UInt8]
     /// Symbols that a state has seen of a phrase.
     private(set) var depths: [UInt8]

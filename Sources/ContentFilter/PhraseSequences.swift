@@ -117,7 +117,7 @@ struct SequenceScanner: Sendable {
         return found
     }
 
-    /// Those of `candidates` that stand behind one of `slots`; both are in order.
+    /// The `candidates` that stand behind one of `slots`; both are in order.
     private static func following(
         _ slots: [PhraseSequences.Slot], among candidates: [PhraseSequences.Slot]
     ) -> [PhraseSequences.Slot] {

@@ -18,7 +18,7 @@ struct TextFeatures {
     private let bytes: [UInt8]
     private var wordStart: Int?
     private var lastWord = 0..<0
-    /// Of the last Chinese character, and of the last two.
+    /// The hashes of the last Chinese character, and of the last two.
     private var han: (one: UInt32?, two: UInt32?) = (nil, nil)
 
     /// - Parameter text: folded, of valid UTF-8.

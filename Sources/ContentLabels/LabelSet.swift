@@ -70,7 +70,7 @@ package struct LabelSet: Sendable {
     /// What will become wrong with them within a month.
     package func warning(at now: Date) -> String? { credentials.lazy.compactMap { $0.warning(at: now) }.first }
 
-    /// Of the first policy that has a watermark; nil where none has.
+    /// The threshold of the first policy that has a watermark; nil where none has.
     package var watermarkThreshold: Double? {
         ([standard] + named.sorted { $0.key < $1.key }.map(\.value)).lazy.compactMap { $0.text.watermark?.threshold }
             .first

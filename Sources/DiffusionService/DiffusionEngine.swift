@@ -34,7 +34,7 @@ package final class DiffusionEngine: Sendable {
         var savedAt = ContinuousClock.now
         /// The engine's time that it has had; a newcomer begins with the least that another one has had.
         var spent: Duration = .zero
-        var writer: ReplyWriter<DrawUpdate>
+        var writer: ReplyWriter<Wire.DrawUpdate>
         var context: ServerContext
         var done: CheckedContinuation<Void, any Error>
 
@@ -68,7 +68,7 @@ package final class DiffusionEngine: Sendable {
     /// - Throws: `RPCError`: RESOURCE_EXHAUSTED when the queue is full, CANCELLED when the caller is gone,
     ///   DEADLINE_EXCEEDED at once for what cannot be done in time.
     func draw(
-        _ assignment: Assignment, to writer: ReplyWriter<DrawUpdate>, _ context: ServerContext
+        _ assignment: Assignment, to writer: ReplyWriter<Wire.DrawUpdate>, _ context: ServerContext
     ) async throws {
         try forecast.check(assignment.job, until: context.deadline)
         try await withCheckedThrowingContinuation { done in

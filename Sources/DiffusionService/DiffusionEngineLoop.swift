@@ -68,7 +68,7 @@ struct DiffusionEngineLoop {
         let bound = task.updateBound
         if task.isSuspect, !task.isAnnounced {
             task.isAnnounced = true
-            var start = DrawUpdate(step: UInt32(task.job.completedSteps), steps: steps)
+            var start = Wire.DrawUpdate(step: UInt32(task.job.completedSteps), steps: steps)
             start.isStart = true
             try task.writer.offer(start, bound: bound)
             _ = ThreadSignal().wait(until: .now + Self.farewell)
@@ -78,13 +78,13 @@ struct DiffusionEngineLoop {
         if !task.job.isFinished { try step(&task) }
         guard task.job.isFinished else { return false }
         for (index, picture) in try task.job.pictures().enumerated() {
-            var drawn = DrawnPicture(
+            var drawn = Wire.DrawnPicture(
                 index: UInt32(index), seed: task.seeds[index], width: UInt32(picture.width),
                 height: UInt32(picture.height))
             (drawn.steps, drawn.guidanceScale, drawn.sampler) = (steps, task.job.guidanceScale, task.job.sampler)
             let png = Attachment(Array(try picture.png()))
             try task.writer.offer(
-                DrawUpdate(step: steps, steps: steps, picture: drawn), attachments: [png], bound: bound)
+                Wire.DrawUpdate(step: steps, steps: steps, picture: drawn), attachments: [png], bound: bound)
         }
         return true
     }
@@ -106,7 +106,7 @@ struct DiffusionEngineLoop {
         }
         forecast.record(pixels: pixels, duration: .now - start)
         gauge.addOutstanding(-task.seeds.count)
-        var update = DrawUpdate(step: UInt32(task.job.completedSteps), steps: UInt32(task.job.steps))
+        var update = Wire.DrawUpdate(step: UInt32(task.job.completedSteps), steps: UInt32(task.job.steps))
         try task.writer.offer(update, bound: task.updateBound)
         // They come before the checkpoint: who goes on from it has them.
         if let preview { try send(preview, of: task, update) }
@@ -121,10 +121,10 @@ struct DiffusionEngineLoop {
         try task.writer.offerLatest(update, attachments: [Attachment(checkpoint)])
     }
 
-    private func send(_ number: Int, of task: DiffusionEngine.Drawing, _ update: DrawUpdate) throws {
+    private func send(_ number: Int, of task: DiffusionEngine.Drawing, _ update: Wire.DrawUpdate) throws {
         for (index, picture) in try task.job.previews().enumerated() {
             var update = update
-            update.preview = DrawPreview(
+            update.preview = Wire.DrawPreview(
                 picture: UInt32(index), index: UInt32(number), width: UInt32(picture.width),
                 height: UInt32(picture.height))
             let png = Attachment(Array(try picture.png()))

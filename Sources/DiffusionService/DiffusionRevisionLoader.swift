@@ -1,5 +1,6 @@
 import DiffusionModels
-package import RPC
+package import ModelServing
+import RPC
 package import Tensors
 
 /// Makes revisions of a diffusion model from what is at its place: the first one, and those that replace it.

@@ -1,5 +1,6 @@
 package import DiffusionModels
 package import Messages
+package import ModelServing
 package import RPC
 
 /// One revision of a diffusion model.
@@ -58,7 +59,7 @@ package struct DiffusionService: RPCService {
     }
 
     package func register(with router: inout RPCRouter) {
-        router.serverStreaming(DiffusionMethods.draw) { request, writer, context in
+        router.serverStreaming(Wire.Diffusion.draw) { request, writer, context in
             try await keeper.use(context) { revision in
                 let job = try revision.job(request.message, request.attachments)
                 let previews = Int(request.message.partialImages)
@@ -74,7 +75,7 @@ package struct DiffusionService: RPCService {
                 try await engine.draw(drawing, to: writer, context)
             }
         }
-        router.unary(RevisionMethods.reload) { request, _ in
+        router.unary(Wire.Revisions.reload) { request, _ in
             guard request.message.model == name else {
                 throw RPCError(
                     .notFound, "this instance serves \"\(name)\"", reason: "model_not_found", field: "model")
@@ -85,7 +86,7 @@ package struct DiffusionService: RPCService {
 }
 
 extension DiffusionRevision {
-    fileprivate func job(_ message: DrawRequest, _ attachments: [Attachment]) throws -> DiffusionJob {
+    fileprivate func job(_ message: Wire.DrawRequest, _ attachments: [Attachment]) throws -> DiffusionJob {
         guard message.model == name else {
             throw RPCError(.notFound, "this instance serves \"\(name)\"", reason: "model_not_found", field: "model")
         }

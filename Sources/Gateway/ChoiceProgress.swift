@@ -11,7 +11,7 @@ struct ChoiceProgress: Sendable {
     /// Counts a delta.
     ///
     /// - Throws: `RPCError` when it does not follow what came before: then the text-model did not do what it was asked.
-    mutating func accept(_ delta: GenerateDelta) throws {
+    mutating func accept(_ delta: Wire.GenerateDelta) throws {
         guard !isFinished, delta.textOffset == textBytes, delta.index.map({ Int($0) == ids.count }) ?? true else {
             throw RPCError(
                 .internalError,
@@ -27,9 +27,9 @@ struct ChoiceProgress: Sendable {
     var tokenCount: Int { ids.count }
 
     /// For the call that is made again; nil when there is nothing yet.
-    func resume(_ choice: Int) -> ChoiceResume? {
-        if isFinished { return ChoiceResume(choice: UInt32(choice), isFinished: true) }
+    func resume(_ choice: Int) -> Wire.ChoiceResume? {
+        if isFinished { return Wire.ChoiceResume(choice: UInt32(choice), isFinished: true) }
         if ids.isEmpty { return nil }
-        return ChoiceResume(choice: UInt32(choice), ids: ids, textBytes: textBytes, logprobs: logprobs)
+        return Wire.ChoiceResume(choice: UInt32(choice), ids: ids, textBytes: textBytes, logprobs: logprobs)
     }
 }

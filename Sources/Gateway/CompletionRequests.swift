@@ -64,8 +64,8 @@ struct GenerationParameters: Decodable, Sendable {
     /// - Parameter field: what the client gave the prompt in.
     /// - Throws: `APIError` for a value that no call can carry.
     func request(
-        prompt: TokensReply, from field: String, for description: ModelDescription, defaultMaxTokens: Int?
-    ) throws -> GenerateRequest {
+        prompt: Wire.TokensReply, from field: String, for description: ModelDescription, defaultMaxTokens: Int?
+    ) throws -> Wire.GenerateRequest {
         let context = description.contextLength
         let room = context - prompt.ids.count
         guard room >= 1 else {
@@ -74,8 +74,7 @@ struct GenerationParameters: Decodable, Sendable {
                     + "\(prompt.ids.count)",
                 parameter: field, code: "context_length_exceeded")
         }
-        // A newer service may say more than this gateway can read: then the protocol's own defaults hold.
-        let defaults = (try? SamplingDefaults(decoding: description.metadata)) ?? SamplingDefaults()
+        let defaults = description.sampling
         let asked = max_completion_tokens ?? max_tokens
         var wanted = asked ?? min(presetMaxTokens ?? defaultMaxTokens ?? room, room)
         if let routeMaxTokens { wanted = min(wanted, routeMaxTokens) }
@@ -85,7 +84,7 @@ struct GenerationParameters: Decodable, Sendable {
                     + "has \(prompt.ids.count): an answer may have \(room).",
                 parameter: tokensField, code: "context_length_exceeded")
         }
-        var request = GenerateRequest(
+        var request = Wire.GenerateRequest(
             model: description.base, prompt: prompt.ids, maxTokens: try Self.count(wanted, tokensField, atLeast: 0),
             seed: seed.map { UInt64(bitPattern: $0) } ?? .random(in: 0...UInt64.max))
         request.adapter = description.parent == nil ? "" : description.name
@@ -105,12 +104,12 @@ struct GenerationParameters: Decodable, Sendable {
                 throw APIError.invalidRequest(
                     "logit_bias takes token ids, not '\(key.prefix(40))'.", parameter: "logit_bias")
             }
-            return LogitBias(id: id, bias: bias)
+            return Wire.LogitBias(id: id, bias: bias)
         }
         request.stop = stop?.values ?? []
         request.ignoresEndOfText = ignore_eos ?? false
-        // Who waits for the whole answer is not woken with each token, but ten times a second.
-        if stream != true { request.patience = 100 }
+        // A caller that waits for the whole answer is not woken with each token, but ten times a second.
+        if stream != true { request.batchingDelay = .milliseconds(100) }
         return request
     }
 
@@ -119,7 +118,7 @@ struct GenerationParameters: Decodable, Sendable {
     /// - Parameter count: of one answer where the request does not say; nil for all that there is room for.
     func tokens(default count: Int?, prompts: Int = 1) -> Int {
         let asked = max_completion_tokens ?? max_tokens ?? presetMaxTokens ?? count ?? .max
-        return GenerateRequest.tokens(of: min(asked, routeMaxTokens ?? .max), choices: n ?? 1)
+        return Wire.GenerateRequest.tokens(of: min(asked, routeMaxTokens ?? .max), choices: n ?? 1)
             * min(max(prompts, 0), 1 << 10)
     }
 

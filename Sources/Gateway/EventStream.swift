@@ -8,7 +8,7 @@ protocol ChunkForm: Sendable {
     associatedtype Chunk: CountedChunk
     /// What a choice begins with, if anything.
     func opening(_ generation: Generation, choice: Int) -> Chunk?
-    mutating func chunk(_ generation: Generation, _ delta: GenerateDelta) -> Chunk
+    mutating func chunk(_ generation: Generation, _ delta: Wire.GenerateDelta) -> Chunk
     func usage(_ generation: Generation, _ usage: Usage) -> Chunk
 }
 

@@ -25,8 +25,8 @@ extension Fleet {
         let instances = (textModel?.instances ?? []).filter { instance in
             instance.state == .ready && (base == nil || instance.description.models.contains { $0.name == base })
         }
-        let request = LoadAdapterRequest(model: base ?? "", name: name, path: path)
-        var outcomes = await call(TextModelMethods.loadAdapter, request, instances.map(\.id))
+        let request = Wire.LoadAdapterRequest(model: base ?? "", name: name, path: path)
+        var outcomes = await call(Wire.TextModel.loadAdapter, request, instances.map(\.id))
         if base == nil { outcomes = try withoutOtherModels(outcomes) }
         guard !outcomes.isEmpty else {
             throw APIError(
@@ -45,13 +45,13 @@ extension Fleet {
             }
         } catch {
             for (instance, reply) in replies where !reply.wasLoaded {
-                let unload = UnloadAdapterRequest(model: reply.model, name: name)
-                _ = await call(TextModelMethods.unloadAdapter, unload, [instance])
+                let unload = Wire.UnloadAdapterRequest(model: reply.model, name: name)
+                _ = await call(Wire.TextModel.unloadAdapter, unload, [instance])
             }
             throw (error as? RPCError).map { APIError(adapterUpdate: $0) } ?? error
         }
         if let model = replies.first?.reply.model {
-            requestedAdapters.add(LoadAdapterRequest(model: model, name: name, path: path))
+            requestedAdapters.add(Wire.LoadAdapterRequest(model: model, name: name, path: path))
         }
         await waitUntilDescribed(name, isLoaded: true, in: replies.map(\.instance))
     }
@@ -69,8 +69,8 @@ extension Fleet {
                 type: "invalid_request_error", parameter: "lora_name", code: "adapter_not_found")
         }
         requestedAdapters.remove(name)
-        let request = UnloadAdapterRequest(model: parent, name: name)
-        for outcome in await call(TextModelMethods.unloadAdapter, request, known.map(\.instance)) {
+        let request = Wire.UnloadAdapterRequest(model: parent, name: name)
+        for outcome in await call(Wire.TextModel.unloadAdapter, request, known.map(\.instance)) {
             do { _ = try outcome.result.get() } catch  where error.code == .notFound {
                 // It is what was wanted.
             } catch {

@@ -67,18 +67,18 @@ extension Fleet {
 
     /// Remembers what a text-model has refused for its queue.
     func noteRefusal(
-        _ error: RPCError, of calls: [GenerateRequest], _ model: ModelDescription,
+        _ error: RPCError, of calls: [Wire.GenerateRequest], _ model: ModelDescription,
         until deadline: ContinuousClock.Instant
     ) {
         guard error.code == .resourceExhausted else { return }
         refusals.note(
             model.name, left: deadline - .now,
-            tokens: calls.reduce(0) { $0 + GenerateRequest.tokens(of: Int($1.maxTokens), choices: Int($1.n)) },
+            tokens: calls.reduce(0) { $0 + Wire.GenerateRequest.tokens(of: Int($1.maxTokens), choices: Int($1.n)) },
             retryAfter: error.retryAfter)
     }
 }
 
-extension GenerateRequest {
+extension Wire.GenerateRequest {
     /// Tokens of all choices; whatever a client writes there.
     static func tokens(of each: Int, choices: Int) -> Int { min(max(each, 0), 1 << 24) * min(max(choices, 1), 1 << 10) }
 }

@@ -93,7 +93,7 @@ extension Fleet {
         let id = replica.instance_id
         var options = CallOptions(timeout: Self.reloadTimeout, instanceID: id)
         options.waitsForReady = false
-        let reply = try await client.call(RevisionMethods.reload, ReloadRequest(model: name), options).message
+        let reply = try await client.call(Wire.Revisions.reload, Wire.ReloadRequest(model: name), options).message
         replica.outcome = reply.revision == reply.previous ? "unchanged" : "reloaded"
         (replica.revision, replica.previous_revision) = (reply.revision, reply.previous)
         replica.seconds = (reply.duration / .milliseconds(1)).rounded() / 1_000

@@ -144,7 +144,7 @@ package struct Fleet: Sendable {
     ///
     /// - Throws: `APIError` when the text-model refuses, or the deadline passes.
     func generate(
-        _ calls: [GenerateRequest], model: ModelDescription, idPrefix: String, _ scope: RequestScope
+        _ calls: [Wire.GenerateRequest], model: ModelDescription, idPrefix: String, _ scope: RequestScope
     ) async throws -> Generation {
         let deadline = scope.deadline
         guard let textModel else { throw APIError.modelNotFound(model.name, known: models.keys.sorted()) }
@@ -175,7 +175,7 @@ package struct Fleet: Sendable {
     /// - Parameter labeller: puts the labels into each picture before anybody sees it.
     /// - Throws: `APIError` where no pictures are drawn.
     func draw(
-        _ request: DrawRequest, model: ModelDescription, labeller: PictureLabeller, _ scope: RequestScope
+        _ request: Wire.DrawRequest, model: ModelDescription, labeller: PictureLabeller, _ scope: RequestScope
     ) throws -> ResumableDrawing {
         guard let diffusion else { throw APIError.modelNotFound(request.model, known: models.keys.sorted()) }
         return ResumableDrawing(

@@ -108,9 +108,9 @@ extension Gateway {
     ) async throws -> Generation {
         let deadline = scope.deadline
         try fleet.admit(model, tokens: request.parameters.tokens(default: nil), until: deadline)
-        let turns = request.messages.map { ChatTurn(role: $0.role, content: $0.content) }
+        let turns = request.messages.map { Wire.ChatMessage(role: $0.role, content: $0.content) }
         let prompt = try await fleet.call(
-            TokenizerMethods.renderChat, RenderChatRequest(model: model.base, messages: turns), model: model,
+            Wire.Tokenizer.renderChat, Wire.RenderChatRequest(model: model.base, messages: turns), model: model,
             until: deadline)
         var call = try request.parameters.request(prompt: prompt, from: field, for: model, defaultMaxTokens: nil)
         call.logprobs = logprobs
@@ -149,7 +149,7 @@ struct ChatChunks: ChunkForm {
         chunk(generation, [.init(index: choice, delta: .init(role: "assistant", content: ""))])
     }
 
-    func chunk(_ generation: Generation, _ delta: GenerateDelta) -> ChatCompletion {
+    func chunk(_ generation: Generation, _ delta: Wire.GenerateDelta) -> ChatCompletion {
         let text = delta.text.isEmpty ? ChatCompletion.Text() : .init(content: delta.text)
         let reason = delta.finishReason.isEmpty ? nil : delta.finishReason
         let logprobs = delta.logprob.map { ChatLogprobs([$0]) }

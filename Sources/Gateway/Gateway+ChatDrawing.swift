@@ -21,7 +21,7 @@ extension Gateway {
                 parameter: request.logprobs == true ? "logprobs" : "logit_bias")
         }
         let first = request.parameters.seed.map { UInt64(bitPattern: $0) } ?? .random(in: 0...UInt64(Int64.max))
-        let call = DrawRequest(
+        let call = Wire.DrawRequest(
             model: model.name, prompt: prompt, seeds: (0..<UInt64(count)).map { first &+ $0 })
         let labeller = scope.pictureLabeller(model: model, prompt: request.lastUserText)
         let drawing = try fleet.draw(call, model: model, labeller: labeller, scope)

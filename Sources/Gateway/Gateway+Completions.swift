@@ -51,7 +51,7 @@ extension Gateway {
         guard !(echo && request.parameters.stream == true) else {
             throw APIError.invalidRequest("'echo' is not supported with 'stream'.", parameter: "echo")
         }
-        var calls: [GenerateRequest] = []
+        var calls: [Wire.GenerateRequest] = []
         for prompt in request.prompts {
             let tokens = try await encode(prompt, model: model, until: deadline)
             var call = try request.parameters.request(
@@ -118,7 +118,7 @@ extension Gateway {
         // A control token between two words must not hide them from the filter.
         if case .tokens(let ids) = prompt {
             let bare = try await fleet.call(
-                TokenizerMethods.decode, DecodeRequest(model: model.base, ids: ids, skipSpecialTokens: true),
+                Wire.Tokenizer.decode, Wire.DecodeRequest(model: model.base, ids: ids, skipSpecialTokens: true),
                 model: model, until: scope.deadline
             ).text
             if bare != spelled {
@@ -131,12 +131,12 @@ extension Gateway {
 
     func encode(
         _ prompt: CompletionPrompt, model: ModelDescription, until deadline: ContinuousClock.Instant
-    ) async throws -> TokensReply {
+    ) async throws -> Wire.TokensReply {
         switch prompt {
-        case .tokens(let ids): return TokensReply(ids: ids, tokenizerHash: "")
+        case .tokens(let ids): return Wire.TokensReply(ids: ids, tokenizerHash: "")
         case .text(let text):
             return try await fleet.call(
-                TokenizerMethods.encode, EncodeRequest(model: model.base, text: text, addSpecialTokens: true),
+                Wire.Tokenizer.encode, Wire.EncodeRequest(model: model.base, text: text, addSpecialTokens: true),
                 model: model, until: deadline)
         }
     }
@@ -148,7 +148,7 @@ extension Gateway {
         case .text(let text): return text
         case .tokens(let ids):
             return try await fleet.call(
-                TokenizerMethods.decode, DecodeRequest(model: model.base, ids: ids, skipSpecialTokens: false),
+                Wire.Tokenizer.decode, Wire.DecodeRequest(model: model.base, ids: ids, skipSpecialTokens: false),
                 model: model, until: deadline
             ).text
         }
@@ -161,7 +161,7 @@ struct TextChunks: ChunkForm {
 
     func opening(_ generation: Generation, choice: Int) -> TextCompletion? { nil }
 
-    mutating func chunk(_ generation: Generation, _ delta: GenerateDelta) -> TextCompletion {
+    mutating func chunk(_ generation: Generation, _ delta: Wire.GenerateDelta) -> TextCompletion {
         let reason = delta.finishReason.isEmpty ? nil : delta.finishReason
         var choice = TextCompletion.Choice(index: Int(delta.choice), text: delta.text, finish_reason: reason)
         if let logprob = delta.logprob {

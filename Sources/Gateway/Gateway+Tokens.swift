@@ -45,17 +45,17 @@ extension Gateway {
     func tokenize(_ data: Data, until deadline: ContinuousClock.Instant) async throws -> Response {
         let request = try JSONRequest.decode(TokenizeRequest.self, from: data, refusing: .tokenize)
         let model = try textModel(request.model)
-        let reply: TokensReply
+        let reply: Wire.TokensReply
         switch (request.prompt, request.messages) {
         case (let prompt?, nil):
-            let encode = EncodeRequest(
+            let encode = Wire.EncodeRequest(
                 model: model.base, text: prompt, addSpecialTokens: request.add_special_tokens ?? true)
-            reply = try await fleet.call(TokenizerMethods.encode, encode, model: model, until: deadline)
+            reply = try await fleet.call(Wire.Tokenizer.encode, encode, model: model, until: deadline)
         case (nil, let messages?):
-            let render = RenderChatRequest(
-                model: model.base, messages: messages.map { ChatTurn(role: $0.role, content: $0.content) },
+            let render = Wire.RenderChatRequest(
+                model: model.base, messages: messages.map { Wire.ChatMessage(role: $0.role, content: $0.content) },
                 addGenerationPrompt: request.add_generation_prompt ?? true)
-            reply = try await fleet.call(TokenizerMethods.renderChat, render, model: model, until: deadline)
+            reply = try await fleet.call(Wire.Tokenizer.renderChat, render, model: model, until: deadline)
         default:
             throw APIError.invalidRequest("Give either 'prompt' or 'messages'.", parameter: "prompt")
         }
@@ -67,8 +67,8 @@ extension Gateway {
         let request = try JSONRequest.decode(DetokenizeRequest.self, from: data)
         let model = try textModel(request.model)
         let reply = try await fleet.call(
-            TokenizerMethods.decode,
-            DecodeRequest(model: model.base, ids: request.tokens, skipSpecialTokens: false), model: model,
+            Wire.Tokenizer.decode,
+            Wire.DecodeRequest(model: model.base, ids: request.tokens, skipSpecialTokens: false), model: model,
             until: deadline)
         return try JSONResponse.make(DetokenizeResponse(prompt: reply.text))
     }

@@ -8,9 +8,9 @@ struct Generation: Sendable {
     /// One choice as a whole.
     struct Choice: Sendable {
         var text = ""
-        var logprobs: [TokenLogprob] = []
+        var logprobs: [Wire.TokenLogprob] = []
         /// Of the prompt's tokens from the second on, where asked for.
-        var promptLogprobs: [TokenLogprob] = []
+        var promptLogprobs: [Wire.TokenLogprob] = []
         var finishReason: String?
     }
 
@@ -30,7 +30,7 @@ struct Generation: Sendable {
     /// One prompt's call, and the first delta that came of it.
     struct Part: Sendable {
         var call: ResumableGeneration
-        var first: GenerateDelta?
+        var first: Wire.GenerateDelta?
     }
 
     var prompts: [[Int32]] { parts.map { $0.call.request.prompt } }
@@ -51,7 +51,7 @@ struct Generation: Sendable {
         private let record: RequestRecord
         private var filtered: FilteredDeltas?
         /// What the filter let pass, the last first.
-        private var passed: [GenerateDelta] = []
+        private var passed: [Wire.GenerateDelta] = []
         private let notice: AnswerNotice?
         /// Choices that have said something.
         private var begun: Set<UInt32> = []
@@ -64,7 +64,7 @@ struct Generation: Sendable {
         }
 
         /// - Throws: `RPCError`.
-        mutating func next() async throws -> GenerateDelta? {
+        mutating func next() async throws -> Wire.GenerateDelta? {
             while passed.isEmpty {
                 guard let delta = try await nextUnfiltered() else { return nil }
                 guard filtered != nil else { return kept(delta) }
@@ -76,14 +76,14 @@ struct Generation: Sendable {
             return passed.popLast().map { kept($0) }
         }
 
-        private mutating func kept(_ delta: GenerateDelta) -> GenerateDelta {
+        private mutating func kept(_ delta: Wire.GenerateDelta) -> Wire.GenerateDelta {
             record.keep(answer: delta.text, choice: delta.choice)
             if !delta.finishReason.isEmpty { record.finished(delta.finishReason) }
             return noticed(delta)
         }
 
         /// With the notice before the first text of a choice, or behind the last; an answer without text has none.
-        private mutating func noticed(_ delta: GenerateDelta) -> GenerateDelta {
+        private mutating func noticed(_ delta: Wire.GenerateDelta) -> Wire.GenerateDelta {
             guard let notice else { return delta }
             var delta = delta
             if !delta.text.isEmpty, begun.insert(delta.choice).inserted { delta.text = notice.opening + delta.text }
@@ -91,7 +91,7 @@ struct Generation: Sendable {
             return delta
         }
 
-        private mutating func nextUnfiltered() async throws -> GenerateDelta? {
+        private mutating func nextUnfiltered() async throws -> Wire.GenerateDelta? {
             while current < parts.count {
                 var delta = parts[current].first
                 parts[current].first = nil

@@ -36,7 +36,7 @@ struct ImageGenerationRequest: Decodable, Sendable {
     ///   - model: the one that draws.
     ///   - prompt: what is drawn.
     /// - Throws: `APIError` for a value that no call can carry.
-    func request(model: String, prompt: String) throws -> DrawRequest {
+    func request(model: String, prompt: String) throws -> Wire.DrawRequest {
         let n = n ?? 1
         guard (1...Self.pictureLimit).contains(n) else {
             throw APIError.invalidRequest("n is \(n); it must lie in 1…\(Self.pictureLimit).", parameter: "n")
@@ -50,7 +50,7 @@ struct ImageGenerationRequest: Decodable, Sendable {
             throw APIError.invalidRequest("output_format takes 'png' only.", parameter: "output_format")
         }
         let first = seed.map { UInt64(bitPattern: $0) } ?? .random(in: 0...UInt64(Int64.max))
-        var request = DrawRequest(model: model, prompt: prompt, seeds: (0..<UInt64(n)).map { first &+ $0 })
+        var request = Wire.DrawRequest(model: model, prompt: prompt, seeds: (0..<UInt64(n)).map { first &+ $0 })
         request.steps = try steps.map { steps in
             guard steps >= 1, let count = UInt32(exactly: steps) else {
                 throw APIError.invalidRequest("steps is \(steps); it must be at least 1.", parameter: "steps")

@@ -10,7 +10,7 @@ enum PrefixAffinity {
 
     /// What prompts of one model and adapter that begin alike have in common: their first page, two pages or four, as many
     /// as the prompt fills; nil where it fills none.
-    static func key(of request: GenerateRequest) -> [UInt8]? {
+    static func key(of request: Wire.GenerateRequest) -> [UInt8]? {
         let full = min(request.prompt.count / page, pages)
         guard full > 0 else { return nil }
         let count = (full == 3 ? 2 : full) * page

@@ -8,13 +8,13 @@ import RPC
 struct ResumableDrawing: Sendable {
     /// A finished picture and its PNG file.
     struct Picture: Sendable {
-        var drawn: DrawnPicture
+        var drawn: Wire.DrawnPicture
         var file: Attachment
     }
 
     /// A picture as it is foreseen, and its PNG file.
     struct Preview: Sendable {
-        var drawn: DrawPreview
+        var drawn: Wire.DrawPreview
         var file: Attachment
     }
 
@@ -25,10 +25,10 @@ struct ResumableDrawing: Sendable {
         var preview: Preview?
     }
 
-    let request: DrawRequest
+    let request: Wire.DrawRequest
     private var numericsID: String
     private var attempts: CallAttempts
-    private var stream: ReplyStream<DrawUpdate>?
+    private var stream: ReplyStream<Wire.DrawUpdate>?
     private var checkpoint: Attachment?
     /// Steps that the reader knows of.
     private var step: UInt32 = 0
@@ -39,7 +39,7 @@ struct ResumableDrawing: Sendable {
     private let labeller: PictureLabeller?
 
     init(
-        _ request: DrawRequest, numericsID: String, _ attempts: CallAttempts, labeller: PictureLabeller? = nil
+        _ request: Wire.DrawRequest, numericsID: String, _ attempts: CallAttempts, labeller: PictureLabeller? = nil
     ) {
         (self.request, self.numericsID, self.attempts) = (request, numericsID, attempts)
         self.labeller = labeller
@@ -76,13 +76,13 @@ struct ResumableDrawing: Sendable {
         }
         options.attachments = checkpoint.map { [$0] } ?? []
         options.cost = max(1, Int(request.steps ?? 50) * request.seeds.count)
-        stream = try await attempts.client.stream(DiffusionMethods.draw, call, options)
+        stream = try await attempts.client.stream(Wire.Diffusion.draw, call, options)
         losses.dispatched()
     }
 
     /// - Returns: nil for what was told before, or is not for the client.
     /// - Throws: `RPCError` for a picture that cannot be labelled.
-    private mutating func accept(_ reply: ClientReply<DrawUpdate>) async throws -> Update? {
+    private mutating func accept(_ reply: ClientReply<Wire.DrawUpdate>) async throws -> Update? {
         let message = reply.message
         if message.isStart {
             losses.started()
@@ -117,9 +117,9 @@ struct ResumableDrawing: Sendable {
     }
 
     /// A preview is generated as its picture is.
-    private func labelled(_ file: Attachment, of preview: DrawPreview, steps: UInt32) async throws -> Attachment {
+    private func labelled(_ file: Attachment, of preview: Wire.DrawPreview, steps: UInt32) async throws -> Attachment {
         guard let labeller, request.seeds.indices.contains(Int(preview.picture)) else { return file }
-        var drawn = DrawnPicture(
+        var drawn = Wire.DrawnPicture(
             index: preview.picture, seed: request.seeds[Int(preview.picture)], width: preview.width,
             height: preview.height)
         drawn.steps = steps

@@ -11,18 +11,18 @@ import RPC
 /// A call that takes its instances with it must not take all of them: each loss without a new token is counted, the
 /// instance is told, and computes the call apart from others; with the third the call fails.
 struct ResumableGeneration: Sendable {
-    let request: GenerateRequest
+    let request: Wire.GenerateRequest
     /// What instances with the same arithmetic share. Until something has been received it may still change.
     private(set) var numericsID: String
     private var attempts: CallAttempts
-    private var stream: ReplyStream<GenerateDelta>?
+    private var stream: ReplyStream<Wire.GenerateDelta>?
     private var progress: [ChoiceProgress]
     private var losses = CallLosses()
     private var isGivenUp = false
     /// Equal for prompts that begin alike; nil for one that is too short to be shared.
     private let affinity: [UInt8]?
 
-    init(_ request: GenerateRequest, numericsID: String, _ attempts: CallAttempts) {
+    init(_ request: Wire.GenerateRequest, numericsID: String, _ attempts: CallAttempts) {
         (self.request, self.numericsID, self.attempts) = (request, numericsID, attempts)
         affinity = PrefixAffinity.key(of: request)
         // The text-model refuses what is out of range; a hostile n is not to be paid for before.
@@ -32,7 +32,7 @@ struct ResumableGeneration: Sendable {
     /// The next delta, `nil` after the last one; each token and each byte of text once, whatever happens to instances.
     ///
     /// - Throws: `RPCError`: what a text-model refuses, DEADLINE_EXCEEDED, CANCELLED, or that the call was lost too often.
-    mutating func next() async throws -> GenerateDelta? {
+    mutating func next() async throws -> Wire.GenerateDelta? {
         while !isGivenUp {
             do {
                 if stream == nil { try await dispatch() }
@@ -81,14 +81,14 @@ struct ResumableGeneration: Sendable {
             // Where the prompt's beginning is cached it need not be computed.
             (options.affinity, options.affinityWorth) = (affinity, request.prompt.count)
         }
-        stream = try await attempts.client.stream(TextModelMethods.generate, call, options)
+        stream = try await attempts.client.stream(Wire.TextModel.generate, call, options)
         losses.dispatched()
     }
 
     private var isUnderWay: Bool { progress.contains { $0.isFinished || $0.tokenCount > 0 } }
 
     /// - Returns: whether the delta brings something.
-    private mutating func accept(_ delta: GenerateDelta) throws -> Bool {
+    private mutating func accept(_ delta: Wire.GenerateDelta) throws -> Bool {
         if delta.isStart {
             losses.started()
             return false

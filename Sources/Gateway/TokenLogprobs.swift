@@ -21,7 +21,7 @@ struct ChatLogprobs: JSONWritable {
 
     var content: [Token]
 
-    init(_ tokens: [TokenLogprob]) {
+    init(_ tokens: [Wire.TokenLogprob]) {
         content = tokens.map { token in
             Token(
                 token: tokenText(token.bytes), logprob: finite(token.logprob), bytes: token.bytes,
@@ -51,7 +51,7 @@ struct CompletionLogprobs: JSONWritable {
     /// Counts text that no token stands for.
     mutating func skip(_ text: String) { offset += text.unicodeScalars.count }
 
-    mutating func append(_ token: TokenLogprob) {
+    mutating func append(_ token: Wire.TokenLogprob) {
         var top = Dictionary(token.alternatives.map { (tokenText($0.bytes), finite($0.logprob)) }) { first, _ in first }
         if !token.alternatives.isEmpty { top[tokenText(token.bytes)] = finite(token.logprob) }
         append(token.bytes, finite(token.logprob), top)

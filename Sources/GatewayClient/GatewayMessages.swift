@@ -144,13 +144,13 @@ package struct FleetStatus: Decodable, Sendable {
         package var address: String
         package var instance_id: String
         package var models: [String]
-        /// Of a text model, those that the instance has.
+        /// The layers of a text model that the instance has.
         package var layers: String?
         package var state: String
         package var outstanding: Int
         package var running_calls: Int
         package var capacity: Int
-        /// Of text engines: sequences that wait for their turn, and the part of the cache that is held, 0 to 1.
+        /// For text engines: sequences that wait, and the part of the cache that is held, 0 to 1.
         package var waiting: Int?
         package var cache_use: Double?
         package var steps: UInt64

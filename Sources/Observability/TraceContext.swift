@@ -44,7 +44,7 @@ package struct TraceContext: Sendable, Equatable {
             word = (word ^ (word >> 30)) &* 0xBF58_476D_1CE4_E5B9
             word = (word ^ (word >> 27)) &* 0x94D0_49BB_1331_11EB
             word ^= word >> 31
-            // Of zeros alone no identifier may be.
+            // No identifier may consist of zeros alone.
             if word != 0 { return word }
         }
     }

@@ -4,7 +4,7 @@ internal import RegularExpressions
 struct Intent: Sendable {
     let name: String
     private let patterns: [RegularExpression]
-    /// Of these none may match.
+    /// Expressions of which none may match.
     private let exceptions: [RegularExpression]
 
     init(name: String, patterns: [RegularExpression], exceptions: [RegularExpression]) {

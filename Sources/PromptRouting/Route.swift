@@ -9,7 +9,7 @@ package struct RouteTarget: Sendable, Equatable, CustomStringConvertible {
     package var model: Model
     /// The beginning of a revision's hash; nil for any.
     package var revision: String?
-    /// Its share among a route's targets.
+    /// The target's share among the route's targets.
     package var weight: Double
 
     package init(_ model: Model, revision: String? = nil, weight: Double = 1) {
@@ -42,7 +42,7 @@ package struct RouteLimits: Sendable, Equatable {
     package var maxTokens: Int?
     /// How long a request may take.
     package var timeoutMilliseconds: Int?
-    /// Of all clients together.
+    /// Requests of all clients together, per minute.
     package var requestsPerMinute: Int?
 }
 

@@ -45,10 +45,6 @@ package final class LoadGauge: Sendable {
         outstanding.add(units, ordering: .relaxed)
     }
 
-    package func setCapacity(_ units: Int) {
-        capacityUnits.store(max(1, units), ordering: .relaxed)
-    }
-
     /// How long a call that came now would wait for its turn; nil where nobody waits, or nothing is known.
     package func setExpectedWait(_ time: Duration?) {
         expected.store(time.map { max(1, $0.microseconds) } ?? 0, ordering: .relaxed)

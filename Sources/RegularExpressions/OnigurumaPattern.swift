@@ -174,7 +174,7 @@ package struct OnigurumaPattern {
         /// Whole expressions of one character each.
         var others: [String] = []
         var isNegated = false
-        /// Those that a character must be in as well.
+        /// Classes that a character must be in as well.
         var intersected: [String] = []
 
         var rendered: String {

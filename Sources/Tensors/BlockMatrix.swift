@@ -5,7 +5,7 @@ import GGUF
 package struct BlockMatrix: Sendable {
     /// The types of blocks; ggml's names.
     package enum Format: Sendable, CaseIterable {
-        case q8_0, q4_0, q4_K, q5_K, q6_K, q5_0, iq4_NL
+        case q8_0, q4_0, q4_K, q5_K, q6_K, q5_0, iq4_NL, q4_1, q5_1, q2_K, q3_K, iq4_XS, mxfp4
 
         init?(_ type: GGUFTensorType) {
             switch type {
@@ -16,6 +16,12 @@ package struct BlockMatrix: Sendable {
             case .q6_K: self = .q6_K
             case .q5_0: self = .q5_0
             case .iq4_NL: self = .iq4_NL
+            case .q4_1: self = .q4_1
+            case .q5_1: self = .q5_1
+            case .q2_K: self = .q2_K
+            case .q3_K: self = .q3_K
+            case .iq4_XS: self = .iq4_XS
+            case .mxfp4: self = .mxfp4
             case .f32, .f16, .bf16, .other: return nil
             }
         }
@@ -29,13 +35,23 @@ package struct BlockMatrix: Sendable {
             case .q6_K: NEPHELE_BLOCK_Q6_K
             case .q5_0: NEPHELE_BLOCK_Q5_0
             case .iq4_NL: NEPHELE_BLOCK_IQ4_NL
+            case .q4_1: NEPHELE_BLOCK_Q4_1
+            case .q5_1: NEPHELE_BLOCK_Q5_1
+            case .q2_K: NEPHELE_BLOCK_Q2_K
+            case .q3_K: NEPHELE_BLOCK_Q3_K
+            case .iq4_XS: NEPHELE_BLOCK_IQ4_XS
+            case .mxfp4: NEPHELE_BLOCK_MXFP4
             }
         }
 
         /// What a panel holds them as.
         var grouped: GroupedFormat {
             switch self {
-            case .q8_0, .q5_0, .iq4_NL: GroupedFormat(bits: 8, group: 32)
+            case .q8_0, .q5_0, .iq4_NL, .iq4_XS, .mxfp4: GroupedFormat(bits: 8, group: 32)
+            case .q4_1: .q4_1
+            case .q5_1: .q5_1
+            case .q2_K: .q2_K
+            case .q3_K: .q3_K
             case .q4_0: GroupedFormat(bits: 4, group: 32)
             case .q4_K: .q4_K
             case .q5_K: .q5_K

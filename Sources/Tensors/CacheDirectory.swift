@@ -63,6 +63,6 @@ package struct CacheDirectory: Sendable {
     }
 
     static let packedSuffix = "packed", digestSuffix = "digest", partialSuffix = "partial", lockSuffix = "lock"
-    /// Of the files that may be removed; others in the folder are not ours.
+    /// The suffixes of files that may be removed; others in the folder are not ours.
     private static let suffixes: Set<String> = [packedSuffix, digestSuffix, partialSuffix, lockSuffix]
 }

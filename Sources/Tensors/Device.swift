@@ -30,7 +30,7 @@ package final class Device: Sendable {
             }
         }
 
-        /// Those that this processor can run.
+        /// The instruction sets that this processor can run.
         package static var available: [InstructionSet] {
             switch detected {
             case .avx512VNNI: [.scalar, .avx2, .avx512, .avx512VNNI]

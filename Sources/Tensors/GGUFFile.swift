@@ -32,7 +32,7 @@ package final class GGUFFile: Sendable {
         case .f32: dtype = .f32
         case .f16: dtype = .f16
         case .bf16: dtype = .bf16
-        case .q8_0, .q4_0, .q4_K, .q5_K, .q6_K, .q5_0, .iq4_NL:
+        case .q8_0, .q5_1, .q5_0, .q4_1, .q4_0, .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .iq4_NL, .iq4_XS, .mxfp4:
             throw TensorError(
                 .mismatch, "tensor \"\(name)\" in \(path) is \(info.type.name); floats (F32, F16, BF16) are needed")
         case .other: throw unsupported(name, info.type)

@@ -17,7 +17,7 @@ package struct GroupedWeights: Sendable {
         let groups = format.groups(depth)
         precondition(
             values.dtype == .i8 && values.width == groups * format.group && scales.width == groups
-                && scales.rowCount == values.rowCount && !format.isKFormat,
+                && scales.rowCount == values.rowCount && format.isPlain,
             "whole numbers \(values.shape) with scales \(scales.shape) for \(depth) inputs in \(format)")
         (self.format, self.depth, columns) = (format, depth, values.rowCount)
         (self.values, self.scales) = (values, scales)
@@ -31,7 +31,7 @@ package struct GroupedWeights: Sendable {
     package init(
         quantizing matrix: Tensor, transposed: Bool = false, to format: GroupedFormat, on device: Device
     ) throws(TensorError) {
-        precondition(!format.isKFormat, "K formats come from GGUF files only")
+        precondition(format.isPlain, "formats with minimums and K formats come from GGUF files only")
         let wide = try matrix.widened()
         let (all, depth) =
             transposed ? (matrix.shape[1], matrix.shape[0]) : (matrix.shape[0], matrix.shape[1])

@@ -52,7 +52,7 @@ package struct KVStorage: Sendable {
         pageCount * layers * 2 * kvHeads * pagePositions * precision.rowBytes(headDim: headDim)
     }
 
-    /// Of all pages.
+    /// The size of all pages, in bytes.
     package var byteCount: Int { cache.count }
 
     /// Bytes from a layer to the next, and from a page to the next.

@@ -14,7 +14,7 @@ internal import Glibc
 /// | 32–39 | bytes of the file                                 |
 struct PackedFile: Sendable {
     /// Changes whenever the layout of panels does.
-    static let version = 1
+    static let version = 2
     static let mark = Array("NEPHPACK".utf8)
     static let prefixBytes = 64, alignment = 4_096, sumBlock = 1 << 20
     private static let headerLimit = 64 << 20
@@ -30,18 +30,18 @@ struct PackedFile: Sendable {
         var dtype: String?
         var bits: Int?
         var group: Int?
-        var isKFormat: Bool?
+        var scales: String?
         var columns: Int
         var depth: Int
         var offset: Int
         var bytes: Int
-        /// Of each block of a MiB, as bit patterns.
+        /// The checksum of each block of a MiB, as a bit pattern.
         var sums: [Int]
 
         var format: PackedMatrix.Format? {
             if let dtype { return DType(rawValue: dtype).map { .plain($0) } }
-            guard let bits, let group, let isKFormat else { return nil }
-            return GroupedFormat(stored: bits, group, isKFormat: isKFormat).map { .grouped($0) }
+            guard let bits, let group, let scales = scales.flatMap(GroupedFormat.Scales.init) else { return nil }
+            return GroupedFormat(stored: bits, group, scales).map { .grouped($0) }
         }
     }
 
@@ -86,7 +86,7 @@ struct PackedFile: Sendable {
         return PackedMatrix(format, columns: entry.columns, depth: entry.depth, storage: storage)
     }
 
-    /// Of each block of a storage.
+    /// The checksum of each block of a storage.
     ///
     /// - Parameter device: divides the work; nil for this thread alone.
     static func sums(of storage: Storage, on device: Device?) -> [UInt64] {
@@ -106,7 +106,7 @@ struct PackedFile: Sendable {
         }
     }
 
-    /// Of all bytes together.
+    /// The checksum of all bytes together.
     static func sum(of bytes: [UInt8]) -> UInt64 {
         var sum: UInt64 = 0
         bytes.withUnsafeBufferPointer { buffer in

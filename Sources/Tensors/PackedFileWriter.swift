@@ -20,7 +20,7 @@ struct PackedFileWriter {
             switch matrix.format {
             case .plain(let dtype): entry.dtype = dtype.rawValue
             case .grouped(let format):
-                (entry.bits, entry.group, entry.isKFormat) = (format.bits, format.group, format.isKFormat)
+                (entry.bits, entry.group, entry.scales) = (format.bits, format.group, format.scales.rawValue)
             }
             header.matrices.append(entry)
             end += Self.aligned(matrix.byteCount)

@@ -4,7 +4,7 @@ internal import Synchronization
 /// extents allocate nothing.
 package final class Workspace: Sendable {
     private struct Block {
-        /// Nobody else holds it while the block is free.
+        /// The block's memory; held by nobody else while the block is free.
         var storage: Storage
         /// What it was given out as.
         var shape: [Int]

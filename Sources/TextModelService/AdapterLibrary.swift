@@ -24,9 +24,9 @@ package final class AdapterLibrary: Sendable {
     }
 
     private struct Job: Sendable {
-        var request: LoadAdapterRequest
+        var request: Wire.LoadAdapterRequest
         var context: ServerContext
-        var done: CheckedContinuation<LoadAdapterReply, any Error>
+        var done: CheckedContinuation<Wire.LoadAdapterReply, any Error>
     }
 
     private let shelf: AdapterShelf
@@ -59,7 +59,7 @@ package final class AdapterLibrary: Sendable {
     /// Loads an adapter that a caller asks for.
     ///
     /// - Throws: `RPCError`, as ``AdapterShelf/load(_:)`` says.
-    func load(_ request: LoadAdapterRequest, _ context: ServerContext) async throws -> LoadAdapterReply {
+    func load(_ request: Wire.LoadAdapterRequest, _ context: ServerContext) async throws -> Wire.LoadAdapterReply {
         try await withCheckedThrowingContinuation { done in
             switch queue.offer(Job(request: request, context: context, done: done)) {
             case .accepted: break
@@ -74,7 +74,7 @@ package final class AdapterLibrary: Sendable {
     }
 
     /// - Throws: `RPCError` NOT_FOUND.
-    func unload(_ request: UnloadAdapterRequest) throws { try shelf.unload(request) }
+    func unload(_ request: Wire.UnloadAdapterRequest) throws { try shelf.unload(request) }
 
     /// - Throws: `RPCError` NOT_FOUND.
     func adapter(_ name: String) throws -> LowRankAdapter { try shelf.adapter(name) }
@@ -121,7 +121,7 @@ final class AdapterShelf: Sendable {
 
     /// - Throws: `RPCError`: FAILED_PRECONDITION where nothing is loaded on request, or for another model's adapter;
     ///   NOT_FOUND for a path that leads nowhere in the folder; and as the other `load`.
-    func load(_ request: LoadAdapterRequest) throws -> LoadAdapterReply {
+    func load(_ request: Wire.LoadAdapterRequest) throws -> Wire.LoadAdapterReply {
         guard let folder = options.folder else {
             throw RPCError(
                 .failedPrecondition, "this instance was started without a folder of adapters (--adapter-folder)",
@@ -138,7 +138,7 @@ final class AdapterShelf: Sendable {
 
     /// - Throws: `RPCError`: ALREADY_EXISTS when the name has another content; RESOURCE_EXHAUSTED beyond the limits;
     ///   INVALID_ARGUMENT that says what is wrong with the name or the files.
-    func load(_ name: String, directory: String) throws -> LoadAdapterReply {
+    func load(_ name: String, directory: String) throws -> Wire.LoadAdapterReply {
         guard name != modelName, (1...200).contains(name.utf8.count),
             name.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
         else {
@@ -177,11 +177,11 @@ final class AdapterShelf: Sendable {
             return (false, state.changed)
         }
         if !wasLoaded { changed?() }
-        return LoadAdapterReply(
+        return Wire.LoadAdapterReply(
             model: modelName, contentID: adapter.contentID, size: adapter.byteCount, wasLoaded: wasLoaded)
     }
 
-    func unload(_ request: UnloadAdapterRequest) throws {
+    func unload(_ request: Wire.UnloadAdapterRequest) throws {
         guard request.model == modelName else { throw otherModel(request.model) }
         let (removed, changed) = state.withLock { state in
             state.directories[request.name] = nil

@@ -40,7 +40,7 @@ package final class LaterShardClients: Sendable {
     private let state = Mutex(State())
 
     /// After so long a call is made of another replica. A dead one is noticed by the bus far sooner.
-    private static let patience: Duration = .seconds(300)
+    private static let callTimeout: Duration = .seconds(300)
 
     /// Waits until each shard has an instance, and learns the cut from them.
     ///
@@ -117,29 +117,29 @@ package final class LaterShardClients: Sendable {
 
     /// Tells every replica that sequences are done. One that does not hear it forgets them when it needs their pages.
     func release(_ sequences: [UInt64]) {
-        let request = ReleaseRequest(owner: owner, sequences: sequences)
+        let request = Wire.ReleaseRequest(owner: owner, sequences: sequences)
         for shard in clients.indices {
             for replica in replicas(of: shard) {
                 var options = CallOptions(timeout: .seconds(5), instanceID: replica.id)
                 options.waitsForReady = false
                 let (client, once) = (clients[shard], options)
-                Task { _ = try? await client.call(TextShardMethods.release, request, once) }
+                Task { _ = try? await client.call(Wire.TextShard.release, request, once) }
             }
         }
     }
 
     private func forward(_ call: ShardCall, _ place: Place) async throws -> ShardAnswer {
-        let request = ForwardRequest(owner: owner, sequences: call.parts.map { ShardRows($0) })
+        let request = Wire.ForwardRequest(owner: owner, sequences: call.parts.map { Wire.ShardRows($0) })
         let rows = Attachment(call.rows)
         while true {
-            var options = CallOptions(timeout: Self.patience, attachments: [rows], instanceID: pin(place))
+            var options = CallOptions(timeout: Self.callTimeout, attachments: [rows], instanceID: pin(place))
             options.numericsID = numericsID
             options.filter = { self.isReplica($0, of: place.shard) }
             options.cost = call.rows.rowCount
             options.waitsForReady = options.instanceID == nil
             options.readyTimeout = .seconds(1)
             do {
-                let reply = try await clients[place.shard].call(TextShardMethods.forward, request, options)
+                let reply = try await clients[place.shard].call(Wire.TextShard.forward, request, options)
                 state.withLock { $0.pins[place] = reply.instanceID }
                 return try answer(reply, to: call)
             } catch let error as RPCError where error.isLossOfReplica {
@@ -151,7 +151,7 @@ package final class LaterShardClients: Sendable {
         }
     }
 
-    private func answer(_ reply: ClientReply<ForwardReply>, to call: ShardCall) throws -> ShardAnswer {
+    private func answer(_ reply: ClientReply<Wire.ForwardReply>, to call: ShardCall) throws -> ShardAnswer {
         guard reply.message.missing.isEmpty else {
             let missing = reply.message.missing.map { ($0.sequence, $0.have.map { Int($0) }) }
             return .missing(Dictionary(missing) { $1 })
@@ -183,7 +183,7 @@ package final class LaterShardClients: Sendable {
     }
 }
 
-extension ShardRows {
+extension Wire.ShardRows {
     init(_ part: ShardCall.Part) {
         self.init(
             sequence: part.sequence, start: UInt32(clamping: part.start), count: UInt32(clamping: part.count),

@@ -15,16 +15,16 @@ package final class TextEngine: Sendable {
     struct Job: Sendable {
         var request: GenerationRequest
         /// Where deltas go; nil for an embedding, which comes with the end.
-        var writer: ReplyWriter<GenerateDelta>?
+        var writer: ReplyWriter<Wire.GenerateDelta>?
         /// How long a token may wait for others to travel with.
-        var patience: Duration
+        var batchingDelay: Duration
         var context: ServerContext
         var done: CheckedContinuation<[Float], any Error>
-        /// What the forecast counts it by until the engine has seen it.
+        /// The ticket by which it is counted until the engine has seen it.
         var ticket: UInt64
 
         /// - Throws: `RPCError` CANCELLED, when nobody reads any more.
-        func offer(_ delta: GenerateDelta) throws {
+        func offer(_ delta: Wire.GenerateDelta) throws {
             // Every delta fits: one a token and one at the end of each choice, and one that says that it starts.
             try writer?.offer(delta, bound: (request.maxTokens + 1) * request.n + 1)
         }
@@ -34,19 +34,17 @@ package final class TextEngine: Sendable {
     private let thread: DedicatedThread
     private let shards: LaterShardClients?
     package let shape: DecoderShape
-    /// Those that are here.
+    /// The layers that are here.
     let layers: Range<Int>
     /// Into how many the model is cut.
     let shardCount: Int
     let samplingDefaults: LoadedModel.SamplingDefaults
     /// What keys and values may take.
     let cacheByteCount: Int
-    private let forecast: Forecast
+    private let admission: Admission
     private let started = Atomic<Int>(0)
     private let ended = Atomic<Int>(0)
 
-    /// Calls since the engine was made.
-    var startedCalls: Int { started.load(ordering: .relaxed) }
     /// Calls that wait or generate.
     var runningCalls: Int {
         let ended = ended.load(ordering: .acquiring)
@@ -70,10 +68,13 @@ package final class TextEngine: Sendable {
         cacheByteCount = core.cacheByteCount
         let queue = BoundedQueue<Job>(capacity: options.queueLimit)
         self.queue = queue
-        let forecast = Forecast(options)
-        self.forecast = forecast
+        let forecast = AdmissionForecast(
+            sequenceLimit: options.sequenceLimit, cachePositions: options.cachePositions)
+        let admission = Admission(forecast)
+        self.admission = admission
         thread = try DedicatedThread(name: "text-engine", rank: .computing) {
-            var loop = TextEngineLoop(core: core, shards: shards, gauge: gauge, forecast: forecast)
+            var loop = TextEngineLoop(
+                core: core, shards: shards, gauge: gauge, forecast: forecast, admission: admission)
             loop.run(queue)
         }
     }
@@ -85,21 +86,21 @@ package final class TextEngine: Sendable {
 
     /// Generates until every choice has ended or the caller is gone.
     ///
-    /// - Parameter patience: how long a token may wait for others to travel with.
+    /// - Parameter batchingDelay: how long a token may wait for others to travel with.
     /// - Throws: `RPCError`: RESOURCE_EXHAUSTED when the queue is full or so long that the answer would come too late,
     ///   CANCELLED when the caller is gone.
     func generate(
-        _ request: GenerationRequest, patience: Duration, to writer: ReplyWriter<GenerateDelta>,
+        _ request: GenerationRequest, batchingDelay: Duration, to writer: ReplyWriter<Wire.GenerateDelta>,
         _ context: ServerContext
     ) async throws {
         // Each log-probability travels with its token; and what runs alone shows all progress that it makes.
         let mayWait = request.logProbabilities == nil && !request.runsAlone
-        _ = try await run(request, patience: mayWait ? patience : .zero, to: writer, context)
+        _ = try await run(request, batchingDelay: mayWait ? batchingDelay : .zero, to: writer, context)
     }
 
     /// The embeddings of texts, in their order; they go through the engine as so many requests.
     ///
-    /// - Throws: `RPCError`, as ``generate(_:patience:to:_:)``.
+    /// - Throws: `RPCError`, as ``generate(_:batchingDelay:to:_:)``.
     func embed(_ requests: [GenerationRequest], _ context: ServerContext) async throws -> [[Float]] {
         try await withThrowingTaskGroup(of: (Int, [Float]).self) { group in
             for (index, request) in requests.enumerated() {
@@ -112,25 +113,26 @@ package final class TextEngine: Sendable {
     }
 
     private func run(
-        _ request: GenerationRequest, patience: Duration = .zero, to writer: ReplyWriter<GenerateDelta>?,
+        _ request: GenerationRequest, batchingDelay: Duration = .zero, to writer: ReplyWriter<Wire.GenerateDelta>?,
         _ context: ServerContext
     ) async throws -> [Float] {
-        let ticket = try forecast.admit(request, until: context.deadline)
+        let ticket = try admission.admit(request, until: context.deadline)
         started.add(1, ordering: .relaxed)
         defer { ended.add(1, ordering: .releasing) }
         return try await withCheckedThrowingContinuation { done in
             let job = Job(
-                request: request, writer: writer, patience: patience, context: context, done: done, ticket: ticket)
+                request: request, writer: writer, batchingDelay: batchingDelay, context: context, done: done,
+                ticket: ticket)
             switch queue.offer(job) {
             case .accepted: break
             case .full:
-                forecast.withdraw(ticket)
+                admission.withdraw(ticket)
                 done.resume(
                     throwing: RPCError(
                         .resourceExhausted, "\(queue.capacity) requests wait already", reason: "queue_full",
                         retryAfter: .seconds(1), notStarted: true))
             case .closed:
-                forecast.withdraw(ticket)
+                admission.withdraw(ticket)
                 done.resume(throwing: RPCError(.unavailable, "the engine has stopped", notStarted: true))
             }
         }

@@ -14,7 +14,7 @@ extension TextEngineLoop {
         // One group for each process that computes, this one too.
         core.groups = min(Self.groupLimit, 1 + max(shards.layers.count, shards.replicaCount))
         for group in core.groupRange where core.canBegin(group: group) { begin(group, shards) }
-        let departures = core.takeDepartures()
+        let departures = core.takeReleasedSequences()
         if !departures.isEmpty { shards.release(departures) }
         guard core.passesUnderWay > 0 else { return }
         // Requests that come or go meanwhile are looked at soon, though no answer may come.

@@ -12,28 +12,21 @@ struct TextEngineLoop {
         /// Tokens that the gauge still counts for it.
         var outstanding: Int
         var embedding: [Float] = []
-        /// On the forecast's clock: when it is of no use any more, and when it is meant to be complete.
+        /// When the answer is of no use any more, and when it is meant to be complete, in seconds on the forecast's clock.
         var deadline: Double
         var target: Double
-        var held: HeldDeltas
+        var held: DeltaCoalescer
     }
 
     var core: EngineCore
     let gauge: LoadGauge
     var pacer: StepPacer
-    /// What is told to those who ask whether a request can be answered in time.
-    let forecast: Forecast
-    /// Requests that the forecast is to be told of.
+    private var forecast: AdmissionForecast
+    /// Where the forecast is published, for the threads that let requests in.
+    private let admission: Admission
+    /// Tickets of requests that have been taken since the forecast was last published.
     private var taken: [UInt64] = []
-    private var timetable: Timetable
-    private var lengths = AnswerLengths()
-    /// How many sequences are worth running at a time.
-    private var batch = EfficientBatch()
-    /// What drafts have brought until the last step.
-    private var drafts = (proposed: 0, accepted: 0)
-    /// The requests of those in the timetable that wait.
-    private var waiting: [UInt64] = []
-    /// When the forecast was last told how things stand, and whether a request has come or gone since.
+    /// When the forecast was last published, and whether a request has come or gone since.
     private var published = ContinuousClock.now
     private var hasChanged = false
     /// When the gauge was last told how long requests wait, and when those were looked for that wait in vain.
@@ -46,14 +39,14 @@ struct TextEngineLoop {
     /// When each group's pass began, and its rows.
     var begun: [Int: (start: ContinuousClock.Instant, rows: Int)] = [:]
     private var running: [UInt64: Running] = [:]
-    /// What the transport needs to have a delta on its way.
-    private static let farewell: Duration = .milliseconds(20)
+    /// How long the transport needs to put a delta on its way.
+    private static let flushDelay: Duration = .milliseconds(20)
 
-    init(core: EngineCore, shards: LaterShardClients?, gauge: LoadGauge, forecast: Forecast) {
-        self.forecast = forecast
-        self.core = core
-        timetable = Timetable(
-            sequenceLimit: core.sequenceLimit, cachePositions: core.cachePositions)
+    init(
+        core: EngineCore, shards: LaterShardClients?, gauge: LoadGauge, forecast: AdmissionForecast,
+        admission: Admission
+    ) {
+        (self.core, self.forecast, self.admission) = (core, forecast, admission)
         self.shards = shards
         self.gauge = gauge
         pacer = StepPacer(limit: core.promptBudget)
@@ -81,12 +74,13 @@ struct TextEngineLoop {
         hasChanged = true
         do {
             let number = try core.add(job.request)
+            let deadline = admission.seconds(job.context.deadline)
             let choices = job.request.n - job.request.resume.count { $0.isFinished }
             let tokens = (job.request.prompt.count + job.request.maxTokens) * choices
             running[number] = Running(
-                job: job, openChoices: choices, outstanding: tokens, deadline: forecast.seconds(job.context.deadline),
-                target: forecast.target(job.context.deadline, isLetIn: true),
-                held: HeldDeltas(patience: job.patience, choices: job.request.n))
+                job: job, openChoices: choices, outstanding: tokens, deadline: deadline,
+                target: AdmissionForecast.target(deadline: deadline, now: admission.seconds(.now), isLetIn: true),
+                held: DeltaCoalescer(batchingDelay: job.batchingDelay, choices: job.request.n))
             gauge.addOutstanding(tokens)
             if choices == 0 { finish(number, throwing: nil) }
         } catch {
@@ -103,12 +97,9 @@ struct TextEngineLoop {
 
     /// Refuses what has not begun and would not end in time any more: it would be work for nothing.
     private mutating func dropHopeless() {
-        // The timetable is that of the last step.
-        guard timetable.cost.isKnown, lookedForHopeless.map({ .now - $0 >= .milliseconds(50) }) ?? true else { return }
+        guard lookedForHopeless.map({ .now - $0 >= .milliseconds(50) }) ?? true else { return }
         lookedForHopeless = .now
-        let now = forecast.seconds(.now)
-        let ends = timetable.ends().dropFirst(timetable.running.count)
-        let late = zip(waiting, ends).filter { now + $1 > running[$0]?.deadline ?? .infinity }.map(\.0)
+        let late = forecast.late(now: admission.seconds(.now)) { running[$0]?.deadline ?? .infinity }
         for number in core.untouchedRequests.intersection(late) {
             core.cancel(number)
             finish(
@@ -135,19 +126,13 @@ struct TextEngineLoop {
         }
     }
 
-    /// Tells how long steps take.
+    /// Takes in how long a step took.
     mutating func record(rows: Int, since start: ContinuousClock.Instant) {
         let duration = ContinuousClock.now - start
         let sinceLast = ContinuousClock.now - (lastStep ?? start)
-        if timetable.cost.record(rows: rows, duration: sinceLast) {
-            pacer.record(rows: rows, duration: duration)
-            batch.record(rows: rows, duration: sinceLast)
-        }
-        let statistics = core.statistics
-        timetable.cost.recordDrafts(
-            statistics.draftedTokens - drafts.proposed, accepted: statistics.acceptedTokens - drafts.accepted,
-            sequences: core.decodingCount)
-        drafts = (statistics.draftedTokens, statistics.acceptedTokens)
+        let isTypical = forecast.record(
+            rows: rows, duration: sinceLast, decoding: core.decodingCount, statistics: core.statistics)
+        if isTypical { pacer.record(rows: rows, duration: duration) }
         lastStep = .now
     }
 
@@ -156,35 +141,19 @@ struct TextEngineLoop {
         // A few tokens more change little in it.
         guard hasChanged || .now - published >= .milliseconds(10) else { return }
         (published, hasChanged) = (.now, false)
-        core.expectedAnswer = lengths.mean
-        let (running, waiting) = core.standings
-        timetable.groups = shards == nil ? 1 : core.groups
-        // Those that show tokens as they come run in any case, and some of the others too.
-        let rows = batch.rows(limit: core.sequenceLimit), others = running.count { !$0.isPatient }
-        core.patientLimit = max(rows / 4, rows * timetable.groups - others)
-        timetable.patientLimit = core.patientLimit
-        timetable.running = running.map(scheduled)
-        timetable.waiting = waiting.map(scheduled)
-        self.waiting = waiting.map(\.request)
-        forecast.publish(timetable, lengths, taken: taken)
+        core.expectedAnswer = forecast.expectedAnswer
+        forecast.update(core.standings, groups: shards == nil ? 1 : core.groups) { running[$0]?.target ?? .infinity }
+        core.patientLimit = forecast.patientLimit
+        admission.publish(forecast, taken: taken)
         taken.removeAll(keepingCapacity: true)
-        guard !waiting.isEmpty else {
+        guard core.waitingCount > 0 else {
             if toldWait != nil { gauge.setExpectedWait(nil) }
             toldWait = nil
             return
         }
         if let toldWait, .now - toldWait < .milliseconds(50) { return }
-        gauge.setExpectedWait(timetable.wait.map { .seconds($0) })
+        gauge.setExpectedWait(forecast.wait.map { .seconds($0) })
         toldWait = .now
-    }
-
-    private func scheduled(_ standing: EngineCore.Standing) -> Timetable.Sequence {
-        let answer =
-            standing.hasKnownLength
-            ? standing.allowed : lengths.remaining(generated: standing.generated, allowed: standing.allowed)
-        return Timetable.Sequence(
-            prompt: standing.prompt, answer: answer, positions: standing.positions + answer,
-            deadline: running[standing.request]?.target ?? .infinity, isPatient: standing.isPatient)
     }
 
     mutating func giveUp(_ requests: [UInt64], _ error: RPCError) {
@@ -206,9 +175,9 @@ struct TextEngineLoop {
             entry.embedding = delta.embedding
         }
         if delta.finishReason != nil, !entry.job.request.isEmbedding {
-            lengths.record(tokens: max(0, delta.index) + 1, wasCut: delta.finishReason == .length)
+            forecast.record(answer: max(0, delta.index) + 1, wasCut: delta.finishReason == .length)
         }
-        let ready = entry.held.take(GenerateDelta(delta, core.loaded.tokenizer))
+        let ready = entry.held.take(Wire.GenerateDelta(delta, core.loaded.tokenizer))
         running[delta.request] = entry
         do {
             if let ready { try entry.job.offer(ready) }
@@ -219,7 +188,7 @@ struct TextEngineLoop {
         }
         if entry.openChoices == 0 { finish(delta.request, throwing: nil) }
         // The next pass may be this process's last: the caller is to know whose it was.
-        if delta.isStart { _ = ThreadSignal().wait(until: .now + Self.farewell) }
+        if delta.isStart { _ = ThreadSignal().wait(until: .now + Self.flushDelay) }
     }
 
     private mutating func finish(_ number: UInt64, throwing error: (any Error)?) {
@@ -235,19 +204,19 @@ struct TextEngineLoop {
     }
 }
 
-extension GenerateDelta {
+extension Wire.GenerateDelta {
     init(_ delta: GenerationDelta, _ tokenizer: Tokenizer) {
         self.init(
             choice: UInt32(delta.choice), index: delta.index >= 0 ? UInt32(delta.index) : nil,
             tokens: delta.token.map { [$0] } ?? [], text: delta.text, textOffset: delta.textOffset,
-            logprob: delta.logProbability.map { TokenLogprob($0, tokenizer) },
-            promptLogprobs: delta.promptLogProbabilities.map { TokenLogprob($0, tokenizer) },
+            logprob: delta.logProbability.map { Wire.TokenLogprob($0, tokenizer) },
+            promptLogprobs: delta.promptLogProbabilities.map { Wire.TokenLogprob($0, tokenizer) },
             finishReason: delta.finishReason?.rawValue ?? "")
         isStart = delta.isStart
     }
 }
 
-extension TokenLogprob {
+extension Wire.TokenLogprob {
     init(_ value: TokenLogProbability, _ tokenizer: Tokenizer) {
         self.init(
             id: value.id, logprob: value.logProbability, bytes: tokenizer.bytes(of: value.id) ?? [],

@@ -1,5 +1,6 @@
 import Layers
 package import Messages
+package import ModelServing
 package import RPC
 import TextGeneration
 import TextModels
@@ -51,19 +52,19 @@ package struct TextModelService: RPCService {
     }
 
     package func register(with router: inout RPCRouter) {
-        router.serverStreaming(TextModelMethods.generate) { request, writer, context in
+        router.serverStreaming(Wire.TextModel.generate) { request, writer, context in
             try await keeper.use(context) { revision in
-                let patience = min(Duration.milliseconds(request.message.patience), .seconds(1))
+                let batchingDelay = min(request.message.batchingDelay, .seconds(1))
                 var request = try revision.validated(request.message)
                 // One that was lost elsewhere has waited already.
-                request.isPatient = patience > .zero && request.resume.isEmpty && !request.runsAlone
-                try await revision.engine.generate(request, patience: patience, to: writer, context)
+                request.isPatient = batchingDelay > .zero && request.resume.isEmpty && !request.runsAlone
+                try await revision.engine.generate(request, batchingDelay: batchingDelay, to: writer, context)
             }
         }
-        router.unary(TextModelMethods.embed) { request, context in
+        router.unary(Wire.TextModel.embed) { request, context in
             try await keeper.use(context) { try await $0.embed(request.message, context) }
         }
-        router.unary(RevisionMethods.reload) { request, _ in
+        router.unary(Wire.Revisions.reload) { request, _ in
             guard request.message.model == name else {
                 throw RPCError(
                     .notFound, "this instance serves \"\(name)\"", reason: "model_not_found", field: "model")
@@ -71,12 +72,12 @@ package struct TextModelService: RPCService {
             return ServerReply(try await keeper.reload())
         }
         guard keeper.current.adapters != nil else { return }
-        router.unary(TextModelMethods.loadAdapter) { request, context in
+        router.unary(Wire.TextModel.loadAdapter) { request, context in
             ServerReply(try await adapters().load(request.message, context))
         }
-        router.unary(TextModelMethods.unloadAdapter) { request, _ in
+        router.unary(Wire.TextModel.unloadAdapter) { request, _ in
             try adapters().unload(request.message)
-            return ServerReply(UnloadAdapterReply())
+            return ServerReply(Wire.UnloadAdapterReply())
         }
     }
 
@@ -88,7 +89,7 @@ package struct TextModelService: RPCService {
 
 extension TextRevision {
     /// - Throws: `RPCError` that names the field at fault.
-    fileprivate func validated(_ message: GenerateRequest) throws -> GenerationRequest {
+    fileprivate func validated(_ message: Wire.GenerateRequest) throws -> GenerationRequest {
         try check(model: message.model, tokenizerHash: message.tokenizerHash)
         let adapter = try adapter(message.adapter)
         do throws(TextModelError) {
@@ -135,7 +136,7 @@ extension TextRevision {
 
 extension GreenList {
     /// - Throws: `TextModelError.invalidRequest`; it does not tell the key.
-    fileprivate init(_ message: GreenListParameters) throws(TextModelError) {
+    fileprivate init(_ message: Wire.GreenList) throws(TextModelError) {
         do throws(Invalid) {
             try self.init(
                 key: message.key, share: UInt16(exactly: message.share) ?? 0, delta: message.delta,

@@ -7,11 +7,11 @@ extension TextRevision {
     /// Mean-pooled, of length 1.
     ///
     /// - Throws: `RPCError` that names the field at fault.
-    func embed(_ message: EmbedRequest, _ context: ServerContext) async throws -> ServerReply<EmbedReply> {
+    func embed(_ message: Wire.EmbedRequest, _ context: ServerContext) async throws -> ServerReply<Wire.EmbedReply> {
         try check(model: message.model, tokenizerHash: message.tokenizerHash)
-        guard (1...EmbedRequest.inputLimit).contains(message.inputs.count) else {
+        guard (1...Wire.EmbedRequest.inputLimit).contains(message.inputs.count) else {
             throw RPCError(
-                .invalidArgument, "\(message.inputs.count) texts; a call has 1 to \(EmbedRequest.inputLimit)",
+                .invalidArgument, "\(message.inputs.count) texts; a call has 1 to \(Wire.EmbedRequest.inputLimit)",
                 reason: "invalid_request", field: "input")
         }
         let hidden = engine.shape.hidden
@@ -36,7 +36,7 @@ extension TextRevision {
                 .internalError, "the model's hidden states of this text are not finite", reason: "not_finite")
         }
         return ServerReply(
-            EmbedReply(width: width),
+            Wire.EmbedReply(width: width),
             attachments: [Attachment(floats: embeddings.map { UnitVector.scaling($0, to: width) })])
     }
 }

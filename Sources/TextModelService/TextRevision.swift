@@ -1,4 +1,5 @@
 package import Messages
+import ModelServing
 import RPC
 import TextGeneration
 import TextModels
@@ -29,7 +30,7 @@ package struct TextRevision: ModelRevision {
         model.revision = String(numericsID.prefix(12))
         model.modality = "text"
         model.contextLength = engine.shape.context
-        model.metadata = SamplingDefaults(engine.samplingDefaults).encoded()
+        model.sampling = Wire.SamplingDefaults(engine.samplingDefaults)
         model.tokenizerHash = tokenizerHash
         let contents = adapters?.contents ?? [:]
         return [model]
@@ -44,7 +45,7 @@ package struct TextRevision: ModelRevision {
     }
 }
 
-extension SamplingDefaults {
+extension Wire.SamplingDefaults {
     init(_ defaults: LoadedModel.SamplingDefaults) {
         self.init()
         (temperature, topP, minP) = (defaults.temperature, defaults.topP, defaults.minP)

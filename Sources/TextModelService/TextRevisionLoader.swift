@@ -1,6 +1,7 @@
 import Concurrency
 package import Layers
 import Messages
+package import ModelServing
 package import RPC
 package import Tensors
 package import TextGeneration

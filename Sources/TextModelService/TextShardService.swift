@@ -41,7 +41,7 @@ package struct TextShardService: RPCService {
     }
 
     package func register(with router: inout RPCRouter) {
-        router.unary(TextShardMethods.forward) { request, context in
+        router.unary(Wire.TextShard.forward) { request, context in
             guard request.attachments.count == 1 else {
                 throw RPCError(
                     .invalidArgument, "\(request.attachments.count) attachments; the rows are one",
@@ -49,18 +49,18 @@ package struct TextShardService: RPCService {
             }
             let call = try ShardCall(request.message, rows: request.attachments[0], shape: engine.shape)
             switch try await engine.forward(call, owner: request.message.owner, context) {
-            case .rows(let rows): return ServerReply(ForwardReply(), attachments: [Attachment(rows)])
+            case .rows(let rows): return ServerReply(Wire.ForwardReply(), attachments: [Attachment(rows)])
             case .missing(let missing):
                 return ServerReply(
-                    ForwardReply(
+                    Wire.ForwardReply(
                         missing: missing.sorted { $0.key < $1.key }.map {
-                            MissingRows(sequence: $0.key, have: $0.value.map { UInt32(clamping: $0) })
+                            Wire.MissingRows(sequence: $0.key, have: $0.value.map { UInt32(clamping: $0) })
                         }))
             }
         }
-        router.unary(TextShardMethods.release) { request, _ in
+        router.unary(Wire.TextShard.release) { request, _ in
             try await engine.release(request.message.sequences, owner: request.message.owner)
-            return ServerReply(ReleaseReply())
+            return ServerReply(Wire.ReleaseReply())
         }
     }
 }
@@ -74,7 +74,7 @@ extension Attachment {
 
 extension ShardCall {
     /// - Throws: `RPCError` INVALID_ARGUMENT that says what is wrong.
-    init(_ message: ForwardRequest, rows: Attachment, shape: DecoderShape) throws {
+    init(_ message: Wire.ForwardRequest, rows: Attachment, shape: DecoderShape) throws {
         do {
             try self.init(
                 checking: message.sequences.map {

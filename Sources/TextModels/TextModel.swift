@@ -76,7 +76,7 @@ extension TextModel {
 }
 
 /// What stands outside of all layers, in the part of a model that has the first one; elsewhere there is nothing.
-struct OutsideLayers<Norm: Sendable>: Sendable {
+struct EmbeddingAndHead<Norm: Sendable>: Sendable {
     private let parts: (embedding: TokenEmbedding, norm: Norm)?
 
     init(

@@ -1,4 +1,5 @@
 import Messages
+import ModelServing
 import RPC
 import Tokenizers
 

@@ -1,4 +1,5 @@
 package import Messages
+import ModelServing
 package import RPC
 internal import Synchronization
 package import Tokenizers
@@ -80,7 +81,7 @@ package struct TokenizerService: RPCService {
     }
 
     /// Loads what is at a model's place now, also of a model that had a fault.
-    private func reload(_ model: String) async throws -> ReloadReply {
+    private func reload(_ model: String) async throws -> Wire.ReloadReply {
         let hasFault = shelf.models.withLock { $0.keepers[model] == nil && $0.faults[model] != nil }
         guard hasFault, let load else { return try await keeper(model).reload() }
         let start = ContinuousClock.now
@@ -98,45 +99,45 @@ package struct TokenizerService: RPCService {
             keeper.onChange(changed)
             changed()
         }
-        return ReloadReply(
+        return Wire.ReloadReply(
             revision: keeper.current.models.first?.revision ?? "", previous: "",
             duration: ContinuousClock.now - start)
     }
 
     package func register(with router: inout RPCRouter) {
-        router.unary(TokenizerMethods.encode) { request, context in
+        router.unary(Wire.Tokenizer.encode) { request, context in
             try await keeper(request.message.model).use(context) { revision in
                 let tokenizer = revision.tokenizer
                 let ids = tokenizer.encode(
                     request.message.text, addSpecialTokens: request.message.addSpecialTokens)
-                return ServerReply(TokensReply(ids: ids, tokenizerHash: tokenizer.hash))
+                return ServerReply(Wire.TokensReply(ids: ids, tokenizerHash: tokenizer.hash))
             }
         }
-        router.unary(TokenizerMethods.renderChat) { request, context in
+        router.unary(Wire.Tokenizer.renderChat) { request, context in
             try await keeper(request.message.model).use(context) { revision in
                 let tokenizer = revision.tokenizer
                 let messages = request.message.messages.map { ChatMessage(role: $0.role, content: $0.content) }
                 do throws(TokenizerError) {
                     let ids = try tokenizer.renderChat(
                         messages, addGenerationPrompt: request.message.addGenerationPrompt)
-                    return ServerReply(TokensReply(ids: ids, tokenizerHash: tokenizer.hash))
+                    return ServerReply(Wire.TokensReply(ids: ids, tokenizerHash: tokenizer.hash))
                 } catch {
                     throw RPCError(tokenizer: error, field: "messages", model: request.message.model)
                 }
             }
         }
-        router.unary(TokenizerMethods.decode) { request, context in
+        router.unary(Wire.Tokenizer.decode) { request, context in
             try await keeper(request.message.model).use(context) { revision in
                 do throws(TokenizerError) {
                     let text = try revision.tokenizer.decode(
                         request.message.ids, skipSpecialTokens: request.message.skipSpecialTokens)
-                    return ServerReply(TextReply(text: text))
+                    return ServerReply(Wire.TextReply(text: text))
                 } catch {
                     throw RPCError(tokenizer: error, field: "tokens", model: request.message.model)
                 }
             }
         }
-        router.unary(RevisionMethods.reload) { request, _ in
+        router.unary(Wire.Revisions.reload) { request, _ in
             ServerReply(try await reload(request.message.model))
         }
     }

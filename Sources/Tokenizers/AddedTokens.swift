@@ -94,7 +94,7 @@ struct AddedTokens: Sendable {
     let tokens: [Token]
     private let plain: Matcher
     private let normalized: Matcher
-    /// Those that are normalized and special, as they are spelt: where only a part of a text is trusted, they are found
+    /// The tokens that are normalized and special, as they are spelt: where only a part of a text is trusted, they are found
     /// in that part as it stands, since what becomes of its borders in normalizing is not known.
     private let spelt: Matcher
 

@@ -88,7 +88,7 @@ indirect enum PreTokenizer: Sendable {
         return merged(spans, behavior).filter { !$0.isEmpty }.map { Array(word[$0]) }
     }
 
-    /// Of matches that follow one another only the first joins what precedes it, only the last what follows.
+    /// Merges matches with their neighbours; of matches in a row only the first joins what precedes, only the last what follows.
     private static func merged(_ spans: [(range: Range<Int>, isMatch: Bool)], _ behavior: Behavior) -> [Range<Int>] {
         var ranges: [Range<Int>] = []
         var wasMatch = false

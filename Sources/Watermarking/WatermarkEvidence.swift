@@ -7,7 +7,7 @@ internal import Foundation
 package struct WatermarkEvidence: Sendable, Equatable {
     /// Distinct pairs of context and token, T.
     package var scored: Int
-    /// Of them green.
+    /// How many of the tokens are green.
     package var green: Int
     /// Standard deviations above γT: (green − γT) / √(Tγ(1 − γ)), equation 3; 0 for T = 0.
     package var zScore: Double

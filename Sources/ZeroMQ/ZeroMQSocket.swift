@@ -113,7 +113,7 @@ package final class ZeroMQSocket: @unchecked Sendable {  // one thread at a time
         try set(ZMQ_CURVE_SECRETKEY, own.secretText)
     }
 
-    /// Whose key the connection of the last received message has; `nil` where it has none.
+    /// The key of the peer that sent the last received message; `nil` where its connection has none.
     package var senderKey: CurvePublicKey? {
         guard let text = zmq_msg_gets(parts + Self.maximumParts - 1, "User-Id") else { return nil }
         return CurvePublicKey(String(cString: text))

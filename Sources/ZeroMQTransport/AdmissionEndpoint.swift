@@ -40,7 +40,7 @@ final class AdmissionEndpoint: LoopEndpoint {
 
     func close(_ reason: String) { socket.close() }
 
-    // Nobody but libzmq's own threads is on the other side.
+    // Only libzmq's own threads are on the other side.
     func send(_ route: Route) {}
     func sendAhead(_ route: Route) -> Bool { true }
     func flush() -> Bool { false }

@@ -15,9 +15,9 @@ package final class BusKeys: Sendable {
     private struct State {
         var list: List
         var admitted: Set<CurvePublicKey>
-        /// Of the list in force.
+        /// The file's stamp of the list in force.
         var stamp: Stamp?
-        /// Of the one that was last found to be wrong, or unreadable as yet.
+        /// The stamp of the list that was last found to be wrong or unreadable.
         var complainedOf: Stamp?
         var nextLook: ContinuousClock.Instant
         var generation = 0
@@ -49,7 +49,7 @@ package final class BusKeys: Sendable {
                 list: list, admitted: Set(list.values), stamp: Self.stamp(directory), nextLook: .now + Self.look))
     }
 
-    /// Those of `NEPHELE_BUS_KEYS`; nil where it is not set.
+    /// The keys in the folder that `NEPHELE_BUS_KEYS` names; nil where it is not set.
     package static func ofEnvironment() throws -> BusKeys? {
         guard let directory = ProcessInfo.processInfo.environment["NEPHELE_BUS_KEYS"], !directory.isEmpty else {
             return nil

@@ -49,7 +49,7 @@ package struct KeyRing: Sendable {
         for name in Set(existing + names).subtracting(revoked) {
             try write(list, of: name)
         }
-        // Whoever still has a revoked key's folder sees a list without itself.
+        // The holder of a revoked key's folder sees a list without itself.
         for name in revoked where files.fileExists(atPath: path(name, KeyList.name)) {
             try write(list, of: name)
         }
@@ -84,7 +84,7 @@ package struct KeyRing: Sendable {
         return pair
     }
 
-    /// Nobody sees half a file, nor one that others may read.
+    /// Writes a key pair whole and readable by its owner alone.
     private func write(_ pair: CurveKeyPair, of name: String) throws {
         let path = path(name, KeyFile.name)
         let temporary = path + ".new"

@@ -82,7 +82,7 @@ struct LoopSockets {
         if number & 1 == 1 { eventful.insert(number >> 1) }
     }
 
-    /// Those that had no room try again.
+    /// Lets connections that had no room try again.
     mutating func resume() {
         active.formUnion(backlogged)
     }

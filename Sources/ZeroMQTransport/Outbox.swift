@@ -10,7 +10,7 @@ final class Outbox: Sendable {
         var packet: [UInt8] = []
         /// Packets that take no further frame, before `packet`.
         var full: Deque<[UInt8]> = []
-        /// Its memory is used again.
+        /// A buffer whose memory is used again.
         var spare: [UInt8] = []
         var isAnnounced = false
         var isClosed = false

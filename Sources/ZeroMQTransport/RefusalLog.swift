@@ -10,7 +10,7 @@ package struct Refusal: Sendable, Equatable {
         case otherMechanism(hasKeys: Bool)
         /// It takes another key for this server's.
         case wrongServerKey
-        /// Its key was taken off the list.
+        /// The peer's key was taken off the list.
         case revoked(String)
     }
 

@@ -30,9 +30,9 @@ final class ServerEndpoint: LoopEndpoint {
     private let acceptor: ServerAcceptor
     private let loop: SocketLoop
     private var peers: [Route: Peer] = [:]
-    /// Those whose connection was reported lost while its descriptor was still open: libzmq tells before it closes.
+    /// Peers whose connection was reported lost while its descriptor was still open: libzmq reports before it closes.
     private var doubtful: Set<Route> = []
-    /// Those that have no room for what is in their outbox.
+    /// Peers that have no room for what is in their outbox.
     private var blocked: Set<Route> = []
     /// Accepted connections that have not yet delivered a whole message.
     private var strangers: [Int32: Stranger] = [:]
@@ -42,7 +42,7 @@ final class ServerEndpoint: LoopEndpoint {
     private var recentHeap: [Int] = []
     private var nextMeasure = MonotonicInstant.now
     private var isClosed = false
-    /// Of the connection that is reported lost next.
+    /// The failure of the connection that is reported lost next.
     private var handshakeFailure: SocketMonitor.HandshakeFailure?
     /// The list of keys that the peers were last held against.
     private var listGeneration: Int
@@ -171,7 +171,7 @@ final class ServerEndpoint: LoopEndpoint {
         }
     }
 
-    /// Those whose keys were wanting are told of at the question for admission.
+    /// Peers with a missing or wrong key are reported by the admission handler instead.
     private func reportRefusal(of descriptor: Int32) {
         defer { handshakeFailure = nil }
         let reason: Refusal.Reason

@@ -48,7 +48,7 @@ struct Route: Sendable, Hashable {
 struct ServerAcceptor: Sendable {
     let accept: @Sendable (any FrameLink) -> any FrameReceiver
     let silence: Duration
-    /// Whose peers may stay; nil: everybody's.
+    /// The keys whose holders may stay connected; nil where all may.
     let keys: BusKeys?
     let refusals: RefusalLog
 }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import DiffusionService
 import Foundation
+import ModelServing
 import RPC
 import ServiceRuntime
 import Tensors

@@ -117,7 +117,7 @@ struct GatewayMain: ConfigurableCommand {
             fleet: fleet, routing: routing, filters: filters, labels: labels, accounts: keeper,
             requestLimit: requestLimit, allowsAdapterUpdates: common.allowAdapterUpdates,
             allowsReload: common.allowReload)
-        // Those of the bus need files too.
+        // The bus's connections need files too.
         gateway.origins = Set(allowOrigin)
         let files = OpenFileLimit.current.map { max(16, $0 - 256) } ?? connectionLimit
         var address = GatewayAddress(host: common.host, port: common.port)

@@ -3,6 +3,7 @@ import Concurrency
 import Foundation
 import Layers
 import Logging
+import ModelServing
 import RPC
 import ServiceRuntime
 import Tensors

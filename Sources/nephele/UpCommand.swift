@@ -155,7 +155,7 @@ struct ReplicaCount: ExpressibleByArgument {
 
     let service: String
     let count: Int
-    /// Of a later shard, `text-shard-N`; nil for any other service.
+    /// The number of a later shard, `text-shard-N`; nil for any other service.
     var shard: Int? {
         service.hasPrefix("text-shard-") ? Int(service.dropFirst("text-shard-".count)) : nil
     }

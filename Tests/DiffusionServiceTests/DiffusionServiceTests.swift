@@ -43,18 +43,18 @@ private final class Studio: Sendable {
         try? FileManager.default.removeItem(atPath: directory)
     }
 
-    func stream(_ request: DrawRequest, _ attachments: [Messages.Attachment] = []) async throws -> ReplyStream<
-        DrawUpdate
+    func stream(_ request: Wire.DrawRequest, _ attachments: [Messages.Attachment] = []) async throws -> ReplyStream<
+        Wire.DrawUpdate
     > {
         try await client.stream(
-            DiffusionMethods.draw, request, CallOptions(timeout: .seconds(120), attachments: attachments))
+            Wire.Diffusion.draw, request, CallOptions(timeout: .seconds(120), attachments: attachments))
     }
 
     /// Progress and files of a whole drawing.
     func draw(
-        _ request: DrawRequest, _ attachments: [Messages.Attachment] = []
-    ) async throws -> (steps: [UInt32], pictures: [(DrawnPicture, [UInt8])]) {
-        var steps: [UInt32] = [], pictures: [(DrawnPicture, [UInt8])] = []
+        _ request: Wire.DrawRequest, _ attachments: [Messages.Attachment] = []
+    ) async throws -> (steps: [UInt32], pictures: [(Wire.DrawnPicture, [UInt8])]) {
+        var steps: [UInt32] = [], pictures: [(Wire.DrawnPicture, [UInt8])] = []
         let updates = try await stream(request, attachments)
         while let update = try await updates.next() {
             if let picture = update.message.picture {
@@ -67,8 +67,8 @@ private final class Studio: Sendable {
     }
 }
 
-private func request(seeds: [UInt64] = [1], steps: UInt32? = 4) -> DrawRequest {
-    var request = DrawRequest(model: "tiny", prompt: "red", seeds: seeds)
+private func request(seeds: [UInt64] = [1], steps: UInt32? = 4) -> Wire.DrawRequest {
+    var request = Wire.DrawRequest(model: "tiny", prompt: "red", seeds: seeds)
     request.steps = steps
     return request
 }
@@ -149,7 +149,7 @@ private func request(seeds: [UInt64] = [1], steps: UInt32? = 4) -> DrawRequest {
         (long.width, long.height) = (16, 16)
         await #expect(throws: RPCError.self) {
             let updates = try await studio.client.stream(
-                DiffusionMethods.draw, long, CallOptions(timeout: .milliseconds(200)))
+                Wire.Diffusion.draw, long, CallOptions(timeout: .milliseconds(200)))
             _ = try await updates.next()
         }
         #expect(studio.gauge.report.outstanding == 0)
@@ -291,8 +291,8 @@ private func request(seeds: [UInt64] = [1], steps: UInt32? = 4) -> DrawRequest {
             { $0.seeds = [] }, { $0.seeds = Array(0..<17) }, { $0.steps = 0 }, { $0.steps = 100_000 },
             { $0.guidanceScale = .nan }, { $0.guidanceScale = -1 }, { $0.width = 7 }, { $0.height = 1 << 31 },
             { $0.eta = .infinity },
-        ] as [@Sendable (inout DrawRequest) -> Void])
-    func `what no drawing can be is refused`(_ change: @Sendable (inout DrawRequest) -> Void) async throws {
+        ] as [@Sendable (inout Wire.DrawRequest) -> Void])
+    func `what no drawing can be is refused`(_ change: @Sendable (inout Wire.DrawRequest) -> Void) async throws {
         let studio = try Studio()
         var bad = request()
         change(&bad)
@@ -304,7 +304,7 @@ private func request(seeds: [UInt64] = [1], steps: UInt32? = 4) -> DrawRequest {
     @Test func `another model is not drawn`() async throws {
         let studio = try Studio()
         let error = await #expect(throws: RPCError.self) {
-            try await studio.draw(DrawRequest(model: "other", prompt: "", seeds: [1]))
+            try await studio.draw(Wire.DrawRequest(model: "other", prompt: "", seeds: [1]))
         }
         #expect(error?.code == .notFound)
     }

@@ -2,13 +2,13 @@ import Foundation
 import FoundationNetworking
 import Gateway
 import Hummingbird
+import Layers
 import RPC
 import Tensors
 import Testing
+import TextGeneration
 import TextModelService
 import TextModels
-import Layers
-import TextGeneration
 import TokenizerService
 import ZeroMQTransport
 

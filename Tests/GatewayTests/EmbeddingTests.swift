@@ -162,10 +162,10 @@ import Testing
     private enum Turn: Sendable { case serve, die, refuse }
 
     private final class Script: Sendable {
-        private let state: Mutex<(turns: [Turn], calls: [EmbedRequest])>
+        private let state: Mutex<(turns: [Turn], calls: [Wire.EmbedRequest])>
         init(_ turns: [Turn]) { state = Mutex((turns, [])) }
-        var calls: [EmbedRequest] { state.withLock { $0.calls } }
-        func next(_ call: EmbedRequest) -> Turn {
+        var calls: [Wire.EmbedRequest] { state.withLock { $0.calls } }
+        func next(_ call: Wire.EmbedRequest) -> Turn {
             state.withLock { state in
                 state.calls.append(call)
                 return state.turns.isEmpty ? .serve : state.turns.removeFirst()
@@ -178,14 +178,14 @@ import Testing
         let die: @Sendable () -> Void
 
         func register(with router: inout RPCRouter) {
-            router.unary(TextModelMethods.embed) { request, _ in
+            router.unary(Wire.TextModel.embed) { request, _ in
                 switch script.next(request.message) {
                 case .serve: break
                 case .die: die()
                 case .refuse: throw RPCError(.resourceExhausted, "full", retryAfter: .seconds(3), notStarted: true)
                 }
                 return ServerReply(
-                    EmbedReply(width: 1),
+                    Wire.EmbedReply(width: 1),
                     attachments: [Attachment(floats: request.message.inputs.map { [Float($0[0])] })])
             }
         }
@@ -222,7 +222,7 @@ import Testing
         }
         do {
             let embeddings = try await Fleet(textModel: client).embed(
-                EmbedRequest(model: "llama", inputs: inputs), model: model, until: .now + .seconds(30))
+                Wire.EmbedRequest(model: "llama", inputs: inputs), model: model, until: .now + .seconds(30))
             return (embeddings, nil, script)
         } catch let error as APIError {
             return ([], error, script)

@@ -18,19 +18,19 @@ private func filter(_ rules: String, _ phrases: String) throws -> ContentFilter 
 }
 
 @Suite(.timeLimit(.minutes(5)), .serialized) struct FilteringTests {
-    private func deltas(_ texts: [String], reason: String = "length") -> [GenerateDelta] {
+    private func deltas(_ texts: [String], reason: String = "length") -> [Wire.GenerateDelta] {
         var offset = 0
         return texts.enumerated().map { index, text in
-            let logprob = TokenLogprob(id: Int32(index), logprob: -1, bytes: Array(text.utf8), alternatives: [])
+            let logprob = Wire.TokenLogprob(id: Int32(index), logprob: -1, bytes: Array(text.utf8), alternatives: [])
             defer { offset += text.utf8.count }
-            return GenerateDelta(
+            return Wire.GenerateDelta(
                 choice: 0, index: UInt32(index), tokens: [Int32(index)], text: text, textOffset: offset,
                 logprob: logprob,
                 finishReason: index == texts.count - 1 ? reason : "")
         }
     }
 
-    private func pass(_ texts: [String], _ filter: ContentFilter) -> [GenerateDelta] {
+    private func pass(_ texts: [String], _ filter: ContentFilter) -> [Wire.GenerateDelta] {
         var filtered = FilteredDeltas(filter, choices: 1)
         return deltas(texts).flatMap { filtered.take($0) }
     }

@@ -34,7 +34,7 @@ import Testing
     }
 
     @Test func `log-probabilities are written in both forms, and none is infinite`() throws {
-        let token = TokenLogprob(
+        let token = Wire.TokenLogprob(
             id: 1, logprob: -.infinity, bytes: Array("\"a\"".utf8),
             alternatives: [.init(id: 2, logprob: -1.5e-7, bytes: [0xE4, 0xBD])])
         var lists = CompletionLogprobs()

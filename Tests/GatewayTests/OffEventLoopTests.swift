@@ -30,7 +30,7 @@ import Testing
             async let marked = {
                 let size = UInt32(side)
                 let marked = try await labeller.label(
-                    file, of: DrawnPicture(index: 0, seed: 1, width: size, height: size))
+                    file, of: Wire.DrawnPicture(index: 0, seed: 1, width: size, height: size))
                 end.come()
                 return marked
             }()

@@ -5,8 +5,8 @@ import Testing
 @testable import Gateway
 
 @Suite(.timeLimit(.minutes(2))) struct PrefixAffinityTests {
-    private func request(_ prompt: [Int32], model: String = "llama", adapter: String = "") -> GenerateRequest {
-        var request = GenerateRequest(model: model, prompt: prompt, maxTokens: 2, seed: 1)
+    private func request(_ prompt: [Int32], model: String = "llama", adapter: String = "") -> Wire.GenerateRequest {
+        var request = Wire.GenerateRequest(model: model, prompt: prompt, maxTokens: 2, seed: 1)
         request.adapter = adapter
         request.ignoresEndOfText = true
         return request

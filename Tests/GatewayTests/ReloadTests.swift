@@ -3,13 +3,14 @@ import DiffusionService
 import Foundation
 import FoundationNetworking
 import Hummingbird
+import ModelServing
 import RPC
 import Synchronization
 import Tensors
 import Testing
+import TextGeneration
 import TextModelService
 import TextModels
-import TextGeneration
 import TokenizerService
 import Tokenizers
 import ZeroMQTransport

@@ -14,16 +14,16 @@ import Testing
             case step(UInt32), checkpoint(UInt32), start, picture(UInt32), preview(UInt32, UInt32), die
         }
 
-        private let state: Mutex<(turns: [[Event]], calls: [(DrawRequest, [[UInt8]])], metadata: [Metadata])>
+        private let state: Mutex<(turns: [[Event]], calls: [(Wire.DrawRequest, [[UInt8]])], metadata: [Metadata])>
 
         init(_ turns: [[Event]]) { state = Mutex((turns, [], [])) }
 
-        var calls: [(DrawRequest, [[UInt8]])] { state.withLock { $0.calls } }
+        var calls: [(Wire.DrawRequest, [[UInt8]])] { state.withLock { $0.calls } }
 
         /// What went with each call.
         var metadata: [Metadata] { state.withLock { $0.metadata } }
 
-        func next(_ request: ServerRequest<DrawRequest>, _ metadata: Metadata) -> [Event] {
+        func next(_ request: ServerRequest<Wire.DrawRequest>, _ metadata: Metadata) -> [Event] {
             state.withLock { state in
                 state.metadata.append(metadata)
                 state.calls.append((request.message, request.attachments.map(\.array)))
@@ -37,17 +37,17 @@ import Testing
         let die: @Sendable () -> Void
 
         func register(with router: inout RPCRouter) {
-            router.serverStreaming(DiffusionMethods.draw) { request, writer, context in
+            router.serverStreaming(Wire.Diffusion.draw) { request, writer, context in
                 for event in script.next(request, context.metadata) {
-                    var update = DrawUpdate(step: 0, steps: 4)
+                    var update = Wire.DrawUpdate(step: 0, steps: 4)
                     switch event {
                     case .step(let step): update.step = step
                     case .start: update.isStart = true
                     case .checkpoint(let step): (update.step, update.isCheckpoint) = (step, true)
                     case .picture(let index):
-                        update.picture = DrawnPicture(index: index, seed: 1, width: 1, height: 1)
+                        update.picture = Wire.DrawnPicture(index: index, seed: 1, width: 1, height: 1)
                     case .preview(let picture, let index):
-                        update.preview = DrawPreview(picture: picture, index: index, width: 1, height: 1)
+                        update.preview = Wire.DrawPreview(picture: picture, index: index, width: 1, height: 1)
                     case .die:
                         die()
                         return
@@ -107,7 +107,7 @@ import Testing
 
     private func draw(by client: RPCClient) async throws -> (seen: [String], error: RPCError?) {
         var drawing = ResumableDrawing(
-            DrawRequest(model: "tiny", prompt: "", seeds: [1, 2]), numericsID: "same",
+            Wire.DrawRequest(model: "tiny", prompt: "", seeds: [1, 2]), numericsID: "same",
             CallAttempts(client, model: "tiny", until: .now + .seconds(30)))
         var seen: [String] = []
         do {

@@ -10,8 +10,8 @@ import TokenizerService
 
 /// A generation whose instances come and go, without processes.
 @Suite(.timeLimit(.minutes(2))) struct ResumableGenerationTests {
-    private func request(maxTokens: UInt32 = 12, n: UInt32 = 1) -> GenerateRequest {
-        var request = GenerateRequest(
+    private func request(maxTokens: UInt32 = 12, n: UInt32 = 1) -> Wire.GenerateRequest {
+        var request = Wire.GenerateRequest(
             model: "llama", prompt: (0..<40).map { ($0 * 31 + 5) % 256 }, maxTokens: maxTokens, seed: 9)
         request.n = n
         request.ignoresEndOfText = true
@@ -19,16 +19,16 @@ import TokenizerService
     }
 
     private func generation(
-        _ request: GenerateRequest, by fleet: ScriptedFleet, within limit: Duration = .seconds(60)
+        _ request: Wire.GenerateRequest, by fleet: ScriptedFleet, within limit: Duration = .seconds(60)
     ) -> ResumableGeneration {
         ResumableGeneration(
             request, numericsID: "same", CallAttempts(fleet.client, model: "llama", until: .now + limit))
     }
 
     /// The deltas of each choice in order; how choices take turns differs when some are ahead.
-    private func collect(_ generation: ResumableGeneration) async throws -> [[GenerateDelta]] {
+    private func collect(_ generation: ResumableGeneration) async throws -> [[Wire.GenerateDelta]] {
         var generation = generation
-        var deltas = [[GenerateDelta]](repeating: [], count: Int(generation.request.n))
+        var deltas = [[Wire.GenerateDelta]](repeating: [], count: Int(generation.request.n))
         while let delta = try await generation.next() { deltas[Int(delta.choice)].append(delta) }
         return deltas
     }
@@ -59,13 +59,13 @@ import TokenizerService
     func `an answer is the same whenever its instances are lost, with a watermark too`(isMarked: Bool) async throws {
         var request = request(n: 2)
         if isMarked {
-            request.greenList = GreenListParameters(
+            request.greenList = Wire.GreenList(
                 key: [UInt8](1...16), share: 16_384, delta: 3, contextWidth: 2)
         }
         request.logprobs = 2
         request.promptLogprobs = true
         request.presencePenalty = 0.7
-        var expected: [[GenerateDelta]] = []
+        var expected: [[Wire.GenerateDelta]] = []
         try await withFleet { expected = try await collect(generation(request, by: $0)) }
         #expect(expected.allSatisfy { $0.count == 12 && $0.last?.finishReason == "length" })
         #expect(expected[0][0].promptLogprobs.count == 39)
@@ -83,14 +83,14 @@ import TokenizerService
     @Test func `tokens that travel together are the same ones, whenever their instances are lost`() async throws {
         var request = request(n: 2)
         request.presencePenalty = 0.7
-        func whole(_ choices: [[GenerateDelta]]) -> [String] {
+        func whole(_ choices: [[Wire.GenerateDelta]]) -> [String] {
             choices.map { deltas in
                 "\(deltas.flatMap(\.tokens)) \(deltas.flatMap { Array($0.text.utf8) }) \(deltas.last?.finishReason ?? "")"
             }
         }
         var expected: [String] = []
         try await withFleet { expected = whole(try await collect(generation(request, by: $0))) }
-        request.patience = 1_000
+        request.batchingDelay = .milliseconds(1_000)
         // At least four messages: the first token of each choice and the rest of each.
         for cut in 0...3 {
             try await withFleet([.die(after: cut), .die(after: 1)]) { fleet in
@@ -234,14 +234,14 @@ import TokenizerService
     }
 
     @Test(arguments: [
-        [GenerateDelta(choice: 0, index: 1, tokens: [5], text: "a")],
-        [GenerateDelta(choice: 7, index: 0, tokens: [5], text: "")],
-        [GenerateDelta(choice: 0, index: 0, tokens: [5], text: "a", textOffset: 3)],
+        [Wire.GenerateDelta(choice: 0, index: 1, tokens: [5], text: "a")],
+        [Wire.GenerateDelta(choice: 7, index: 0, tokens: [5], text: "")],
+        [Wire.GenerateDelta(choice: 0, index: 0, tokens: [5], text: "a", textOffset: 3)],
         [
-            GenerateDelta(choice: 0, index: 0, tokens: [5], text: "a"),
-            GenerateDelta(choice: 0, index: 0, tokens: [5], text: "a"),
+            Wire.GenerateDelta(choice: 0, index: 0, tokens: [5], text: "a"),
+            Wire.GenerateDelta(choice: 0, index: 0, tokens: [5], text: "a"),
         ],
-    ]) func `deltas that do not follow each other are not shown`(deltas: [GenerateDelta]) async throws {
+    ]) func `deltas that do not follow each other are not shown`(deltas: [Wire.GenerateDelta]) async throws {
         try await withFleet([.say(deltas)], ["a"]) { fleet in
             let error = await error { _ = try await collect(generation(request(), by: fleet)) }
             #expect(error?.code == .internalError && error?.reason == "out_of_order")
@@ -325,7 +325,7 @@ import TokenizerService
             let whole = try await post(fleet, Self.body)
             let streamed = try await post(fleet, Self.body.merging(["stream": true]) { $1 })
             #expect(whole.status == 200 && streamed.status == 200)
-            #expect(fleet.calls.map { $0.patience > 0 } == [true, false])
+            #expect(fleet.calls.map { $0.batchingDelay > .zero } == [true, false])
         }
     }
 

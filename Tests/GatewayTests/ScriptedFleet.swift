@@ -4,9 +4,9 @@ import Messages
 import RPC
 import Synchronization
 import Tensors
+import TextGeneration
 import TextModelService
 import TextModels
-import TextGeneration
 import TokenizerService
 
 private let llama = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -27,7 +27,7 @@ final class ScriptedFleet: Sendable {
         /// Refuses.
         case refuse(RPCError)
         /// Sends these deltas, and no more.
-        case say([GenerateDelta])
+        case say([Wire.GenerateDelta])
         /// Does nothing until the caller goes.
         case hang
     }
@@ -35,7 +35,7 @@ final class ScriptedFleet: Sendable {
     private struct State {
         var servers: [String: RPCServer] = [:]
         var turns: [Turn] = []
-        var calls: [GenerateRequest] = []
+        var calls: [Wire.GenerateRequest] = []
         var instances: [String] = []
         var metadata: [Metadata] = []
         /// A call with this seed kills the instance that computes it.
@@ -112,10 +112,11 @@ final class ScriptedFleet: Sendable {
     }
 
     private struct Script: RPCService {
-        let answer: @Sendable (GenerateRequest, ReplyWriter<GenerateDelta>, ServerContext) async throws -> Void
+        let answer:
+            @Sendable (Wire.GenerateRequest, ReplyWriter<Wire.GenerateDelta>, ServerContext) async throws -> Void
 
         func register(with router: inout RPCRouter) {
-            router.serverStreaming(TextModelMethods.generate) { try await answer($0.message, $1, $2) }
+            router.serverStreaming(Wire.TextModel.generate) { try await answer($0.message, $1, $2) }
         }
     }
 
@@ -124,13 +125,14 @@ final class ScriptedFleet: Sendable {
     func poison(_ seed: UInt64) { state.withLock { $0.poison = seed } }
 
     /// Calls so far, and which instances they came to.
-    var calls: [GenerateRequest] { state.withLock { $0.calls } }
+    var calls: [Wire.GenerateRequest] { state.withLock { $0.calls } }
     var instances: [String] { state.withLock { $0.instances } }
     /// What went with each call.
     var metadata: [Metadata] { state.withLock { $0.metadata } }
 
     private func answer(
-        _ call: GenerateRequest, _ writer: ReplyWriter<GenerateDelta>, _ context: ServerContext, at address: String
+        _ call: Wire.GenerateRequest, _ writer: ReplyWriter<Wire.GenerateDelta>, _ context: ServerContext,
+        at address: String
     ) async throws {
         let turn = state.withLock { state in
             state.calls.append(call)
@@ -166,8 +168,9 @@ final class ScriptedFleet: Sendable {
         }
     }
 
-    private func pass(_ call: GenerateRequest, to writer: ReplyWriter<GenerateDelta>, limit: Int) async throws {
-        let stream = try await engine.stream(TextModelMethods.generate, call)
+    private func pass(_ call: Wire.GenerateRequest, to writer: ReplyWriter<Wire.GenerateDelta>, limit: Int) async throws
+    {
+        let stream = try await engine.stream(Wire.TextModel.generate, call)
         var count = 0
         while let delta = try await stream.next()?.message {
             if !delta.isStart {
@@ -180,9 +183,9 @@ final class ScriptedFleet: Sendable {
 
     /// The engine has the call until `end` is over.
     private func passStart(
-        of call: GenerateRequest, to writer: ReplyWriter<GenerateDelta>, then end: () -> Void
+        of call: Wire.GenerateRequest, to writer: ReplyWriter<Wire.GenerateDelta>, then end: () -> Void
     ) async throws {
-        let stream = try await engine.stream(TextModelMethods.generate, call)
+        let stream = try await engine.stream(Wire.TextModel.generate, call)
         while let delta = try await stream.next()?.message {
             guard delta.isStart else { continue }
             try await writer.write(delta)

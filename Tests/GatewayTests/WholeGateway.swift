@@ -9,9 +9,9 @@ import Messages
 import RPC
 import Tensors
 import Testing
+import TextGeneration
 import TextModelService
 import TextModels
-import TextGeneration
 import TokenizerService
 import ZeroMQTransport
 
@@ -103,7 +103,7 @@ private struct Arrival: ServerInterceptor {
     let arrived: @Sendable () -> Void
 
     func admit(_ context: ServerContext) {
-        if context.method == DiffusionMethods.draw.path { arrived() }
+        if context.method == Wire.Diffusion.draw.path { arrived() }
     }
 }
 

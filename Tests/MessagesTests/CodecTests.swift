@@ -76,80 +76,81 @@ import Testing
 
     @Test("an adapter's messages survive their encoding")
     func adapters() throws {
-        var request = GenerateRequest(model: "m", prompt: [1, 2], maxTokens: 3, seed: 4)
-        #expect(try GenerateRequest(decoding: request.encoded()) == request)
+        var request = Wire.GenerateRequest(model: "m", prompt: [1, 2], maxTokens: 3, seed: 4)
+        #expect(try Wire.GenerateRequest(decoding: request.encoded()) == request)
         request.adapter = "詩"
-        #expect(try GenerateRequest(decoding: request.encoded()).adapter == "詩")
-        let load = LoadAdapterRequest(model: "", name: "詩", path: "a/b")
-        #expect(try LoadAdapterRequest(decoding: load.encoded()) == load)
-        let reply = LoadAdapterReply(model: "m", contentID: "0123", size: 1 << 40, wasLoaded: true)
-        #expect(try LoadAdapterReply(decoding: reply.encoded()) == reply)
-        let unload = UnloadAdapterRequest(model: "m", name: "詩")
-        #expect(try UnloadAdapterRequest(decoding: unload.encoded()) == unload)
+        #expect(try Wire.GenerateRequest(decoding: request.encoded()).adapter == "詩")
+        let load = Wire.LoadAdapterRequest(model: "", name: "詩", path: "a/b")
+        #expect(try Wire.LoadAdapterRequest(decoding: load.encoded()) == load)
+        let reply = Wire.LoadAdapterReply(model: "m", contentID: "0123", size: 1 << 40, wasLoaded: true)
+        #expect(try Wire.LoadAdapterReply(decoding: reply.encoded()) == reply)
+        let unload = Wire.UnloadAdapterRequest(model: "m", name: "詩")
+        #expect(try Wire.UnloadAdapterRequest(decoding: unload.encoded()) == unload)
     }
 
     @Test("what a call that is made again says survives its encoding")
     func resume() throws {
-        var request = GenerateRequest(model: "m", prompt: [1, 2], maxTokens: 3, seed: 4)
+        var request = Wire.GenerateRequest(model: "m", prompt: [1, 2], maxTokens: 3, seed: 4)
         request.resume = [
-            ChoiceResume(choice: 1, ids: [5, -1, .max], textBytes: 1 << 40, logprobs: 3),
-            ChoiceResume(choice: 0, isFinished: true),
+            Wire.ChoiceResume(choice: 1, ids: [5, -1, .max], textBytes: 1 << 40, logprobs: 3),
+            Wire.ChoiceResume(choice: 0, isFinished: true),
         ]
         request.crashesWithoutProgress = 2
-        request.greenList = GreenListParameters(key: [0, 255, 7], share: 16_384, delta: 2.5, contextWidth: 4)
-        #expect(try GenerateRequest(decoding: request.encoded()) == request)
-        var delta = GenerateDelta(choice: 0, text: "", textOffset: 1 << 40)
+        request.greenList = Wire.GreenList(key: [0, 255, 7], share: 16_384, delta: 2.5, contextWidth: 4)
+        #expect(try Wire.GenerateRequest(decoding: request.encoded()) == request)
+        var delta = Wire.GenerateDelta(choice: 0, text: "", textOffset: 1 << 40)
         delta.isStart = true
-        #expect(try GenerateDelta(decoding: delta.encoded()) == delta)
-        var drawing = DrawRequest(model: "m", prompt: "p", seeds: [1])
+        #expect(try Wire.GenerateDelta(decoding: delta.encoded()) == delta)
+        var drawing = Wire.DrawRequest(model: "m", prompt: "p", seeds: [1])
         (drawing.resumes, drawing.crashesWithoutProgress) = (true, 1)
-        #expect(try DrawRequest(decoding: drawing.encoded()) == drawing)
-        var update = DrawUpdate(step: 3, steps: 9)
+        #expect(try Wire.DrawRequest(decoding: drawing.encoded()) == drawing)
+        var update = Wire.DrawUpdate(step: 3, steps: 9)
         (update.isCheckpoint, update.isStart) = (true, true)
-        #expect(try DrawUpdate(decoding: update.encoded()) == update)
+        #expect(try Wire.DrawUpdate(decoding: update.encoded()) == update)
         drawing.partialImages = 3
-        #expect(try DrawRequest(decoding: drawing.encoded()) == drawing)
-        update.preview = DrawPreview(picture: 4, index: 2, width: 1_024, height: 32)
-        #expect(try DrawUpdate(decoding: update.encoded()) == update)
+        #expect(try Wire.DrawRequest(decoding: drawing.encoded()) == drawing)
+        update.preview = Wire.DrawPreview(picture: 4, index: 2, width: 1_024, height: 32)
+        #expect(try Wire.DrawUpdate(decoding: update.encoded()) == update)
     }
 
     @Test("embeddings survive their encoding, and an attachment of another size is refused")
     func embeddings() throws {
-        var request = EmbedRequest(model: "m", inputs: [[1, -2], [], [.max]])
-        #expect(try EmbedRequest(decoding: request.encoded()) == request)
+        var request = Wire.EmbedRequest(model: "m", inputs: [[1, -2], [], [.max]])
+        #expect(try Wire.EmbedRequest(decoding: request.encoded()) == request)
         (request.adapter, request.tokenizerHash, request.dimensions) = ("詩", "hash", 0)
         request.crashesWithoutProgress = 1
-        #expect(try EmbedRequest(decoding: request.encoded()) == request)
-        let reply = EmbedReply(width: 3), values: [[Float]] = [[1, -0.5, .leastNonzeroMagnitude], [0, -0, .infinity]]
-        #expect(try EmbedReply(decoding: reply.encoded()) == reply)
+        #expect(try Wire.EmbedRequest(decoding: request.encoded()) == request)
+        let reply = Wire.EmbedReply(width: 3),
+            values: [[Float]] = [[1, -0.5, .leastNonzeroMagnitude], [0, -0, .infinity]]
+        #expect(try Wire.EmbedReply(decoding: reply.encoded()) == reply)
         let bytes = Attachment(floats: values)
         #expect(try reply.embeddings([bytes], inputs: 2) == values)
         #expect(Array(bytes.array.prefix(8)) == [0, 0, 0x80, 0x3F, 0, 0, 0, 0xBF])
         for (width, inputs, attachments) in [(3, 1, [bytes]), (2, 2, [bytes]), (3, 2, []), (0, 0, [Attachment([])])] {
             #expect(throws: MessageError.self) {
-                try EmbedReply(width: width).embeddings(attachments, inputs: inputs)
+                try Wire.EmbedReply(width: width).embeddings(attachments, inputs: inputs)
             }
         }
     }
 
     @Test("text that is not UTF-8 is refused")
     func notUTF8() {
-        // DescribeReply.service = 0xff
+        // ServiceDescription.service = 0xff
         #expect(throws: MessageError.self) { try ServiceDescription(decoding: [0x12, 1, 0xff]) }
     }
 
     @Test("a small message cannot claim much memory")
     func expansion() {
-        // DescribeReply with 2 million empty models, 2 bytes each: about 100 bytes of C struct apiece.
+        // ServiceDescription with 2 million empty models, 2 bytes each: about 100 bytes of C struct apiece.
         let bytes = [UInt8](repeating: 0, count: 4 << 20).indices.map { UInt8($0 % 2 == 0 ? 0x1a : 0) }
         #expect(throws: MessageError.self) { try ServiceDescription(decoding: bytes) }
     }
 
     @Test("methods come from protobuf-c's service descriptors")
     func methods() {
-        #expect(Echo.count.path == "nephele.v1.Echo/Count")
-        #expect(Echo.service.methods.map(\.name) == ["Echo", "EchoLater", "Count"])
-        #expect(Bus.service.methods.map(\.reply) == ["nephele.v1.DescribeReply", "nephele.v1.HealthReply"])
+        #expect(Wire.Echo.count.path == "nephele.v1.Echo/Count")
+        #expect(Wire.Echo.service.methods.map(\.name) == ["Echo", "EchoLater", "Count"])
+        #expect(Bus.service.methods.map(\.reply) == ["nephele.v1.ServiceDescription", "nephele.v1.HealthReply"])
     }
 
     @Test("attachments are aligned and come back as they were written")
@@ -164,7 +165,7 @@ import Testing
 @Suite struct WireFormatTests {
     @Test("the documented example is what is sent")
     func example() {
-        let start = CallStart(method: Echo.echo.path, creditMessages: 256, creditBytes: 1 << 20)
+        let start = CallStart(method: Wire.Echo.echo.path, creditMessages: 256, creditBytes: 1 << 20)
         let method: [UInt8] = [0x0a, 0x14] + Array("nephele.v1.Echo/Echo".utf8)
         let call: [UInt8] =
             [8, 1, 0x10, 1, 0x18, 5, 0x2a, 0x16] + method + [0x50, 0x80, 2, 0x58, 0x80, 0x80, 0x40]
@@ -172,6 +173,6 @@ import Testing
         var end = CallEnd(code: 0)
         end.hasMessage = true
         #expect(FrameHeader(call: 5, .end(end)).encoded() == [8, 1, 0x10, 4, 0x18, 5, 0x32, 4, 8, 0, 0x38, 1])
-        #expect(EchoRequest(payload: [0x68, 0x69]).encoded() == [0x0a, 2, 0x68, 0x69])
+        #expect(Wire.EchoRequest(payload: [0x68, 0x69]).encoded() == [0x0a, 2, 0x68, 0x69])
     }
 }

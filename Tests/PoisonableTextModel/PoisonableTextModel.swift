@@ -1,12 +1,12 @@
 import ArgumentParser
 import Foundation
+import Layers
 import RPC
 import ServiceRuntime
 import Tensors
+import TextGeneration
 import TextModelService
 import TextModels
-import Layers
-import TextGeneration
 import ZeroMQTransport
 
 /// A text-model that dies when it computes a certain token, as by a fault in a kernel: for tests of what survives that.

@@ -1,3 +1,4 @@
+import Foundation
 import Testing
 
 @testable import Tensors
@@ -23,6 +24,12 @@ extension BlockMatrix.Format {
         case .q6_K: (256, 210, [208])
         case .q5_0: (32, 22, [0])
         case .iq4_NL: (32, 18, [0])
+        case .q4_1: (32, 20, [0, 2])
+        case .q5_1: (32, 24, [0, 2])
+        case .q2_K: (256, 84, [80, 82])
+        case .q3_K: (256, 110, [108])
+        case .iq4_XS: (256, 136, [0])
+        case .mxfp4: (32, 17, [])
         }
     }
 
@@ -34,6 +41,8 @@ extension BlockMatrix.Format {
         for i in 0..<rows.count {
             var byte = UInt8(truncatingIfNeeded: words[i])
             if factors.contains(i % bytes - 1) { byte = byte & 0x80 | 0x18 | byte & 7 }
+            // An exponent.
+            if self == .mxfp4, i % bytes == 0 { byte = 120 + byte % 8 }
             rows.raw.storeBytes(of: byte, toByteOffset: i, as: UInt8.self)
         }
         return BlockMatrix(format: self, depth: depth, rows: rows)
@@ -117,6 +126,7 @@ extension BlockMatrix.Format {
     @Test func `panels take hardly more than the file`() throws {
         let sizes: [BlockMatrix.Format: Double] = [
             .q8_0: 9, .q4_0: 5, .q4_K: 4.625, .q5_K: 5.625, .q6_K: 6.625, .q5_0: 9, .iq4_NL: 9,
+            .q4_1: 6, .q5_1: 7, .q2_K: 5.125, .q3_K: 4.625, .iq4_XS: 9, .mxfp4: 9,
         ]
         for format in BlockMatrix.Format.allCases {
             let packed = try PackedMatrix(try format.matrix(columns: 64, depth: 512, seed: 11), on: scalar)
@@ -124,33 +134,29 @@ extension BlockMatrix.Format {
         }
     }
 
-    /// What gguf 0.19.0's own dequantiser makes of a block whose factor is f16's 0.0123, divided by that.
-    @Test(arguments: [
-        (
-            BlockMatrix.Format.q5_0,
-            [76, 34, 190, 207, 147, 26, 237, 21, 245, 211, 239, 45, 5, 157, 159, 60, 54, 236, 109, 46, 199, 82]
-                as [UInt8],
-            [
-                -3, 5, 5, 3, 15, 13, -11, 13, 15, 12, 6, 12, -3, -2, 7, 2, 14, 1, -1, -3, 14, -14, -16, 9, -7, 3, -13,
-                14, 6, -14, -4, -11,
-            ] as [Float]
-        ),
-        (
-            BlockMatrix.Format.iq4_NL,
-            [76, 34, 134, 222, 57, 146, 8, 149, 14, 15, 22, 10, 144, 208, 24, 24, 7, 41] as [UInt8],
-            [
-                -22, 89, 13, -83, 1, -35, 89, 113, -22, 25, -127, -127, 1, 1, -10, 13, 1, 69, -65, 13, -127, 13, -127,
-                -127, -104, -127, 13, 69, -104, -104, -127, -83,
-            ] as [Float]
-        ),
-    ])
-    func `a block holds what ggml puts there`(format: BlockMatrix.Format, block: [UInt8], values: [Float]) throws {
-        let rows = try Tensor(zeros: [1, block.count], dtype: .u8)
-        for (index, byte) in block.enumerated() { rows.raw.storeBytes(of: byte, toByteOffset: index, as: UInt8.self) }
-        let packed = try PackedMatrix(BlockMatrix(format: format, depth: 32, rows: rows), on: scalar)
-        let wide = try Tensor(zeros: [1, 32])
-        scalar.gather(packed, ids: [0], into: wide)
-        let factor = Float(Float16(0.0123))
-        #expect(wide.floats == values.map { $0 * factor })
+    private struct Golden: Decodable {
+        var block: [UInt8]
+        var values: [Float]
+    }
+
+    /// Of each type some blocks of any bytes, and what gguf's own dequantiser makes of them; make_block_goldens.py says how.
+    @Test(arguments: BlockMatrix.Format.allCases)
+    func `a block holds what ggml puts there`(format: BlockMatrix.Format) throws {
+        let path = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent(
+            "Goldens/blocks.json")
+        let goldens = try JSONDecoder().decode([String: [Golden]].self, from: Data(contentsOf: path))
+        let own = try #require(goldens["\(format)".lowercased()])
+        #expect(own.count == 4)
+        for golden in own {
+            let rows = try Tensor(zeros: [1, golden.block.count], dtype: .u8)
+            for (index, byte) in golden.block.enumerated() {
+                rows.raw.storeBytes(of: byte, toByteOffset: index, as: UInt8.self)
+            }
+            let depth = golden.values.count
+            let packed = try PackedMatrix(BlockMatrix(format: format, depth: depth, rows: rows), on: scalar)
+            let wide = try Tensor(zeros: [1, depth])
+            scalar.gather(packed, ids: [0], into: wide)
+            #expect(wide.floats == golden.values)
+        }
     }
 }

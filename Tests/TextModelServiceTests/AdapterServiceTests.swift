@@ -1,12 +1,12 @@
 import Foundation
+import Layers
 import Messages
 import RPC
 import Tensors
 import Testing
+import TextGeneration
 import TextModelService
 import TextModels
-import Layers
-import TextGeneration
 import ZeroMQTransport
 
 private let goldens = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -49,43 +49,43 @@ private final class Instance: Sendable {
     }
 
     @discardableResult
-    func load(_ name: String, _ path: String, model: String = "llama") async throws -> LoadAdapterReply {
+    func load(_ name: String, _ path: String, model: String = "llama") async throws -> Wire.LoadAdapterReply {
         try await client.call(
-            TextModelMethods.loadAdapter, LoadAdapterRequest(model: model, name: name, path: path),
+            Wire.TextModel.loadAdapter, Wire.LoadAdapterRequest(model: model, name: name, path: path),
             CallOptions(timeout: .seconds(60))
         ).message
     }
 
     func unload(_ name: String) async throws {
         _ = try await client.call(
-            TextModelMethods.unloadAdapter, UnloadAdapterRequest(model: "llama", name: name),
+            Wire.TextModel.unloadAdapter, Wire.UnloadAdapterRequest(model: "llama", name: name),
             CallOptions(timeout: .seconds(60)))
     }
 
-    func request(_ adapter: String, seed: UInt64 = 3, maxTokens: UInt32 = 20) -> GenerateRequest {
-        var request = GenerateRequest(
+    func request(_ adapter: String, seed: UInt64 = 3, maxTokens: UInt32 = 20) -> Wire.GenerateRequest {
+        var request = Wire.GenerateRequest(
             model: "llama", prompt: (0..<25).map { $0 * 31 % 256 }, maxTokens: maxTokens, seed: seed)
         request.adapter = adapter
         request.ignoresEndOfText = true
         return request
     }
 
-    func stream(_ request: GenerateRequest) async throws -> ReplyStream<GenerateDelta> {
-        try await client.stream(TextModelMethods.generate, request, CallOptions(timeout: .seconds(120)))
+    func stream(_ request: Wire.GenerateRequest) async throws -> ReplyStream<Wire.GenerateDelta> {
+        try await client.stream(Wire.TextModel.generate, request, CallOptions(timeout: .seconds(120)))
     }
 
-    func tokens(_ request: GenerateRequest) async throws -> [Int32] {
+    func tokens(_ request: Wire.GenerateRequest) async throws -> [Int32] {
         try await tokens(stream(request))
     }
 
-    func tokens(_ stream: ReplyStream<GenerateDelta>) async throws -> [Int32] {
+    func tokens(_ stream: ReplyStream<Wire.GenerateDelta>) async throws -> [Int32] {
         var tokens: [Int32] = []
         while let reply = try await stream.next() { tokens += reply.message.tokens }
         return tokens
     }
 
     /// What the engine gives without a service.
-    func expected(_ request: GenerateRequest, _ adapter: String?) throws -> [Int32] {
+    func expected(_ request: Wire.GenerateRequest, _ adapter: String?) throws -> [Int32] {
         let device = Device(threadCount: 1)
         let adapter = try adapter.map {
             try LowRankAdapter(directory: goldens + "/adapters/" + $0, for: loaded.model, on: device)

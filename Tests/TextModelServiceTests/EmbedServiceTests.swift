@@ -1,12 +1,12 @@
 import Foundation
+import Layers
 import Messages
 import RPC
 import Tensors
 import Testing
+import TextGeneration
 import TextModelService
 import TextModels
-import Layers
-import TextGeneration
 
 private let llama = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("TextModelsTests/Goldens/llama").path
@@ -39,8 +39,8 @@ private final class Embedder: Sendable {
         server.stop()
     }
 
-    func embed(_ request: EmbedRequest) async throws -> [[Float]] {
-        let reply = try await client.call(TextModelMethods.embed, request, CallOptions(timeout: .seconds(120)))
+    func embed(_ request: Wire.EmbedRequest) async throws -> [[Float]] {
+        let reply = try await client.call(Wire.TextModel.embed, request, CallOptions(timeout: .seconds(120)))
         return try reply.message.embeddings(reply.attachments, inputs: request.inputs.count)
     }
 
@@ -60,9 +60,9 @@ private final class Embedder: Sendable {
 
     @Test func `texts of one call are embedded in their order, with and without an adapter`() async throws {
         let embedder = try Embedder()
-        let plain = try await embedder.embed(EmbedRequest(model: "llama", inputs: inputs))
+        let plain = try await embedder.embed(Wire.EmbedRequest(model: "llama", inputs: inputs))
         #expect(plain == (try inputs.map { try embedder.expected($0) }))
-        var request = EmbedRequest(model: "llama", inputs: inputs.reversed())
+        var request = Wire.EmbedRequest(model: "llama", inputs: inputs.reversed())
         (request.adapter, request.tokenizerHash, request.crashesWithoutProgress) = ("verses", "hash", 1)
         let adapter = try LowRankAdapter(
             directory: llama + "/../adapters/llama-all", for: embedder.loaded.model, on: Device(threadCount: 1))
@@ -76,8 +76,8 @@ private final class Embedder: Sendable {
 
     @Test func `fewer dimensions are the first ones, of length 1 again`() async throws {
         let embedder = try Embedder()
-        let whole = try await embedder.embed(EmbedRequest(model: "llama", inputs: inputs))
-        var request = EmbedRequest(model: "llama", inputs: inputs)
+        let whole = try await embedder.embed(Wire.EmbedRequest(model: "llama", inputs: inputs))
+        var request = Wire.EmbedRequest(model: "llama", inputs: inputs)
         for width in [1, 7, 48] {
             request.dimensions = UInt32(width)
             for (cut, embedding) in zip(try await embedder.embed(request), whole) {
@@ -90,8 +90,8 @@ private final class Embedder: Sendable {
 
     @Test func `what a call gets wrong is an error that names it`() async throws {
         let embedder = try Embedder()
-        func code(_ change: (inout EmbedRequest) -> Void) async -> String {
-            var request = EmbedRequest(model: "llama", inputs: [[1, 2, 3]])
+        func code(_ change: (inout Wire.EmbedRequest) -> Void) async -> String {
+            var request = Wire.EmbedRequest(model: "llama", inputs: [[1, 2, 3]])
             change(&request)
             do {
                 _ = try await embedder.embed(request)
@@ -115,7 +115,7 @@ private final class Embedder: Sendable {
 
     @Test func `a caller that leaves frees its place`() async throws {
         let embedder = try Embedder()
-        let request = EmbedRequest(
+        let request = Wire.EmbedRequest(
             model: "llama", inputs: (0..<64).map { input in (0..<500).map { ($0 * input) % 250 } })
         let call = Task { try await embedder.embed(request) }
         while embedder.server.load.outstanding == 0 { await Task.yield() }
@@ -123,6 +123,6 @@ private final class Embedder: Sendable {
         await #expect(throws: RPCError.self) { try await call.value }
         // Nothing is outstanding once the engine has noticed; the suite's limit guards against a hang.
         while embedder.server.load.outstanding > 0 { await Task.yield() }
-        #expect(try await embedder.embed(EmbedRequest(model: "llama", inputs: [[1]])).count == 1)
+        #expect(try await embedder.embed(Wire.EmbedRequest(model: "llama", inputs: [[1]])).count == 1)
     }
 }

@@ -3,9 +3,9 @@ import Messages
 import RPC
 import Tensors
 import Testing
+import TextGeneration
 import TextModelService
 import TextModels
-import TextGeneration
 
 private let llama = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("TextModelsTests/Goldens/llama").path
@@ -29,10 +29,10 @@ private let llama = URL(fileURLWithPath: #filePath).deletingLastPathComponent().
             target: "text", resolver: StaticResolver(addresses: ["text"]), transport: network.client)
 
         func generate(_ timeout: Duration) async throws -> Int {
-            var request = GenerateRequest(model: "llama", prompt: [1, 2, 3], maxTokens: 250, seed: 3)
+            var request = Wire.GenerateRequest(model: "llama", prompt: [1, 2, 3], maxTokens: 250, seed: 3)
             request.ignoresEndOfText = true
             let stream = try await client.stream(
-                TextModelMethods.generate, request, CallOptions(timeout: timeout))
+                Wire.TextModel.generate, request, CallOptions(timeout: timeout))
             var tokens = 0
             while let reply = try await stream.next() { tokens += reply.message.tokens.count }
             return tokens

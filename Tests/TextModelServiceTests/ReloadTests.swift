@@ -1,5 +1,6 @@
 import Foundation
 import Messages
+import ModelServing
 import RPC
 import Tensors
 import Testing
@@ -58,25 +59,25 @@ private final class Instance: Sendable {
         try FileManager.default.createSymbolicLink(atPath: directory + "/llama", withDestinationPath: other)
     }
 
-    func reload() async throws -> ReloadReply {
+    func reload() async throws -> Wire.ReloadReply {
         try await client.call(
-            RevisionMethods.reload, ReloadRequest(model: "llama"), CallOptions(timeout: .seconds(60))
+            Wire.Revisions.reload, Wire.ReloadRequest(model: "llama"), CallOptions(timeout: .seconds(60))
         ).message
     }
 
     func stream(_ maxTokens: UInt32 = 20, adapter: String = "", numericsID: String? = nil) async throws
-        -> ReplyStream<GenerateDelta>
+        -> ReplyStream<Wire.GenerateDelta>
     {
-        var request = GenerateRequest(
+        var request = Wire.GenerateRequest(
             model: "llama", prompt: (0..<25).map { $0 * 31 % 256 }, maxTokens: maxTokens, seed: 3)
         request.adapter = adapter
         request.ignoresEndOfText = true
         var options = CallOptions(timeout: .seconds(60))
         options.numericsID = numericsID
-        return try await client.stream(TextModelMethods.generate, request, options)
+        return try await client.stream(Wire.TextModel.generate, request, options)
     }
 
-    func tokens(_ stream: ReplyStream<GenerateDelta>) async throws -> [Int32] {
+    func tokens(_ stream: ReplyStream<Wire.GenerateDelta>) async throws -> [Int32] {
         var tokens: [Int32] = []
         while let reply = try await stream.next() { tokens += reply.message.tokens }
         return tokens

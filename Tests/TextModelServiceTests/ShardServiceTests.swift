@@ -4,9 +4,9 @@ import RPC
 import Synchronization
 import Tensors
 import Testing
+import TextGeneration
 import TextModelService
 import TextModels
-import TextGeneration
 import Tokenizers
 
 private let goldens = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
@@ -85,11 +85,11 @@ private final class CutFleet: Sendable {
 
     /// Tokens by choice; `observe` sees how many have come.
     func generate(
-        _ request: GenerateRequest, observe: @Sendable (Int) -> Void = { _ in }
+        _ request: Wire.GenerateRequest, observe: @Sendable (Int) -> Void = { _ in }
     ) async throws -> [UInt32: [Int32]] {
         var tokens: [UInt32: [Int32]] = [:]
         var count = 0
-        let stream = try await text.stream(TextModelMethods.generate, request, CallOptions(timeout: .seconds(120)))
+        let stream = try await text.stream(Wire.TextModel.generate, request, CallOptions(timeout: .seconds(120)))
         while let reply = try await stream.next() {
             tokens[reply.message.choice, default: []] += reply.message.tokens
             count += 1
@@ -99,16 +99,16 @@ private final class CutFleet: Sendable {
     }
 }
 
-private func request(_ name: String, _ index: Int, maxTokens: UInt32 = 40) -> GenerateRequest {
+private func request(_ name: String, _ index: Int, maxTokens: UInt32 = 40) -> Wire.GenerateRequest {
     let prompt = (0..<Int32(index % 5 * 23 + 2)).map { ($0 * 31 + Int32(index)) % 250 }
-    var request = GenerateRequest(model: name, prompt: prompt, maxTokens: maxTokens, seed: UInt64(index))
+    var request = Wire.GenerateRequest(model: name, prompt: prompt, maxTokens: maxTokens, seed: UInt64(index))
     request.n = index % 3 == 1 ? 2 : 1
     request.ignoresEndOfText = true
     return request
 }
 
 /// What the whole model answers.
-private func whole(_ name: String, _ messages: [GenerateRequest]) throws -> [[UInt32: [Int32]]] {
+private func whole(_ name: String, _ messages: [Wire.GenerateRequest]) throws -> [[UInt32: [Int32]]] {
     let loaded = try LoadedModel(directory: goldens + "/" + name, on: Device(threadCount: 1))
     return try messages.map { message in
         var engine = try EngineCore(loaded, options: .init(cachePositions: 4_096), on: Device(threadCount: 1))
@@ -139,7 +139,7 @@ private func whole(_ name: String, _ messages: [GenerateRequest]) throws -> [[UI
         }
         func embed() async throws -> [[Float]?] {
             let reply = try await fleet.text.call(
-                TextModelMethods.embed, EmbedRequest(model: "llama", inputs: inputs),
+                Wire.TextModel.embed, Wire.EmbedRequest(model: "llama", inputs: inputs),
                 CallOptions(timeout: .seconds(120)))
             return try reply.message.embeddings(reply.attachments, inputs: inputs.count)
         }
@@ -166,7 +166,7 @@ private func whole(_ name: String, _ messages: [GenerateRequest]) throws -> [[UI
         #expect(fleet.replicas.last?.last?.description.layers == cuts.last)
         // What has ended is released.
         for counts in fleet.counts {
-            while counts.reduce(0, { $0 + $1[TextShardMethods.release.path] }) == 0 { await Task.yield() }
+            while counts.reduce(0, { $0 + $1[Wire.TextShard.release.path] }) == 0 { await Task.yield() }
         }
     }
 
@@ -191,14 +191,14 @@ private func whole(_ name: String, _ messages: [GenerateRequest]) throws -> [[UI
         }
         #expect(fleet.replicas.allSatisfy { $0[0].peerCount == 0 && $0[1].peerCount > 0 })
         for (index, expected) in try whole(name, messages).enumerated() { #expect(answers[index] == expected) }
-        for counts in fleet.counts { #expect(counts.allSatisfy { $0[TextShardMethods.forward.path] > 0 }) }
+        for counts in fleet.counts { #expect(counts.allSatisfy { $0[Wire.TextShard.forward.path] > 0 }) }
     }
 
     @Test func `a caller that leaves a model in shards frees its place, and one without a shard waits`() async throws {
         let fleet = try await CutFleet("llama", cuts: [0..<1, 1..<2])
         do {
             let stream = try await fleet.text.stream(
-                TextModelMethods.generate, request("llama", 0, maxTokens: 400))
+                Wire.TextModel.generate, request("llama", 0, maxTokens: 400))
             _ = try await stream.next()
             fleet.replicas[0][0].stop()
             // The only replica is gone: nothing comes until the deadline, and the call ends by it alone.
@@ -207,7 +207,7 @@ private func whole(_ name: String, _ messages: [GenerateRequest]) throws -> [[UI
             let error = await rpcError {
                 let waiting = try await fleet.text.stream(
                     // Long enough to be let in, however slow the machine's steps are.
-                    TextModelMethods.generate, late, CallOptions(timeout: .seconds(3)))
+                    Wire.TextModel.generate, late, CallOptions(timeout: .seconds(3)))
                 while try await waiting.next() != nil {}
             }
             #expect(error?.code == .deadlineExceeded)
@@ -222,17 +222,18 @@ private func whole(_ name: String, _ messages: [GenerateRequest]) throws -> [[UI
             target: "shard", resolver: StaticResolver(addresses: ["shard-0-0"]), transport: fleet.network.client)
         let width = try TextModelLoader.load(directory: goldens + "/llama", on: Device(threadCount: 1)).shape.hidden
         func code(
-            rows: Int, attachments: Int = 1, floats: Float = 0, copies: Int = 1, _ change: (inout ShardRows) -> Void
+            rows: Int, attachments: Int = 1, floats: Float = 0, copies: Int = 1,
+            _ change: (inout Wire.ShardRows) -> Void
         ) async -> RPCError.Code? {
-            var part = ShardRows(sequence: 1, start: 0, count: 2, outputs: 1, tokens: [1, 2])
+            var part = Wire.ShardRows(sequence: 1, start: 0, count: 2, outputs: 1, tokens: [1, 2])
             change(&part)
             let bytes = [Float](repeating: floats, count: rows * width).flatMap { value in
                 (0..<4).map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * UInt32($0))) }
             }
             var options = CallOptions(timeout: .seconds(60))
             options.attachments = Array(repeating: Attachment(bytes), count: attachments)
-            let message = ForwardRequest(owner: "stranger", sequences: Array(repeating: part, count: copies))
-            return await rpcError { try await client.call(TextShardMethods.forward, message, options) }?.code
+            let message = Wire.ForwardRequest(owner: "stranger", sequences: Array(repeating: part, count: copies))
+            return await rpcError { try await client.call(Wire.TextShard.forward, message, options) }?.code
         }
         #expect(await code(rows: 2) { _ in } == nil)
         #expect(await code(rows: 3) { _ in } == .invalidArgument)
@@ -253,7 +254,7 @@ private func whole(_ name: String, _ messages: [GenerateRequest]) throws -> [[UI
             #expect(await code(rows: 2, floats: floats) { $0.sequence = 2 } == nil)
         }
         #expect(
-            await rpcError { try await client.call(TextShardMethods.release, .init(owner: "", sequences: [7])) } == nil)
+            await rpcError { try await client.call(Wire.TextShard.release, .init(owner: "", sequences: [7])) } == nil)
         let message = request("llama", 4)
         #expect(try await fleet.generate(message) == whole("llama", [message])[0])
     }

@@ -3,9 +3,9 @@ import Messages
 import RPC
 import Tensors
 import Testing
+import TextGeneration
 import TextModelService
 import TextModels
-import TextGeneration
 import TokenizerService
 import Tokenizers
 import ZeroMQTransport
@@ -52,9 +52,9 @@ private final class Fleet: Sendable {
         try? FileManager.default.removeItem(atPath: directory)
     }
 
-    func generate(_ request: GenerateRequest) async throws -> [GenerateDelta] {
-        var deltas: [GenerateDelta] = []
-        let stream = try await text.stream(TextModelMethods.generate, request, CallOptions(timeout: .seconds(120)))
+    func generate(_ request: Wire.GenerateRequest) async throws -> [Wire.GenerateDelta] {
+        var deltas: [Wire.GenerateDelta] = []
+        let stream = try await text.stream(Wire.TextModel.generate, request, CallOptions(timeout: .seconds(120)))
         while let reply = try await stream.next() { deltas.append(reply.message) }
         return deltas
     }
@@ -66,10 +66,10 @@ private final class Fleet: Sendable {
     {
         let fleet = try Fleet()
         let tokens = try await fleet.tokenizer.call(
-            TokenizerMethods.encode, EncodeRequest(model: "llama", text: "Hello, 世界", addSpecialTokens: true)
+            Wire.Tokenizer.encode, Wire.EncodeRequest(model: "llama", text: "Hello, 世界", addSpecialTokens: true)
         ).message
         #expect(tokens.ids == fleet.loaded.tokenizer.encode("Hello, 世界", addSpecialTokens: true))
-        var request = GenerateRequest(model: "llama", prompt: tokens.ids, maxTokens: 30, seed: 11)
+        var request = Wire.GenerateRequest(model: "llama", prompt: tokens.ids, maxTokens: 30, seed: 11)
         request.tokenizerHash = tokens.tokenizerHash
         request.n = 2
         request.logprobs = 3
@@ -88,7 +88,7 @@ private final class Fleet: Sendable {
             #expect(mine.last?.finishReason == "length")
             #expect(mine.allSatisfy { $0.logprob?.alternatives.count == 3 })
             let decoded = try await fleet.tokenizer.call(
-                TokenizerMethods.decode, DecodeRequest(model: "llama", ids: expected[choice])
+                Wire.Tokenizer.decode, Wire.DecodeRequest(model: "llama", ids: expected[choice])
             ).message
             #expect(Array(decoded.text.utf8) == Array(mine.map { $0.text }.joined().utf8))
         }
@@ -98,15 +98,15 @@ private final class Fleet: Sendable {
         async throws
     {
         let fleet = try Fleet()
-        var request = GenerateRequest(model: "llama", prompt: [72, 101, 108], maxTokens: 60, seed: 5)
+        var request = Wire.GenerateRequest(model: "llama", prompt: [72, 101, 108], maxTokens: 60, seed: 5)
         (request.n, request.ignoresEndOfText) = (3, true)
-        func choices(_ deltas: [GenerateDelta]) -> [[GenerateDelta]] {
+        func choices(_ deltas: [Wire.GenerateDelta]) -> [[Wire.GenerateDelta]] {
             (0..<3).map { choice in deltas.filter { $0.choice == choice } }
         }
         let single = choices(try await fleet.generate(request))
         #expect(single.allSatisfy { $0.allSatisfy { $0.tokens.count == 1 } })
         // Longer than all of it takes, unless the machine stands still; then there are more messages.
-        request.patience = 1_000
+        request.batchingDelay = .milliseconds(1_000)
         let joined = choices(try await fleet.generate(request))
         for (one, other) in zip(single, joined) {
             #expect(other.flatMap(\.tokens) == one.flatMap(\.tokens))
@@ -128,8 +128,8 @@ private final class Fleet: Sendable {
 
     @Test func `what a request gets wrong is an error that names it`() async throws {
         let fleet = try Fleet()
-        func code(_ change: (inout GenerateRequest) -> Void) async -> (RPCError.Code, String)? {
-            var request = GenerateRequest(model: "llama", prompt: [1, 2, 3], maxTokens: 5, seed: 1)
+        func code(_ change: (inout Wire.GenerateRequest) -> Void) async -> (RPCError.Code, String)? {
+            var request = Wire.GenerateRequest(model: "llama", prompt: [1, 2, 3], maxTokens: 5, seed: 1)
             change(&request)
             do {
                 _ = try await fleet.generate(request)
@@ -158,7 +158,7 @@ private final class Fleet: Sendable {
             let key = [UInt8](repeating: 1, count: bytes)
             #expect(
                 await code {
-                    $0.greenList = GreenListParameters(key: key, share: share, delta: delta, contextWidth: width)
+                    $0.greenList = Wire.GreenList(key: key, share: share, delta: delta, contextWidth: width)
                 } ?? (.unknown, "") == (.invalidArgument, "green_list"))
         }
         #expect(await code { _ in } == nil)
@@ -166,7 +166,7 @@ private final class Fleet: Sendable {
 
     @Test func `a call that is made again brings the rest, and one that was done ends at once`() async throws {
         let fleet = try Fleet()
-        var request = GenerateRequest(model: "llama", prompt: [1, 2, 3], maxTokens: 20, seed: 1)
+        var request = Wire.GenerateRequest(model: "llama", prompt: [1, 2, 3], maxTokens: 20, seed: 1)
         (request.n, request.ignoresEndOfText, request.logprobs) = (2, true, 1)
         let whole = try await fleet.generate(request)
         let mine = whole.filter { $0.choice == 1 }
@@ -186,17 +186,18 @@ private final class Fleet: Sendable {
 
     @Test func `a caller that leaves frees its place`() async throws {
         let fleet = try Fleet()
-        var request = GenerateRequest(model: "llama", prompt: [1, 2, 3], maxTokens: 500, seed: 1)
+        var request = Wire.GenerateRequest(model: "llama", prompt: [1, 2, 3], maxTokens: 500, seed: 1)
         request.ignoresEndOfText = true
         do {
-            let stream = try await fleet.text.stream(TextModelMethods.generate, request)
+            let stream = try await fleet.text.stream(Wire.TextModel.generate, request)
             _ = try await stream.next()
             stream.cancel()
         }
         // Nothing is outstanding once the engine has noticed; the suite's limit guards against a hang.
         while fleet.textServer.load.outstanding > 0 { await Task.yield() }
         #expect(
-            try await fleet.generate(GenerateRequest(model: "llama", prompt: [9], maxTokens: 3, seed: 2)).count >= 1)
+            try await fleet.generate(Wire.GenerateRequest(model: "llama", prompt: [9], maxTokens: 3, seed: 2)).count
+                >= 1)
     }
 
     @Test func `forty callers at once each get what they would get alone`() async throws {
@@ -204,7 +205,7 @@ private final class Fleet: Sendable {
         func one(_ index: Int) async throws -> [Int32] {
             let prompt = (0..<Int32(index % 7 + 2)).map { ($0 * 31 + Int32(index)) % 256 }
             return try await fleet.generate(
-                GenerateRequest(model: "llama", prompt: prompt, maxTokens: 20, seed: UInt64(index))
+                Wire.GenerateRequest(model: "llama", prompt: prompt, maxTokens: 20, seed: UInt64(index))
             )
             .flatMap(\.tokens)
         }

@@ -26,14 +26,15 @@ private let goldens = URL(fileURLWithPath: #filePath).deletingLastPathComponent(
         }
 
         func encode(_ model: String) async throws -> [Int32] {
-            let request = EncodeRequest(model: model, text: "hi", addSpecialTokens: false)
-            return try await client.call(TokenizerMethods.encode, request, CallOptions(timeout: .seconds(30))).message
+            let request = Wire.EncodeRequest(model: model, text: "hi", addSpecialTokens: false)
+            return try await client.call(Wire.Tokenizer.encode, request, CallOptions(timeout: .seconds(30))).message
                 .ids
         }
 
         func chat(_ model: String) async throws -> [Int32] {
-            let request = RenderChatRequest(model: model, messages: [ChatTurn(role: "user", content: "hi")])
-            return try await client.call(TokenizerMethods.renderChat, request, CallOptions(timeout: .seconds(30)))
+            let request = Wire.RenderChatRequest(
+                model: model, messages: [Wire.ChatMessage(role: "user", content: "hi")])
+            return try await client.call(Wire.Tokenizer.renderChat, request, CallOptions(timeout: .seconds(30)))
                 .message.ids
         }
     }
@@ -65,9 +66,9 @@ private let goldens = URL(fileURLWithPath: #filePath).deletingLastPathComponent(
         #expect(try await !served.encode("good").isEmpty)
         #expect(
             await isRefused(.failedPrecondition, ["bad", "no tokenizer.json"]) { _ = try await served.encode("bad") })
-        let reload = ReloadRequest(model: "bad")
+        let reload = Wire.ReloadRequest(model: "bad")
         func load() async throws {
-            _ = try await served.client.call(RevisionMethods.reload, reload, CallOptions(timeout: .seconds(30)))
+            _ = try await served.client.call(Wire.Revisions.reload, reload, CallOptions(timeout: .seconds(30)))
         }
         #expect(await isRefused(.failedPrecondition, ["still"]) { try await load() })
         isMended.withLock { $0 = true }

@@ -1,25 +1,9 @@
 import Foundation
 import Layers
+import ModelTesting
 import Tensors
 import Testing
 import TextModels
-
-/// A copy of a golden adapter whose configuration (nil takes a field out) and tensors have been changed.
-func adapterCopy(
-    _ name: String, _ changes: [String: Any?] = [:], tensors change: (inout [String: Tensor]) throws -> Void = { _ in }
-) throws -> TemporaryDirectory {
-    let directory = try TemporaryDirectory(), source = goldens + "adapters/\(name)/"
-    let data = try Data(contentsOf: URL(fileURLWithPath: source + "adapter_config.json"))
-    var config = try #require(try JSONSerialization.jsonObject(with: data) as? [String: Any])
-    for (key, value) in changes { config[key] = value }
-    try directory.write("adapter_config.json", json: config)
-    let file = try SafetensorsFile(path: source + "adapter_model.safetensors")
-    var tensors: [String: Tensor] = [:]
-    for name in file.entries.keys { tensors[name] = try file.tensor(name) }
-    try change(&tensors)
-    try directory.write("adapter_model.safetensors", try SafetensorsWriter.encode(tensors))
-    return directory
-}
 
 private let queryA = "base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight"
 private let queryB = "base_model.model.model.layers.0.self_attn.q_proj.lora_B.weight"

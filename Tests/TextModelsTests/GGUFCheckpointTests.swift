@@ -1,4 +1,5 @@
 import Foundation
+import ModelTesting
 import Tensors
 import Testing
 import Tokenizers
@@ -128,8 +129,8 @@ import Tokenizers
             }
         }
         // A matrix's entry: two dimensions of 12 + 8 bytes in all before its type.
-        expect("blk.0.attn_q.weight", "IQ4_XS", "Q4_K") {
-            try load("llama", "blk.0.attn_q.weight", after: 20, [23, 0, 0, 0])
+        expect("blk.0.attn_q.weight", "IQ2_S", "Q4_K") {
+            try load("llama", "blk.0.attn_q.weight", after: 20, [22, 0, 0, 0])
         }
         expect("type 77", "output.weight") { try load("llama", "output.weight", after: 20, [77, 0, 0, 0]) }
         expect("architecture", "lla_a") { try load("llama", "llama", Array("lla_a".utf8)) }

@@ -1,4 +1,5 @@
 import Foundation
+import ModelTesting
 import Tensors
 
 /// Converts llama2.c's checkpoint and tokenizer (version 0: `run.c`'s `read_checkpoint` and `build_tokenizer`) to a

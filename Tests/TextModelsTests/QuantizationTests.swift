@@ -1,5 +1,6 @@
 import Foundation
 import Layers
+import ModelTesting
 import Tensors
 import Testing
 import TextGeneration

@@ -6,8 +6,8 @@ import Testing
 
 @Suite(.timeLimit(.minutes(5)), .serialized)
 struct BalancingTests {
-    @Test("calls go to the instance that reports less load", arguments: Wire.allCases)
-    func byLoad(_ wire: Wire) async throws {
+    @Test("calls go to the instance that reports less load", arguments: TestedTransport.allCases)
+    func byLoad(_ wire: TestedTransport) async throws {
         let fixture = try Fixture(wire)
         let (busy, first) = try fixture.serve()
         let (idle, second) = try fixture.serve()
@@ -20,7 +20,7 @@ struct BalancingTests {
         try await client.waitUntil { $0.count == 2 && $0.contains { $0.load.outstanding == 1_000_000 } }
         // Two instances: both are drawn every time, the less loaded one wins.
         for _ in 0..<50 {
-            #expect(try await client.call(Echo.echo, EchoRequest()).instanceID == idle.description.instanceID)
+            #expect(try await client.call(Wire.Echo.echo, Wire.EchoRequest()).instanceID == idle.description.instanceID)
         }
         busy.gauge.addOutstanding(-1_000_000)
         idle.gauge.addOutstanding(1_000_000)
@@ -28,11 +28,11 @@ struct BalancingTests {
             instances.contains { $0.id == idle.description.instanceID && $0.load.outstanding == 1_000_000 }
                 && instances.contains { $0.id == busy.description.instanceID && $0.load.outstanding == 0 }
         }
-        #expect(try await client.call(Echo.echo, EchoRequest()).instanceID == busy.description.instanceID)
+        #expect(try await client.call(Wire.Echo.echo, Wire.EchoRequest()).instanceID == busy.description.instanceID)
     }
 
-    @Test("a filter chooses by description", arguments: Wire.allCases)
-    func byDescription(_ wire: Wire) async throws {
+    @Test("a filter chooses by description", arguments: TestedTransport.allCases)
+    func byDescription(_ wire: TestedTransport) async throws {
         let fixture = try Fixture(wire)
         let (a, first) = try fixture.serve { $0.models = [ModelDescription(name: "a")] }
         let (b, second) = try fixture.serve { $0.models = [ModelDescription(name: "b")] }
@@ -43,7 +43,9 @@ struct BalancingTests {
         let client = try fixture.client(first, second)
         for _ in 0..<10 {
             let options = CallOptions(filter: { $0.models.contains { $0.name == "b" } })
-            #expect(try await client.call(Echo.echo, EchoRequest(), options).instanceID == b.description.instanceID)
+            #expect(
+                try await client.call(Wire.Echo.echo, Wire.EchoRequest(), options).instanceID
+                    == b.description.instanceID)
         }
     }
 
@@ -63,8 +65,8 @@ struct BalancingTests {
         for key in UInt8(0)..<32 {
             var options = CallOptions()
             options.affinity = [key]
-            let first = try await client.call(Echo.echo, EchoRequest(), options).instanceID
-            let second = try await client.call(Echo.echo, EchoRequest(), options).instanceID
+            let first = try await client.call(Wire.Echo.echo, Wire.EchoRequest(), options).instanceID
+            let second = try await client.call(Wire.Echo.echo, Wire.EchoRequest(), options).instanceID
             #expect(first == second)
             used.insert(first)
         }
@@ -85,7 +87,9 @@ struct BalancingTests {
         try await client.waitUntil { $0.count == 2 }
         var options = CallOptions()
         (options.affinity, options.affinityWorth) = ([1], 1_000)
-        func chosen() async throws -> String { try await client.call(Echo.echo, EchoRequest(), options).instanceID }
+        func chosen() async throws -> String {
+            try await client.call(Wire.Echo.echo, Wire.EchoRequest(), options).instanceID
+        }
         let preferred = try await chosen()
         let (own, other) = preferred == a.description.instanceID ? (a, b) : (b, a)
         // Of a pressure p beside none: p ≤ 0.625 p + 1 + 1,000 / 10 holds for p = 250, not for 300.
@@ -139,7 +143,7 @@ struct BalancingTests {
         #expect(client.instances.count == 2)
         names.set([second])
         try await client.waitUntil { $0.map(\.id) == [b.description.instanceID] }
-        #expect(try await client.call(Echo.echo, EchoRequest()).instanceID == b.description.instanceID)
+        #expect(try await client.call(Wire.Echo.echo, Wire.EchoRequest()).instanceID == b.description.instanceID)
     }
 }
 

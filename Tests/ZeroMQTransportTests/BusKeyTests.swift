@@ -41,14 +41,14 @@ struct BusKeyTests {
     private func problem(_ client: RPCClient) async -> RPCError? {
         var options = CallOptions()
         options.timeout = .seconds(2)
-        return await rpcError { try await client.call(Echo.echo, EchoRequest(), options) }
+        return await rpcError { try await client.call(Wire.Echo.echo, Wire.EchoRequest(), options) }
     }
 
     /// The server still serves whoever is on the list.
     private func expectLife(_ served: Served, _ keys: BusKeys?) async throws {
         let client = try RPCClient(target: served.address, transport: ZeroMQTransport(keys: keys))
         defer { client.close() }
-        #expect(try await client.call(Echo.echo, EchoRequest(payload: [7])).message.payload == [7])
+        #expect(try await client.call(Wire.Echo.echo, Wire.EchoRequest(payload: [7])).message.payload == [7])
     }
 
     @Test func `keys are files that only their owner reads, and a second run keeps them`() throws {
@@ -86,7 +86,7 @@ struct BusKeyTests {
             target: "dns://text-model.example.org:\(port)", transport: ZeroMQTransport(keys: gateway),
             lookup: { _ in ["127.0.0.1"] })
         defer { client.close() }
-        #expect(try await client.call(Echo.echo, EchoRequest(payload: [1])).message.payload == [1])
+        #expect(try await client.call(Wire.Echo.echo, Wire.EchoRequest(payload: [1])).message.payload == [1])
     }
 
     @Test func `a peer without keys is refused, and both sides say so`() async throws {
@@ -131,7 +131,7 @@ struct BusKeyTests {
         #expect(refusal.address == "127.0.0.1")
         try await expectLife(served, model)
         try folder.write(try folder.list("text-model") + "stranger \(key)\n", "text-model")
-        #expect(try await client.call(Echo.echo, EchoRequest(payload: [3])).message.payload == [3])
+        #expect(try await client.call(Wire.Echo.echo, Wire.EchoRequest(payload: [3])).message.payload == [3])
         // And off again: its connection ends.
         let without = try folder.list("text-model").split(separator: "\n").filter { !$0.hasPrefix("stranger") }
         try folder.write(without.joined(separator: "\n") + "\n", "text-model")

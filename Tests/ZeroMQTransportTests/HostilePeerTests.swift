@@ -53,7 +53,7 @@ struct HostilePeerTests {
     func malformed(_ index: Int) async throws {
         let (fixture, server, client, path) = try served()
         defer { withExtendedLifetime(fixture) { server.stop() } }
-        _ = try await client.call(Echo.echo, EchoRequest(payload: [1]))
+        _ = try await client.call(Wire.Echo.echo, Wire.EchoRequest(payload: [1]))
         let parts = Self.messages[index].parts
         try await blocking {
             let peer = try RawPeer(path: path)
@@ -62,7 +62,7 @@ struct HostilePeerTests {
             peer.waitForEnd()
         }
         #expect(server.refusedPeers == 1)
-        #expect(try await client.call(Echo.echo, EchoRequest(payload: [2])).message.payload == [2])
+        #expect(try await client.call(Wire.Echo.echo, Wire.EchoRequest(payload: [2])).message.payload == [2])
         #expect(server.peerCount == 1)
     }
 
@@ -70,7 +70,7 @@ struct HostilePeerTests {
     func endless() async throws {
         let (fixture, server, client, path) = try served()
         defer { withExtendedLifetime(fixture) { server.stop() } }
-        _ = try await client.call(Echo.echo, EchoRequest())
+        _ = try await client.call(Wire.Echo.echo, Wire.EchoRequest())
         let before = Heap.bytesInUse
         let peak = try await blocking {
             let peer = try RawPeer(path: path)
@@ -81,14 +81,14 @@ struct HostilePeerTests {
             return peak
         }
         #expect(peak < 2 << 30, "an unfinished message took \(peak >> 20) MiB")
-        #expect(try await client.call(Echo.echo, EchoRequest(payload: [2])).message.payload == [2])
+        #expect(try await client.call(Wire.Echo.echo, Wire.EchoRequest(payload: [2])).message.payload == [2])
     }
 
     @Test("a connected peer that goes over to an endless message is cut off too")
     func endlessLater() async throws {
         let (fixture, server, client, path) = try served()
         defer { withExtendedLifetime(fixture) { server.stop() } }
-        _ = try await client.call(Echo.echo, EchoRequest())
+        _ = try await client.call(Wire.Echo.echo, Wire.EchoRequest())
         let before = Heap.bytesInUse
         let peak = try await blocking {
             let peer = try RawPeer(path: path)
@@ -104,7 +104,7 @@ struct HostilePeerTests {
             return peak
         }
         #expect(peak < 2 << 30, "an unfinished message took \(peak >> 20) MiB")
-        #expect(try await client.call(Echo.echo, EchoRequest(payload: [2])).message.payload == [2])
+        #expect(try await client.call(Wire.Echo.echo, Wire.EchoRequest(payload: [2])).message.payload == [2])
     }
 
     @Test("a part beyond the message limit ends the connection")
@@ -118,7 +118,7 @@ struct HostilePeerTests {
             peer.send([2, 0, 0, 1, 0, 0, 0, 0, 0])
             peer.waitForEnd()
         }
-        #expect(try await client.call(Echo.echo, EchoRequest(payload: [2])).message.payload == [2])
+        #expect(try await client.call(Wire.Echo.echo, Wire.EchoRequest(payload: [2])).message.payload == [2])
     }
 
     @Test("a peer that says nothing is shut out after the silence, half a greeting or a whole one")
@@ -135,7 +135,7 @@ struct HostilePeerTests {
             mute.waitForEnd()
             polite.waitForEnd()
         }
-        #expect(try await client.call(Echo.echo, EchoRequest(payload: [2])).message.payload == [2])
+        #expect(try await client.call(Wire.Echo.echo, Wire.EchoRequest(payload: [2])).message.payload == [2])
     }
 
     @Test("a peer that dies in the middle of a message harms nobody")
@@ -150,7 +150,7 @@ struct HostilePeerTests {
                 peer.send(Array(([3, 0, 0, 0, 0, 0, 0, 0, 200] + [UInt8](repeating: 1, count: 200)).prefix(cut)))
             }
         }
-        #expect(try await client.call(Echo.echo, EchoRequest(payload: [2])).message.payload == [2])
+        #expect(try await client.call(Wire.Echo.echo, Wire.EchoRequest(payload: [2])).message.payload == [2])
         try await client.waitUntil { $0.count == 1 }
         #expect(server.refusedPeers == 0)
     }
@@ -159,11 +159,11 @@ struct HostilePeerTests {
     func badCalls() async throws {
         let (fixture, server, client, path) = try served()
         defer { withExtendedLifetime(fixture) { server.stop() } }
-        var large = CallStart(method: Echo.echoLater.path, creditMessages: 1, creditBytes: 1)
+        var large = CallStart(method: Wire.Echo.echoLater.path, creditMessages: 1, creditBytes: 1)
         large.attachmentSizes = [65 << 20]
         var many = large
         many.attachmentSizes = [Int](repeating: 1, count: 9)
-        let ordinary = CallStart(method: Echo.echoLater.path, creditMessages: 1, creditBytes: 1)
+        let ordinary = CallStart(method: Wire.Echo.echoLater.path, creditMessages: 1, creditBytes: 1)
         var chunked = ordinary
         chunked.attachmentSizes = [10]
         typealias Case = (frames: [(FrameHeader, [UInt8])], code: RPCError.Code)
@@ -204,7 +204,7 @@ struct HostilePeerTests {
             #expect(RPCError.Code(rawValue: end.code) == code, "\(end.message)")
         }
         #expect(server.runningCalls == 0)
-        #expect(try await client.call(Echo.echo, EchoRequest(payload: [2])).message.payload == [2])
+        #expect(try await client.call(Wire.Echo.echo, Wire.EchoRequest(payload: [2])).message.payload == [2])
     }
 
     @Test("tcp beyond this machine is refused unless insecurity is said aloud")
@@ -228,10 +228,10 @@ struct HostilePeerTests {
     func doubleBind() async throws {
         let (fixture, server, client, path) = try served()
         defer { withExtendedLifetime(fixture) { server.stop() } }
-        _ = try await client.call(Echo.echo, EchoRequest())
+        _ = try await client.call(Wire.Echo.echo, Wire.EchoRequest())
         let error = #expect(throws: RPCError.self) { try fixture.serve(at: "ipc://\(path)") }
         #expect(error?.code == .alreadyExists)
-        _ = try await client.call(Echo.echo, EchoRequest())
+        _ = try await client.call(Wire.Echo.echo, Wire.EchoRequest())
     }
 }
 

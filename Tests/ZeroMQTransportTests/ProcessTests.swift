@@ -20,12 +20,12 @@ struct ProcessTests {
         throw CocoaError(.fileNoSuchFile)
     }
 
-    @Test("SIGKILL in mid-stream is UNAVAILABLE, not a hang", arguments: [Wire.ipc, .tcp])
-    func killed(_ wire: Wire) async throws {
+    @Test("SIGKILL in mid-stream is UNAVAILABLE, not a hang", arguments: [TestedTransport.ipc, .tcp])
+    func killed(_ wire: TestedTransport) async throws {
         let fixture = try Fixture(wire)
         let other = try BusBenchmark.OtherProcess(executable: try executable(), "bus", fixture.freshEndpoint)
         let client = try fixture.client(other.address)
-        let stream = try await client.stream(Echo.count, CountRequest(count: 1_000_000_000, payloadSize: 100))
+        let stream = try await client.stream(Wire.Echo.count, Wire.CountRequest(count: 1_000_000_000, payloadSize: 100))
         for _ in 0..<10 { #expect(try await stream.next() != nil) }
         other.kill()
         var error: RPCError?
@@ -38,7 +38,7 @@ struct ProcessTests {
         try await client.waitUntil { $0.isEmpty }
         var options = CallOptions()
         options.waitsForReady = false
-        error = await rpcError { try await client.call(Echo.echo, EchoRequest(), options) }
+        error = await rpcError { try await client.call(Wire.Echo.echo, Wire.EchoRequest(), options) }
         #expect(error?.code == .unavailable && error?.notStarted == true)
     }
 
@@ -50,13 +50,13 @@ struct ProcessTests {
         let fixture = try Fixture(.ipc, timing: timing)
         let other = try BusBenchmark.OtherProcess(executable: try executable(), "bus", fixture.freshEndpoint)
         let client = try fixture.client(other.address)
-        let stream = try await client.stream(Echo.count, CountRequest(count: 1_000_000_000))
+        let stream = try await client.stream(Wire.Echo.count, Wire.CountRequest(count: 1_000_000_000))
         _ = try await stream.next()
         kill(other.identifier, SIGSTOP)
         let error = await rpcError { while try await stream.next() != nil {} }
         #expect(error?.code == .unavailable)
         kill(other.identifier, SIGCONT)
-        #expect(try await client.call(Echo.echo, EchoRequest(payload: [3])).message.payload == [3])
+        #expect(try await client.call(Wire.Echo.echo, Wire.EchoRequest(payload: [3])).message.payload == [3])
     }
 
     @Test("ipc patterns find sockets that come and go")
@@ -92,7 +92,7 @@ struct ProcessTests {
                 guard name == "text-shard-1", calls.next() > 3 else { throw HostNotYetKnown() }
                 return ["127.0.0.1"]
             }, timing: timing)
-        #expect(try await client.call(Echo.echo, EchoRequest(payload: [1])).message.payload == [1])
+        #expect(try await client.call(Wire.Echo.echo, Wire.EchoRequest(payload: [1])).message.payload == [1])
     }
 }
 

@@ -36,7 +36,7 @@ package enum GatewayBenchmark {
         package var count: Int
         /// Later than the pace of the worker's tokens.
         package var lateness: Times
-        /// Of the gateway's processor.
+        /// The share of its processor that the gateway used, 0 to 1.
         package var processorShare: Double
         /// What the gateway holds more than before, for each stream.
         package var bytesEach: Int
@@ -176,12 +176,12 @@ package enum GatewayBenchmark {
     }
 
     private static func callDirectly(_ tokenizer: RPCClient, _ textModel: RPCClient) async throws {
-        let turns = [ChatTurn(role: "user", content: prompt)]
+        let turns = [Wire.ChatMessage(role: "user", content: prompt)]
         let ids = try await tokenizer.call(
-            TokenizerMethods.renderChat, RenderChatRequest(model: InstantWorker.instant, messages: turns)
+            Wire.Tokenizer.renderChat, Wire.RenderChatRequest(model: InstantWorker.instant, messages: turns)
         ).message.ids
-        let call = GenerateRequest(model: InstantWorker.instant, prompt: ids, maxTokens: 64, seed: 0)
-        let stream = try await textModel.stream(TextModelMethods.generate, call)
+        let call = Wire.GenerateRequest(model: InstantWorker.instant, prompt: ids, maxTokens: 64, seed: 0)
+        let stream = try await textModel.stream(Wire.TextModel.generate, call)
         while try await stream.next() != nil {}
     }
 

@@ -179,7 +179,7 @@ private final class AnswerReader: ChannelDuplexHandler, Sendable {
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
-    /// Of head and body; nil while the head is incomplete.
+    /// The length of head and body in bytes; nil while the head is incomplete.
     private static func length(of received: [UInt8]) -> Int? {
         guard let end = received.firstRange(of: Array("\r\n\r\n".utf8)) else { return nil }
         let head = String(decoding: received[..<end.lowerBound], as: UTF8.self).lowercased()

@@ -61,11 +61,11 @@ private struct InstantTokenizer: RPCService {
     static let hash = String(repeating: "0", count: 64)
 
     func register(with router: inout RPCRouter) {
-        router.immediate(TokenizerMethods.renderChat) { request, _ in
+        router.immediate(Wire.Tokenizer.renderChat) { request, _ in
             // About as many tokens as such a text has.
             let bytes = request.message.messages.reduce(0) { $0 + $1.content.utf8.count }
             let ids = [Int32](repeating: 7, count: max(1, bytes / 4))
-            return ServerReply(TokensReply(ids: ids, tokenizerHash: Self.hash))
+            return ServerReply(Wire.TokensReply(ids: ids, tokenizerHash: Self.hash))
         }
     }
 }
@@ -74,7 +74,7 @@ private struct InstantTextModel: RPCService {
     private static let words = Array(repeating: "The moon stands over the quiet river, and", count: 4)
 
     func register(with router: inout RPCRouter) {
-        router.serverStreaming(TextModelMethods.generate) { request, writer, _ in
+        router.serverStreaming(Wire.TextModel.generate) { request, writer, _ in
             let isSteady = request.message.model == InstantWorker.steady
             let texts = isSteady ? Array(repeating: " word", count: Int(request.message.maxTokens)) : Self.words
             var due = ContinuousClock.now
@@ -85,7 +85,7 @@ private struct InstantTextModel: RPCService {
                     try await Task.sleep(until: due, clock: .continuous)
                 }
                 try await writer.write(
-                    GenerateDelta(
+                    Wire.GenerateDelta(
                         choice: 0, index: UInt32(index), tokens: [7], text: text, textOffset: offset,
                         finishReason: index == texts.count - 1 ? "stop" : ""))
                 offset += text.utf8.count

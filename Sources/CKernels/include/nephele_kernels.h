@@ -138,6 +138,12 @@ typedef enum {
     NEPHELE_GROUPED_Q5_K = 3,
     /// Groups of 16 with a scale of 8 bits, weights of 6 bits.
     NEPHELE_GROUPED_Q6_K = 4,
+    /// 4 or 5 bits with scale and minimum in f32; groups of 32.
+    NEPHELE_GROUPED_4_MINIMUM = 5,
+    NEPHELE_GROUPED_5_MINIMUM = 6,
+    /// GGUF's, of 256 inputs: groups of 16 with scale and minimum, or with a scale, weights of 2 or 3 bits held in 4.
+    NEPHELE_GROUPED_Q2_K = 7,
+    NEPHELE_GROUPED_Q3_K = 8,
 } nephele_grouped_format;
 
 /// Bytes that a panel of `groups` groups takes.
@@ -162,11 +168,17 @@ typedef enum {
     NEPHELE_BLOCK_Q6_K = 4,
     NEPHELE_BLOCK_Q5_0 = 5,
     NEPHELE_BLOCK_IQ4_NL = 6,
+    NEPHELE_BLOCK_Q4_1 = 7,
+    NEPHELE_BLOCK_Q5_1 = 8,
+    NEPHELE_BLOCK_Q2_K = 9,
+    NEPHELE_BLOCK_Q3_K = 10,
+    NEPHELE_BLOCK_IQ4_XS = 11,
+    NEPHELE_BLOCK_MXFP4 = 12,
 } nephele_block_type;
 
 /// Repacks rows of a GGUF file's blocks, `[columns][depth / elements of a block]`, into panels: of format 8 (Q8_0,
-/// Q5_0, IQ4_NL) or 4 (Q4_0) in groups of 32, or of the K format of the same name. Nothing is rounded. Work unit:
-/// panels.
+/// Q5_0, IQ4_NL, IQ4_XS, MXFP4), 4 (Q4_0), 4 or 5 with a minimum (Q4_1, Q5_1) in groups of 32, or of the K format of the
+/// same name. Nothing is rounded. Work unit: panels.
 typedef struct {
     const uint8_t *source;
     void *panels;

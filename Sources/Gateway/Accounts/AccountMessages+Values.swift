@@ -4,7 +4,7 @@ import RPC
 
 // Accounts as they travel between gateways.
 
-extension AccountRecord {
+extension Wire.AccountRecord {
     init(_ account: Account) {
         self.init()
         (id, name, role) = (account.id, account.name, account.role.rawValue)
@@ -17,7 +17,7 @@ extension AccountRecord {
 
 extension Account {
     /// - Throws: `RPCError` for a role that this gateway does not know.
-    init(_ record: AccountRecord) throws {
+    init(_ record: Wire.AccountRecord) throws {
         guard let role = Role(rawValue: record.role) else {
             throw RPCError(.internalError, "the gateway with the accounts has a role that this one does not know")
         }
@@ -30,7 +30,7 @@ extension Account {
     }
 }
 
-extension UsageEntry {
+extension Wire.UsageEntry {
     init(_ entry: AccountStore.Entry) {
         self.init(entry.usage)
         (key, model) = (entry.key, entry.model)

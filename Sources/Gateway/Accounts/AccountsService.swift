@@ -10,10 +10,10 @@ package struct AccountsService: RPCService {
 
     package func register(with router: inout RPCRouter) {
         let accounts = accounts
-        router.unary(AccountMethods.find) { request, _ in
-            var reply = FindAccountReply()
+        router.unary(Wire.Accounts.findAccount) { request, _ in
+            var reply = Wire.FindAccountReply()
             if let (account, spent) = try await accounts.find(digest: request.message.digest) {
-                (reply.account, reply.spentToday) = (AccountRecord(account), spent)
+                (reply.account, reply.spentToday) = (Wire.AccountRecord(account), spent)
             }
             return ServerReply(reply)
         }
@@ -23,7 +23,7 @@ package struct AccountsService: RPCService {
 
     private func registerQuotas(with router: inout RPCRouter) {
         let accounts = accounts
-        router.unary(AccountMethods.lease) { request, _ in
+        router.unary(Wire.Accounts.leaseQuota) { request, _ in
             let message = request.message
             let unit = try Self.unit(message.unit)
             let limit = try Self.amount(message.perMinute, "per_minute", in: 0...1e15)
@@ -31,23 +31,23 @@ package struct AccountsService: RPCService {
             let spare = try Self.amount(message.spare, "spare", in: 0...limit)
             let (granted, answer) = accounts.lease(
                 needed, spare: spare, unit, of: message.account, perMinute: max(1, limit))
-            var reply = LeaseQuotaReply()
+            var reply = Wire.LeaseQuotaReply()
             (reply.granted, reply.remaining, reply.wait) = (granted, Double(answer.remaining), answer.wait)
             return ServerReply(reply)
         }
-        router.unary(AccountMethods.giveBack) { request, _ in
+        router.unary(Wire.Accounts.returnQuota) { request, _ in
             let message = request.message
             let limit = try Self.amount(message.perMinute, "per_minute", in: 1...1e15)
             accounts.settle(
                 try Self.amount(message.amount, "amount", in: -1e15...1e15), try Self.unit(message.unit),
                 of: message.account, perMinute: Int(limit))
-            return ServerReply(ReturnQuotaReply())
+            return ServerReply(Wire.ReturnQuotaReply())
         }
     }
 
     private func registerUsage(with router: inout RPCRouter) {
         let accounts = accounts
-        router.unary(AccountMethods.addUsage) { request, _ in
+        router.unary(Wire.Accounts.addUsage) { request, _ in
             var entries: [AccountStore.Entry] = []
             for entry in request.message.entries {
                 var usage = entry.usage
@@ -55,29 +55,29 @@ package struct AccountsService: RPCService {
                 entries.append(.init(key: entry.key, model: entry.model, usage: usage))
             }
             try await accounts.add(entries, batch: request.message.batch)
-            return ServerReply(AddUsageReply())
+            return ServerReply(Wire.AddUsageReply())
         }
-        router.unary(AccountMethods.readUsage) { request, _ in
+        router.unary(Wire.Accounts.readUsage) { request, _ in
             let message = request.message
             guard message.from <= message.to else {
                 throw RPCError(.invalidArgument, "from \(message.from) is after to \(message.to)", field: "from")
             }
-            var reply = ReadUsageReply()
+            var reply = Wire.ReadUsageReply()
             reply.entries = try await accounts.usage(key: message.key, days: message.from...message.to)
-                .map { UsageEntry($0) }
+                .map { Wire.UsageEntry($0) }
             return ServerReply(reply)
         }
-        router.unary(AccountMethods.record) { request, _ in
+        router.unary(Wire.Accounts.recordAnswer) { request, _ in
             let message = request.message
             try await accounts.record(
                 Recording(
                     id: message.id, key: message.key, model: message.model,
-                    turns: message.turns.map { .init(role: $0.role, content: $0.content) }, answer: message.answer))
-            return ServerReply(RecordAnswerReply())
+                    turns: message.messages.map { .init(role: $0.role, content: $0.content) }, answer: message.answer))
+            return ServerReply(Wire.RecordAnswerReply())
         }
-        router.unary(AccountMethods.addFeedback) { request, _ in
+        router.unary(Wire.Accounts.addFeedback) { request, _ in
             let message = request.message
-            var reply = AddFeedbackReply()
+            var reply = Wire.AddFeedbackReply()
             reply.isRecorded = try await accounts.add(
                 Feedback(
                     answerID: message.answerID, key: message.key, rating: Int(message.rating),

@@ -73,9 +73,9 @@ package final class LeasedAccounts: AccountSource {
     }
 
     package func find(digest: String) async throws -> (account: Account, spentToday: Double)? {
-        var request = FindAccountRequest()
+        var request = Wire.FindAccountRequest()
         request.digest = digest
-        let reply = try await call(AccountMethods.find, request)
+        let reply = try await call(Wire.Accounts.findAccount, request)
         return try reply.account.map { (try Account($0), reply.spentToday) }
     }
 
@@ -95,11 +95,11 @@ package final class LeasedAccounts: AccountSource {
             return (.init(isAllowed: true, remaining: remaining, wait: slice.wait), 0)
         }
         if let answer { return answer }
-        var request = LeaseQuotaRequest()
+        var request = Wire.LeaseQuotaRequest()
         (request.account, request.unit, request.perMinute) = (account, unit.rawValue, Double(limit))
         (request.needed, request.spare) = (missing, Double(limit) * Self.share)
         do {
-            let reply = try await call(AccountMethods.lease, request)
+            let reply = try await call(Wire.Accounts.leaseQuota, request)
             guard (0...1e15).contains(reply.granted), (0...1e15).contains(reply.remaining) else {
                 throw RPCError(.internalError, "the gateway with the accounts grants \(reply.granted)")
             }
@@ -138,11 +138,11 @@ package final class LeasedAccounts: AccountSource {
             return surplus
         }
         for (place, limit, amount) in surplus {
-            var request = ReturnQuotaRequest()
+            var request = Wire.ReturnQuotaRequest()
             (request.account, request.unit) = (place.account, place.unit.rawValue)
             (request.amount, request.perMinute) = (amount, Double(limit))
             // Lost with whoever had lent it: a limit is whole again after a minute.
-            _ = try? await call(AccountMethods.giveBack, request)
+            _ = try? await call(Wire.Accounts.returnQuota, request)
         }
     }
 
@@ -170,32 +170,32 @@ package final class LeasedAccounts: AccountSource {
 
     package func add(_ entries: [AccountStore.Entry], batch: String) async throws {
         guard !entries.isEmpty else { return }
-        var request = AddUsageRequest()
+        var request = Wire.AddUsageRequest()
         request.batch = batch
-        request.entries = entries.map { UsageEntry($0) }
-        _ = try await call(AccountMethods.addUsage, request)
+        request.entries = entries.map { Wire.UsageEntry($0) }
+        _ = try await call(Wire.Accounts.addUsage, request)
     }
 
     package func usage(key: Int64?, days: ClosedRange<String>) async throws -> [UsageRow] {
-        var request = ReadUsageRequest()
+        var request = Wire.ReadUsageRequest()
         (request.key, request.from, request.to) = (key, days.lowerBound, days.upperBound)
-        return try await call(AccountMethods.readUsage, request).entries.map { entry in
+        return try await call(Wire.Accounts.readUsage, request).entries.map { entry in
             UsageRow(day: entry.day, key: entry.keyName, model: entry.model, usage: entry.usage)
         }
     }
 
     package func record(_ recording: Recording) async throws {
-        var request = RecordAnswerRequest()
+        var request = Wire.RecordAnswerRequest()
         (request.id, request.key, request.model) = (recording.id, recording.key, recording.model)
-        request.turns = recording.turns.map { ChatTurn(role: $0.role, content: $0.content) }
+        request.messages = recording.turns.map { Wire.ChatMessage(role: $0.role, content: $0.content) }
         request.answer = recording.answer
-        _ = try await call(AccountMethods.record, request)
+        _ = try await call(Wire.Accounts.recordAnswer, request)
     }
 
     package func add(_ feedback: Feedback) async throws -> Bool {
-        var request = AddFeedbackRequest()
+        var request = Wire.AddFeedbackRequest()
         (request.answerID, request.key, request.rating) = (feedback.answerID, feedback.key, Int32(feedback.rating))
         (request.correction, request.comment) = (feedback.correction, feedback.comment)
-        return try await call(AccountMethods.addFeedback, request).isRecorded
+        return try await call(Wire.Accounts.addFeedback, request).isRecorded
     }
 }

@@ -10,7 +10,7 @@ extension Fleet {
     ///
     /// - Throws: `APIError` when the text-model refuses, or the deadline passes.
     func embed(
-        _ request: EmbedRequest, model: ModelDescription, until deadline: ContinuousClock.Instant
+        _ request: Wire.EmbedRequest, model: ModelDescription, until deadline: ContinuousClock.Instant
     ) async throws -> [[Float]] {
         guard let textModel else { throw APIError.modelNotFound(model.name, known: models.keys.sorted()) }
         var attempts = CallAttempts(textModel, model: model.name, until: deadline, counters)
@@ -32,7 +32,7 @@ extension Fleet {
                 }
                 options.cost = max(1, call.inputs.reduce(0) { $0 + $1.count })
                 losses.dispatched()
-                let reply = try await textModel.call(TextModelMethods.embed, call, options)
+                let reply = try await textModel.call(Wire.TextModel.embed, call, options)
                 embeddings += try reply.message.embeddings(reply.attachments, inputs: call.inputs.count)
                 losses.progressed()
             } catch {
@@ -61,7 +61,7 @@ extension Fleet {
     private static func beginning(of inputs: ArraySlice<[Int32]>) -> [[Int32]] {
         var tokens = 0
         return Array(
-            inputs.prefix(EmbedRequest.inputLimit).prefix { input in
+            inputs.prefix(Wire.EmbedRequest.inputLimit).prefix { input in
                 defer { tokens += input.count }
                 return tokens == 0 || tokens + input.count <= tokensOfCall
             })

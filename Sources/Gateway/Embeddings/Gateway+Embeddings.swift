@@ -11,7 +11,7 @@ extension Gateway {
         return try await route(request.routing, preset: nil, modalities: ["text"], scope) { model, _, scope in
             try fleet.admit(model, tokens: 0, until: scope.deadline)
             let (inputs, hash) = try await tokens(of: request, model, scope)
-            var call = EmbedRequest(model: model.base, inputs: inputs)
+            var call = Wire.EmbedRequest(model: model.base, inputs: inputs)
             call.tokenizerHash = hash
             call.adapter = model.parent == nil ? "" : model.name
             call.dimensions = request.dimensions.flatMap { UInt32(exactly: $0) }

@@ -7,7 +7,7 @@ struct FilteredDeltas: Sendable {
     fileprivate struct Choice: Sendable {
         var stream: StreamFilter
         /// What came, without its text, and the bytes of the choice's text up to it.
-        var held: [(delta: GenerateDelta, range: Range<Int>)] = []
+        var held: [(delta: Wire.GenerateDelta, range: Range<Int>)] = []
         var length = 0
         var redactions: [Range<Int>] = []
         var hasEnded = false
@@ -25,7 +25,7 @@ struct FilteredDeltas: Sendable {
     func haveEnded(_ range: Range<Int>) -> Bool { choices[range].allSatisfy(\.hasEnded) }
 
     /// - Returns: what may be passed on now.
-    mutating func take(_ delta: GenerateDelta) -> [GenerateDelta] {
+    mutating func take(_ delta: Wire.GenerateDelta) -> [Wire.GenerateDelta] {
         let index = Int(delta.choice)
         guard choices.indices.contains(index), !choices[index].hasEnded else { return [] }
         return choices[index].take(delta)
@@ -33,7 +33,7 @@ struct FilteredDeltas: Sendable {
 }
 
 extension FilteredDeltas.Choice {
-    mutating func take(_ delta: GenerateDelta) -> [GenerateDelta] {
+    mutating func take(_ delta: Wire.GenerateDelta) -> [Wire.GenerateDelta] {
         let start = length
         length += delta.text.utf8.count
         var bare = delta
@@ -45,21 +45,21 @@ extension FilteredDeltas.Choice {
         hasEnded = isBlocked || !delta.finishReason.isEmpty
         var out = release()
         if !text.isEmpty {
-            if out.isEmpty { out.append(GenerateDelta(choice: delta.choice, text: "")) }
+            if out.isEmpty { out.append(Wire.GenerateDelta(choice: delta.choice, text: "")) }
             out[0].text = text
         }
         if hasEnded {
-            if out.isEmpty { out.append(GenerateDelta(choice: delta.choice, text: "")) }
+            if out.isEmpty { out.append(Wire.GenerateDelta(choice: delta.choice, text: "")) }
             out[out.count - 1].finishReason = isBlocked ? "content_filter" : delta.finishReason
         }
         return out
     }
 
     /// Takes out what belongs to text that has been passed on; at the end of a choice, all of it.
-    private mutating func release() -> [GenerateDelta] {
+    private mutating func release() -> [Wire.GenerateDelta] {
         let passed = stream.released
         var count = 0
-        var out: [GenerateDelta] = []
+        var out: [Wire.GenerateDelta] = []
         while count < held.count, hasEnded || held[count].range.upperBound <= passed {
             var (delta, range) = held[count]
             if range.upperBound > passed || redactions.contains(where: { $0.overlaps(range) }) {

@@ -83,7 +83,7 @@ extension Gateway {
         var detections: [WatermarkResponse.Detection] = []
         for (index, text) in texts.enumerated() {
             let ids = try await fleet.call(
-                TokenizerMethods.encode, EncodeRequest(model: model.base, text: text, addSpecialTokens: false),
+                Wire.Tokenizer.encode, Wire.EncodeRequest(model: model.base, text: text, addSpecialTokens: false),
                 model: model, until: deadline
             ).ids
             detections.append(.init(await Self.verdict(on: ids, keys, threshold), index: index))

@@ -20,9 +20,9 @@ extension RequestScope {
     }
 
     /// What text-models mark their choice of tokens by.
-    var greenList: GreenListParameters? {
+    var greenList: Wire.GreenList? {
         labels.text.watermark?.keys.first.map { key in
-            GreenListParameters(
+            Wire.GreenList(
                 key: key.list.key, share: UInt32(key.list.share), delta: key.list.delta,
                 contextWidth: UInt32(key.list.contextWidth))
         }
@@ -46,13 +46,13 @@ struct PictureLabeller: Sendable {
     let negativePrompt: String
 
     /// - Throws: `RPCError` when it cannot be labelled: then it does not go out.
-    func label(_ file: Attachment, of drawn: DrawnPicture) async throws -> Attachment {
+    func label(_ file: Attachment, of drawn: Wire.DrawnPicture) async throws -> Attachment {
         if pictures.isEmpty { return file }
         // The mark alone takes half a second of a picture of 1024 × 1024: it is decoded and encoded again.
         return try await offEventLoop { try labelled(file, of: drawn) }
     }
 
-    private func labelled(_ file: Attachment, of drawn: DrawnPicture) throws -> Attachment {
+    private func labelled(_ file: Attachment, of drawn: Wire.DrawnPicture) throws -> Attachment {
         let bytes = file.array
         var origin = PictureOrigin(
             file: bytes, model: model, seed: drawn.seed, width: Int(drawn.width), height: Int(drawn.height))

@@ -28,7 +28,7 @@ package struct WeightLoader {
     var recorder: QuantizedRecorder?
     /// What another process has packed.
     var cache: PackedCache?
-    /// Those layers that are loaded; nil for all.
+    /// The layers that are loaded; nil for all.
     package var layers: Range<Int>?
     /// Numbers the linear layers.
     package let linearModules = LinearModuleList()

@@ -106,7 +106,7 @@ package struct EngineCore {
             cache = try model.cache(pageCount: pageCount, precision: options.cachePrecision)
             if laterShards > 0 {
                 later = try LaterShards(count: laterShards, pageCount: pageCount, shape: model.shape)
-                scheduler.departures = []
+                scheduler.releasedSequences = []
             }
         } catch {
             throw TextModelError(error)

@@ -7,17 +7,17 @@ struct GeneratingSequence: Sendable {
     let request: UInt64
     let choice: Int
     let parameters: GenerationRequest
-    /// Its place in the order of admission.
-    let turn: UInt64
+    /// The sequence's place in the order of admission.
+    let priority: UInt64
     /// Where its keys and values are, 32 positions a page.
     var pages: [Int32] = []
     /// The first of `pages` stand in the tree, where others may share them; the rest are its own.
     var nodes: [PageCache.Node] = []
     /// Prompt and answer.
     private(set) var tokens: [Int32]
-    /// The number of its stay in the cache; it has another one after it had to give way.
-    var stay: UInt64 = 0
-    /// With which others it goes through the layers.
+    /// Numbers the sequence's time in the cache; it has another number after it had to give its pages back.
+    var residency: UInt64 = 0
+    /// The group of sequences that go through the layers together.
     var group = 0
     /// Tokens whose keys and values are in the cache.
     var computed = 0
@@ -26,7 +26,7 @@ struct GeneratingSequence: Sendable {
     /// How many tokens a draft may have: as many as were right last time, and two more.
     var draftLength = 2
     var promptLogProbabilities: [TokenLogProbability] = []
-    /// Of an embedding: the sum of the hidden states so far.
+    /// For an embedding, the sum of the hidden states so far.
     var pool = MeanPool()
     private(set) var sampler: Sampler
     private var decoder: StreamingDecoder
@@ -39,8 +39,8 @@ struct GeneratingSequence: Sendable {
     /// Text that a resume's caller lacks: the next delta brings it.
     private var unsent = ""
 
-    init(request: UInt64, choice: Int, parameters: GenerationRequest, turn: UInt64, tokenizer: Tokenizer) {
-        (self.request, self.choice, self.parameters, self.turn) = (request, choice, parameters, turn)
+    init(request: UInt64, choice: Int, parameters: GenerationRequest, priority: UInt64, tokenizer: Tokenizer) {
+        (self.request, self.choice, self.parameters, self.priority) = (request, choice, parameters, priority)
         tokens = parameters.prompt
         sampler = Sampler(parameters.sampling, choice: choice, prompt: parameters.prompt)
         decoder = StreamingDecoder(tokenizer)
@@ -59,7 +59,7 @@ struct GeneratingSequence: Sendable {
 
     /// Whether it comes before another in turn.
     func precedes(_ other: Self) -> Bool {
-        (turn, request, choice) < (other.turn, other.request, other.choice)
+        (priority, request, choice) < (other.priority, other.request, other.choice)
     }
 
     /// Forgets where its keys and values were: all of them have to be computed again. What it has generated stays.

@@ -145,7 +145,7 @@ package struct GenerationDelta: Sendable {
     /// Bytes of the choice's text before it.
     package var textOffset = 0
     package var logProbability: TokenLogProbability?
-    /// Of the prompt's tokens from the second on, in the first delta of choice 0, where asked for.
+    /// Log-probabilities of the prompt's tokens from the second on, in the first delta of choice 0, where asked for.
     package var promptLogProbabilities: [TokenLogProbability] = []
     package var finishReason: FinishReason?
     /// `[C]`, where that was asked for: the mean of the prompt's hidden states.

@@ -35,6 +35,6 @@ package struct AnswerLengths: Sendable {
         return count > 0 ? (sum + count - 1) / count : min(allowed, Self.unknown)
     }
 
-    /// Of the answers as they were, the older the less; nil before any has ended.
+    /// The mean length of answers, in which older ones count less; nil before any has ended.
     package var mean: Int? { average.map { Int($0.rounded(.up)) } }
 }

@@ -6,7 +6,7 @@ internal import Foundation
 package struct EfficientBatch: Sendable {
     private struct Measure {
         var steps = 0
-        /// Of passes of this size, the older the less.
+        /// Rows and seconds of passes of this size, in which older ones count less.
         var rows = 0.0
         var seconds = 0.0
         /// Seconds of all passes until the last of this size.

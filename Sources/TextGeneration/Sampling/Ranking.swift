@@ -9,7 +9,7 @@ package struct Ranking: Sendable {
     private static let limit = 512
 
     private var ids: [Int32] = []
-    /// Of the last in `ids`.
+    /// The key of the last of `ids`.
     private var last = Key(0)
     private var depth = 0
     private var top: Float?

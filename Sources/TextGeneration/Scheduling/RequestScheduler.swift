@@ -20,11 +20,11 @@ struct RequestScheduler: Sendable {
         /// Index in `running`.
         var sequence: Int
         /// What the sequence was known by when the pass began.
-        var stay: UInt64
+        var residency: UInt64
         var count: Int
-        /// Of its rows, the last so many hold drafted tokens.
+        /// The drafted tokens, which its last rows hold.
         var drafts: [Int32]
-        /// Its rows among those that are read.
+        /// The chunk's rows among those whose logits are read.
         var logits: Range<Int>
     }
 
@@ -42,11 +42,11 @@ struct RequestScheduler: Sendable {
     /// In order of turn.
     private var waiting: [GeneratingSequence] = []
     private var admissions: UInt64 = 0
-    private var stays: UInt64 = 0
+    private var residencies: UInt64 = 0
     /// Sequences run in so many groups, each a pass of its own.
     var groups = 1
     /// Stays that have ended since somebody last looked, where somebody does.
-    var departures: [UInt64]?
+    var releasedSequences: [UInt64]?
     private(set) var statistics = EngineCore.Statistics()
     /// Tokens that answers have had of late; nil: unknown. A sequence starts when those that run will have pages for as
     /// many: what has to give way is computed twice.
@@ -114,7 +114,7 @@ struct RequestScheduler: Sendable {
         for choice in 0..<request.n where resumed[choice]?.isFinished != true {
             var sequence = GeneratingSequence(
                 request: number, choice: choice, parameters: request,
-                turn: admissions + UInt64(choice) * Self.choiceSpacing, tokenizer: loaded.tokenizer)
+                priority: admissions + UInt64(choice) * Self.choiceSpacing, tokenizer: loaded.tokenizer)
             let end = try resumed[choice].flatMap { resumed throws(TextModelError) in
                 try sequence.resume(resumed, endTokens: loaded.endTokens)
             }
@@ -138,15 +138,15 @@ struct RequestScheduler: Sendable {
         retire { $0.request == request }
     }
 
-    /// Takes sequences that have ended out.
+    /// Removes finished sequences.
     mutating func retire(_ ended: (GeneratingSequence) -> Bool) {
         for sequence in running where ended(sequence) { giveUpPages(of: sequence) }
         running.removeAll(where: ended)
     }
 
-    /// Those in the tree stay there while there is room.
+    /// Gives a sequence's pages back; those in the tree stay there while there is room.
     private mutating func giveUpPages(of sequence: GeneratingSequence) {
-        departures?.append(sequence.stay)
+        releasedSequences?.append(sequence.residency)
         for page in sequence.pages.dropFirst(sequence.nodes.count) { pages.release(page: page) }
         pages.release(sequence.nodes)
     }
@@ -212,7 +212,7 @@ struct RequestScheduler: Sendable {
         let limit = sequence.readsAllRows ? 0 : (count - 1) / KVStorage.pagePositions
         let found = pages.match(sequence.tokens, root: sequence.parameters.cacheRoot, limit: limit)
         let missing = PageCache.pages(for: min(count + 1, count + sequence.remaining)) - found.count
-        // Those that run will each want a page soon.
+        // Each running sequence will want a page soon.
         let growth = max(running.count, running.isEmpty ? 0 : expectedGrowth(with: sequence))
         guard missing + growth <= pages.available else {
             pages.release(found.map(\.node))
@@ -225,8 +225,8 @@ struct RequestScheduler: Sendable {
         while sequence.pages.count < found.count + missing, let page = pages.allocate() { sequence.pages.append(page) }
         sequence.computed = found.count * KVStorage.pagePositions
         sequence.drafted = sequence.computed
-        stays += 1
-        (sequence.stay, sequence.group) = (stays, smallestGroup)
+        residencies += 1
+        (sequence.residency, sequence.group) = (residencies, smallestGroup)
         running.insert(sequence, at: running.lastIndex { $0.precedes(sequence) }.map { $0 + 1 } ?? 0)
         return true
     }
@@ -332,7 +332,7 @@ struct RequestScheduler: Sendable {
         }
         plan.chunks.append(
             Chunk(
-                sequence: index, stay: sequence.stay, count: count, drafts: drafts,
+                sequence: index, residency: sequence.residency, count: count, drafts: drafts,
                 logits: logit..<plan.logitRows.count))
     }
 

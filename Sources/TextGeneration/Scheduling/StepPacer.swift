@@ -3,7 +3,7 @@
 package struct StepPacer: Sendable {
     private let target: Duration
     private let limit: Int
-    /// Of one row, of late.
+    /// The recent cost of one row.
     private var secondsPerRow: Double?
     /// A pass over fewer rows costs hardly less: it waits for the weights.
     private static let least = 16

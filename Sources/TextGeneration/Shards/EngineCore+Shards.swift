@@ -72,8 +72,8 @@ extension EngineCore {
             guard rows.rowCount == flight.sent.reduce(0, { $0 + $1.outputs }) else {
                 throw TextModelError(.invalidCheckpoint, "a later shard answered with \(rows.rowCount) rows")
             }
-            for span in flight.sent where position(of: span.stay) != nil {
-                later?.acquainted[flight.shard].insert(span.stay)
+            for span in flight.sent where position(of: span.residency) != nil {
+                later?.knownSequences[flight.shard].insert(span.residency)
             }
             do { try keep(rows, of: &flight) } catch { throw TextModelError(error) }
         }
@@ -86,34 +86,34 @@ extension EngineCore {
     /// - Returns: the requests that had rows in it.
     package mutating func abandon(group: Int) -> [UInt64] {
         guard let flight = later?.flights.removeValue(forKey: group) else { return [] }
-        return Set(flight.plan.chunks.compactMap { position(of: $0.stay).map { scheduler.running[$0].request } })
+        return Set(flight.plan.chunks.compactMap { position(of: $0.residency).map { scheduler.running[$0].request } })
             .sorted()
     }
 
     /// Sequences that have left since the last time; later shards may forget them.
-    package mutating func takeDepartures() -> [UInt64] {
-        guard let departed = scheduler.departures, !departed.isEmpty else { return [] }
-        scheduler.departures = []
-        for shard in later?.acquainted.indices ?? 0..<0 { later?.acquainted[shard].subtract(departed) }
+    package mutating func takeReleasedSequences() -> [UInt64] {
+        guard let departed = scheduler.releasedSequences, !departed.isEmpty else { return [] }
+        scheduler.releasedSequences = []
+        for shard in later?.knownSequences.indices ?? 0..<0 { later?.knownSequences[shard].subtract(departed) }
         return departed
     }
 
     // MARK: The way of a pass
 
-    private func position(of stay: UInt64) -> Int? { scheduler.running.firstIndex { $0.stay == stay } }
+    private func position(of residency: UInt64) -> Int? { scheduler.running.firstIndex { $0.residency == residency } }
 
     /// What a shard lacks is given to it before the pass comes again.
     private mutating func note(_ missing: [UInt64: Int?], in flight: inout LaterShards.Flight) {
         flight.replays = []
         for span in flight.sent {
-            guard let have = missing[span.stay] else { continue }
-            later?.acquainted[flight.shard].remove(span.stay)
+            guard let have = missing[span.residency] else { continue }
+            later?.knownSequences[flight.shard].remove(span.residency)
             // One that is not known is introduced with all its tokens first: perhaps its pages are there.
-            guard let have, let index = position(of: span.stay) else { continue }
+            guard let have, let index = position(of: span.residency) else { continue }
             for start in stride(from: max(0, have), to: scheduler.running[index].computed, by: later?.replayRows ?? 1) {
                 let end = min(start + (later?.replayRows ?? 1), scheduler.running[index].computed)
                 flight.replays.append(
-                    .init(chunk: nil, stay: span.stay, start: start, count: end - start, outputs: 0))
+                    .init(chunk: nil, residency: span.residency, start: start, count: end - start, outputs: 0))
             }
         }
     }
@@ -128,7 +128,7 @@ extension EngineCore {
             ? try Tensor(zeros: [flight.plan.logitRows.count, rows.width]) : nil
         for span in flight.sent {
             defer { row += span.outputs }
-            guard let chunk = span.chunk, let index = position(of: span.stay) else { continue }
+            guard let chunk = span.chunk, let index = position(of: span.residency) else { continue }
             let own = rows.rows(row..<row + span.outputs)
             if let logits {
                 logits.replaceRows(Array(flight.plan.chunks[chunk].logits), with: own)
@@ -163,7 +163,7 @@ extension EngineCore {
     private func remaining(of plan: RequestScheduler.Plan) -> RequestScheduler.Plan {
         var plan = plan
         plan.chunks = plan.chunks.compactMap { chunk in
-            position(of: chunk.stay).map {
+            position(of: chunk.residency).map {
                 var chunk = chunk
                 chunk.sequence = $0
                 return chunk
@@ -177,8 +177,9 @@ extension EngineCore {
         var spans: [LaterShards.Span] = []
         var waiting: [LaterShards.Span] = []
         var rows = 0
-        for span in flight.replays where position(of: span.stay) != nil {
-            if spans.contains(where: { $0.stay == span.stay }) || waiting.contains(where: { $0.stay == span.stay })
+        for span in flight.replays where position(of: span.residency) != nil {
+            if spans.contains(where: { $0.residency == span.residency })
+                || waiting.contains(where: { $0.residency == span.residency })
                 || rows + span.count > later?.replayRows ?? 0
             {
                 waiting.append(span)
@@ -194,10 +195,10 @@ extension EngineCore {
     private func spans(of flight: LaterShards.Flight) -> [LaterShards.Span] {
         let isLast = flight.shard + 1 == later?.boundaries.count
         return flight.plan.chunks.enumerated().compactMap { number, chunk in
-            guard let index = position(of: chunk.stay) else { return nil }
+            guard let index = position(of: chunk.residency) else { return nil }
             let count = chunk.count + chunk.drafts.count
             return .init(
-                chunk: number, stay: chunk.stay, start: scheduler.running[index].computed, count: count,
+                chunk: number, residency: chunk.residency, start: scheduler.running[index].computed, count: count,
                 outputs: isLast ? chunk.logits.count : count)
         }
     }
@@ -207,15 +208,15 @@ extension EngineCore {
         var parts: [ShardCall.Part] = []
         var places: [Int] = []
         for span in flight.sent {
-            guard let index = position(of: span.stay) else { continue }
+            guard let index = position(of: span.residency) else { continue }
             let sequence = scheduler.running[index], end = span.start + span.count
             places += LaterShards.places(span.start..<end, pages: sequence.pages)
             let drafts = span.chunk.map { flight.plan.chunks[$0].drafts } ?? []
             let tokens = sequence.tokens + drafts
-            let first = later.acquainted[flight.shard].contains(span.stay) ? span.start : 0
+            let first = later.knownSequences[flight.shard].contains(span.residency) ? span.start : 0
             parts.append(
                 .init(
-                    sequence: span.stay, start: span.start, count: span.count, outputs: span.outputs,
+                    sequence: span.residency, start: span.start, count: span.count, outputs: span.outputs,
                     tokens: Array(tokens[first..<end]), root: sequence.parameters.cacheRoot))
         }
         return ShardCall(parts: parts, rows: try later.boundaries[flight.shard].selectingRows(places))

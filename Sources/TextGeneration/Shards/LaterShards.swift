@@ -10,7 +10,7 @@ struct LaterShards: Sendable {
     struct Span: Sendable {
         /// Index in the plan's chunks; nil for rows that are only given again.
         var chunk: Int?
-        var stay: UInt64
+        var residency: UInt64
         var start: Int
         var count: Int
         var outputs: Int
@@ -35,7 +35,7 @@ struct LaterShards: Sendable {
     /// By group.
     var flights: [Int: Flight] = [:]
     /// By later shard: the stays that it knows.
-    var acquainted: [Set<UInt64>]
+    var knownSequences: [Set<UInt64>]
     /// Rows that are given again in one call, at most.
     let replayRows: Int
 
@@ -48,7 +48,7 @@ struct LaterShards: Sendable {
             boundaries.append(try Tensor(zeros: [pageCount * KVStorage.pagePositions, shape.hidden]))
         }
         self.boundaries = boundaries
-        acquainted = Array(repeating: [], count: count)
+        knownSequences = Array(repeating: [], count: count)
         replayRows = min(512, max(1, (16 << 20) / (shape.hidden * 4)))
     }
 

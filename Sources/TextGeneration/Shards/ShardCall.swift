@@ -32,7 +32,7 @@ package struct ShardCall: Sendable {
     }
 
     package let parts: [Part]
-    /// Of all parts, one after the other: `[R, C]`.
+    /// The rows of all parts, one after the other: `[R, C]`.
     package let rows: Tensor
 
     /// Sequences and rows of a call, at most.

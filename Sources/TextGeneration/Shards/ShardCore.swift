@@ -18,7 +18,7 @@ package struct ShardCore {
         var pages: [Int32] = []
         /// The first of `pages` stand in the tree.
         var nodes: [PageCache.Node] = []
-        /// Of the positions whose keys and values are in the pages.
+        /// The tokens of the positions whose keys and values are in the pages.
         var tokens: [Int32] = []
         var lastUse: UInt64 = 0
     }

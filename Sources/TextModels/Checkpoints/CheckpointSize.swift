@@ -26,7 +26,7 @@ package enum CheckpointSize {
         }
     }
 
-    /// Of one number.
+    /// The size of one number, in half bytes.
     private static func halfBytes(_ precision: Precision, own: DType?) -> Int {
         switch precision {
         case .auto: 2 * (own?.size ?? 4)

@@ -52,7 +52,7 @@ package enum NumericsID {
         return digest.finish()
     }
 
-    /// Of a model that an adapter changes.
+    /// The identity of a model that an adapter changes.
     ///
     /// - Parameters:
     ///   - base: of the model alone.

@@ -37,7 +37,7 @@ package struct GPT2Model: TextModel {
     package let weights: WeightCount
     package let linearModules: [LinearModule]
     private let configuration: Configuration
-    private let outside: OutsideLayers<Outside>
+    private let outside: EmbeddingAndHead<Outside>
     private let blocks: [Layer]
 
     init(_ configuration: Configuration, _ loader: WeightLoader) throws(TensorError) {
@@ -49,7 +49,7 @@ package struct GPT2Model: TextModel {
         loader.prefix = loader.checkpoint.contains("transformer.wte.weight") ? "transformer." : ""
         let inner = loader
         layers = try loader.layers(of: shape.layers)
-        outside = try OutsideLayers(layers) { () throws(TensorError) in
+        outside = try EmbeddingAndHead(layers) { () throws(TensorError) in
             try TokenEmbedding(
                 inner, outer: outer, embedding: "wte.weight", tokens: shape.vocabulary, width: c,
                 tied: configuration.isTied)

@@ -28,7 +28,7 @@ package struct Gemma2Model: TextModel {
     package let weights: WeightCount
     package let linearModules: [LinearModule]
     private let logitCap: Float?
-    private let outside: OutsideLayers<RMSNorm>
+    private let outside: EmbeddingAndHead<RMSNorm>
     private let blocks: [Layer]
 
     init(_ configuration: Configuration, _ loader: WeightLoader) throws(TensorError) {
@@ -38,7 +38,7 @@ package struct Gemma2Model: TextModel {
             try RMSNorm(loader, name, count: c, epsilon: epsilon, isOffset: true)
         }
         layers = try loader.layers(of: shape.layers)
-        outside = try OutsideLayers(layers) { () throws(TensorError) in
+        outside = try EmbeddingAndHead(layers) { () throws(TensorError) in
             try TokenEmbedding(
                 loader, outer: loader, embedding: "model.embed_tokens.weight", tokens: shape.vocabulary, width: c,
                 tied: configuration.isTied)

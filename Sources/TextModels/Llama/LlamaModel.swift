@@ -59,14 +59,14 @@ package struct LlamaModel: TextModel {
     package let layers: Range<Int>
     package let weights: WeightCount
     package let linearModules: [LinearModule]
-    private let outside: OutsideLayers<RMSNorm>
+    private let outside: EmbeddingAndHead<RMSNorm>
     private let blocks: [Layer]
 
     init(_ configuration: Configuration, _ loader: WeightLoader) throws(TensorError) {
         let shape = configuration.shape, (c, epsilon) = (shape.hidden, configuration.epsilon)
         let table = try configuration.attention.rotary.table(positions: shape.context)
         layers = try loader.layers(of: shape.layers)
-        outside = try OutsideLayers(layers) { () throws(TensorError) in
+        outside = try EmbeddingAndHead(layers) { () throws(TensorError) in
             try TokenEmbedding(
                 loader, outer: loader, embedding: "model.embed_tokens.weight", tokens: shape.vocabulary, width: c,
                 tied: configuration.isTied)

@@ -1,9 +1,9 @@
 import CKernels
 import DiffusionModels
+import Layers
 import PNG
 import Tensors
 import TextModels
-import Layers
 import Tokenizers
 
 /// Safetensors: header and tensors.

@@ -18,7 +18,7 @@ struct FrameTarget: FuzzTarget {
         var echo = CallStart(method: "nephele.v1.Echo/Echo", creditMessages: 4, creditBytes: 1 << 16)
         var packets: [[UInt8]] = headers.map { Self.packet([$0], body: [1, 2, 3]) }
         packets.append(Self.packet(headers))
-        packets.append(Self.packet([FrameHeader(call: 1, .call(echo))], body: EchoRequest(payload: [1]).encoded()))
+        packets.append(Self.packet([FrameHeader(call: 1, .call(echo))], body: Wire.EchoRequest(payload: [1]).encoded()))
         echo.attachmentSizes = [4]
         packets.append(
             Self.packet(
@@ -32,7 +32,7 @@ struct FrameTarget: FuzzTarget {
         packets.append(
             Self.packet(
                 [FrameHeader(call: 5, .call(count)), FrameHeader(call: 5, .cancel(reason: ""))],
-                body: CountRequest(count: 3, payloadSize: 9).encoded()))
+                body: Wire.CountRequest(count: 3, payloadSize: 9).encoded()))
         samples = packets
         server = RPCServer(
             ServiceDescription(service: "echo"), services: [EchoService()], transports: [transport])

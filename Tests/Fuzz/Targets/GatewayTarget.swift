@@ -7,9 +7,9 @@ import Logging
 import Messages
 import RPC
 import Tensors
+import TextGeneration
 import TextModelService
 import TextModels
-import TextGeneration
 import TokenizerService
 
 /// The gateway's routes, before services of tiny models in this process: bodies of every kind of request.

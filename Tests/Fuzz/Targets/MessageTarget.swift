@@ -8,11 +8,20 @@ struct MessageTarget: FuzzTarget {
 
     private static let types: [any BusMessage.Type] = [
         FrameHeader.self, DescribeRequest.self, ServiceDescription.self, HealthRequest.self, HealthReply.self,
-        EncodeRequest.self, RenderChatRequest.self, TokensReply.self, DecodeRequest.self, TextReply.self,
-        GenerateRequest.self, GenerateDelta.self, SamplingDefaults.self, ForwardRequest.self, ForwardReply.self,
-        ReleaseRequest.self, ReleaseReply.self, DrawRequest.self, DrawUpdate.self, LoadAdapterRequest.self,
-        LoadAdapterReply.self, UnloadAdapterRequest.self, UnloadAdapterReply.self, ReloadRequest.self, ReloadReply.self,
-        EmbedRequest.self, EmbedReply.self, EchoRequest.self, EchoReply.self, CountRequest.self, CountReply.self,
+        Wire.EncodeRequest.self, Wire.RenderChatRequest.self, Wire.TokensReply.self, Wire.DecodeRequest.self,
+        Wire.TextReply.self,
+        Wire.GenerateRequest.self, Wire.GenerateDelta.self, Wire.SamplingDefaults.self, Wire.ForwardRequest.self,
+        Wire.ForwardReply.self,
+        Wire.ReleaseRequest.self, Wire.ReleaseReply.self, Wire.DrawRequest.self, Wire.DrawUpdate.self,
+        Wire.LoadAdapterRequest.self,
+        Wire.LoadAdapterReply.self, Wire.UnloadAdapterRequest.self, Wire.UnloadAdapterReply.self,
+        Wire.ReloadRequest.self, Wire.ReloadReply.self,
+        Wire.EmbedRequest.self, Wire.EmbedReply.self, Wire.EchoRequest.self, Wire.EchoReply.self,
+        Wire.CountRequest.self, Wire.CountReply.self,
+        Wire.FindAccountRequest.self, Wire.FindAccountReply.self, Wire.LeaseQuotaRequest.self,
+        Wire.LeaseQuotaReply.self,
+        Wire.ReturnQuotaRequest.self, Wire.AddUsageRequest.self, Wire.ReadUsageRequest.self, Wire.ReadUsageReply.self,
+        Wire.RecordAnswerRequest.self, Wire.AddFeedbackRequest.self, Wire.AddFeedbackReply.self,
     ]
 
     init() { samples = Self.headers.map { $0.encoded() } + Self.messages.map { $0.encoded() } }
@@ -62,44 +71,49 @@ struct MessageTarget: FuzzTarget {
     private static var messages: [any BusMessage] {
         var model = ModelDescription(name: "nephele-verse")
         (model.contextLength, model.numericsID, model.modality) = (4_096, "abc", "text")
-        (model.parent, model.tokenizerHash, model.metadata) = ("base", "0123", SamplingDefaults().encoded())
+        (model.parent, model.tokenizerHash, model.sampling.topK) = ("base", "0123", 20)
         var description = ServiceDescription(service: "text-model")
         (description.models, description.layers, description.shardCount) = ([model, model], 2..<4, 2)
-        var generate = GenerateRequest(model: "m", prompt: [1, 2, -1], maxTokens: 3, seed: 4)
+        var generate = Wire.GenerateRequest(model: "m", prompt: [1, 2, -1], maxTokens: 3, seed: 4)
         (generate.stop, generate.logprobs, generate.n) = (["\n", "詩"], 2, 3)
-        generate.logitBias = [LogitBias(id: 5, bias: -1.5)]
-        generate.resume = [ChoiceResume(choice: 1, ids: [5, -1, .max], textBytes: 9, logprobs: 3)]
-        let logprob = TokenLogprob(
+        generate.logitBias = [Wire.LogitBias(id: 5, bias: -1.5)]
+        generate.resume = [Wire.ChoiceResume(choice: 1, ids: [5, -1, .max], textBytes: 9, logprobs: 3)]
+        let logprob = Wire.TokenLogprob(
             id: 1, logprob: -0.5, bytes: [0xe4], alternatives: [.init(id: 2, logprob: -.infinity, bytes: [])])
-        var defaults = SamplingDefaults()
+        var defaults = Wire.SamplingDefaults()
         (defaults.temperature, defaults.topK, defaults.topP) = (0.7, 20, 0.9)
-        var draw = DrawRequest(model: "m", prompt: "一本书", seeds: [1, .max])
+        var draw = Wire.DrawRequest(model: "m", prompt: "一本书", seeds: [1, .max])
         (draw.steps, draw.guidanceScale, draw.width, draw.height) = (9, 7.5, 64, 32)
         draw.partialImages = 3
-        let picture = DrawnPicture(index: 1, seed: 2, width: 32, height: 32)
-        var preview = DrawUpdate(step: 1, steps: 2)
-        preview.preview = DrawPreview(picture: 1, index: 2, width: 32, height: 16)
-        var embed = EmbedRequest(model: "m", inputs: [[1, 2, -1], [], [.max]])
+        let picture = Wire.DrawnPicture(index: 1, seed: 2, width: 32, height: 32)
+        var preview = Wire.DrawUpdate(step: 1, steps: 2)
+        preview.preview = Wire.DrawPreview(picture: 1, index: 2, width: 32, height: 16)
+        var embed = Wire.EmbedRequest(model: "m", inputs: [[1, 2, -1], [], [.max]])
         (embed.adapter, embed.tokenizerHash, embed.dimensions) = ("a", "0123", 8)
         return [
             DescribeRequest(), description, HealthRequest(), HealthReply(state: .stuck, load: LoadReport()),
-            EncodeRequest(model: "m", text: "abc", addSpecialTokens: true),
-            RenderChatRequest(model: "m", messages: [ChatTurn(role: "user", content: "hello")]),
-            TokensReply(ids: [1, 2, 3], tokenizerHash: "0123"), DecodeRequest(model: "m", ids: [1, 2, 3]),
-            TextReply(text: "明月"), generate,
-            GenerateDelta(
+            Wire.EncodeRequest(model: "m", text: "abc", addSpecialTokens: true),
+            Wire.RenderChatRequest(model: "m", messages: [Wire.ChatMessage(role: "user", content: "hello")]),
+            Wire.TokensReply(ids: [1, 2, 3], tokenizerHash: "0123"), Wire.DecodeRequest(model: "m", ids: [1, 2, 3]),
+            Wire.TextReply(text: "明月"), generate,
+            Wire.GenerateDelta(
                 choice: 1, index: 2, tokens: [3], text: "a", textOffset: 7, logprob: logprob, promptLogprobs: [logprob],
                 finishReason: "stop"), defaults,
-            ForwardRequest(
+            Wire.ForwardRequest(
                 owner: "me",
-                sequences: [ShardRows(sequence: 1, start: 2, count: 3, outputs: 1, tokens: [1, 2, 3], root: "r")]),
-            ForwardReply(missing: [MissingRows(sequence: 1, have: 32), MissingRows(sequence: 2, have: nil)]),
-            ReleaseRequest(owner: "me", sequences: [1, 2]), ReleaseReply(), draw, preview, embed, EmbedReply(width: 5),
-            DrawUpdate(step: 1, steps: 2, picture: picture), LoadAdapterRequest(model: "m", name: "a", path: "b/c"),
-            LoadAdapterReply(model: "m", contentID: "01", size: 1 << 40, wasLoaded: true),
-            UnloadAdapterRequest(model: "m", name: "a"), UnloadAdapterReply(), ReloadRequest(model: "m"),
-            ReloadReply(revision: "a", previous: "b", duration: .seconds(1)), EchoRequest(payload: [1, 2]),
-            EchoReply(payload: [3]), CountRequest(count: 2, payloadSize: 3), CountReply(index: 1, payload: [7]),
+                sequences: [Wire.ShardRows(sequence: 1, start: 2, count: 3, outputs: 1, tokens: [1, 2, 3], root: "r")]),
+            Wire.ForwardReply(missing: [
+                Wire.MissingRows(sequence: 1, have: 32), Wire.MissingRows(sequence: 2, have: nil),
+            ]),
+            Wire.ReleaseRequest(owner: "me", sequences: [1, 2]), Wire.ReleaseReply(), draw, preview, embed,
+            Wire.EmbedReply(width: 5),
+            Wire.DrawUpdate(step: 1, steps: 2, picture: picture),
+            Wire.LoadAdapterRequest(model: "m", name: "a", path: "b/c"),
+            Wire.LoadAdapterReply(model: "m", contentID: "01", size: 1 << 40, wasLoaded: true),
+            Wire.UnloadAdapterRequest(model: "m", name: "a"), Wire.UnloadAdapterReply(), Wire.ReloadRequest(model: "m"),
+            Wire.ReloadReply(revision: "a", previous: "b", duration: .seconds(1)), Wire.EchoRequest(payload: [1, 2]),
+            Wire.EchoReply(payload: [3]), Wire.CountRequest(count: 2, payloadSize: 3),
+            Wire.CountReply(index: 1, payload: [7]),
         ]
     }
 }

@@ -592,51 +592,6 @@ void   nephele__v1__record_answer_request__free_unpacked
   assert(message->base.descriptor == &nephele__v1__record_answer_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-void   nephele__v1__recorded_turn__init
-                     (Nephele__V1__RecordedTurn         *message)
-{
-  static const Nephele__V1__RecordedTurn init_value = NEPHELE__V1__RECORDED_TURN__INIT;
-  *message = init_value;
-}
-size_t nephele__v1__recorded_turn__get_packed_size
-                     (const Nephele__V1__RecordedTurn *message)
-{
-  assert(message->base.descriptor == &nephele__v1__recorded_turn__descriptor);
-  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
-}
-size_t nephele__v1__recorded_turn__pack
-                     (const Nephele__V1__RecordedTurn *message,
-                      uint8_t       *out)
-{
-  assert(message->base.descriptor == &nephele__v1__recorded_turn__descriptor);
-  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
-}
-size_t nephele__v1__recorded_turn__pack_to_buffer
-                     (const Nephele__V1__RecordedTurn *message,
-                      ProtobufCBuffer *buffer)
-{
-  assert(message->base.descriptor == &nephele__v1__recorded_turn__descriptor);
-  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
-}
-Nephele__V1__RecordedTurn *
-       nephele__v1__recorded_turn__unpack
-                     (ProtobufCAllocator  *allocator,
-                      size_t               len,
-                      const uint8_t       *data)
-{
-  return (Nephele__V1__RecordedTurn *)
-     protobuf_c_message_unpack (&nephele__v1__recorded_turn__descriptor,
-                                allocator, len, data);
-}
-void   nephele__v1__recorded_turn__free_unpacked
-                     (Nephele__V1__RecordedTurn *message,
-                      ProtobufCAllocator *allocator)
-{
-  if(!message)
-    return;
-  assert(message->base.descriptor == &nephele__v1__recorded_turn__descriptor);
-  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
-}
 void   nephele__v1__record_answer_reply__init
                      (Nephele__V1__RecordAnswerReply         *message)
 {
@@ -1617,13 +1572,13 @@ static const ProtobufCFieldDescriptor nephele__v1__record_answer_request__field_
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "turns",
+    "messages",
     4,
     PROTOBUF_C_LABEL_REPEATED,
     PROTOBUF_C_TYPE_MESSAGE,
-    offsetof(Nephele__V1__RecordAnswerRequest, n_turns),
-    offsetof(Nephele__V1__RecordAnswerRequest, turns),
-    &nephele__v1__recorded_turn__descriptor,
+    offsetof(Nephele__V1__RecordAnswerRequest, n_messages),
+    offsetof(Nephele__V1__RecordAnswerRequest, messages),
+    &nephele__v1__chat_message__descriptor,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
@@ -1645,8 +1600,8 @@ static const unsigned nephele__v1__record_answer_request__field_indices_by_name[
   4,   /* field[4] = answer */
   0,   /* field[0] = id */
   1,   /* field[1] = key */
+  3,   /* field[3] = messages */
   2,   /* field[2] = model */
-  3,   /* field[3] = turns */
 };
 static const ProtobufCIntRange nephele__v1__record_answer_request__number_ranges[1 + 1] =
 {
@@ -1666,57 +1621,6 @@ const ProtobufCMessageDescriptor nephele__v1__record_answer_request__descriptor 
   nephele__v1__record_answer_request__field_indices_by_name,
   1,  nephele__v1__record_answer_request__number_ranges,
   (ProtobufCMessageInit) nephele__v1__record_answer_request__init,
-  NULL,NULL,NULL    /* reserved[123] */
-};
-static const ProtobufCFieldDescriptor nephele__v1__recorded_turn__field_descriptors[2] =
-{
-  {
-    "role",
-    1,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__RecordedTurn, has_role),
-    offsetof(Nephele__V1__RecordedTurn, role),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "content",
-    2,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__RecordedTurn, has_content),
-    offsetof(Nephele__V1__RecordedTurn, content),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-};
-static const unsigned nephele__v1__recorded_turn__field_indices_by_name[] = {
-  1,   /* field[1] = content */
-  0,   /* field[0] = role */
-};
-static const ProtobufCIntRange nephele__v1__recorded_turn__number_ranges[1 + 1] =
-{
-  { 1, 0 },
-  { 0, 2 }
-};
-const ProtobufCMessageDescriptor nephele__v1__recorded_turn__descriptor =
-{
-  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
-  "nephele.v1.RecordedTurn",
-  "RecordedTurn",
-  "Nephele__V1__RecordedTurn",
-  "nephele.v1",
-  sizeof(Nephele__V1__RecordedTurn),
-  2,
-  nephele__v1__recorded_turn__field_descriptors,
-  nephele__v1__recorded_turn__field_indices_by_name,
-  1,  nephele__v1__recorded_turn__number_ranges,
-  (ProtobufCMessageInit) nephele__v1__recorded_turn__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define nephele__v1__record_answer_reply__field_descriptors NULL
@@ -1830,12 +1734,12 @@ const ProtobufCMessageDescriptor nephele__v1__add_feedback_request__descriptor =
 static const ProtobufCFieldDescriptor nephele__v1__add_feedback_reply__field_descriptors[1] =
 {
   {
-    "recorded",
+    "is_recorded",
     1,
     PROTOBUF_C_LABEL_OPTIONAL,
     PROTOBUF_C_TYPE_BOOL,
-    offsetof(Nephele__V1__AddFeedbackReply, has_recorded),
-    offsetof(Nephele__V1__AddFeedbackReply, recorded),
+    offsetof(Nephele__V1__AddFeedbackReply, has_is_recorded),
+    offsetof(Nephele__V1__AddFeedbackReply, is_recorded),
     NULL,
     NULL,
     0,             /* flags */
@@ -1843,7 +1747,7 @@ static const ProtobufCFieldDescriptor nephele__v1__add_feedback_reply__field_des
   },
 };
 static const unsigned nephele__v1__add_feedback_reply__field_indices_by_name[] = {
-  0,   /* field[0] = recorded */
+  0,   /* field[0] = is_recorded */
 };
 static const ProtobufCIntRange nephele__v1__add_feedback_reply__number_ranges[1 + 1] =
 {

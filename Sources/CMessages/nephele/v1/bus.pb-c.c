@@ -7,186 +7,6 @@
 #endif
 
 #include "nephele/v1/bus.pb-c.h"
-void   nephele__v1__frame_header__init
-                     (Nephele__V1__FrameHeader         *message)
-{
-  static const Nephele__V1__FrameHeader init_value = NEPHELE__V1__FRAME_HEADER__INIT;
-  *message = init_value;
-}
-size_t nephele__v1__frame_header__get_packed_size
-                     (const Nephele__V1__FrameHeader *message)
-{
-  assert(message->base.descriptor == &nephele__v1__frame_header__descriptor);
-  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
-}
-size_t nephele__v1__frame_header__pack
-                     (const Nephele__V1__FrameHeader *message,
-                      uint8_t       *out)
-{
-  assert(message->base.descriptor == &nephele__v1__frame_header__descriptor);
-  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
-}
-size_t nephele__v1__frame_header__pack_to_buffer
-                     (const Nephele__V1__FrameHeader *message,
-                      ProtobufCBuffer *buffer)
-{
-  assert(message->base.descriptor == &nephele__v1__frame_header__descriptor);
-  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
-}
-Nephele__V1__FrameHeader *
-       nephele__v1__frame_header__unpack
-                     (ProtobufCAllocator  *allocator,
-                      size_t               len,
-                      const uint8_t       *data)
-{
-  return (Nephele__V1__FrameHeader *)
-     protobuf_c_message_unpack (&nephele__v1__frame_header__descriptor,
-                                allocator, len, data);
-}
-void   nephele__v1__frame_header__free_unpacked
-                     (Nephele__V1__FrameHeader *message,
-                      ProtobufCAllocator *allocator)
-{
-  if(!message)
-    return;
-  assert(message->base.descriptor == &nephele__v1__frame_header__descriptor);
-  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
-}
-void   nephele__v1__call_start__init
-                     (Nephele__V1__CallStart         *message)
-{
-  static const Nephele__V1__CallStart init_value = NEPHELE__V1__CALL_START__INIT;
-  *message = init_value;
-}
-size_t nephele__v1__call_start__get_packed_size
-                     (const Nephele__V1__CallStart *message)
-{
-  assert(message->base.descriptor == &nephele__v1__call_start__descriptor);
-  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
-}
-size_t nephele__v1__call_start__pack
-                     (const Nephele__V1__CallStart *message,
-                      uint8_t       *out)
-{
-  assert(message->base.descriptor == &nephele__v1__call_start__descriptor);
-  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
-}
-size_t nephele__v1__call_start__pack_to_buffer
-                     (const Nephele__V1__CallStart *message,
-                      ProtobufCBuffer *buffer)
-{
-  assert(message->base.descriptor == &nephele__v1__call_start__descriptor);
-  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
-}
-Nephele__V1__CallStart *
-       nephele__v1__call_start__unpack
-                     (ProtobufCAllocator  *allocator,
-                      size_t               len,
-                      const uint8_t       *data)
-{
-  return (Nephele__V1__CallStart *)
-     protobuf_c_message_unpack (&nephele__v1__call_start__descriptor,
-                                allocator, len, data);
-}
-void   nephele__v1__call_start__free_unpacked
-                     (Nephele__V1__CallStart *message,
-                      ProtobufCAllocator *allocator)
-{
-  if(!message)
-    return;
-  assert(message->base.descriptor == &nephele__v1__call_start__descriptor);
-  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
-}
-void   nephele__v1__metadata_entry__init
-                     (Nephele__V1__MetadataEntry         *message)
-{
-  static const Nephele__V1__MetadataEntry init_value = NEPHELE__V1__METADATA_ENTRY__INIT;
-  *message = init_value;
-}
-size_t nephele__v1__metadata_entry__get_packed_size
-                     (const Nephele__V1__MetadataEntry *message)
-{
-  assert(message->base.descriptor == &nephele__v1__metadata_entry__descriptor);
-  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
-}
-size_t nephele__v1__metadata_entry__pack
-                     (const Nephele__V1__MetadataEntry *message,
-                      uint8_t       *out)
-{
-  assert(message->base.descriptor == &nephele__v1__metadata_entry__descriptor);
-  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
-}
-size_t nephele__v1__metadata_entry__pack_to_buffer
-                     (const Nephele__V1__MetadataEntry *message,
-                      ProtobufCBuffer *buffer)
-{
-  assert(message->base.descriptor == &nephele__v1__metadata_entry__descriptor);
-  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
-}
-Nephele__V1__MetadataEntry *
-       nephele__v1__metadata_entry__unpack
-                     (ProtobufCAllocator  *allocator,
-                      size_t               len,
-                      const uint8_t       *data)
-{
-  return (Nephele__V1__MetadataEntry *)
-     protobuf_c_message_unpack (&nephele__v1__metadata_entry__descriptor,
-                                allocator, len, data);
-}
-void   nephele__v1__metadata_entry__free_unpacked
-                     (Nephele__V1__MetadataEntry *message,
-                      ProtobufCAllocator *allocator)
-{
-  if(!message)
-    return;
-  assert(message->base.descriptor == &nephele__v1__metadata_entry__descriptor);
-  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
-}
-void   nephele__v1__call_end__init
-                     (Nephele__V1__CallEnd         *message)
-{
-  static const Nephele__V1__CallEnd init_value = NEPHELE__V1__CALL_END__INIT;
-  *message = init_value;
-}
-size_t nephele__v1__call_end__get_packed_size
-                     (const Nephele__V1__CallEnd *message)
-{
-  assert(message->base.descriptor == &nephele__v1__call_end__descriptor);
-  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
-}
-size_t nephele__v1__call_end__pack
-                     (const Nephele__V1__CallEnd *message,
-                      uint8_t       *out)
-{
-  assert(message->base.descriptor == &nephele__v1__call_end__descriptor);
-  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
-}
-size_t nephele__v1__call_end__pack_to_buffer
-                     (const Nephele__V1__CallEnd *message,
-                      ProtobufCBuffer *buffer)
-{
-  assert(message->base.descriptor == &nephele__v1__call_end__descriptor);
-  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
-}
-Nephele__V1__CallEnd *
-       nephele__v1__call_end__unpack
-                     (ProtobufCAllocator  *allocator,
-                      size_t               len,
-                      const uint8_t       *data)
-{
-  return (Nephele__V1__CallEnd *)
-     protobuf_c_message_unpack (&nephele__v1__call_end__descriptor,
-                                allocator, len, data);
-}
-void   nephele__v1__call_end__free_unpacked
-                     (Nephele__V1__CallEnd *message,
-                      ProtobufCAllocator *allocator)
-{
-  if(!message)
-    return;
-  assert(message->base.descriptor == &nephele__v1__call_end__descriptor);
-  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
-}
 void   nephele__v1__load_report__init
                      (Nephele__V1__LoadReport         *message)
 {
@@ -232,94 +52,49 @@ void   nephele__v1__load_report__free_unpacked
   assert(message->base.descriptor == &nephele__v1__load_report__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-void   nephele__v1__engine_load__init
-                     (Nephele__V1__EngineLoad         *message)
+void   nephele__v1__service_description__init
+                     (Nephele__V1__ServiceDescription         *message)
 {
-  static const Nephele__V1__EngineLoad init_value = NEPHELE__V1__ENGINE_LOAD__INIT;
+  static const Nephele__V1__ServiceDescription init_value = NEPHELE__V1__SERVICE_DESCRIPTION__INIT;
   *message = init_value;
 }
-size_t nephele__v1__engine_load__get_packed_size
-                     (const Nephele__V1__EngineLoad *message)
+size_t nephele__v1__service_description__get_packed_size
+                     (const Nephele__V1__ServiceDescription *message)
 {
-  assert(message->base.descriptor == &nephele__v1__engine_load__descriptor);
+  assert(message->base.descriptor == &nephele__v1__service_description__descriptor);
   return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
 }
-size_t nephele__v1__engine_load__pack
-                     (const Nephele__V1__EngineLoad *message,
+size_t nephele__v1__service_description__pack
+                     (const Nephele__V1__ServiceDescription *message,
                       uint8_t       *out)
 {
-  assert(message->base.descriptor == &nephele__v1__engine_load__descriptor);
+  assert(message->base.descriptor == &nephele__v1__service_description__descriptor);
   return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
 }
-size_t nephele__v1__engine_load__pack_to_buffer
-                     (const Nephele__V1__EngineLoad *message,
+size_t nephele__v1__service_description__pack_to_buffer
+                     (const Nephele__V1__ServiceDescription *message,
                       ProtobufCBuffer *buffer)
 {
-  assert(message->base.descriptor == &nephele__v1__engine_load__descriptor);
+  assert(message->base.descriptor == &nephele__v1__service_description__descriptor);
   return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
 }
-Nephele__V1__EngineLoad *
-       nephele__v1__engine_load__unpack
+Nephele__V1__ServiceDescription *
+       nephele__v1__service_description__unpack
                      (ProtobufCAllocator  *allocator,
                       size_t               len,
                       const uint8_t       *data)
 {
-  return (Nephele__V1__EngineLoad *)
-     protobuf_c_message_unpack (&nephele__v1__engine_load__descriptor,
+  return (Nephele__V1__ServiceDescription *)
+     protobuf_c_message_unpack (&nephele__v1__service_description__descriptor,
                                 allocator, len, data);
 }
-void   nephele__v1__engine_load__free_unpacked
-                     (Nephele__V1__EngineLoad *message,
+void   nephele__v1__service_description__free_unpacked
+                     (Nephele__V1__ServiceDescription *message,
                       ProtobufCAllocator *allocator)
 {
   if(!message)
     return;
-  assert(message->base.descriptor == &nephele__v1__engine_load__descriptor);
-  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
-}
-void   nephele__v1__model_description__init
-                     (Nephele__V1__ModelDescription         *message)
-{
-  static const Nephele__V1__ModelDescription init_value = NEPHELE__V1__MODEL_DESCRIPTION__INIT;
-  *message = init_value;
-}
-size_t nephele__v1__model_description__get_packed_size
-                     (const Nephele__V1__ModelDescription *message)
-{
-  assert(message->base.descriptor == &nephele__v1__model_description__descriptor);
-  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
-}
-size_t nephele__v1__model_description__pack
-                     (const Nephele__V1__ModelDescription *message,
-                      uint8_t       *out)
-{
-  assert(message->base.descriptor == &nephele__v1__model_description__descriptor);
-  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
-}
-size_t nephele__v1__model_description__pack_to_buffer
-                     (const Nephele__V1__ModelDescription *message,
-                      ProtobufCBuffer *buffer)
-{
-  assert(message->base.descriptor == &nephele__v1__model_description__descriptor);
-  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
-}
-Nephele__V1__ModelDescription *
-       nephele__v1__model_description__unpack
-                     (ProtobufCAllocator  *allocator,
-                      size_t               len,
-                      const uint8_t       *data)
-{
-  return (Nephele__V1__ModelDescription *)
-     protobuf_c_message_unpack (&nephele__v1__model_description__descriptor,
-                                allocator, len, data);
-}
-void   nephele__v1__model_description__free_unpacked
-                     (Nephele__V1__ModelDescription *message,
-                      ProtobufCAllocator *allocator)
-{
-  if(!message)
-    return;
-  assert(message->base.descriptor == &nephele__v1__model_description__descriptor);
+  assert(message->base.descriptor == &nephele__v1__service_description__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   nephele__v1__describe_request__init
@@ -365,51 +140,6 @@ void   nephele__v1__describe_request__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &nephele__v1__describe_request__descriptor);
-  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
-}
-void   nephele__v1__describe_reply__init
-                     (Nephele__V1__DescribeReply         *message)
-{
-  static const Nephele__V1__DescribeReply init_value = NEPHELE__V1__DESCRIBE_REPLY__INIT;
-  *message = init_value;
-}
-size_t nephele__v1__describe_reply__get_packed_size
-                     (const Nephele__V1__DescribeReply *message)
-{
-  assert(message->base.descriptor == &nephele__v1__describe_reply__descriptor);
-  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
-}
-size_t nephele__v1__describe_reply__pack
-                     (const Nephele__V1__DescribeReply *message,
-                      uint8_t       *out)
-{
-  assert(message->base.descriptor == &nephele__v1__describe_reply__descriptor);
-  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
-}
-size_t nephele__v1__describe_reply__pack_to_buffer
-                     (const Nephele__V1__DescribeReply *message,
-                      ProtobufCBuffer *buffer)
-{
-  assert(message->base.descriptor == &nephele__v1__describe_reply__descriptor);
-  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
-}
-Nephele__V1__DescribeReply *
-       nephele__v1__describe_reply__unpack
-                     (ProtobufCAllocator  *allocator,
-                      size_t               len,
-                      const uint8_t       *data)
-{
-  return (Nephele__V1__DescribeReply *)
-     protobuf_c_message_unpack (&nephele__v1__describe_reply__descriptor,
-                                allocator, len, data);
-}
-void   nephele__v1__describe_reply__free_unpacked
-                     (Nephele__V1__DescribeReply *message,
-                      ProtobufCAllocator *allocator)
-{
-  if(!message)
-    return;
-  assert(message->base.descriptor == &nephele__v1__describe_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   nephele__v1__health_request__init
@@ -502,470 +232,7 @@ void   nephele__v1__health_reply__free_unpacked
   assert(message->base.descriptor == &nephele__v1__health_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor nephele__v1__frame_header__field_descriptors[14] =
-{
-  {
-    "version",
-    1,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT32,
-    offsetof(Nephele__V1__FrameHeader, has_version),
-    offsetof(Nephele__V1__FrameHeader, version),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "type",
-    2,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT32,
-    offsetof(Nephele__V1__FrameHeader, has_type),
-    offsetof(Nephele__V1__FrameHeader, type),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "call",
-    3,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT64,
-    offsetof(Nephele__V1__FrameHeader, has_call),
-    offsetof(Nephele__V1__FrameHeader, call),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "sequence",
-    4,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT32,
-    offsetof(Nephele__V1__FrameHeader, has_sequence),
-    offsetof(Nephele__V1__FrameHeader, sequence),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "start",
-    5,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_MESSAGE,
-    0,   /* quantifier_offset */
-    offsetof(Nephele__V1__FrameHeader, start),
-    &nephele__v1__call_start__descriptor,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "end",
-    6,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_MESSAGE,
-    0,   /* quantifier_offset */
-    offsetof(Nephele__V1__FrameHeader, end),
-    &nephele__v1__call_end__descriptor,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "attachment_sizes",
-    7,
-    PROTOBUF_C_LABEL_REPEATED,
-    PROTOBUF_C_TYPE_UINT64,
-    offsetof(Nephele__V1__FrameHeader, n_attachment_sizes),
-    offsetof(Nephele__V1__FrameHeader, attachment_sizes),
-    NULL,
-    NULL,
-    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "chunk_attachment",
-    8,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT32,
-    offsetof(Nephele__V1__FrameHeader, has_chunk_attachment),
-    offsetof(Nephele__V1__FrameHeader, chunk_attachment),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "chunk_offset",
-    9,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT64,
-    offsetof(Nephele__V1__FrameHeader, has_chunk_offset),
-    offsetof(Nephele__V1__FrameHeader, chunk_offset),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "credit_messages",
-    10,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT32,
-    offsetof(Nephele__V1__FrameHeader, has_credit_messages),
-    offsetof(Nephele__V1__FrameHeader, credit_messages),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "credit_bytes",
-    11,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT64,
-    offsetof(Nephele__V1__FrameHeader, has_credit_bytes),
-    offsetof(Nephele__V1__FrameHeader, credit_bytes),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "ping",
-    12,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT64,
-    offsetof(Nephele__V1__FrameHeader, has_ping),
-    offsetof(Nephele__V1__FrameHeader, ping),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "load",
-    13,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_MESSAGE,
-    0,   /* quantifier_offset */
-    offsetof(Nephele__V1__FrameHeader, load),
-    &nephele__v1__load_report__descriptor,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "reason",
-    14,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__FrameHeader, has_reason),
-    offsetof(Nephele__V1__FrameHeader, reason),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-};
-static const unsigned nephele__v1__frame_header__field_indices_by_name[] = {
-  6,   /* field[6] = attachment_sizes */
-  2,   /* field[2] = call */
-  7,   /* field[7] = chunk_attachment */
-  8,   /* field[8] = chunk_offset */
-  10,   /* field[10] = credit_bytes */
-  9,   /* field[9] = credit_messages */
-  5,   /* field[5] = end */
-  12,   /* field[12] = load */
-  11,   /* field[11] = ping */
-  13,   /* field[13] = reason */
-  3,   /* field[3] = sequence */
-  4,   /* field[4] = start */
-  1,   /* field[1] = type */
-  0,   /* field[0] = version */
-};
-static const ProtobufCIntRange nephele__v1__frame_header__number_ranges[1 + 1] =
-{
-  { 1, 0 },
-  { 0, 14 }
-};
-const ProtobufCMessageDescriptor nephele__v1__frame_header__descriptor =
-{
-  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
-  "nephele.v1.FrameHeader",
-  "FrameHeader",
-  "Nephele__V1__FrameHeader",
-  "nephele.v1",
-  sizeof(Nephele__V1__FrameHeader),
-  14,
-  nephele__v1__frame_header__field_descriptors,
-  nephele__v1__frame_header__field_indices_by_name,
-  1,  nephele__v1__frame_header__number_ranges,
-  (ProtobufCMessageInit) nephele__v1__frame_header__init,
-  NULL,NULL,NULL    /* reserved[123] */
-};
-static const ProtobufCFieldDescriptor nephele__v1__call_start__field_descriptors[5] =
-{
-  {
-    "method",
-    1,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__CallStart, has_method),
-    offsetof(Nephele__V1__CallStart, method),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "timeout_us",
-    2,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT64,
-    offsetof(Nephele__V1__CallStart, has_timeout_us),
-    offsetof(Nephele__V1__CallStart, timeout_us),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "metadata",
-    3,
-    PROTOBUF_C_LABEL_REPEATED,
-    PROTOBUF_C_TYPE_MESSAGE,
-    offsetof(Nephele__V1__CallStart, n_metadata),
-    offsetof(Nephele__V1__CallStart, metadata),
-    &nephele__v1__metadata_entry__descriptor,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "instance_id",
-    4,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__CallStart, has_instance_id),
-    offsetof(Nephele__V1__CallStart, instance_id),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "numerics_id",
-    5,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__CallStart, has_numerics_id),
-    offsetof(Nephele__V1__CallStart, numerics_id),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-};
-static const unsigned nephele__v1__call_start__field_indices_by_name[] = {
-  3,   /* field[3] = instance_id */
-  2,   /* field[2] = metadata */
-  0,   /* field[0] = method */
-  4,   /* field[4] = numerics_id */
-  1,   /* field[1] = timeout_us */
-};
-static const ProtobufCIntRange nephele__v1__call_start__number_ranges[1 + 1] =
-{
-  { 1, 0 },
-  { 0, 5 }
-};
-const ProtobufCMessageDescriptor nephele__v1__call_start__descriptor =
-{
-  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
-  "nephele.v1.CallStart",
-  "CallStart",
-  "Nephele__V1__CallStart",
-  "nephele.v1",
-  sizeof(Nephele__V1__CallStart),
-  5,
-  nephele__v1__call_start__field_descriptors,
-  nephele__v1__call_start__field_indices_by_name,
-  1,  nephele__v1__call_start__number_ranges,
-  (ProtobufCMessageInit) nephele__v1__call_start__init,
-  NULL,NULL,NULL    /* reserved[123] */
-};
-static const ProtobufCFieldDescriptor nephele__v1__metadata_entry__field_descriptors[2] =
-{
-  {
-    "key",
-    1,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__MetadataEntry, has_key),
-    offsetof(Nephele__V1__MetadataEntry, key),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "value",
-    2,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__MetadataEntry, has_value),
-    offsetof(Nephele__V1__MetadataEntry, value),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-};
-static const unsigned nephele__v1__metadata_entry__field_indices_by_name[] = {
-  0,   /* field[0] = key */
-  1,   /* field[1] = value */
-};
-static const ProtobufCIntRange nephele__v1__metadata_entry__number_ranges[1 + 1] =
-{
-  { 1, 0 },
-  { 0, 2 }
-};
-const ProtobufCMessageDescriptor nephele__v1__metadata_entry__descriptor =
-{
-  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
-  "nephele.v1.MetadataEntry",
-  "MetadataEntry",
-  "Nephele__V1__MetadataEntry",
-  "nephele.v1",
-  sizeof(Nephele__V1__MetadataEntry),
-  2,
-  nephele__v1__metadata_entry__field_descriptors,
-  nephele__v1__metadata_entry__field_indices_by_name,
-  1,  nephele__v1__metadata_entry__number_ranges,
-  (ProtobufCMessageInit) nephele__v1__metadata_entry__init,
-  NULL,NULL,NULL    /* reserved[123] */
-};
-static const ProtobufCFieldDescriptor nephele__v1__call_end__field_descriptors[7] =
-{
-  {
-    "code",
-    1,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT32,
-    offsetof(Nephele__V1__CallEnd, has_code),
-    offsetof(Nephele__V1__CallEnd, code),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "message",
-    2,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__CallEnd, has_message),
-    offsetof(Nephele__V1__CallEnd, message),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "reason",
-    3,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__CallEnd, has_reason),
-    offsetof(Nephele__V1__CallEnd, reason),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "field",
-    4,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__CallEnd, has_field),
-    offsetof(Nephele__V1__CallEnd, field),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "retry_after_ms",
-    5,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT64,
-    offsetof(Nephele__V1__CallEnd, has_retry_after_ms),
-    offsetof(Nephele__V1__CallEnd, retry_after_ms),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "not_started",
-    6,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BOOL,
-    offsetof(Nephele__V1__CallEnd, has_not_started),
-    offsetof(Nephele__V1__CallEnd, not_started),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "with_body",
-    7,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BOOL,
-    offsetof(Nephele__V1__CallEnd, has_with_body),
-    offsetof(Nephele__V1__CallEnd, with_body),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-};
-static const unsigned nephele__v1__call_end__field_indices_by_name[] = {
-  0,   /* field[0] = code */
-  3,   /* field[3] = field */
-  1,   /* field[1] = message */
-  5,   /* field[5] = not_started */
-  2,   /* field[2] = reason */
-  4,   /* field[4] = retry_after_ms */
-  6,   /* field[6] = with_body */
-};
-static const ProtobufCIntRange nephele__v1__call_end__number_ranges[1 + 1] =
-{
-  { 1, 0 },
-  { 0, 7 }
-};
-const ProtobufCMessageDescriptor nephele__v1__call_end__descriptor =
-{
-  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
-  "nephele.v1.CallEnd",
-  "CallEnd",
-  "Nephele__V1__CallEnd",
-  "nephele.v1",
-  sizeof(Nephele__V1__CallEnd),
-  7,
-  nephele__v1__call_end__field_descriptors,
-  nephele__v1__call_end__field_indices_by_name,
-  1,  nephele__v1__call_end__number_ranges,
-  (ProtobufCMessageInit) nephele__v1__call_end__init,
-  NULL,NULL,NULL    /* reserved[123] */
-};
+static const uint64_t nephele__v1__load_report__capacity__default_value = 1ull;
 static const ProtobufCFieldDescriptor nephele__v1__load_report__field_descriptors[11] =
 {
   {
@@ -988,7 +255,7 @@ static const ProtobufCFieldDescriptor nephele__v1__load_report__field_descriptor
     offsetof(Nephele__V1__LoadReport, has_capacity),
     offsetof(Nephele__V1__LoadReport, capacity),
     NULL,
-    NULL,
+    &nephele__v1__load_report__capacity__default_value,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
@@ -1005,12 +272,12 @@ static const ProtobufCFieldDescriptor nephele__v1__load_report__field_descriptor
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "draining",
+    "is_draining",
     4,
     PROTOBUF_C_LABEL_OPTIONAL,
     PROTOBUF_C_TYPE_BOOL,
-    offsetof(Nephele__V1__LoadReport, has_draining),
-    offsetof(Nephele__V1__LoadReport, draining),
+    offsetof(Nephele__V1__LoadReport, has_is_draining),
+    offsetof(Nephele__V1__LoadReport, is_draining),
     NULL,
     NULL,
     0,             /* flags */
@@ -1105,9 +372,9 @@ static const unsigned nephele__v1__load_report__field_indices_by_name[] = {
   8,   /* field[8] = cancelled_calls */
   1,   /* field[1] = capacity */
   4,   /* field[4] = describe_epoch */
-  3,   /* field[3] = draining */
   10,   /* field[10] = engine */
   9,   /* field[9] = expected_wait_us */
+  3,   /* field[3] = is_draining */
   0,   /* field[0] = outstanding */
   2,   /* field[2] = running_calls */
   7,   /* field[7] = slowest_step_us */
@@ -1136,179 +403,113 @@ const ProtobufCMessageDescriptor nephele__v1__load_report__descriptor =
   (ProtobufCMessageInit) nephele__v1__load_report__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__engine_load__field_descriptors[7] =
+static const uint32_t nephele__v1__service_description__shard_count__default_value = 1u;
+static const uint64_t nephele__v1__service_description__capacity__default_value = 1ull;
+static const ProtobufCFieldDescriptor nephele__v1__service_description__field_descriptors[10] =
 {
   {
-    "running",
+    "instance_id",
     1,
     PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT32,
-    offsetof(Nephele__V1__EngineLoad, has_running),
-    offsetof(Nephele__V1__EngineLoad, running),
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__ServiceDescription, has_instance_id),
+    offsetof(Nephele__V1__ServiceDescription, instance_id),
     NULL,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "waiting",
+    "service",
     2,
     PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT32,
-    offsetof(Nephele__V1__EngineLoad, has_waiting),
-    offsetof(Nephele__V1__EngineLoad, waiting),
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__ServiceDescription, has_service),
+    offsetof(Nephele__V1__ServiceDescription, service),
     NULL,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "cache_pages",
+    "models",
     3,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT64,
-    offsetof(Nephele__V1__EngineLoad, has_cache_pages),
-    offsetof(Nephele__V1__EngineLoad, cache_pages),
-    NULL,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Nephele__V1__ServiceDescription, n_models),
+    offsetof(Nephele__V1__ServiceDescription, models),
+    &nephele__v1__model_description__descriptor,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "held_pages",
+    "shard",
     4,
     PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT64,
-    offsetof(Nephele__V1__EngineLoad, has_held_pages),
-    offsetof(Nephele__V1__EngineLoad, held_pages),
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__ServiceDescription, has_shard),
+    offsetof(Nephele__V1__ServiceDescription, shard),
     NULL,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "prefix_queries",
+    "shard_count",
     5,
     PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT64,
-    offsetof(Nephele__V1__EngineLoad, has_prefix_queries),
-    offsetof(Nephele__V1__EngineLoad, prefix_queries),
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__ServiceDescription, has_shard_count),
+    offsetof(Nephele__V1__ServiceDescription, shard_count),
     NULL,
-    NULL,
+    &nephele__v1__service_description__shard_count__default_value,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "prefix_hits",
+    "first_layer",
     6,
     PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT64,
-    offsetof(Nephele__V1__EngineLoad, has_prefix_hits),
-    offsetof(Nephele__V1__EngineLoad, prefix_hits),
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__ServiceDescription, has_first_layer),
+    offsetof(Nephele__V1__ServiceDescription, first_layer),
     NULL,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "preemptions",
+    "layer_count",
     7,
     PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT64,
-    offsetof(Nephele__V1__EngineLoad, has_preemptions),
-    offsetof(Nephele__V1__EngineLoad, preemptions),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-};
-static const unsigned nephele__v1__engine_load__field_indices_by_name[] = {
-  2,   /* field[2] = cache_pages */
-  3,   /* field[3] = held_pages */
-  6,   /* field[6] = preemptions */
-  5,   /* field[5] = prefix_hits */
-  4,   /* field[4] = prefix_queries */
-  0,   /* field[0] = running */
-  1,   /* field[1] = waiting */
-};
-static const ProtobufCIntRange nephele__v1__engine_load__number_ranges[1 + 1] =
-{
-  { 1, 0 },
-  { 0, 7 }
-};
-const ProtobufCMessageDescriptor nephele__v1__engine_load__descriptor =
-{
-  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
-  "nephele.v1.EngineLoad",
-  "EngineLoad",
-  "Nephele__V1__EngineLoad",
-  "nephele.v1",
-  sizeof(Nephele__V1__EngineLoad),
-  7,
-  nephele__v1__engine_load__field_descriptors,
-  nephele__v1__engine_load__field_indices_by_name,
-  1,  nephele__v1__engine_load__number_ranges,
-  (ProtobufCMessageInit) nephele__v1__engine_load__init,
-  NULL,NULL,NULL    /* reserved[123] */
-};
-static const ProtobufCFieldDescriptor nephele__v1__model_description__field_descriptors[9] =
-{
-  {
-    "name",
-    1,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__ModelDescription, has_name),
-    offsetof(Nephele__V1__ModelDescription, name),
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__ServiceDescription, has_layer_count),
+    offsetof(Nephele__V1__ServiceDescription, layer_count),
     NULL,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "revision",
-    2,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__ModelDescription, has_revision),
-    offsetof(Nephele__V1__ModelDescription, revision),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "numerics_id",
-    3,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__ModelDescription, has_numerics_id),
-    offsetof(Nephele__V1__ModelDescription, numerics_id),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "modality",
-    4,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__ModelDescription, has_modality),
-    offsetof(Nephele__V1__ModelDescription, modality),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "context_length",
-    5,
+    "capacity",
+    8,
     PROTOBUF_C_LABEL_OPTIONAL,
     PROTOBUF_C_TYPE_UINT64,
-    offsetof(Nephele__V1__ModelDescription, has_context_length),
-    offsetof(Nephele__V1__ModelDescription, context_length),
+    offsetof(Nephele__V1__ServiceDescription, has_capacity),
+    offsetof(Nephele__V1__ServiceDescription, capacity),
+    NULL,
+    &nephele__v1__service_description__capacity__default_value,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "epoch",
+    9,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT64,
+    offsetof(Nephele__V1__ServiceDescription, has_epoch),
+    offsetof(Nephele__V1__ServiceDescription, epoch),
     NULL,
     NULL,
     0,             /* flags */
@@ -1316,82 +517,47 @@ static const ProtobufCFieldDescriptor nephele__v1__model_description__field_desc
   },
   {
     "metadata",
-    6,
+    10,
     PROTOBUF_C_LABEL_OPTIONAL,
     PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__ModelDescription, has_metadata),
-    offsetof(Nephele__V1__ModelDescription, metadata),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "parent",
-    7,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__ModelDescription, has_parent),
-    offsetof(Nephele__V1__ModelDescription, parent),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "retiring",
-    8,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BOOL,
-    offsetof(Nephele__V1__ModelDescription, has_retiring),
-    offsetof(Nephele__V1__ModelDescription, retiring),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "tokenizer_hash",
-    9,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__ModelDescription, has_tokenizer_hash),
-    offsetof(Nephele__V1__ModelDescription, tokenizer_hash),
+    offsetof(Nephele__V1__ServiceDescription, has_metadata),
+    offsetof(Nephele__V1__ServiceDescription, metadata),
     NULL,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
 };
-static const unsigned nephele__v1__model_description__field_indices_by_name[] = {
-  4,   /* field[4] = context_length */
-  5,   /* field[5] = metadata */
-  3,   /* field[3] = modality */
-  0,   /* field[0] = name */
-  2,   /* field[2] = numerics_id */
-  6,   /* field[6] = parent */
-  7,   /* field[7] = retiring */
-  1,   /* field[1] = revision */
-  8,   /* field[8] = tokenizer_hash */
+static const unsigned nephele__v1__service_description__field_indices_by_name[] = {
+  7,   /* field[7] = capacity */
+  8,   /* field[8] = epoch */
+  5,   /* field[5] = first_layer */
+  0,   /* field[0] = instance_id */
+  6,   /* field[6] = layer_count */
+  9,   /* field[9] = metadata */
+  2,   /* field[2] = models */
+  1,   /* field[1] = service */
+  3,   /* field[3] = shard */
+  4,   /* field[4] = shard_count */
 };
-static const ProtobufCIntRange nephele__v1__model_description__number_ranges[1 + 1] =
+static const ProtobufCIntRange nephele__v1__service_description__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 10 }
 };
-const ProtobufCMessageDescriptor nephele__v1__model_description__descriptor =
+const ProtobufCMessageDescriptor nephele__v1__service_description__descriptor =
 {
   PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
-  "nephele.v1.ModelDescription",
-  "ModelDescription",
-  "Nephele__V1__ModelDescription",
+  "nephele.v1.ServiceDescription",
+  "ServiceDescription",
+  "Nephele__V1__ServiceDescription",
   "nephele.v1",
-  sizeof(Nephele__V1__ModelDescription),
-  9,
-  nephele__v1__model_description__field_descriptors,
-  nephele__v1__model_description__field_indices_by_name,
-  1,  nephele__v1__model_description__number_ranges,
-  (ProtobufCMessageInit) nephele__v1__model_description__init,
+  sizeof(Nephele__V1__ServiceDescription),
+  10,
+  nephele__v1__service_description__field_descriptors,
+  nephele__v1__service_description__field_indices_by_name,
+  1,  nephele__v1__service_description__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__service_description__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 #define nephele__v1__describe_request__field_descriptors NULL
@@ -1412,161 +578,6 @@ const ProtobufCMessageDescriptor nephele__v1__describe_request__descriptor =
   (ProtobufCMessageInit) nephele__v1__describe_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__describe_reply__field_descriptors[10] =
-{
-  {
-    "instance_id",
-    1,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__DescribeReply, has_instance_id),
-    offsetof(Nephele__V1__DescribeReply, instance_id),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "service",
-    2,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__DescribeReply, has_service),
-    offsetof(Nephele__V1__DescribeReply, service),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "models",
-    3,
-    PROTOBUF_C_LABEL_REPEATED,
-    PROTOBUF_C_TYPE_MESSAGE,
-    offsetof(Nephele__V1__DescribeReply, n_models),
-    offsetof(Nephele__V1__DescribeReply, models),
-    &nephele__v1__model_description__descriptor,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "shard",
-    4,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT32,
-    offsetof(Nephele__V1__DescribeReply, has_shard),
-    offsetof(Nephele__V1__DescribeReply, shard),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "shard_count",
-    5,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT32,
-    offsetof(Nephele__V1__DescribeReply, has_shard_count),
-    offsetof(Nephele__V1__DescribeReply, shard_count),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "first_layer",
-    6,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT32,
-    offsetof(Nephele__V1__DescribeReply, has_first_layer),
-    offsetof(Nephele__V1__DescribeReply, first_layer),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "layer_count",
-    7,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT32,
-    offsetof(Nephele__V1__DescribeReply, has_layer_count),
-    offsetof(Nephele__V1__DescribeReply, layer_count),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "capacity",
-    8,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT64,
-    offsetof(Nephele__V1__DescribeReply, has_capacity),
-    offsetof(Nephele__V1__DescribeReply, capacity),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "describe_epoch",
-    9,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT64,
-    offsetof(Nephele__V1__DescribeReply, has_describe_epoch),
-    offsetof(Nephele__V1__DescribeReply, describe_epoch),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-  {
-    "metadata",
-    10,
-    PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__DescribeReply, has_metadata),
-    offsetof(Nephele__V1__DescribeReply, metadata),
-    NULL,
-    NULL,
-    0,             /* flags */
-    0,NULL,NULL    /* reserved1,reserved2, etc */
-  },
-};
-static const unsigned nephele__v1__describe_reply__field_indices_by_name[] = {
-  7,   /* field[7] = capacity */
-  8,   /* field[8] = describe_epoch */
-  5,   /* field[5] = first_layer */
-  0,   /* field[0] = instance_id */
-  6,   /* field[6] = layer_count */
-  9,   /* field[9] = metadata */
-  2,   /* field[2] = models */
-  1,   /* field[1] = service */
-  3,   /* field[3] = shard */
-  4,   /* field[4] = shard_count */
-};
-static const ProtobufCIntRange nephele__v1__describe_reply__number_ranges[1 + 1] =
-{
-  { 1, 0 },
-  { 0, 10 }
-};
-const ProtobufCMessageDescriptor nephele__v1__describe_reply__descriptor =
-{
-  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
-  "nephele.v1.DescribeReply",
-  "DescribeReply",
-  "Nephele__V1__DescribeReply",
-  "nephele.v1",
-  sizeof(Nephele__V1__DescribeReply),
-  10,
-  nephele__v1__describe_reply__field_descriptors,
-  nephele__v1__describe_reply__field_indices_by_name,
-  1,  nephele__v1__describe_reply__number_ranges,
-  (ProtobufCMessageInit) nephele__v1__describe_reply__init,
-  NULL,NULL,NULL    /* reserved[123] */
-};
 #define nephele__v1__health_request__field_descriptors NULL
 #define nephele__v1__health_request__field_indices_by_name NULL
 #define nephele__v1__health_request__number_ranges NULL
@@ -1585,16 +596,48 @@ const ProtobufCMessageDescriptor nephele__v1__health_request__descriptor =
   (ProtobufCMessageInit) nephele__v1__health_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const ProtobufCEnumValue nephele__v1__health_reply__state__enum_values_by_number[4] =
+{
+  { "STARTING", "NEPHELE__V1__HEALTH_REPLY__STATE__STARTING", 1 },
+  { "SERVING", "NEPHELE__V1__HEALTH_REPLY__STATE__SERVING", 2 },
+  { "DRAINING", "NEPHELE__V1__HEALTH_REPLY__STATE__DRAINING", 3 },
+  { "STUCK", "NEPHELE__V1__HEALTH_REPLY__STATE__STUCK", 4 },
+};
+static const ProtobufCIntRange nephele__v1__health_reply__state__value_ranges[] = {
+{1, 0},{0, 4}
+};
+static const ProtobufCEnumValueIndex nephele__v1__health_reply__state__enum_values_by_name[4] =
+{
+  { "DRAINING", 2 },
+  { "SERVING", 1 },
+  { "STARTING", 0 },
+  { "STUCK", 3 },
+};
+const ProtobufCEnumDescriptor nephele__v1__health_reply__state__descriptor =
+{
+  PROTOBUF_C__ENUM_DESCRIPTOR_MAGIC,
+  "nephele.v1.HealthReply.State",
+  "State",
+  "Nephele__V1__HealthReply__State",
+  "nephele.v1",
+  4,
+  nephele__v1__health_reply__state__enum_values_by_number,
+  4,
+  nephele__v1__health_reply__state__enum_values_by_name,
+  1,
+  nephele__v1__health_reply__state__value_ranges,
+  NULL,NULL,NULL,NULL   /* reserved[1234] */
+};
 static const ProtobufCFieldDescriptor nephele__v1__health_reply__field_descriptors[2] =
 {
   {
     "state",
     1,
     PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_UINT32,
+    PROTOBUF_C_TYPE_ENUM,
     offsetof(Nephele__V1__HealthReply, has_state),
     offsetof(Nephele__V1__HealthReply, state),
-    NULL,
+    &nephele__v1__health_reply__state__descriptor,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
@@ -1638,7 +681,7 @@ const ProtobufCMessageDescriptor nephele__v1__health_reply__descriptor =
 };
 static const ProtobufCMethodDescriptor nephele__v1__bus__method_descriptors[2] =
 {
-  { "Describe", &nephele__v1__describe_request__descriptor, &nephele__v1__describe_reply__descriptor },
+  { "Describe", &nephele__v1__describe_request__descriptor, &nephele__v1__service_description__descriptor },
   { "Health", &nephele__v1__health_request__descriptor, &nephele__v1__health_reply__descriptor },
 };
 const unsigned nephele__v1__bus__method_indices_by_name[] = {
@@ -1658,7 +701,7 @@ const ProtobufCServiceDescriptor nephele__v1__bus__descriptor =
 };
 void nephele__v1__bus__describe(ProtobufCService *service,
                                 const Nephele__V1__DescribeRequest *input,
-                                Nephele__V1__DescribeReply_Closure closure,
+                                Nephele__V1__ServiceDescription_Closure closure,
                                 void *closure_data)
 {
   assert(service->descriptor == &nephele__v1__bus__descriptor);

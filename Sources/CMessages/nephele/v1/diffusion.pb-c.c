@@ -407,24 +407,24 @@ static const ProtobufCFieldDescriptor nephele__v1__draw_update__field_descriptor
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "checkpoint",
+    "is_checkpoint",
     4,
     PROTOBUF_C_LABEL_OPTIONAL,
     PROTOBUF_C_TYPE_BOOL,
-    offsetof(Nephele__V1__DrawUpdate, has_checkpoint),
-    offsetof(Nephele__V1__DrawUpdate, checkpoint),
+    offsetof(Nephele__V1__DrawUpdate, has_is_checkpoint),
+    offsetof(Nephele__V1__DrawUpdate, is_checkpoint),
     NULL,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "started",
+    "is_start",
     5,
     PROTOBUF_C_LABEL_OPTIONAL,
     PROTOBUF_C_TYPE_BOOL,
-    offsetof(Nephele__V1__DrawUpdate, has_started),
-    offsetof(Nephele__V1__DrawUpdate, started),
+    offsetof(Nephele__V1__DrawUpdate, has_is_start),
+    offsetof(Nephele__V1__DrawUpdate, is_start),
     NULL,
     NULL,
     0,             /* flags */
@@ -444,10 +444,10 @@ static const ProtobufCFieldDescriptor nephele__v1__draw_update__field_descriptor
   },
 };
 static const unsigned nephele__v1__draw_update__field_indices_by_name[] = {
-  3,   /* field[3] = checkpoint */
+  3,   /* field[3] = is_checkpoint */
+  4,   /* field[4] = is_start */
   2,   /* field[2] = picture */
   5,   /* field[5] = preview */
-  4,   /* field[4] = started */
   0,   /* field[0] = step */
   1,   /* field[1] = steps */
 };

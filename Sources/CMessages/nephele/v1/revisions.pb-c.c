@@ -162,12 +162,12 @@ static const ProtobufCFieldDescriptor nephele__v1__reload_reply__field_descripto
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "load_us",
+    "duration_us",
     3,
     PROTOBUF_C_LABEL_OPTIONAL,
     PROTOBUF_C_TYPE_UINT64,
-    offsetof(Nephele__V1__ReloadReply, has_load_us),
-    offsetof(Nephele__V1__ReloadReply, load_us),
+    offsetof(Nephele__V1__ReloadReply, has_duration_us),
+    offsetof(Nephele__V1__ReloadReply, duration_us),
     NULL,
     NULL,
     0,             /* flags */
@@ -175,7 +175,7 @@ static const ProtobufCFieldDescriptor nephele__v1__reload_reply__field_descripto
   },
 };
 static const unsigned nephele__v1__reload_reply__field_indices_by_name[] = {
-  2,   /* field[2] = load_us */
+  2,   /* field[2] = duration_us */
   1,   /* field[1] = previous */
   0,   /* field[0] = revision */
 };

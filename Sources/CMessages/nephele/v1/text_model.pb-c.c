@@ -637,6 +637,10 @@ void   nephele__v1__unload_adapter_reply__free_unpacked
   assert(message->base.descriptor == &nephele__v1__unload_adapter_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+static const uint32_t nephele__v1__generate_request__n__default_value = 1u;
+static const float nephele__v1__generate_request__temperature__default_value = 1;
+static const float nephele__v1__generate_request__top_p__default_value = 1;
+static const float nephele__v1__generate_request__repetition_penalty__default_value = 1;
 static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descriptors[23] =
 {
   {
@@ -695,7 +699,7 @@ static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descr
     offsetof(Nephele__V1__GenerateRequest, has_n),
     offsetof(Nephele__V1__GenerateRequest, n),
     NULL,
-    NULL,
+    &nephele__v1__generate_request__n__default_value,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
@@ -719,7 +723,7 @@ static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descr
     offsetof(Nephele__V1__GenerateRequest, has_temperature),
     offsetof(Nephele__V1__GenerateRequest, temperature),
     NULL,
-    NULL,
+    &nephele__v1__generate_request__temperature__default_value,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
@@ -743,7 +747,7 @@ static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descr
     offsetof(Nephele__V1__GenerateRequest, has_top_p),
     offsetof(Nephele__V1__GenerateRequest, top_p),
     NULL,
-    NULL,
+    &nephele__v1__generate_request__top_p__default_value,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
@@ -767,7 +771,7 @@ static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descr
     offsetof(Nephele__V1__GenerateRequest, has_repetition_penalty),
     offsetof(Nephele__V1__GenerateRequest, repetition_penalty),
     NULL,
-    NULL,
+    &nephele__v1__generate_request__repetition_penalty__default_value,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
@@ -844,12 +848,12 @@ static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descr
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "ignore_end_of_text",
+    "ignores_end_of_text",
     18,
     PROTOBUF_C_LABEL_OPTIONAL,
     PROTOBUF_C_TYPE_BOOL,
-    offsetof(Nephele__V1__GenerateRequest, has_ignore_end_of_text),
-    offsetof(Nephele__V1__GenerateRequest, ignore_end_of_text),
+    offsetof(Nephele__V1__GenerateRequest, has_ignores_end_of_text),
+    offsetof(Nephele__V1__GenerateRequest, ignores_end_of_text),
     NULL,
     NULL,
     0,             /* flags */
@@ -904,12 +908,12 @@ static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descr
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "patience_ms",
+    "batching_delay_ms",
     23,
     PROTOBUF_C_LABEL_OPTIONAL,
     PROTOBUF_C_TYPE_UINT32,
-    offsetof(Nephele__V1__GenerateRequest, has_patience_ms),
-    offsetof(Nephele__V1__GenerateRequest, patience_ms),
+    offsetof(Nephele__V1__GenerateRequest, has_batching_delay_ms),
+    offsetof(Nephele__V1__GenerateRequest, batching_delay_ms),
     NULL,
     NULL,
     0,             /* flags */
@@ -918,17 +922,17 @@ static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descr
 };
 static const unsigned nephele__v1__generate_request__field_indices_by_name[] = {
   18,   /* field[18] = adapter */
+  22,   /* field[22] = batching_delay_ms */
   20,   /* field[20] = crashes_without_progress */
   12,   /* field[12] = frequency_penalty */
   21,   /* field[21] = green_list */
-  17,   /* field[17] = ignore_end_of_text */
+  17,   /* field[17] = ignores_end_of_text */
   13,   /* field[13] = logit_bias */
   15,   /* field[15] = logprobs */
   3,   /* field[3] = max_tokens */
   9,   /* field[9] = min_p */
   0,   /* field[0] = model */
   4,   /* field[4] = n */
-  22,   /* field[22] = patience_ms */
   11,   /* field[11] = presence_penalty */
   1,   /* field[1] = prompt */
   16,   /* field[16] = prompt_logprobs */
@@ -1089,12 +1093,12 @@ static const ProtobufCFieldDescriptor nephele__v1__choice_resume__field_descript
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "finished",
+    "is_finished",
     5,
     PROTOBUF_C_LABEL_OPTIONAL,
     PROTOBUF_C_TYPE_BOOL,
-    offsetof(Nephele__V1__ChoiceResume, has_finished),
-    offsetof(Nephele__V1__ChoiceResume, finished),
+    offsetof(Nephele__V1__ChoiceResume, has_is_finished),
+    offsetof(Nephele__V1__ChoiceResume, is_finished),
     NULL,
     NULL,
     0,             /* flags */
@@ -1103,8 +1107,8 @@ static const ProtobufCFieldDescriptor nephele__v1__choice_resume__field_descript
 };
 static const unsigned nephele__v1__choice_resume__field_indices_by_name[] = {
   0,   /* field[0] = choice */
-  4,   /* field[4] = finished */
   1,   /* field[1] = ids */
+  4,   /* field[4] = is_finished */
   3,   /* field[3] = logprobs */
   2,   /* field[2] = text_bytes */
 };
@@ -1471,12 +1475,12 @@ static const ProtobufCFieldDescriptor nephele__v1__generate_delta__field_descrip
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "started",
+    "is_start",
     9,
     PROTOBUF_C_LABEL_OPTIONAL,
     PROTOBUF_C_TYPE_BOOL,
-    offsetof(Nephele__V1__GenerateDelta, has_started),
-    offsetof(Nephele__V1__GenerateDelta, started),
+    offsetof(Nephele__V1__GenerateDelta, has_is_start),
+    offsetof(Nephele__V1__GenerateDelta, is_start),
     NULL,
     NULL,
     0,             /* flags */
@@ -1487,9 +1491,9 @@ static const unsigned nephele__v1__generate_delta__field_indices_by_name[] = {
   0,   /* field[0] = choice */
   6,   /* field[6] = finish_reason */
   1,   /* field[1] = index */
+  8,   /* field[8] = is_start */
   4,   /* field[4] = logprob */
   5,   /* field[5] = prompt_logprobs */
-  8,   /* field[8] = started */
   3,   /* field[3] = text */
   7,   /* field[7] = text_offset */
   2,   /* field[2] = tokens */

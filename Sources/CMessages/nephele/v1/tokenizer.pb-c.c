@@ -97,49 +97,49 @@ void   nephele__v1__render_chat_request__free_unpacked
   assert(message->base.descriptor == &nephele__v1__render_chat_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-void   nephele__v1__chat_turn__init
-                     (Nephele__V1__ChatTurn         *message)
+void   nephele__v1__chat_message__init
+                     (Nephele__V1__ChatMessage         *message)
 {
-  static const Nephele__V1__ChatTurn init_value = NEPHELE__V1__CHAT_TURN__INIT;
+  static const Nephele__V1__ChatMessage init_value = NEPHELE__V1__CHAT_MESSAGE__INIT;
   *message = init_value;
 }
-size_t nephele__v1__chat_turn__get_packed_size
-                     (const Nephele__V1__ChatTurn *message)
+size_t nephele__v1__chat_message__get_packed_size
+                     (const Nephele__V1__ChatMessage *message)
 {
-  assert(message->base.descriptor == &nephele__v1__chat_turn__descriptor);
+  assert(message->base.descriptor == &nephele__v1__chat_message__descriptor);
   return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
 }
-size_t nephele__v1__chat_turn__pack
-                     (const Nephele__V1__ChatTurn *message,
+size_t nephele__v1__chat_message__pack
+                     (const Nephele__V1__ChatMessage *message,
                       uint8_t       *out)
 {
-  assert(message->base.descriptor == &nephele__v1__chat_turn__descriptor);
+  assert(message->base.descriptor == &nephele__v1__chat_message__descriptor);
   return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
 }
-size_t nephele__v1__chat_turn__pack_to_buffer
-                     (const Nephele__V1__ChatTurn *message,
+size_t nephele__v1__chat_message__pack_to_buffer
+                     (const Nephele__V1__ChatMessage *message,
                       ProtobufCBuffer *buffer)
 {
-  assert(message->base.descriptor == &nephele__v1__chat_turn__descriptor);
+  assert(message->base.descriptor == &nephele__v1__chat_message__descriptor);
   return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
 }
-Nephele__V1__ChatTurn *
-       nephele__v1__chat_turn__unpack
+Nephele__V1__ChatMessage *
+       nephele__v1__chat_message__unpack
                      (ProtobufCAllocator  *allocator,
                       size_t               len,
                       const uint8_t       *data)
 {
-  return (Nephele__V1__ChatTurn *)
-     protobuf_c_message_unpack (&nephele__v1__chat_turn__descriptor,
+  return (Nephele__V1__ChatMessage *)
+     protobuf_c_message_unpack (&nephele__v1__chat_message__descriptor,
                                 allocator, len, data);
 }
-void   nephele__v1__chat_turn__free_unpacked
-                     (Nephele__V1__ChatTurn *message,
+void   nephele__v1__chat_message__free_unpacked
+                     (Nephele__V1__ChatMessage *message,
                       ProtobufCAllocator *allocator)
 {
   if(!message)
     return;
-  assert(message->base.descriptor == &nephele__v1__chat_turn__descriptor);
+  assert(message->base.descriptor == &nephele__v1__chat_message__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   nephele__v1__tokens_reply__init
@@ -341,6 +341,7 @@ const ProtobufCMessageDescriptor nephele__v1__encode_request__descriptor =
   (ProtobufCMessageInit) nephele__v1__encode_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const protobuf_c_boolean nephele__v1__render_chat_request__add_generation_prompt__default_value = 1;
 static const ProtobufCFieldDescriptor nephele__v1__render_chat_request__field_descriptors[3] =
 {
   {
@@ -362,7 +363,7 @@ static const ProtobufCFieldDescriptor nephele__v1__render_chat_request__field_de
     PROTOBUF_C_TYPE_MESSAGE,
     offsetof(Nephele__V1__RenderChatRequest, n_messages),
     offsetof(Nephele__V1__RenderChatRequest, messages),
-    &nephele__v1__chat_turn__descriptor,
+    &nephele__v1__chat_message__descriptor,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
@@ -375,7 +376,7 @@ static const ProtobufCFieldDescriptor nephele__v1__render_chat_request__field_de
     offsetof(Nephele__V1__RenderChatRequest, has_add_generation_prompt),
     offsetof(Nephele__V1__RenderChatRequest, add_generation_prompt),
     NULL,
-    NULL,
+    &nephele__v1__render_chat_request__add_generation_prompt__default_value,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
@@ -405,15 +406,15 @@ const ProtobufCMessageDescriptor nephele__v1__render_chat_request__descriptor =
   (ProtobufCMessageInit) nephele__v1__render_chat_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__chat_turn__field_descriptors[2] =
+static const ProtobufCFieldDescriptor nephele__v1__chat_message__field_descriptors[2] =
 {
   {
     "role",
     1,
     PROTOBUF_C_LABEL_OPTIONAL,
     PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__ChatTurn, has_role),
-    offsetof(Nephele__V1__ChatTurn, role),
+    offsetof(Nephele__V1__ChatMessage, has_role),
+    offsetof(Nephele__V1__ChatMessage, role),
     NULL,
     NULL,
     0,             /* flags */
@@ -424,36 +425,36 @@ static const ProtobufCFieldDescriptor nephele__v1__chat_turn__field_descriptors[
     2,
     PROTOBUF_C_LABEL_OPTIONAL,
     PROTOBUF_C_TYPE_BYTES,
-    offsetof(Nephele__V1__ChatTurn, has_content),
-    offsetof(Nephele__V1__ChatTurn, content),
+    offsetof(Nephele__V1__ChatMessage, has_content),
+    offsetof(Nephele__V1__ChatMessage, content),
     NULL,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
 };
-static const unsigned nephele__v1__chat_turn__field_indices_by_name[] = {
+static const unsigned nephele__v1__chat_message__field_indices_by_name[] = {
   1,   /* field[1] = content */
   0,   /* field[0] = role */
 };
-static const ProtobufCIntRange nephele__v1__chat_turn__number_ranges[1 + 1] =
+static const ProtobufCIntRange nephele__v1__chat_message__number_ranges[1 + 1] =
 {
   { 1, 0 },
   { 0, 2 }
 };
-const ProtobufCMessageDescriptor nephele__v1__chat_turn__descriptor =
+const ProtobufCMessageDescriptor nephele__v1__chat_message__descriptor =
 {
   PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
-  "nephele.v1.ChatTurn",
-  "ChatTurn",
-  "Nephele__V1__ChatTurn",
+  "nephele.v1.ChatMessage",
+  "ChatMessage",
+  "Nephele__V1__ChatMessage",
   "nephele.v1",
-  sizeof(Nephele__V1__ChatTurn),
+  sizeof(Nephele__V1__ChatMessage),
   2,
-  nephele__v1__chat_turn__field_descriptors,
-  nephele__v1__chat_turn__field_indices_by_name,
-  1,  nephele__v1__chat_turn__number_ranges,
-  (ProtobufCMessageInit) nephele__v1__chat_turn__init,
+  nephele__v1__chat_message__field_descriptors,
+  nephele__v1__chat_message__field_indices_by_name,
+  1,  nephele__v1__chat_message__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__chat_message__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor nephele__v1__tokens_reply__field_descriptors[2] =
@@ -507,6 +508,7 @@ const ProtobufCMessageDescriptor nephele__v1__tokens_reply__descriptor =
   (ProtobufCMessageInit) nephele__v1__tokens_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
+static const protobuf_c_boolean nephele__v1__decode_request__skip_special_tokens__default_value = 1;
 static const ProtobufCFieldDescriptor nephele__v1__decode_request__field_descriptors[3] =
 {
   {
@@ -541,7 +543,7 @@ static const ProtobufCFieldDescriptor nephele__v1__decode_request__field_descrip
     offsetof(Nephele__V1__DecodeRequest, has_skip_special_tokens),
     offsetof(Nephele__V1__DecodeRequest, skip_special_tokens),
     NULL,
-    NULL,
+    &nephele__v1__decode_request__skip_special_tokens__default_value,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },

@@ -26,6 +26,9 @@ typedef struct Nephele__V1__DrawnPicture Nephele__V1__DrawnPicture;
 
 /* --- messages --- */
 
+/*
+ * What is to be drawn. The diffusion service checks the ranges: it alone knows its model.
+ */
 struct  Nephele__V1__DrawRequest
 {
   ProtobufCMessage base;
@@ -36,35 +39,62 @@ struct  Nephele__V1__DrawRequest
   protobuf_c_boolean has_negative_prompt;
   ProtobufCBinaryData negative_prompt;
   /*
-   * One a picture.
+   * One for each picture.
    */
   size_t n_seeds;
   uint64_t *seeds;
   /*
-   * Absent: the model's own.
+   * nil: the model's own; so the next four.
+   */
+  /*
+   * UInt32?
    */
   protobuf_c_boolean has_steps;
   uint32_t steps;
+  /*
+   * Float?
+   */
   protobuf_c_boolean has_guidance_scale;
   float guidance_scale;
+  /*
+   * Float?
+   */
   protobuf_c_boolean has_eta;
   float eta;
+  /*
+   * In pixels.
+   */
+  /*
+   * UInt32?
+   */
   protobuf_c_boolean has_width;
   uint32_t width;
+  /*
+   * UInt32?
+   */
   protobuf_c_boolean has_height;
   uint32_t height;
   /*
    * The attachment is a checkpoint of this drawing, which goes on from there.
+   */
+  /*
+   * sparse
    */
   protobuf_c_boolean has_resumes;
   protobuf_c_boolean resumes;
   /*
    * Instances lost under this call since its last step.
    */
+  /*
+   * sparse
+   */
   protobuf_c_boolean has_crashes_without_progress;
   uint32_t crashes_without_progress;
   /*
    * Previews of each picture on the way, at most 3.
+   */
+  /*
+   * sparse
    */
   protobuf_c_boolean has_partial_images;
   uint32_t partial_images;
@@ -74,32 +104,41 @@ struct  Nephele__V1__DrawRequest
     , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0,NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
+/*
+ * How far a drawing is; or one of its pictures or previews, whose PNG file is the attachment; or a checkpoint.
+ */
 struct  Nephele__V1__DrawUpdate
 {
   ProtobufCMessage base;
   /*
-   * One update a step: so many of so many are done.
+   * Steps that are done.
    */
   protobuf_c_boolean has_step;
   uint32_t step;
   protobuf_c_boolean has_steps;
   uint32_t steps;
   /*
-   * One update a picture at the end; the PNG file is its attachment.
+   * A finished picture: one update for each.
    */
   Nephele__V1__DrawnPicture *picture;
   /*
    * The attachment is a checkpoint after this step: opaque, for another instance with the same numerics id.
    */
-  protobuf_c_boolean has_checkpoint;
-  protobuf_c_boolean checkpoint;
   /*
-   * A call with crashes_without_progress is about to be computed: a loss from now on may be its fault.
+   * sparse
    */
-  protobuf_c_boolean has_started;
-  protobuf_c_boolean started;
+  protobuf_c_boolean has_is_checkpoint;
+  protobuf_c_boolean is_checkpoint;
   /*
-   * A picture as it is foreseen after this step; the PNG file is the attachment.
+   * A call with `crashes_without_progress` is about to be computed: a loss from now on may be its fault.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_is_start;
+  protobuf_c_boolean is_start;
+  /*
+   * A picture as it is foreseen after this step.
    */
   Nephele__V1__DrawPreview *preview;
 };
@@ -108,6 +147,9 @@ struct  Nephele__V1__DrawUpdate
     , 0, 0, 0, 0, NULL, 0, 0, 0, 0, NULL }
 
 
+/*
+ * A picture as it is foreseen while it is drawn.
+ */
 struct  Nephele__V1__DrawPreview
 {
   ProtobufCMessage base;
@@ -121,6 +163,9 @@ struct  Nephele__V1__DrawPreview
    */
   protobuf_c_boolean has_index;
   uint32_t index;
+  /*
+   * In pixels.
+   */
   protobuf_c_boolean has_width;
   uint32_t width;
   protobuf_c_boolean has_height;
@@ -131,26 +176,38 @@ struct  Nephele__V1__DrawPreview
     , 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
+/*
+ * A finished picture.
+ */
 struct  Nephele__V1__DrawnPicture
 {
   ProtobufCMessage base;
+  /*
+   * Which of the request's seeds it is of.
+   */
   protobuf_c_boolean has_index;
   uint32_t index;
+  /*
+   * UInt64
+   */
   protobuf_c_boolean has_seed;
   uint64_t seed;
+  /*
+   * In pixels.
+   */
   protobuf_c_boolean has_width;
   uint32_t width;
   protobuf_c_boolean has_height;
   uint32_t height;
   /*
-   * What it was drawn with, where the request left that to the model.
+   * What it was drawn with, where the request left that to the model; 0 from an instance that does not say.
    */
   protobuf_c_boolean has_steps;
   uint32_t steps;
   protobuf_c_boolean has_guidance_scale;
   float guidance_scale;
   /*
-   * DDPM, DDIM.
+   * `DDPM` or `DDIM`; empty from an instance that does not say.
    */
   protobuf_c_boolean has_sampler;
   ProtobufCBinaryData sampler;

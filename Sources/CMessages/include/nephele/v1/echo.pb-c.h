@@ -26,9 +26,15 @@ typedef struct Nephele__V1__CountReply Nephele__V1__CountReply;
 
 /* --- messages --- */
 
+/*
+ * Bytes to be returned.
+ */
 struct  Nephele__V1__EchoRequest
 {
   ProtobufCMessage base;
+  /*
+   * [UInt8]
+   */
   protobuf_c_boolean has_payload;
   ProtobufCBinaryData payload;
 };
@@ -37,9 +43,15 @@ struct  Nephele__V1__EchoRequest
     , 0, {0,NULL} }
 
 
+/*
+ * The bytes that came.
+ */
 struct  Nephele__V1__EchoReply
 {
   ProtobufCMessage base;
+  /*
+   * [UInt8]
+   */
   protobuf_c_boolean has_payload;
   ProtobufCBinaryData payload;
 };
@@ -48,6 +60,9 @@ struct  Nephele__V1__EchoReply
     , 0, {0,NULL} }
 
 
+/*
+ * Asks for a stream of `count` replies.
+ */
 struct  Nephele__V1__CountRequest
 {
   ProtobufCMessage base;
@@ -64,11 +79,20 @@ struct  Nephele__V1__CountRequest
     , 0, 0, 0, 0 }
 
 
+/*
+ * One message of a stream.
+ */
 struct  Nephele__V1__CountReply
 {
   ProtobufCMessage base;
+  /*
+   * Counts from 0.
+   */
   protobuf_c_boolean has_index;
   uint64_t index;
+  /*
+   * [UInt8]
+   */
   protobuf_c_boolean has_payload;
   ProtobufCBinaryData payload;
 };

@@ -24,6 +24,9 @@ typedef struct Nephele__V1__ReloadReply Nephele__V1__ReloadReply;
 
 /* --- messages --- */
 
+/*
+ * Asks an instance to load what is at a model's place now.
+ */
 struct  Nephele__V1__ReloadRequest
 {
   ProtobufCMessage base;
@@ -35,12 +38,12 @@ struct  Nephele__V1__ReloadRequest
     , 0, {0,NULL} }
 
 
+/*
+ * What new calls get from now on.
+ */
 struct  Nephele__V1__ReloadReply
 {
   ProtobufCMessage base;
-  /*
-   * What new calls get from now on.
-   */
   protobuf_c_boolean has_revision;
   ProtobufCBinaryData revision;
   /*
@@ -49,10 +52,10 @@ struct  Nephele__V1__ReloadReply
   protobuf_c_boolean has_previous;
   ProtobufCBinaryData previous;
   /*
-   * What the loading took.
+   * Time that the loading took.
    */
-  protobuf_c_boolean has_load_us;
-  uint64_t load_us;
+  protobuf_c_boolean has_duration_us;
+  uint64_t duration_us;
 };
 #define NEPHELE__V1__RELOAD_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__reload_reply__descriptor) \

@@ -36,6 +36,9 @@ typedef struct Nephele__V1__UnloadAdapterReply Nephele__V1__UnloadAdapterReply;
 
 /* --- messages --- */
 
+/*
+ * What is to be generated. The text-model checks the ranges: it alone knows its model.
+ */
 struct  Nephele__V1__GenerateRequest
 {
   ProtobufCMessage base;
@@ -43,12 +46,18 @@ struct  Nephele__V1__GenerateRequest
   ProtobufCBinaryData model;
   size_t n_prompt;
   int32_t *prompt;
+  /*
+   * Empty when the ids do not come from a tokenizer.
+   */
   protobuf_c_boolean has_tokenizer_hash;
   ProtobufCBinaryData tokenizer_hash;
   protobuf_c_boolean has_max_tokens;
   uint32_t max_tokens;
   protobuf_c_boolean has_n;
   uint32_t n;
+  /*
+   * UInt64
+   */
   protobuf_c_boolean has_seed;
   uint64_t seed;
   protobuf_c_boolean has_temperature;
@@ -70,16 +79,22 @@ struct  Nephele__V1__GenerateRequest
   size_t n_stop;
   ProtobufCBinaryData *stop;
   /*
-   * Alternatives beside each token's log-probability; absent: no log-probabilities.
+   * Alternatives beside each token's log-probability; nil: no log-probabilities.
+   */
+  /*
+   * UInt32?
    */
   protobuf_c_boolean has_logprobs;
   uint32_t logprobs;
   protobuf_c_boolean has_prompt_logprobs;
   protobuf_c_boolean prompt_logprobs;
-  protobuf_c_boolean has_ignore_end_of_text;
-  protobuf_c_boolean ignore_end_of_text;
+  protobuf_c_boolean has_ignores_end_of_text;
+  protobuf_c_boolean ignores_end_of_text;
   /*
-   * The adapter that changes the model; absent: none.
+   * The adapter that changes the model; empty for the model alone.
+   */
+  /*
+   * sparse
    */
   protobuf_c_boolean has_adapter;
   ProtobufCBinaryData adapter;
@@ -91,33 +106,42 @@ struct  Nephele__V1__GenerateRequest
   /*
    * Instances lost under this call since its last token. From one on it runs alone until a token comes.
    */
+  /*
+   * sparse
+   */
   protobuf_c_boolean has_crashes_without_progress;
   uint32_t crashes_without_progress;
   /*
-   * The watermark that the choice of tokens carries; absent: none.
+   * The watermark that the choice of tokens carries; nil for none.
    */
   Nephele__V1__GreenList *green_list;
   /*
-   * How long a token may wait for others to travel with, while its choice goes on; absent: not at all. The first of a
-   * choice never waits, nor does one with log-probabilities.
+   * How long a token may wait for others to travel with, while its choice goes on. The first of a choice never waits,
+   * nor does one with log-probabilities.
    */
-  protobuf_c_boolean has_patience_ms;
-  uint32_t patience_ms;
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_batching_delay_ms;
+  uint32_t batching_delay_ms;
 };
 #define NEPHELE__V1__GENERATE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__generate_request__descriptor) \
-    , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0, {0,NULL}, 0,NULL, 0, 0, NULL, 0, 0 }
+    , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, 0, 0, 1u, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0, {0,NULL}, 0,NULL, 0, 0, NULL, 0, 0 }
 
 
 /*
- * A watermark: tokens that it colours green have delta added to their logits. It travels whole, key and all, so that
- * every instance goes on with the same tokens.
+ * A watermark: the tokens that it colours green have `delta` added to their logits; unchecked.
+ * It travels whole, key and all, so that every instance goes on with the same tokens.
  */
 struct  Nephele__V1__GreenList
 {
   ProtobufCMessage base;
   /*
-   * 16 bytes, secret.
+   * 16 bytes, secret: only the services know it.
+   */
+  /*
+   * [UInt8]
    */
   protobuf_c_boolean has_key;
   ProtobufCBinaryData key;
@@ -163,16 +187,19 @@ struct  Nephele__V1__ChoiceResume
   protobuf_c_boolean has_logprobs;
   uint32_t logprobs;
   /*
-   * Its end too: nothing more is to come.
+   * Whether the caller has received the end of this choice.
    */
-  protobuf_c_boolean has_finished;
-  protobuf_c_boolean finished;
+  protobuf_c_boolean has_is_finished;
+  protobuf_c_boolean is_finished;
 };
 #define NEPHELE__V1__CHOICE_RESUME__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__choice_resume__descriptor) \
     , 0, 0, 0,NULL, 0, 0, 0, 0, 0, 0 }
 
 
+/*
+ * Added to one token's logit.
+ */
 struct  Nephele__V1__LogitBias
 {
   ProtobufCMessage base;
@@ -186,6 +213,9 @@ struct  Nephele__V1__LogitBias
     , 0, 0, 0, 0 }
 
 
+/*
+ * A token's log-probability beside its likeliest alternatives.
+ */
 struct  Nephele__V1__TokenLogprob
 {
   ProtobufCMessage base;
@@ -194,17 +224,23 @@ struct  Nephele__V1__TokenLogprob
   protobuf_c_boolean has_logprob;
   float logprob;
   /*
-   * Alternatives, likeliest first, as parallel lists.
+   * Alternatives, likeliest first, as three lists of equal length.
    */
   size_t n_alternative_ids;
   int32_t *alternative_ids;
   size_t n_alternative_logprobs;
   float *alternative_logprobs;
   /*
-   * What the tokens add to a text; a part of a character, perhaps.
+   * What the token adds to a text; a part of a character, perhaps.
+   */
+  /*
+   * [UInt8]
    */
   protobuf_c_boolean has_bytes;
   ProtobufCBinaryData bytes;
+  /*
+   * [[UInt8]]
+   */
   size_t n_alternative_bytes;
   ProtobufCBinaryData *alternative_bytes;
 };
@@ -214,19 +250,34 @@ struct  Nephele__V1__TokenLogprob
 
 
 /*
- * How a model wants to be sampled where a request does not say; travels in its description's metadata.
+ * How a model wants to be sampled where a request does not say.
  */
 struct  Nephele__V1__SamplingDefaults
 {
   ProtobufCMessage base;
+  /*
+   * Float?
+   */
   protobuf_c_boolean has_temperature;
   float temperature;
+  /*
+   * UInt32?
+   */
   protobuf_c_boolean has_top_k;
   uint32_t top_k;
+  /*
+   * Float?
+   */
   protobuf_c_boolean has_top_p;
   float top_p;
+  /*
+   * Float?
+   */
   protobuf_c_boolean has_min_p;
   float min_p;
+  /*
+   * Float?
+   */
   protobuf_c_boolean has_repetition_penalty;
   float repetition_penalty;
 };
@@ -235,18 +286,24 @@ struct  Nephele__V1__SamplingDefaults
     , 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 
+/*
+ * What one step brought for one choice.
+ */
 struct  Nephele__V1__GenerateDelta
 {
   ProtobufCMessage base;
   protobuf_c_boolean has_choice;
   uint32_t choice;
   /*
-   * The first token's place in the answer; absent for a delta without a token.
+   * The first token's place in the answer; nil for a delta without a token.
+   */
+  /*
+   * UInt32?
    */
   protobuf_c_boolean has_index;
   uint32_t index;
   /*
-   * Several only for a call that has patience.
+   * One, or none; several only for a call that has a batching delay.
    */
   size_t n_tokens;
   int32_t *tokens;
@@ -255,32 +312,36 @@ struct  Nephele__V1__GenerateDelta
    */
   protobuf_c_boolean has_text;
   ProtobufCBinaryData text;
-  Nephele__V1__TokenLogprob *logprob;
-  size_t n_prompt_logprobs;
-  Nephele__V1__TokenLogprob **prompt_logprobs;
-  /*
-   * stop, length; absent while the choice goes on.
-   */
-  protobuf_c_boolean has_finish_reason;
-  ProtobufCBinaryData finish_reason;
   /*
    * Bytes of the choice's text before this delta's.
    */
   protobuf_c_boolean has_text_offset;
   uint64_t text_offset;
+  Nephele__V1__TokenLogprob *logprob;
+  size_t n_prompt_logprobs;
+  Nephele__V1__TokenLogprob **prompt_logprobs;
   /*
-   * A call that runs alone is about to be computed: a loss from now on may be its fault.
+   * `stop` or `length`; empty while the choice goes on.
    */
-  protobuf_c_boolean has_started;
-  protobuf_c_boolean started;
+  protobuf_c_boolean has_finish_reason;
+  ProtobufCBinaryData finish_reason;
+  /*
+   * A quarantined request is about to run: a loss from now on may be its fault. The delta carries no token.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_is_start;
+  protobuf_c_boolean is_start;
 };
 #define NEPHELE__V1__GENERATE_DELTA__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__generate_delta__descriptor) \
-    , 0, 0, 0, 0, 0,NULL, 0, {0,NULL}, NULL, 0,NULL, 0, {0,NULL}, 0, 0, 0, 0 }
+    , 0, 0, 0, 0, 0,NULL, 0, {0,NULL}, 0, 0, NULL, 0,NULL, 0, {0,NULL}, 0, 0 }
 
 
 /*
- * Embeddings: of each text the mean of its tokens' hidden states after the final norm, scaled to length 1.
+ * Texts whose embeddings are wanted. The text-model checks the ranges: it alone knows its model.
+ * An embedding is the mean of the hidden states of a text's tokens after the final norm, scaled to length 1.
  */
 struct  Nephele__V1__EmbedRequest
 {
@@ -288,24 +349,39 @@ struct  Nephele__V1__EmbedRequest
   protobuf_c_boolean has_model;
   ProtobufCBinaryData model;
   /*
-   * One a text.
+   * One for each text.
+   */
+  /*
+   * [[Int32]]
    */
   size_t n_inputs;
   Nephele__V1__TokenList **inputs;
+  /*
+   * Empty when the ids do not come from a tokenizer.
+   */
   protobuf_c_boolean has_tokenizer_hash;
   ProtobufCBinaryData tokenizer_hash;
   /*
-   * The adapter that changes the model; absent: none.
+   * The adapter that changes the model; empty for the model alone.
+   */
+  /*
+   * sparse
    */
   protobuf_c_boolean has_adapter;
   ProtobufCBinaryData adapter;
   /*
-   * Only the first so many numbers are given, scaled to length 1 again; absent: all.
+   * How many numbers of each are given, scaled to length 1 again; nil for all.
+   */
+  /*
+   * UInt32?
    */
   protobuf_c_boolean has_dimensions;
   uint32_t dimensions;
   /*
    * Instances lost under this call. From one on its texts are computed apart from others.
+   */
+  /*
+   * sparse
    */
   protobuf_c_boolean has_crashes_without_progress;
   uint32_t crashes_without_progress;
@@ -315,6 +391,9 @@ struct  Nephele__V1__EmbedRequest
     , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, 0 }
 
 
+/*
+ * The tokens of one text.
+ */
 struct  Nephele__V1__TokenList
 {
   ProtobufCMessage base;
@@ -327,11 +406,14 @@ struct  Nephele__V1__TokenList
 
 
 /*
- * The attachment holds the embeddings, f32 in little-endian: [inputs, width].
+ * The attachment holds the embeddings, f32 in little-endian: `[inputs, width]`.
  */
 struct  Nephele__V1__EmbedReply
 {
   ProtobufCMessage base;
+  /*
+   * Int
+   */
   protobuf_c_boolean has_width;
   uint32_t width;
 };
@@ -340,11 +422,17 @@ struct  Nephele__V1__EmbedReply
     , 0, 0 }
 
 
+/*
+ * Asks a text-model to load a LoRA adapter.
+ */
 struct  Nephele__V1__LoadAdapterRequest
 {
   ProtobufCMessage base;
   /*
-   * Absent: the model that the adapter's own configuration names.
+   * Empty for the model that the adapter's own configuration names.
+   */
+  /*
+   * sparse
    */
   protobuf_c_boolean has_model;
   ProtobufCBinaryData model;
@@ -364,6 +452,9 @@ struct  Nephele__V1__LoadAdapterRequest
     , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL} }
 
 
+/*
+ * The adapter that an instance has now.
+ */
 struct  Nephele__V1__LoadAdapterReply
 {
   ProtobufCMessage base;
@@ -393,6 +484,9 @@ struct  Nephele__V1__LoadAdapterReply
     , 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, 0 }
 
 
+/*
+ * Asks a text-model to forget an adapter.
+ */
 struct  Nephele__V1__UnloadAdapterRequest
 {
   ProtobufCMessage base;
@@ -406,6 +500,9 @@ struct  Nephele__V1__UnloadAdapterRequest
     , 0, {0,NULL}, 0, {0,NULL} }
 
 
+/*
+ * The adapter is forgotten.
+ */
 struct  Nephele__V1__UnloadAdapterReply
 {
   ProtobufCMessage base;

@@ -29,6 +29,7 @@ typedef struct Nephele__V1__ReleaseReply Nephele__V1__ReleaseReply;
 /* --- messages --- */
 
 /*
+ * Rows of the residual stream for the layers of a shard; the shard checks their ranges.
  * The attachment holds the rows of all sequences, one after the other: f32, little-endian.
  */
 struct  Nephele__V1__ForwardRequest
@@ -47,9 +48,15 @@ struct  Nephele__V1__ForwardRequest
     , 0, {0,NULL}, 0,NULL }
 
 
+/*
+ * The rows of one sequence.
+ */
 struct  Nephele__V1__ShardRows
 {
   ProtobufCMessage base;
+  /*
+   * UInt64
+   */
   protobuf_c_boolean has_sequence;
   uint64_t sequence;
   /*
@@ -60,7 +67,7 @@ struct  Nephele__V1__ShardRows
   protobuf_c_boolean has_count;
   uint32_t count;
   /*
-   * The last so many rows are wanted back.
+   * How many rows at the end are wanted back.
    */
   protobuf_c_boolean has_outputs;
   uint32_t outputs;
@@ -82,12 +89,15 @@ struct  Nephele__V1__ShardRows
 
 
 /*
- * The attachment holds the rows that were wanted back. Where sequences lack what comes before their rows, nothing was
- * computed, and there is no attachment.
+ * The attachment holds the rows that were wanted back.
+ * Where sequences lack what comes before their rows, nothing was computed, and there is no attachment.
  */
 struct  Nephele__V1__ForwardReply
 {
   ProtobufCMessage base;
+  /*
+   * Sequences that lack what comes before their rows.
+   */
   size_t n_missing;
   Nephele__V1__MissingRows **missing;
 };
@@ -96,13 +106,22 @@ struct  Nephele__V1__ForwardReply
     , 0,NULL }
 
 
+/*
+ * How much of a sequence a shard has.
+ */
 struct  Nephele__V1__MissingRows
 {
   ProtobufCMessage base;
+  /*
+   * UInt64
+   */
   protobuf_c_boolean has_sequence;
   uint64_t sequence;
   /*
-   * Positions that are there; absent: the sequence is not known.
+   * Positions; nil for a sequence that is not known.
+   */
+  /*
+   * UInt32?
    */
   protobuf_c_boolean has_have;
   uint32_t have;
@@ -112,6 +131,9 @@ struct  Nephele__V1__MissingRows
     , 0, 0, 0, 0 }
 
 
+/*
+ * Sequences that a shard may forget.
+ */
 struct  Nephele__V1__ReleaseRequest
 {
   ProtobufCMessage base;
@@ -125,6 +147,9 @@ struct  Nephele__V1__ReleaseRequest
     , 0, {0,NULL}, 0,NULL }
 
 
+/*
+ * The sequences are forgotten.
+ */
 struct  Nephele__V1__ReleaseReply
 {
   ProtobufCMessage base;

@@ -17,7 +17,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 typedef struct Nephele__V1__EncodeRequest Nephele__V1__EncodeRequest;
 typedef struct Nephele__V1__RenderChatRequest Nephele__V1__RenderChatRequest;
-typedef struct Nephele__V1__ChatTurn Nephele__V1__ChatTurn;
+typedef struct Nephele__V1__ChatMessage Nephele__V1__ChatMessage;
 typedef struct Nephele__V1__TokensReply Nephele__V1__TokensReply;
 typedef struct Nephele__V1__DecodeRequest Nephele__V1__DecodeRequest;
 typedef struct Nephele__V1__TextReply Nephele__V1__TextReply;
@@ -28,6 +28,9 @@ typedef struct Nephele__V1__TextReply Nephele__V1__TextReply;
 
 /* --- messages --- */
 
+/*
+ * A text to be encoded.
+ */
 struct  Nephele__V1__EncodeRequest
 {
   ProtobufCMessage base;
@@ -43,22 +46,28 @@ struct  Nephele__V1__EncodeRequest
     , 0, {0,NULL}, 0, {0,NULL}, 0, 0 }
 
 
+/*
+ * A conversation to be rendered in the model's own template.
+ */
 struct  Nephele__V1__RenderChatRequest
 {
   ProtobufCMessage base;
   protobuf_c_boolean has_model;
   ProtobufCBinaryData model;
   size_t n_messages;
-  Nephele__V1__ChatTurn **messages;
+  Nephele__V1__ChatMessage **messages;
   protobuf_c_boolean has_add_generation_prompt;
   protobuf_c_boolean add_generation_prompt;
 };
 #define NEPHELE__V1__RENDER_CHAT_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__render_chat_request__descriptor) \
-    , 0, {0,NULL}, 0,NULL, 0, 0 }
+    , 0, {0,NULL}, 0,NULL, 0, 1 }
 
 
-struct  Nephele__V1__ChatTurn
+/*
+ * One message of a conversation.
+ */
+struct  Nephele__V1__ChatMessage
 {
   ProtobufCMessage base;
   protobuf_c_boolean has_role;
@@ -66,11 +75,14 @@ struct  Nephele__V1__ChatTurn
   protobuf_c_boolean has_content;
   ProtobufCBinaryData content;
 };
-#define NEPHELE__V1__CHAT_TURN__INIT \
- { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__chat_turn__descriptor) \
+#define NEPHELE__V1__CHAT_MESSAGE__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__chat_message__descriptor) \
     , 0, {0,NULL}, 0, {0,NULL} }
 
 
+/*
+ * Token ids, and the tokenizer that they belong to.
+ */
 struct  Nephele__V1__TokensReply
 {
   ProtobufCMessage base;
@@ -87,6 +99,9 @@ struct  Nephele__V1__TokensReply
     , 0,NULL, 0, {0,NULL} }
 
 
+/*
+ * Ids to be decoded.
+ */
 struct  Nephele__V1__DecodeRequest
 {
   ProtobufCMessage base;
@@ -99,9 +114,12 @@ struct  Nephele__V1__DecodeRequest
 };
 #define NEPHELE__V1__DECODE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__decode_request__descriptor) \
-    , 0, {0,NULL}, 0,NULL, 0, 0 }
+    , 0, {0,NULL}, 0,NULL, 0, 1 }
 
 
+/*
+ * A text.
+ */
 struct  Nephele__V1__TextReply
 {
   ProtobufCMessage base;
@@ -151,24 +169,24 @@ Nephele__V1__RenderChatRequest *
 void   nephele__v1__render_chat_request__free_unpacked
                      (Nephele__V1__RenderChatRequest *message,
                       ProtobufCAllocator *allocator);
-/* Nephele__V1__ChatTurn methods */
-void   nephele__v1__chat_turn__init
-                     (Nephele__V1__ChatTurn         *message);
-size_t nephele__v1__chat_turn__get_packed_size
-                     (const Nephele__V1__ChatTurn   *message);
-size_t nephele__v1__chat_turn__pack
-                     (const Nephele__V1__ChatTurn   *message,
+/* Nephele__V1__ChatMessage methods */
+void   nephele__v1__chat_message__init
+                     (Nephele__V1__ChatMessage         *message);
+size_t nephele__v1__chat_message__get_packed_size
+                     (const Nephele__V1__ChatMessage   *message);
+size_t nephele__v1__chat_message__pack
+                     (const Nephele__V1__ChatMessage   *message,
                       uint8_t             *out);
-size_t nephele__v1__chat_turn__pack_to_buffer
-                     (const Nephele__V1__ChatTurn   *message,
+size_t nephele__v1__chat_message__pack_to_buffer
+                     (const Nephele__V1__ChatMessage   *message,
                       ProtobufCBuffer     *buffer);
-Nephele__V1__ChatTurn *
-       nephele__v1__chat_turn__unpack
+Nephele__V1__ChatMessage *
+       nephele__v1__chat_message__unpack
                      (ProtobufCAllocator  *allocator,
                       size_t               len,
                       const uint8_t       *data);
-void   nephele__v1__chat_turn__free_unpacked
-                     (Nephele__V1__ChatTurn *message,
+void   nephele__v1__chat_message__free_unpacked
+                     (Nephele__V1__ChatMessage *message,
                       ProtobufCAllocator *allocator);
 /* Nephele__V1__TokensReply methods */
 void   nephele__v1__tokens_reply__init
@@ -235,8 +253,8 @@ typedef void (*Nephele__V1__EncodeRequest_Closure)
 typedef void (*Nephele__V1__RenderChatRequest_Closure)
                  (const Nephele__V1__RenderChatRequest *message,
                   void *closure_data);
-typedef void (*Nephele__V1__ChatTurn_Closure)
-                 (const Nephele__V1__ChatTurn *message,
+typedef void (*Nephele__V1__ChatMessage_Closure)
+                 (const Nephele__V1__ChatMessage *message,
                   void *closure_data);
 typedef void (*Nephele__V1__TokensReply_Closure)
                  (const Nephele__V1__TokensReply *message,
@@ -294,7 +312,7 @@ void nephele__v1__tokenizer__decode(ProtobufCService *service,
 
 extern const ProtobufCMessageDescriptor nephele__v1__encode_request__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__render_chat_request__descriptor;
-extern const ProtobufCMessageDescriptor nephele__v1__chat_turn__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__chat_message__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__tokens_reply__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__decode_request__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__text_reply__descriptor;
