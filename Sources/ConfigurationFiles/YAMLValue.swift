@@ -104,15 +104,18 @@ package struct YAMLValue {
 
     /// A mapping with these names and no others.
     ///
+    /// - Parameter suggesting: whether the error tells which known name is near to the unknown one.
     /// - Throws: `ConfigurationError` at a name that is not among them.
-    package func fields(_ known: [String]) throws -> [String: YAMLValue] {
+    package func fields(_ known: [String], suggesting: Bool = false) throws -> [String: YAMLValue] {
         var fields: [String: YAMLValue] = [:]
         for (name, value) in try entries() {
             let text = try name.string("a name")
             guard known.contains(text) else {
-                let near = Spelling.nearest(to: text, among: known).map { "; did you mean '\($0)'?" } ?? ";"
+                let near = suggesting ? Spelling.nearest(to: text, among: known) : nil
                 throw name.error(
-                    "'\(text.prefix(40))' is not known here\(near) known are: \(known.joined(separator: ", "))")
+                    "'\(text.prefix(40))' is not known here; "
+                        + (near.map { "did you mean '\($0)'? Known are: " } ?? "known are: ")
+                        + known.joined(separator: ", "))
             }
             fields[text] = value
         }

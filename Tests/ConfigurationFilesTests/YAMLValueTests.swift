@@ -63,7 +63,7 @@ private enum Color: String, CaseIterable { case red, green }
         expectError("names and values", line: 1, column: 4) { _ = try field("x: 1").entries() }
         expectError("'y' is not known here", line: 2, column: 1) { _ = try value("x: 1\ny: 2").fields(["x"]) }
         expectError("did you mean 'routes'?", line: 1, column: 1) {
-            _ = try value("rotues: 1").fields(["filter", "routes"])
+            _ = try value("rotues: 1").fields(["filter", "routes"], suggesting: true)
         }
     }
 

@@ -49,7 +49,8 @@ import Testing
     }
 
     @Test func `a value that does not fit is told with the place where it is set`() async throws {
-        try await withFile("diffusion:\n  drawings: many\n  model: nephele-pixel\n  bind: ipc:///tmp/x.sock\n") { path in
+        try await withFile("diffusion:\n  drawings: many\n  model: nephele-pixel\n  bind: ipc:///tmp/x.sock\n") {
+            path in
             let outcome = try await run("nephele-diffusion", ["--configuration", path])
             #expect(outcome.status == 64 && outcome.said.contains("\(path):2:13: --drawings is set here"))
             #expect(outcome.said.contains("The value 'many' is invalid for '--drawings <drawings>'"))
@@ -60,7 +61,9 @@ import Testing
         #expect(side.status == 64 && side.said.contains("NEPHELE_LARGEST_SIDE: --largest-side is set here"))
     }
 
-    @Test func `nephele up reads its own section, and tells of faults of the others' files before it starts`() async throws {
+    @Test func `nephele up reads its own section, and tells of faults of the others' files before it starts`()
+        async throws
+    {
         try await withFile("up:\n  replicsa: [text-model=2]\n") { path in
             let outcome = try await run("nephele", ["up", "--configuration", path])
             #expect(outcome.status != 0 && outcome.said.contains("did you mean 'replicas'?"))
@@ -74,9 +77,12 @@ import Testing
     @Test func `every program and command has help`() async throws {
         for program in ["nephele-gateway", "nephele-tokenizer", "nephele-text-model", "nephele-diffusion"] {
             let outcome = try await run(program, ["--help"])
-            #expect(outcome.status == 0 && outcome.said.contains("--configuration") && outcome.said.contains("--bus-keys"))
+            #expect(
+                outcome.status == 0 && outcome.said.contains("--configuration") && outcome.said.contains("--bus-keys"))
         }
-        let commands = ["up", "demo", "chat", "draw", "status", "top", "models", "route", "reload", "health", "keys", "bench"]
+        let commands = [
+            "up", "demo", "chat", "draw", "status", "top", "models", "route", "reload", "health", "keys", "bench",
+        ]
         for command in commands {
             let outcome = try await run("nephele", [command, "--help"])
             #expect(outcome.status == 0 && outcome.said.contains("USAGE: nephele \(command)"), "\(command)")

@@ -14,7 +14,8 @@ import Testing
 
     @Test func `each service gets its own options as the command line has them`() throws {
         let arguments = try handedOn([
-            "--filter", "off", "--precision=int8", "--record", "--largest-side", "64", "--sequences", "3", "--port", "0",
+            "--filter", "off", "--precision=int8", "--record", "--largest-side", "64", "--sequences", "3", "--port",
+            "0",
             "--text-model", "nephele-verse", "--accounts", "a.sqlite", "--configuration", "nephele.yaml",
         ])
         let file = ["--configuration", "nephele.yaml"]
@@ -41,7 +42,8 @@ import Testing
         (["--sequences", "0"], "--sequences is 0"), (["--shards", "2", "--cut", "0-1,2-3"], "not both"),
         (["--shards", "65"], "1 to 64"), (["--shards", "2", "--adapter", "a=b"], "has no adapters"),
         (["--shards", "2", "--allow-adapter-updates"], "has no adapters"),
-        (["--replicas", "text-shard-1=2"], "--replicas names text-shard-1"), (["--replicas", "gateway=2"], "gateway=2"),
+        (["--replicas", "text-shard-1=2"], "--replicas names text-shard-1"),
+        (["--replicas", "gateway=2"], "gateway=2"),
         (["--precision", "int7"], "int7"), (["--cut", "1-2"], "1-2"), (["--unknown"], "--unknown"),
     ]) func `values out of range are refused by name`(arguments: [String], message: String) {
         let error = #expect(throws: (any Error).self) { try UpCommand.parse(arguments) }
@@ -49,7 +51,8 @@ import Testing
     }
 
     @Test func `replicas and cuts are read from their arguments`() {
-        #expect(ReplicaCount(argument: "text-model=2")?.count == 2 && ReplicaCount(argument: "text-shard-3=1")?.shard == 3)
+        #expect(
+            ReplicaCount(argument: "text-model=2")?.count == 2 && ReplicaCount(argument: "text-shard-3=1")?.shard == 3)
         for text in ["", "text-model", "text-model=0", "text-model=65", "text-shard-0=1", "text-shard-01=1", "x=1"] {
             #expect(ReplicaCount(argument: text) == nil, "\(text)")
         }

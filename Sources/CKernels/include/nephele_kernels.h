@@ -177,8 +177,8 @@ typedef enum {
 } nephele_block_type;
 
 /// Repacks rows of a GGUF file's blocks, `[columns][depth / elements of a block]`, into panels: of format 8 (Q8_0,
-/// Q5_0, IQ4_NL, IQ4_XS, MXFP4), 4 (Q4_0), 4 or 5 with a minimum (Q4_1, Q5_1) in groups of 32, or of the K format of the
-/// same name. Nothing is rounded. Work unit: panels.
+/// Q5_0, IQ4_NL, IQ4_XS, MXFP4), 4 (Q4_0), 4 or 5 with a minimum (Q4_1, Q5_1) in groups of 32, or of the K format of
+/// the same name. Nothing is rounded. Work unit: panels.
 typedef struct {
     const uint8_t *source;
     void *panels;

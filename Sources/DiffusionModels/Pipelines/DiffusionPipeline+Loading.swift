@@ -51,7 +51,7 @@ extension DiffusionPipeline {
                 )
             }
             self.init(
-                name: (directory as NSString).lastPathComponent, device: device, encoder: encoder, denoiser: unet,
+                device: device, encoder: encoder, denoiser: unet,
                 decoder: PixelShuffleDecoder(scale: unshuffle), noiseScheduler: noiseScheduler,
                 defaults: Defaults(
                     steps: min(noiseScheduler.maximumSteps, max(1, index.default_steps ?? 50)),

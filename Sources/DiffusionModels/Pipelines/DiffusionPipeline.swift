@@ -10,7 +10,6 @@ package struct DiffusionPipeline: Sendable {
         package var eta: Float
     }
 
-    package let name: String
     package let device: Device
     /// nil: the model draws without a prompt.
     package let encoder: (any PromptEncoder)?
@@ -28,10 +27,10 @@ package struct DiffusionPipeline: Sendable {
 
     /// - Parameter largestSide: nil for twice what the model was made for, beyond which pictures take long and show little.
     init(
-        name: String, device: Device, encoder: (any PromptEncoder)?, denoiser: any DenoisingModel,
+        device: Device, encoder: (any PromptEncoder)?, denoiser: any DenoisingModel,
         decoder: any LatentDecoder, noiseScheduler: NoiseSchedulerFactory, defaults: Defaults, largestSide: Int?
     ) {
-        (self.name, self.device) = (name, device)
+        self.device = device
         (self.encoder, self.denoiser, self.decoder) = (encoder, denoiser, decoder)
         (self.noiseScheduler, self.defaults) = (noiseScheduler, defaults)
         width = (denoiser.width ?? 32) * decoder.scale

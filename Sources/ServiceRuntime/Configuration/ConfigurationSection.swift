@@ -61,7 +61,7 @@ package struct ConfigurationSection: Sendable {
         guard let document = try YAMLValue.parse(try YAMLValue.text(of: file), file: file), !document.isEmpty else {
             return []
         }
-        let fields = try document.fields(names)
+        let fields = try document.fields(names, suggesting: true)
         return try sections.map { section in
             guard let value = fields[section.name], !value.isEmpty else { return [] }
             return try section.settings(in: value)
@@ -70,7 +70,7 @@ package struct ConfigurationSection: Sendable {
 
     private func settings(in section: YAMLValue) throws -> [ConfigurationSetting] {
         let known = Dictionary(options.map { ($0.name, $0) }) { first, _ in first }
-        if isWhole { _ = try section.fields(options.map(\.name)) }
+        if isWhole { _ = try section.fields(options.map(\.name), suggesting: true) }
         return try section.entries().compactMap { name, value in
             guard let option = known[try name.string("an option")] else { return nil }
             if option.isFlag {
