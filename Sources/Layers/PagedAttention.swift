@@ -20,6 +20,8 @@ package struct PagedAttention: Sendable {
         package var outputBias = false
         /// The ε of an RMSNorm over each head's queries and keys; nil for none.
         package var headNormEpsilon: Float?
+        /// Whether a file of Hugging Face's layout holds that norm's weight less one (Gemma).
+        package var isHeadNormOffset = false
         /// Whether one matrix holds queries, keys and values, in that order.
         package var isJoint = false
 
@@ -66,8 +68,9 @@ package struct PagedAttention: Sendable {
         }
         output = try loader.linear(name + "o_proj", outputs: c, inputs: q, bias: configuration.outputBias)
         if let epsilon = configuration.headNormEpsilon {
-            queryNorm = try RMSNorm(loader, name + "q_norm", count: d, epsilon: epsilon)
-            keyNorm = try RMSNorm(loader, name + "k_norm", count: d, epsilon: epsilon)
+            let isOffset = configuration.isHeadNormOffset
+            queryNorm = try RMSNorm(loader, name + "q_norm", count: d, epsilon: epsilon, isOffset: isOffset)
+            keyNorm = try RMSNorm(loader, name + "k_norm", count: d, epsilon: epsilon, isOffset: isOffset)
         } else {
             (queryNorm, keyNorm) = (nil, nil)
         }

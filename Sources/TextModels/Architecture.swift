@@ -34,6 +34,8 @@ package enum Architectures {
         Qwen3.self,
         Phi3.self,
         Gemma2.self,
+        Gemma3.self,
+        Gemma3Conditional.self,
         GPT2.self,
     ]
 

@@ -35,13 +35,20 @@ package struct DecoderShape: Sendable, Hashable {
     /// - Parameters:
     ///   - headDim: D where the file does not say it; C / H by default.
     ///   - context: positions where the file does not say it.
+    ///   - heads: H where the file does not say it; it must by default.
+    ///   - kvHeads: G where the file does not say it; H by default.
+    ///   - vocabulary: V where the file does not say it; it must by default.
     /// - Throws: `TextModelError` that names the field.
-    init(_ file: ConfigurationFile, headDim: Int? = nil, context: Int) throws(TextModelError) {
+    init(
+        _ file: ConfigurationFile, headDim: Int? = nil, context: Int, heads: Int? = nil, kvHeads: Int? = nil,
+        vocabulary: Int? = nil
+    ) throws(TextModelError) {
         hidden = try file.extent("hidden_size", in: Limits.hidden)
-        heads = try file.extent("num_attention_heads", in: Limits.heads)
-        kvHeads = try file.extent("num_key_value_heads", in: 1...heads, absent: heads)
+        let heads = try file.extent("num_attention_heads", in: Limits.heads, absent: heads)
+        self.heads = heads
+        self.kvHeads = try file.extent("num_key_value_heads", in: 1...heads, absent: kvHeads ?? heads)
         self.headDim = try file.extent("head_dim", in: Limits.headDim, absent: headDim ?? hidden / heads)
-        vocabulary = try file.extent("vocab_size", in: Limits.vocabulary)
+        self.vocabulary = try file.extent("vocab_size", in: Limits.vocabulary, absent: vocabulary)
         self.context = try file.extent("max_position_embeddings", in: Limits.context, absent: context)
         layers = try file.extent("num_hidden_layers", in: Limits.layers)
         try checkHeads(file.path)

@@ -11,7 +11,32 @@ extension RotaryFrequencies {
     /// - Throws: `TextModelError.unsupported` for a scaling that is not known here, `.invalidCheckpoint` for one that is
     ///   incomplete.
     init(_ file: ConfigurationFile, shape: DecoderShape, partial: Bool = false) throws(TextModelError) {
-        let scaling = try Self.scaling(file)
+        try self.init(file, try Self.scaling(file), shape, partial: partial, standardBase: Self.standardBase)
+    }
+
+    /// The rotation of one type of layers: `rope_parameters` of transformers 5 has an object for each. Earlier versions
+    /// have the full layers' in `rope_theta` and `rope_scaling`, and the base of the others in a field of its own.
+    ///
+    /// - Parameters:
+    ///   - type: `full_attention` or `sliding_attention`.
+    ///   - localBase: that field, for the others.
+    ///   - standardBase: θ where the file does not say it.
+    init(
+        _ file: ConfigurationFile, shape: DecoderShape, type: String, localBase: String? = nil, standardBase: Double
+    ) throws(TextModelError) {
+        if let own = try file.fields("rope_parameters")?.fields(type) {
+            try self.init(file, own, shape, partial: false, standardBase: standardBase)
+        } else if let localBase {
+            self.init(base: try file.positive(localBase, absent: standardBase), width: shape.headDim)
+        } else {
+            try self.init(file, try Self.scaling(file), shape, partial: false, standardBase: standardBase)
+        }
+    }
+
+    private init(
+        _ file: ConfigurationFile, _ scaling: ConfigurationFile?, _ shape: DecoderShape, partial: Bool,
+        standardBase: Double
+    ) throws(TextModelError) {
         let kind = try scaling.flatMap { fields throws(TextModelError) in try Self.kind(fields) }
         let ownBase = try scaling?.number("rope_theta")
         if scaling != nil, kind == nil, ownBase == nil {
@@ -26,7 +51,7 @@ extension RotaryFrequencies {
         if let scaling, ownBase != nil {
             base = try scaling.positive("rope_theta")
         } else {
-            base = try file.positive("rope_theta", absent: Self.standardBase)
+            base = try file.positive("rope_theta", absent: standardBase)
         }
         let width = try Self.width(file, scaling, shape, partial: partial)
         self.init(
@@ -140,7 +165,9 @@ extension RotaryFrequencies {
 
     /// - Parameter partial: whether the architecture may turn only the first elements of a head.
     /// - Throws: `TextModelError` that names the key.
-    init(_ file: GGUFMetadata, shape: DecoderShape, partial: Bool = false) throws(TextModelError) {
+    init(
+        _ file: GGUFMetadata, shape: DecoderShape, partial: Bool = false, standardBase: Double = standardBase
+    ) throws(TextModelError) {
         let key = "rope.dimension_count"
         let width = try file.integer(key) ?? shape.headDim
         guard width == shape.headDim || partial else {
@@ -151,7 +178,7 @@ extension RotaryFrequencies {
             throw file.refusal(key, "is \(width), which is no even part of a head of \(shape.headDim)")
         }
         self.init(
-            base: try file.positive("rope.freq_base", absent: Self.standardBase), width: width,
+            base: try file.positive("rope.freq_base", absent: standardBase), width: width,
             scaling: try Self.scaling(file, shape, pairs: width / 2))
     }
 

@@ -31,7 +31,7 @@ import Tokenizers
         }
     }
 
-    @Test(arguments: ["mistral", "qwen2-sliding", "qwen3", "gemma2", "phi3", "phi3-longrope"])
+    @Test(arguments: ["mistral", "qwen2-sliding", "qwen3", "gemma2", "gemma3", "phi3", "phi3-longrope"])
     func `a choice is the same alone, in a crowd, in chunks, on one thread and without SIMD`(name: String) throws {
         let loaded = try LoadedModel(directory: goldens + name, on: device)
         // Some end within the window of 32 positions, some begin beyond it.

@@ -112,7 +112,8 @@ private struct CutModel {
     }
 
     @Test(arguments: [
-        "llama", "mistral", "qwen2-sliding", "qwen3", "gemma2", "phi3", "phi3-longrope", "gpt2", "llama-tied-bf16",
+        "llama", "mistral", "qwen2-sliding", "qwen3", "gemma2", "gemma3", "phi3", "phi3-longrope", "gpt2",
+        "llama-tied-bf16",
         "gguf/gemma2.gguf", "gguf/blocks.gguf",
     ])
     func `a model in shards gives the bits of the whole one, in chunks, in overlapping groups, with drafts`(

@@ -39,7 +39,9 @@ import Tokenizers
         return try model.logits(try model.forward(batch, cache: cache, on: device), on: device)
     }
 
-    @Test(arguments: ["llama", "llama3-scaled", "mistral", "qwen2", "qwen3", "gemma2", "phi3", "gpt2"])
+    @Test(arguments: [
+        "llama", "llama3-scaled", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "gpt2",
+    ])
     func `every architecture agrees with transformers`(name: String) throws {
         let golden = try read(Golden.self, name + ".json")
         let all = try logits(goldens + "gguf/\(name).gguf", golden.prompt)

@@ -19,7 +19,7 @@ private struct Golden: Decodable {
 
 private let names = [
     "llama", "llama-tied-bf16", "llama3-scaled", "llama-sharded-f16", "gpt2", "mistral", "qwen2", "qwen2-sliding",
-    "qwen3", "gemma2", "phi3", "phi3-longrope", "phi3-shortrope",
+    "qwen3", "gemma2", "gemma3", "gemma3-conditional", "phi3", "phi3-longrope", "phi3-shortrope",
 ]
 
 private func golden(_ name: String) throws -> Golden {

@@ -46,12 +46,16 @@ package struct WeightLoader {
         (self.recorder, self.cache, self.layers) = (recorder, cache, layers)
     }
 
-    /// A tensor's name in this file: files that were saved from the base class leave `model.` out.
+    /// What files put in the place of `model.`: those that were saved from the base class leave it out, and in those of a
+    /// model of text and pictures the language model is a part.
+    private static let roots = ["model.", "", "model.language_model.", "language_model.model."]
+
+    /// A tensor's name in this file.
     package func fileName(_ name: String) -> String {
-        let lacksModel =
-            name.hasPrefix("model.") && !checkpoint.contains("model.embed_tokens.weight")
-            && checkpoint.contains("embed_tokens.weight")
-        return prefix + (lacksModel ? String(name.dropFirst("model.".count)) : name)
+        guard name.hasPrefix("model."),
+            let root = Self.roots.first(where: { checkpoint.contains($0 + "embed_tokens.weight") })
+        else { return prefix + name }
+        return prefix + root + name.dropFirst("model.".count)
     }
 
     /// The layers that are loaded.

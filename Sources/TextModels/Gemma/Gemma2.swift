@@ -15,7 +15,7 @@ struct Gemma2: Architecture {
         return layout
     }
 
-    private var configuration: Gemma2Model.Configuration
+    private var configuration: GemmaModel.Configuration
 
     init(_ file: ConfigurationFile) throws(TextModelError) {
         try file.refuse("use_bidirectional_attention")
@@ -27,7 +27,7 @@ struct Gemma2: Architecture {
         attention.inputBias = isBiased
         attention.outputBias = isBiased
         attention.windows = try file.windows(try file.window(absent: 4_096), layers: shape.layers) { $0 % 2 == 0 }
-        configuration = Gemma2Model.Configuration(
+        configuration = GemmaModel.Configuration(
             shape: shape, attention: attention,
             feedForward: GatedFeedForward.Configuration(
                 width: try file.extent("intermediate_size", in: DecoderShape.Limits.feedForward),
@@ -48,7 +48,7 @@ struct Gemma2: Architecture {
         attention.outputBias = file.hasTensor("blk.0.attn_output.bias")
         let window = try file.window(absent: 4_096) ?? 0
         attention.windows = (0..<shape.layers).map { $0 % 2 == 0 ? window : 0 }
-        configuration = Gemma2Model.Configuration(
+        configuration = GemmaModel.Configuration(
             shape: shape, attention: attention,
             feedForward: GatedFeedForward.Configuration(
                 width: try file.extent("feed_forward_length", in: DecoderShape.Limits.feedForward),
@@ -57,5 +57,5 @@ struct Gemma2: Architecture {
             logitCap: Float(try file.positive("final_logit_softcapping", absent: 30)))
     }
 
-    func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try Gemma2Model(configuration, loader) }
+    func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try GemmaModel(configuration, loader) }
 }

@@ -2,7 +2,9 @@
 """Tiny seeded GGUF files and what transformers makes of their weights.
 
     pip install torch transformers safetensors gguf
-    python3 make_gguf_goldens.py
+    python3 make_gguf_goldens.py [NAME...]
+
+Makes those that are named, or else all.
 
 In gguf/:
   ARCHITECTURE.gguf  one of every architecture, its matrices in F32, F16 and BF16 by turns, with names from gguf's own
@@ -12,12 +14,12 @@ In gguf/:
                      weights that gguf's own dequantiser finds, exact, and with activations rounded as the engine's
                      kernels round them; and for each type some rows dequantised.
 """
-import json, os
+import json, os, sys
 import numpy as np
 import torch
 import gguf
 from gguf import GGMLQuantizationType as Q
-from transformers import (Gemma2Config, Gemma2ForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM,
+from transformers import (Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM,
                           MistralConfig, MistralForCausalLM, Phi3Config, Phi3ForCausalLM, Qwen2Config, Qwen2ForCausalLM,
                           Qwen3Config, Qwen3ForCausalLM)
 
@@ -26,7 +28,7 @@ os.makedirs(here, exist_ok=True)
 PROMPT = [5, 17, 3, 39, 42, 42, 7, 20, 44, 31, 1, 0, 8, 47, 30, 12, 2, 2, 19, 33]
 ALPHABET = [chr(c) for c in range(33, 127)]
 ARCH = {"llama": gguf.MODEL_ARCH.LLAMA, "qwen2": gguf.MODEL_ARCH.QWEN2, "qwen3": gguf.MODEL_ARCH.QWEN3,
-        "gemma2": gguf.MODEL_ARCH.GEMMA2, "phi3": gguf.MODEL_ARCH.PHI3, "gpt2": gguf.MODEL_ARCH.GPT2}
+        "gemma2": gguf.MODEL_ARCH.GEMMA2, "gemma3": gguf.MODEL_ARCH.GEMMA3, "phi3": gguf.MODEL_ARCH.PHI3, "gpt2": gguf.MODEL_ARCH.GPT2}
 
 def permute(weights, heads):
     """As convert_hf_to_gguf.py stores Llama's queries and keys."""
@@ -53,7 +55,7 @@ def metadata(writer, arch, config):
     head = getattr(c, "head_dim", None) or c.hidden_size // c.num_attention_heads
     writer.add_key_length(head)
     writer.add_value_length(head)
-    rope = c.rope_parameters
+    rope = c.rope_parameters.get("full_attention", c.rope_parameters)
     writer.add_rope_freq_base(rope["rope_theta"])
     rotary = int(head * rope.get("partial_rotary_factor", 1))
     writer.add_rope_dimension_count(rotary)
@@ -79,7 +81,7 @@ def metadata(writer, arch, config):
         writer.add_rope_scaling_attn_factors(float(np.sqrt(1 + np.log(scale) / np.log(original))))
         writer.add_tensor("rope_factors_long.weight", np.array(rope["long_factor"], dtype=np.float32))
         writer.add_tensor("rope_factors_short.weight", np.array(rope["short_factor"], dtype=np.float32))
-    if getattr(c, "sliding_window", None) and arch in ("gemma2", "phi3", "llama"): writer.add_sliding_window(c.sliding_window)
+    if getattr(c, "sliding_window", None) and arch in ("gemma2", "gemma3", "phi3", "llama"): writer.add_sliding_window(c.sliding_window)
     if arch == "gemma2":
         writer.add_attn_logit_softcapping(c.attn_logit_softcapping)
         writer.add_final_logit_softcapping(c.final_logit_softcapping)
@@ -101,7 +103,7 @@ def tensors(model, arch, config):
         if arch == "gpt2" and key.endswith(("c_attn.weight", "c_proj.weight", "c_fc.weight")): value = value.T.copy()
         if arch == "llama" and ".q_proj." in key: value = permute(value, config.num_attention_heads)
         if arch == "llama" and ".k_proj." in key: value = permute(value, config.num_key_value_heads)
-        if arch == "gemma2" and key.endswith("norm.weight"): value = value + np.float32(1)
+        if arch.startswith("gemma") and key.endswith("norm.weight"): value = value + np.float32(1)
         yield names.get_name(key, try_suffixes=(".weight", ".bias")), np.ascontiguousarray(value)
 
 def narrow(value, kind):
@@ -115,6 +117,7 @@ def logits(model, prompt=PROMPT):
     return {"prompt": prompt, "third": out[3].tolist(), "last": out[-1].tolist()}
 
 def make(name, arch, seed, factory, twin=False):
+    if sys.argv[1:] and name not in sys.argv[1:]: return
     torch.manual_seed(seed)
     model = factory().eval()
     with torch.no_grad():
@@ -151,6 +154,8 @@ make("qwen3", "qwen3", 5, lambda: Qwen3ForCausalLM(Qwen3Config(**{**small, "head
      rope_parameters={"rope_type": "linear", "rope_theta": 10000.0, "factor": 2.0})))
 make("gemma2", "gemma2", 6, lambda: Gemma2ForCausalLM(Gemma2Config(**{**small, "num_hidden_layers": 2}, query_pre_attn_scalar=8,
      sliding_window=8, attn_logit_softcapping=5.0, final_logit_softcapping=10.0, attn_implementation="eager")), twin=True)
+make("gemma3", "gemma3", 11, lambda: Gemma3ForCausalLM(Gemma3TextConfig(**{**small, "num_hidden_layers": 7}, query_pre_attn_scalar=8,
+     sliding_window=8)))
 make("phi3", "phi3", 7, lambda: Phi3ForCausalLM(Phi3Config(**{k: v for k, v in small.items() if k != "head_dim"}, sliding_window=8, original_max_position_embeddings=16,
      rope_parameters={"rope_type": "longrope", "rope_theta": 10000.0, "partial_rotary_factor": 0.75,
                       "short_factor": [1.0] * 3, "long_factor": [1.0, 2.1, 17.0]})))
@@ -231,4 +236,4 @@ def make_blocks():
     difference = np.abs(np.array(golden["exact"]) - np.array(golden["rounded"])).max()
     print("blocks: logits of spread", np.std(golden["exact"]), "which rounded activations move by", difference)
 
-make_blocks()
+if not sys.argv[1:] or "blocks" in sys.argv[1:]: make_blocks()

@@ -13,7 +13,8 @@ tokens, which must be varied, since what a window leaves out would not be missed
 import json, os, shutil, sys
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
-from transformers import (Gemma2Config, Gemma2ForCausalLM, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM,
+from transformers import (Gemma2Config, Gemma2ForCausalLM, Gemma3Config, Gemma3ForCausalLM,
+                          Gemma3ForConditionalGeneration, Gemma3TextConfig, SiglipVisionConfig, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM,
                           MistralConfig, MistralForCausalLM, Phi3Config, Phi3ForCausalLM, Qwen2Config, Qwen2ForCausalLM,
                           Qwen3Config, Qwen3ForCausalLM)
 
@@ -108,3 +109,14 @@ def longrope(original):
         "long_factor": [1.0, 1.3, 2.1, 5.5, 17.0, 40.0]}))
 make("phi3-longrope", lambda: longrope(8), 12, **varied)
 make("phi3-shortrope", lambda: longrope(512), 13, torch.bfloat16, **varied)
+
+# Both kinds of layers, each with its rotation; scores and logits without caps.
+gemma3 = dict(**{**small, "num_hidden_layers": 3}, head_dim=16, query_pre_attn_scalar=24, sliding_window=32,
+              layer_types=["sliding_attention", "full_attention", "sliding_attention"], rope_parameters={
+                  "full_attention": {"rope_type": "linear", "rope_theta": 1000000.0, "factor": 4.0},
+                  "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0}})
+make("gemma3", lambda: Gemma3ForCausalLM(Gemma3TextConfig(**gemma3)), 14, torch.bfloat16, norms=1.0, **varied)
+make("gemma3-conditional", lambda: Gemma3ForConditionalGeneration(Gemma3Config(
+    text_config=Gemma3TextConfig(**gemma3), image_token_index=255, boi_token_index=254, eoi_token_index=253,
+    vision_config=SiglipVisionConfig(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
+                                     image_size=28, patch_size=14), mm_tokens_per_image=4)), 15, norms=1.0, **varied)

@@ -1,11 +1,14 @@
 package import Layers
 package import Tensors
 
-/// The decoder of ``Gemma2``.
-package struct Gemma2Model: TextModel {
+/// The decoder of ``Gemma2`` and ``Gemma3``: RMSNorm before and after each block, a GELU-gated feed-forward, embeddings
+/// times √C.
+package struct GemmaModel: TextModel {
     struct Configuration: Sendable {
         var shape: DecoderShape
         var attention: PagedAttention.Configuration
+        /// The rotation of layers with a window, where it is another one.
+        var windowedRotary: RotaryFrequencies?
         var feedForward: GatedFeedForward.Configuration
         var epsilon: Float
         /// Whether the embedding is the head where the file has none of its own.
@@ -34,6 +37,7 @@ package struct Gemma2Model: TextModel {
     init(_ configuration: Configuration, _ loader: WeightLoader) throws(TensorError) {
         let shape = configuration.shape, (c, epsilon) = (shape.hidden, configuration.epsilon)
         let table = try configuration.attention.rotary.table(positions: shape.context)
+        let windowedTable = try configuration.windowedRotary?.table(positions: shape.context) ?? table
         func norm(_ name: String) throws(TensorError) -> RMSNorm {
             try RMSNorm(loader, name, count: c, epsilon: epsilon, isOffset: true)
         }
@@ -52,7 +56,8 @@ package struct Gemma2Model: TextModel {
                 Layer(
                     beforeAttention: try norm(name + "input_layernorm"),
                     attention: try PagedAttention(
-                        loader, layer: index, name + "self_attn.", configuration.attention, table: table),
+                        loader, layer: index, name + "self_attn.", configuration.attention,
+                        table: configuration.attention.windows[index] > 0 ? windowedTable : table),
                     afterAttention: try norm(name + "post_attention_layernorm"),
                     beforeFeedForward: try norm(name + "pre_feedforward_layernorm"),
                     feedForward: try GatedFeedForward(loader, name + "mlp.", configuration.feedForward, hidden: c),

@@ -1,0 +1,97 @@
+import Layers
+import Tensors
+
+/// Gemma 3 (arXiv 2503.19786), text: Gemma 2 without soft caps, with an RMSNorm over each head's queries and keys, a
+/// window in five of six layers, and another rotation in those.
+struct Gemma3: Architecture {
+    static let modelType = "gemma3_text"
+    static let className = "Gemma3ForCausalLM"
+    static var gguf: GGUFLayout? {
+        var layout = GGUFLayout(name: "gemma3")
+        layout.layers["post_attention_layernorm"] = "post_attention_norm"
+        layout.layers["pre_feedforward_layernorm"] = "ffn_norm"
+        layout.layers["post_feedforward_layernorm"] = "post_ffw_norm"
+        layout.keys = ["final_logit_softcapping", "rope.freq_base_swa", "attention.sliding_window_pattern"]
+        return layout
+    }
+
+    private var configuration: GemmaModel.Configuration
+    private static let (fullBase, windowedBase) = (1_000_000.0, 10_000.0)
+    /// Of so many layers the last is full.
+    private static let pattern = 6
+
+    init(_ file: ConfigurationFile) throws(TextModelError) {
+        try file.refuse("use_bidirectional_attention")
+        let shape = try DecoderShape(file, headDim: 256, context: 131_072, heads: 8, kvHeads: 4, vocabulary: 262_208)
+        var attention = PagedAttention.Configuration(
+            shape,
+            rotary: try RotaryFrequencies(
+                file, shape: shape, type: "full_attention", standardBase: Self.fullBase))
+        attention.scale = 1 / Float(try file.positive("query_pre_attn_scalar", absent: 256)).squareRoot()
+        attention.softCap = try file.positiveOrNone("attn_logit_softcapping", absent: nil) ?? 0
+        let isBiased = try file.bool("attention_bias") ?? false
+        attention.inputBias = isBiased
+        attention.outputBias = isBiased
+        let pattern = try file.extent("sliding_window_pattern", in: 1...1_024, absent: Self.pattern)
+        attention.windows = try file.windows(try file.window(absent: 4_096), layers: shape.layers) {
+            ($0 + 1) % pattern != 0
+        }
+        let epsilon = Float(try file.number("rms_norm_eps") ?? 1e-6)
+        attention.headNormEpsilon = epsilon
+        attention.isHeadNormOffset = true
+        configuration = GemmaModel.Configuration(
+            shape: shape, attention: attention,
+            windowedRotary: try RotaryFrequencies(
+                file, shape: shape, type: "sliding_attention", localBase: "rope_local_base_freq",
+                standardBase: Self.windowedBase),
+            feedForward: GatedFeedForward.Configuration(
+                width: try file.extent("intermediate_size", in: DecoderShape.Limits.feedForward),
+                activation: try file.activation("hidden_activation", absent: "gelu_pytorch_tanh")),
+            epsilon: epsilon, isTied: try file.bool("tie_word_embeddings") ?? true,
+            logitCap: try file.positiveOrNone("final_logit_softcapping", absent: nil))
+    }
+
+    init(_ file: GGUFMetadata) throws(TextModelError) {
+        let shape = try DecoderShape(file)
+        var attention = PagedAttention.Configuration(
+            shape, rotary: try RotaryFrequencies(file, shape: shape, standardBase: Self.fullBase))
+        // The file does not say what scores are divided by; only the 27B model, of 62 layers, differs.
+        let scalar = shape.layers == 62 ? shape.hidden / shape.heads : shape.headDim
+        attention.scale = 1 / Float(scalar).squareRoot()
+        let window = try file.window(absent: 1_024) ?? 0
+        let pattern = try file.extent("attention.sliding_window_pattern", in: 1...1_024, absent: Self.pattern)
+        attention.windows = (0..<shape.layers).map { ($0 + 1) % pattern != 0 ? window : 0 }
+        let epsilon = Float(try file.number("attention.layer_norm_rms_epsilon") ?? 1e-6)
+        attention.headNormEpsilon = epsilon
+        attention.isHeadNormOffset = true
+        let cap = try file.number("final_logit_softcapping") ?? 0
+        configuration = GemmaModel.Configuration(
+            shape: shape, attention: attention,
+            windowedRotary: RotaryFrequencies(
+                base: try file.positive("rope.freq_base_swa", absent: Self.windowedBase), width: shape.headDim),
+            feedForward: GatedFeedForward.Configuration(
+                width: try file.extent("feed_forward_length", in: DecoderShape.Limits.feedForward),
+                activation: .geluTanh),
+            epsilon: epsilon, isTied: file.isTied, logitCap: cap > 0 ? Float(cap) : nil)
+    }
+
+    func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try GemmaModel(configuration, loader) }
+}
+
+/// The language model within Gemma 3's checkpoints of text and pictures. Pictures are not taken in.
+struct Gemma3Conditional: Architecture {
+    static let modelType = "gemma3"
+    static let className = "Gemma3ForConditionalGeneration"
+    static let gguf: GGUFLayout? = nil
+
+    private let text: Gemma3
+
+    init(_ file: ConfigurationFile) throws(TextModelError) {
+        guard let fields = try file.fields("text_config") else { throw file.refusal("text_config", "is missing") }
+        text = try Gemma3(fields)
+    }
+
+    init(_ file: GGUFMetadata) throws(TextModelError) { text = try Gemma3(file) }
+
+    func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try text.model(loader) }
+}
