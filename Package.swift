@@ -164,7 +164,7 @@ let package = Package(
             dependencies: ["Layers", "ModelTesting", "TextGeneration", "TextModels", "Tensors", "Tokenizers"],
             exclude: ["Goldens"], swiftSettings: safe),
         .target(
-            name: "DiffusionModels", dependencies: ["PNG", "Tensors"], swiftSettings: safe),
+            name: "DiffusionModels", dependencies: ["Layers", "PNG", "Tensors"], swiftSettings: safe),
         .testTarget(
             name: "DiffusionModelsTests", dependencies: ["DiffusionModels", "Tensors", "EmbeddedModels"],
             exclude: ["compare_with_diffusers.py"], resources: [.copy("Goldens")], swiftSettings: safe),
@@ -221,16 +221,27 @@ let package = Package(
             ],
             swiftSettings: safe),
         .target(
+            name: "TextModelOptions",
+            dependencies: [
+                "Layers", "Tensors", "TextGeneration",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: safe),
+        .target(
             name: "ServiceRuntime",
             dependencies: [
-                "EmbeddedModels", "GGUF", "RPC", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "ConfigurationFiles", "EmbeddedModels", "GGUF", "RPC",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: safe),
         .testTarget(
             name: "ServiceRuntimeTests",
-            dependencies: ["ServiceRuntime", .product(name: "Logging", package: "swift-log")], swiftSettings: safe),
+            dependencies: [
+                "ConfigurationFiles", "ServiceRuntime", .product(name: "Logging", package: "swift-log"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: safe),
         .target(
             name: "Gateway",
             dependencies: [
@@ -303,7 +314,7 @@ let package = Package(
             name: "nephele-text-model",
             dependencies: [
                 "Concurrency", "Layers", "ModelServing", "RPC", "ServiceRuntime", "Tensors", "TextGeneration",
-                "TextModelService",
+                "TextModelOptions", "TextModelService",
                 "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -324,12 +335,20 @@ let package = Package(
                 "GatewayClient", "PNG",
                 "PromptRouting",
                 "RPC",
-                "ServiceRuntime", "Supervision", "Tensors", "TextGeneration", "TextModels", "ZeroMQTransport", "Layers",
+                "ServiceRuntime", "Supervision", "Tensors", "TextGeneration", "TextModelOptions", "TextModels",
+                "ZeroMQTransport", "Layers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
             ],
             swiftSettings: safe),
+        .testTarget(
+            name: "NepheleTests",
+            dependencies: [
+                "ServiceRuntime", "Supervision", "nephele", "nephele-diffusion", "nephele-gateway",
+                "nephele-text-model",
+                "nephele-tokenizer", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ], swiftSettings: safe),
         .executableTarget(
             name: "nephele-gateway",
             dependencies: [

@@ -52,7 +52,8 @@ static void nephele_affine_f32_scalar(const nephele_affine_f32_args *a, nephele_
     for (nephele_index pixel = begin; pixel < end; pixel++) {
         nephele_index b = pixel / a->pixels;
         for (nephele_index c = 0; c < a->channels; c++) {
-            float v = fmaf(a->x[pixel * a->channels + c], a->scale[b * a->channels + c], a->shift[b * a->channels + c]);
+            float scale = a->scale ? a->scale[b * a->channels + c] : 1;
+            float v = fmaf(a->x[pixel * a->channels + c], scale, a->shift[b * a->channels + c]);
             a->y[pixel * a->channels + c] = a->silu ? v / (1.0f + scalar_exp(-v)) : v;
         }
     }
@@ -60,21 +61,21 @@ static void nephele_affine_f32_scalar(const nephele_affine_f32_args *a, nephele_
 
 NEPHELE_INLINE void nephele_affine_f32_simd(const nephele_affine_f32_args *a, nephele_index begin, nephele_index end) {
     for (nephele_index pixel = begin; pixel < end; pixel++) {
-        const float *scale = a->scale + pixel / a->pixels * a->channels;
+        const float *scale = a->scale ? a->scale + pixel / a->pixels * a->channels : 0;
         const float *shift = a->shift + pixel / a->pixels * a->channels;
         const float *x = a->x + pixel * a->channels;
         float *y = a->y + pixel * a->channels;
         nephele_index c = 0;
         for (; c + 16 <= a->channels; c += 16) {
-            f32x16 v = fma16(load16(x + c), load16(scale + c), load16(shift + c));
+            f32x16 v = fma16(load16(x + c), scale ? load16(scale + c) : splat16(1.0f), load16(shift + c));
             if (a->silu)
                 v = v / (splat16(1.0f) + exp16(-v));
             store16(y + c, v);
         }
         if (c < a->channels) {
             nephele_index count = a->channels - c;
-            f32x16 v =
-                fma16(load_partial16(x + c, count), load_partial16(scale + c, count), load_partial16(shift + c, count));
+            f32x16 factor = scale ? load_partial16(scale + c, count) : splat16(1.0f);
+            f32x16 v = fma16(load_partial16(x + c, count), factor, load_partial16(shift + c, count));
             if (a->silu)
                 v = v / (splat16(1.0f) + exp16(-v));
             memcpy(y + c, &v, (size_t)count * sizeof(float));

@@ -46,8 +46,14 @@ package struct YAMLValue {
 
     // MARK: Reading
 
+    /// Where it stands: `nephele.yaml:3:9`.
+    package var place: String { "\(file):\(node.mark?.line ?? 0):\(node.mark?.column ?? 0)" }
+
     /// Whether it is one value, neither a list nor names and values.
     package var isScalar: Bool { node.scalar != nil }
+
+    /// Whether nothing stands there: `name:` alone, or `null`.
+    package var isEmpty: Bool { node.tag == Tag(.null) }
 
     package func string(_ what: String = "a text") throws -> String {
         guard let scalar = node.scalar else { throw error("\(what) is expected here") }
@@ -98,13 +104,18 @@ package struct YAMLValue {
 
     /// A mapping with these names and no others.
     ///
+    /// - Parameter suggesting: whether the error tells which known name is near to the unknown one.
     /// - Throws: `ConfigurationError` at a name that is not among them.
-    package func fields(_ known: [String]) throws -> [String: YAMLValue] {
+    package func fields(_ known: [String], suggesting: Bool = false) throws -> [String: YAMLValue] {
         var fields: [String: YAMLValue] = [:]
         for (name, value) in try entries() {
             let text = try name.string("a name")
             guard known.contains(text) else {
-                throw name.error("'\(text.prefix(40))' is not known here; known are: \(known.joined(separator: ", "))")
+                let near = suggesting ? Spelling.nearest(to: text, among: known) : nil
+                throw name.error(
+                    "'\(text.prefix(40))' is not known here; "
+                        + (near.map { "did you mean '\($0)'? Known are: " } ?? "known are: ")
+                        + known.joined(separator: ", "))
             }
             fields[text] = value
         }

@@ -34,4 +34,14 @@ package struct DiffusionError: Error, Sendable, CustomStringConvertible {
         default: self.init(.invalidCheckpoint, "\(error)")
         }
     }
+
+    /// What is wrong with a JSON file, in a few words.
+    static func brief(_ error: any Error) -> String {
+        switch error {
+        case DecodingError.typeMismatch(_, let context), DecodingError.valueNotFound(_, let context):
+            "\(context.codingPath.map(\.stringValue).joined(separator: ".")) has the wrong type"
+        case DecodingError.keyNotFound(let key, _): "\"\(key.stringValue)\" is missing"
+        default: "not valid JSON"
+        }
+    }
 }

@@ -114,7 +114,11 @@ struct DiffusionEngineLoop {
         guard isDue, task.job.checkpointSize <= Self.checkpointLimit else { return }
         task.savedAt = .now
         update.isCheckpoint = true
-        try task.writer.offerLatest(update, attachments: [Attachment(task.job.checkpoint.bytes)])
+        let checkpoint: [UInt8]
+        do throws(DiffusionError) { checkpoint = try task.job.checkpoint.bytes } catch {
+            throw RPCError(diffusion: error)
+        }
+        try task.writer.offerLatest(update, attachments: [Attachment(checkpoint)])
     }
 
     private func send(_ number: Int, of task: DiffusionEngine.Drawing, _ update: Wire.DrawUpdate) throws {

@@ -113,18 +113,25 @@ extension Device {
         }
     }
 
-    /// Unmasked attention softmax(q kᵀ · scale) v within one picture or text: q `[queries, heads · headDim]`, k
-    /// and v `[keys, heads · headDim]`, y as q.
-    package func fullAttention(q: Tensor, k: Tensor, v: Tensor, heads: Int, scale: Float, into y: Tensor) {
+    /// Unmasked attention softmax(q kᵀ · scale) v: q `[B·queries, heads · headDim]`, k and v `[B·keys, heads · headDim]`,
+    /// y as q. Each of the B pictures or texts attends to itself.
+    package func fullAttention(
+        q: Tensor, k: Tensor, v: Tensor, batch: Int = 1, heads: Int, scale: Float, into y: Tensor
+    ) {
         let headDim = q.width / heads
+        let (queries, keys) = (q.rowCount / batch, k.rowCount / batch)
         precondition(
             q.width == heads * headDim && k.width == q.width && v.width == q.width && k.rowCount == v.rowCount
-                && k.rowCount > 0 && y.count == q.count && headDim <= Int(NEPHELE_MAX_HEAD_DIM),
-            "attention of \(q.shape) over \(k.shape), \(v.shape) with \(heads) heads")
-        let args = nephele_full_attention_f32_args(
-            isa: instructionSet.isa, q: q.f32, k: k.f32, v: v.f32, y: y.f32, keys: k.rowCount, heads: heads,
-            head_dim: headDim, q_stride: q.width, k_stride: k.width, v_stride: v.width, y_stride: y.width,
-            scale: scale)
-        run(nephele_full_attention_f32, args, count: q.rowCount * heads)
+                && k.rowCount > 0 && y.count == q.count && headDim <= Int(NEPHELE_MAX_HEAD_DIM)
+                && queries * batch == q.rowCount && keys * batch == k.rowCount,
+            "attention of \(q.shape) over \(k.shape), \(v.shape) in \(batch) parts with \(heads) heads")
+        for part in 0..<batch {
+            let (query, key) = (part * queries * q.width, part * keys * q.width)
+            let args = nephele_full_attention_f32_args(
+                isa: instructionSet.isa, q: q.f32 + query, k: k.f32 + key, v: v.f32 + key, y: y.f32 + query,
+                keys: keys, heads: heads, head_dim: headDim, q_stride: q.width, k_stride: k.width,
+                v_stride: v.width, y_stride: y.width, scale: scale)
+            run(nephele_full_attention_f32, args, count: queries * heads)
+        }
     }
 }

@@ -67,6 +67,43 @@ extension Device {
         run(nephele_combine_f32, args, count: a.count, grain: 16_384)
     }
 
+    /// y = (scaleA · a + scaleB · b) / divisor: each product, the sum and the quotient are rounded by themselves, as
+    /// diffusers rounds them. `y` may be `a` or `b`.
+    ///
+    /// - Parameter b: nil for a tensor of ones.
+    package func weightedSum(
+        _ scaleA: Float, _ a: Tensor, _ scaleB: Float, _ b: Tensor?, over divisor: Float = 1, into y: Tensor
+    ) {
+        precondition(
+            a.count == y.count && (b.map { $0.count == a.count } ?? true),
+            "weighted sum of \(a.shape) and \(b?.shape ?? []) into \(y.shape)")
+        let args = nephele_weighted_sum_f32_args(
+            isa: instructionSet.isa, a: a.f32, b: b?.f32, y: y.f32, scale_a: scaleA, scale_b: scaleB,
+            divisor: divisor)
+        run(nephele_weighted_sum_f32, args, count: a.count, grain: 16_384)
+    }
+
+    /// y = x limited to [−limit, limit], divided by `divisor`; NaN stays NaN. `y` may be `x`.
+    package func clamp(_ x: Tensor, to limit: Float, over divisor: Float = 1, into y: Tensor) {
+        precondition(x.count == y.count, "clamp of \(x.shape) into \(y.shape)")
+        let args = nephele_clamp_f32_args(
+            isa: instructionSet.isa, x: x.f32, y: y.f32, limit: limit, divisor: divisor)
+        run(nephele_clamp_f32, args, count: x.count, grain: 16_384)
+    }
+
+    /// Classifier-free guidance (arXiv 2207.12598): y = u + s (c − u), where the first half of the rows of x `[2R, N]` is
+    /// the conditional output c and the second half the unconditional u. y is `[R, N]`.
+    package func guide(_ x: Tensor, scale: Float, into y: Tensor) {
+        precondition(x.count == 2 * y.count, "guidance of \(x.shape) into \(y.shape)")
+        let conditional = x.f32, plain = x.f32 + y.count
+        let difference = nephele_weighted_sum_f32_args(
+            isa: instructionSet.isa, a: conditional, b: plain, y: y.f32, scale_a: 1, scale_b: -1, divisor: 1)
+        run(nephele_weighted_sum_f32, difference, count: y.count, grain: 16_384)
+        let sum = nephele_weighted_sum_f32_args(
+            isa: instructionSet.isa, a: plain, b: y.f32, y: y.f32, scale_a: 1, scale_b: scale, divisor: 1)
+        run(nephele_weighted_sum_f32, sum, count: y.count, grain: 16_384)
+    }
+
     /// y = factor · x. `y` may be `x`.
     package func scale(_ x: Tensor, by factor: Float, into y: Tensor) {
         combine(x, x, scaleA: factor, scaleB: 0, into: y)

@@ -52,7 +52,8 @@ package final class Device: Sendable {
     /// By the thread that calls operations.
     private let interruptions = Mutex<[UInt: WorkerPool.Interruption]>([:])
     private let scratch = Mutex(Scratch())
-    private let workspace = Workspace()
+    /// Memory for what operations make on their way; its counts are there to be watched.
+    package let workspace = Workspace()
 
     /// - Parameter threadCount: at least 1.
     package init(threadCount: Int, instructionSet: InstructionSet = .detected) {

@@ -3,18 +3,33 @@ extension Tensor {
     ///
     /// - Throws: `TensorError.mismatch` when the bytes are not those of the shape.
     package init(f32 bytes: RawSpan, shape: [Int]) throws(TensorError) {
-        let tensor = try Tensor(uninitialized: shape)
-        guard bytes.byteCount == tensor.count * DType.f32.size else {
-            throw TensorError(.mismatch, "\(bytes.byteCount) bytes are not \(shape) in f32")
-        }
-        bytes.withUnsafeBytes { source in
-            if let base = source.baseAddress { tensor.raw.copyMemory(from: base, byteCount: source.count) }
-        }
-        self = tensor
+        try self.init(shape, ofByteCount: bytes.byteCount)
+        bytes.withUnsafeBytes(fill)
+    }
+
+    /// As above, from a part of an array.
+    package init(f32 bytes: ArraySlice<UInt8>, shape: [Int]) throws(TensorError) {
+        try self.init(shape, ofByteCount: bytes.count)
+        bytes.withUnsafeBytes(fill)
+    }
+
+    private init(_ shape: [Int], ofByteCount count: Int) throws(TensorError) {
+        try self.init(uninitialized: shape)
+        guard count == byteCount else { throw TensorError(.mismatch, "\(count) bytes are not \(shape) in f32") }
+    }
+
+    private func fill(from source: UnsafeRawBufferPointer) {
+        if let base = source.baseAddress { raw.copyMemory(from: base, byteCount: source.count) }
     }
 
     /// Bytes of all elements.
     package var byteCount: Int { count * dtype.size }
+
+    /// A copy of the elements' bytes.
+    package var bytes: [UInt8] {
+        defer { withExtendedLifetime(storage) {} }
+        return Array(UnsafeRawBufferPointer(start: raw, count: byteCount))
+    }
 
     /// Whether the elements' bytes are those of `other`.
     package func hasBytes(of other: Tensor) -> Bool {

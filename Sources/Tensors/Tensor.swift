@@ -115,20 +115,6 @@ extension Tensor {
         return selected
     }
 
-    /// Rows made of those of `left` and those of `right`: the widths add up, all other dimensions are the same.
-    package init(joining left: Tensor, _ right: Tensor) throws(TensorError) {
-        precondition(
-            left.rowCount == right.rowCount && left.dtype == right.dtype, "rows of \(left.shape) and \(right.shape)")
-        try self.init(
-            uninitialized: Array(left.shape.dropLast()) + [left.width + right.width], dtype: left.dtype)
-        let (first, second) = (left.width * dtype.size, right.width * dtype.size)
-        for row in 0..<rowCount {
-            let place = raw + row * (first + second)
-            place.copyMemory(from: left.raw + row * first, byteCount: first)
-            (place + first).copyMemory(from: right.raw + row * second, byteCount: second)
-        }
-    }
-
     /// Copies the chosen rows of `other`, in that order, to all rows of this one.
     func copyRows(_ indices: [Int], from other: Tensor) {
         precondition(

@@ -22,6 +22,7 @@ package final class Workspace: Sendable {
     private struct State {
         var blocks: [Block] = []
         var byteCount = 0
+        var allocations = 0
     }
 
     private let state = Mutex(State())
@@ -35,6 +36,8 @@ package final class Workspace: Sendable {
 
     /// Bytes of all blocks, held or not.
     package var byteCount: Int { state.withLock { $0.byteCount } }
+    /// How often new memory was taken, since nothing that was let go served.
+    package var allocationCount: Int { state.withLock { $0.allocations } }
 
     /// An f32 tensor `[rows, width]` that holds anything.
     ///
@@ -57,6 +60,7 @@ package final class Workspace: Sendable {
         if let found { return found }
         let tensor = try Tensor(uninitialized: [rows, width])
         state.withLock { state in
+            state.allocations += 1
             Self.makeRoom(for: byteCount, in: &state)
             guard state.byteCount + byteCount <= Self.limit, state.blocks.count < Self.blockLimit else { return }
             state.blocks.append(Block(storage: tensor.storage, shape: tensor.shape))

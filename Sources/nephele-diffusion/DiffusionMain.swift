@@ -8,7 +8,7 @@ import Tensors
 import ZeroMQTransport
 
 @main
-struct DiffusionMain: AsyncParsableCommand {
+struct DiffusionMain: ConfigurableCommand {
     static let configuration = CommandConfiguration(
         commandName: "nephele-diffusion", abstract: "Serves one diffusion model on the bus.")
 
@@ -24,38 +24,22 @@ struct DiffusionMain: AsyncParsableCommand {
     @Option(name: .long, help: "Drawings that take turns, at most; others wait.")
     var drawings: Int = 4
 
-    @Option(
-        name: .long,
-        help: "Pixels of a side of a picture, at most (or NEPHELE_LARGEST_SIDE); twice the model's own by default.")
-    var largestSide: Int?
+    @OptionGroup var drawing: DiffusionOptions
+    @OptionGroup var process: ProcessOptions
 
-    @OptionGroup var bus: BusOptionGroup
+    static let sections = [ConfigurationSection("diffusion", Self.self)]
 
     func validate() throws {
         guard (1...1_024).contains(threads) else { throw ValidationError("--threads is \(threads); give 1 to 1024") }
-        if let side = try side(), !(1...4_096).contains(side) {
-            throw ValidationError("--largest-side is \(side); give 1 to 4096")
-        }
         guard (1...256).contains(drawings) else { throw ValidationError("--drawings is \(drawings); give 1 to 256") }
-    }
-
-    private func side() throws -> Int? {
-        if let largestSide { return largestSide }
-        guard let given = ProcessInfo.processInfo.environment["NEPHELE_LARGEST_SIDE"], !given.isEmpty else {
-            return nil
-        }
-        guard let side = Int(given) else {
-            throw ValidationError("NEPHELE_LARGEST_SIDE is '\(given)'; it is a number of pixels")
-        }
-        return side
     }
 
     func run() async throws {
         ServiceLog.bootstrap()
-        try ZeroMQTransport.share(keysIn: bus.busKeys)
+        try ZeroMQTransport.share(keysIn: process.busKeys)
         let loader = DiffusionRevisionLoader(
             name: model.name, on: Device(threadCount: threads), room: MemoryRoom { AvailableMemory.bytes() },
-            largestSide: try side()
+            largestSide: drawing.largestSide
         ) { [model] in try model.directory(.image) }
         let gauge = LoadGauge(capacity: drawings)
         var options = DiffusionEngine.Options()

@@ -11,7 +11,7 @@ import UnixSignals
 import ZeroMQTransport
 
 @main
-struct GatewayMain: AsyncParsableCommand {
+struct GatewayMain: ConfigurableCommand {
     static let configuration = CommandConfiguration(
         commandName: "nephele-gateway", abstract: "Speaks OpenAI's HTTP API for the services on the bus.")
 
@@ -32,17 +32,7 @@ struct GatewayMain: AsyncParsableCommand {
     @Option(help: "A model without which /readyz is 503; may be repeated.")
     var expectModel: [String] = []
 
-    @Option(name: .long, help: "The address to listen at.")
-    var host: String = "127.0.0.1"
-
-    @Option(name: .long, help: "The port to listen at; 0 for any that is free.")
-    var port: Int = 8080
-
-    @Flag(help: "Lets clients load and unload LoRA adapters: /v1/load_lora_adapter, /v1/unload_lora_adapter.")
-    var allowAdapterUpdates = false
-
-    @Flag(help: "Lets clients have models loaded again: POST /admin/models/NAME/reload.")
-    var allowReload = false
+    @OptionGroup var common: GatewayOptions
 
     @Option(
         help: ArgumentHelp(
@@ -50,33 +40,8 @@ struct GatewayMain: AsyncParsableCommand {
             valueName: "origin"))
     var allowOrigin: [BrowserOrigin] = []
 
-    @Option(
-        help: ArgumentHelp(
-            "A YAML file with aliases, presets and routes; read again when it changes, and on SIGHUP.",
-            discussion: "Without it, NEPHELE_ROUTES, or the standard routes.", valueName: "file"))
-    var routes: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "The content filter: off, default (blocks sexual text about minors, flags the rest), or a policy in YAML.",
-            discussion: "Without it, NEPHELE_FILTER, or default.", valueName: "policy"))
-    var filter: String?
-
     @Option(help: ArgumentHelp("A further policy, for routes to name; may be repeated.", valueName: "name=file"))
     var filterPolicy: [String] = []
-
-    @Option(
-        help: ArgumentHelp(
-            "Labels on generated content: off, default (metadata in pictures), or a YAML file.",
-            discussion: "Without it, NEPHELE_LABELS, or default. A file is read again when it changes, and on SIGHUP.",
-            valueName: "labels"))
-    var labels: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "A file of accounts: clients need a key then. `nephele keys create` makes both.",
-            discussion: "Without it, or NEPHELE_ACCOUNTS, everybody may come in.", valueName: "file"))
-    var accounts: String?
 
     @Option(
         help: ArgumentHelp(
@@ -87,11 +52,8 @@ struct GatewayMain: AsyncParsableCommand {
     @Option(
         help: ArgumentHelp(
             "The gateway that has the accounts and serves them with --accounts-bind: dns://accounts:7010.",
-            discussion: "Without it, NEPHELE_ACCOUNTS_AT.", valueName: "target"))
+            valueName: "target"))
     var accountsAt: String?
-
-    @Flag(help: "Keeps requests and answers in the accounts file, for feedback and `nephele export`.")
-    var record = false
 
     @Option(help: "Requests under way at a time, at most; the next are refused with 503.")
     var requestLimit: Int = 2_048
@@ -111,7 +73,10 @@ struct GatewayMain: AsyncParsableCommand {
     @Option(name: .long, help: "A file to which the port is written once the gateway listens.")
     var portFile: String?
 
-    @OptionGroup var bus: BusOptionGroup
+    @OptionGroup var process: ProcessOptions
+
+    static let sections = [ConfigurationSection("gateway", Self.self)]
+    static let alternatives = [["accounts", "accounts-at"]]
 
     func validate() throws {
         guard (tokenizer == nil) == (textModel == nil) else {
@@ -128,15 +93,14 @@ struct GatewayMain: AsyncParsableCommand {
         guard (tlsCertificate == nil) == (tlsKey == nil) else {
             throw ValidationError("--tls-certificate and --tls-key go together")
         }
-        guard accountsAt == nil || (accounts == nil && accountsBind == nil) else {
+        guard accountsAt == nil || (common.accounts == nil && accountsBind == nil) else {
             throw ValidationError("--accounts-at names the gateway that has the accounts; give this one no file")
         }
-        guard (0...65_535).contains(port) else { throw ValidationError("--port is \(port); give 0 to 65535") }
     }
 
     func run() async throws {
         ServiceLog.bootstrap()
-        try ZeroMQTransport.share(keysIn: bus.busKeys)
+        try ZeroMQTransport.share(keysIn: process.busKeys)
         let trace = [RequestTrace.Propagation()]
         var fleet = Fleet(
             tokenizer: try tokenizer.map { try RPCClient(target: $0, interceptors: trace) },
@@ -145,22 +109,18 @@ struct GatewayMain: AsyncParsableCommand {
             textShards: try textShard.map { try RPCClient(target: $0, interceptors: trace) })
         fleet.expectedModels = Set(expectModel)
         let portFile = portFile
-        let routing = try RoutingSource(file: routes ?? environment("NEPHELE_ROUTES"))
+        let routing = try RoutingSource(file: common.routes)
         let keeper = try accountKeeper()
-        let filters = try FilterSet(
-            standard: filter ?? environment("NEPHELE_FILTER") ?? "default",
-            policies: filterPolicy)
-        let labels = try LabelSource(
-            labels: labels ?? environment("NEPHELE_LABELS") ?? "default")
+        let filters = try FilterSet(standard: common.filter, policies: filterPolicy)
+        let labels = try LabelSource(labels: common.labels)
         var gateway = Gateway(
             fleet: fleet, routing: routing, filters: filters, labels: labels, accounts: keeper,
-            requestLimit: requestLimit,
-            allowsAdapterUpdates: allowAdapterUpdates,
-            allowsReload: allowReload)
+            requestLimit: requestLimit, allowsAdapterUpdates: common.allowAdapterUpdates,
+            allowsReload: common.allowReload)
         // The bus's connections need files too.
         gateway.origins = Set(allowOrigin)
         let files = OpenFileLimit.current.map { max(16, $0 - 256) } ?? connectionLimit
-        var address = GatewayAddress(host: host, port: port)
+        var address = GatewayAddress(host: common.host, port: common.port)
         address.connectionLimit = min(connectionLimit, files)
         if let tlsCertificate, let tlsKey {
             gateway.certificates = try CertificateSource(chain: tlsCertificate, key: tlsKey)
@@ -189,24 +149,18 @@ struct GatewayMain: AsyncParsableCommand {
             services + [application], label: "nephele-gateway")
     }
 
-    /// - Returns: nil for a variable that is empty too, as compose files leave it.
-    private func environment(_ name: String) -> String? {
-        ProcessInfo.processInfo.environment[name].flatMap { $0.isEmpty ? nil : $0 }
-    }
-
     /// - Returns: nil where everybody may come in.
     private func accountKeeper() throws -> AccountKeeper? {
-        let file = accounts ?? environment("NEPHELE_ACCOUNTS")
-        if let target = accountsAt ?? (file == nil ? environment("NEPHELE_ACCOUNTS_AT") : nil) {
-            return AccountKeeper(client: try RPCClient(target: target), isRecording: record)
+        if let accountsAt {
+            return AccountKeeper(client: try RPCClient(target: accountsAt), isRecording: common.record)
         }
-        guard let file else {
-            guard !record, accountsBind == nil else {
+        guard let file = common.accounts else {
+            guard !common.record, accountsBind == nil else {
                 throw ValidationError("--record and --accounts-bind need --accounts FILE, where keys are kept")
             }
             return nil
         }
-        return AccountKeeper(store: try AccountStore(file: file), isRecording: record)
+        return AccountKeeper(store: try AccountStore(file: file), isRecording: common.record)
     }
 }
 

@@ -8,11 +8,12 @@ import RPC
 import ServiceRuntime
 import Tensors
 import TextGeneration
+import TextModelOptions
 import TextModelService
 import ZeroMQTransport
 
 @main
-struct TextModelMain: AsyncParsableCommand {
+struct TextModelMain: ConfigurableCommand {
     static let configuration = CommandConfiguration(
         commandName: "nephele-text-model", abstract: "Serves one text model's checkpoint on the bus.")
 
@@ -25,24 +26,7 @@ struct TextModelMain: AsyncParsableCommand {
     @Option(name: .long, help: "Threads that compute; the machine's processors by default.")
     var threads: Int = ProcessInfo.processInfo.activeProcessorCount
 
-    @Option(name: .long, help: "Positions that the key-value cache holds, over all requests.")
-    var cachePositions: Int = 16_384
-
-    @Option(name: .long, help: "Sequences that run together, at most.")
-    var sequences: Int = 64
-
-    @Option(help: "How weights are held: auto (the checkpoint's own), f32, bf16, f16, int8 or int4.")
-    var precision: Precision = .auto
-
-    @Option(help: "How keys and values are held: f32, bf16 or int8.")
-    var cachePrecision: CachePrecision = .bf16
-
-    @Option(
-        help: """
-            Where packed weights are kept for the next start: a directory, or none. NEPHELE_CACHE by default, else the \
-            user's cache directory.
-            """)
-    var cacheDir: String?
+    @OptionGroup var text: TextModelOptions
 
     @Option(
         help: ArgumentHelp(
@@ -55,16 +39,6 @@ struct TextModelMain: AsyncParsableCommand {
             of it is read for a request.
             """)
     var adapterFolder: String?
-
-    @Option(help: "Adapters that are loaded together, at most.")
-    var adapterLimit: Int = 64
-
-    @Option(help: "MiB that adapters may take together.")
-    var adapterMemory: Int = 1_024
-
-    @Option(
-        help: "What proposes tokens for the model to check, several a step: none, or lookup (in prompt and answer).")
-    var speculate: Speculation = .none
 
     @Option(help: "A small model with the same tokenizer that proposes tokens; by name, or as NAME=DIRECTORY.")
     var draftModel: ModelArgument?
@@ -82,7 +56,9 @@ struct TextModelMain: AsyncParsableCommand {
                 + "for each further shard, in the order of the layers.", valueName: "target"))
     var shards: [String] = []
 
-    @OptionGroup var bus: BusOptionGroup
+    @OptionGroup var process: ProcessOptions
+
+    static let sections = [ConfigurationSection("text-model", Self.self)]
 
     func validate() throws {
         guard layers == nil || adapter.isEmpty else {
@@ -92,25 +68,13 @@ struct TextModelMain: AsyncParsableCommand {
             throw ValidationError("--shards belongs to the process with the first layers; give it --layers 0-LAST")
         }
         guard (1...1_024).contains(threads) else { throw ValidationError("--threads is \(threads); give 1 to 1024") }
-        guard (32...16_777_216).contains(cachePositions) else {
-            throw ValidationError("--cache-positions is \(cachePositions); give 32 to 16777216")
-        }
-        guard (1...4_096).contains(sequences) else {
-            throw ValidationError("--sequences is \(sequences); give 1 to 4096")
-        }
-        guard (0...65_536).contains(adapterLimit) else {
-            throw ValidationError("--adapter-limit is \(adapterLimit); give 0 to 65536")
-        }
-        guard (0...1_048_576).contains(adapterMemory) else {
-            throw ValidationError("--adapter-memory is \(adapterMemory); give 0 to 1048576 MiB")
-        }
     }
 
     func run() async throws {
         ServiceLog.bootstrap()
-        try ZeroMQTransport.share(keysIn: bus.busKeys)
+        try ZeroMQTransport.share(keysIn: process.busKeys)
         let device = Device(threadCount: threads)
-        let gauge = LoadGauge(capacity: sequences)
+        let gauge = LoadGauge(capacity: text.sequences)
         let loader = try revisionLoader(on: device, gauge: gauge)
         let first = try loader.checkpoint(packing: device)
         let log = Logger(label: "nephele-text-model")
@@ -124,7 +88,7 @@ struct TextModelMain: AsyncParsableCommand {
         let service = TextModelService(
             try loader.revision(first, shards: shards, adapters: given), load: shards == nil ? next : nil)
         let server = RPCServer(
-            service.description(capacity: sequences), services: [service],
+            service.description(capacity: text.sequences), services: [service],
             transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge,
             interceptors: [CallLog(label: "nephele-text-model")])
         service.keepDescribed(by: server)
@@ -132,14 +96,14 @@ struct TextModelMain: AsyncParsableCommand {
     }
 
     private func revisionLoader(on device: Device, gauge: LoadGauge) throws -> TextRevisionLoader {
-        var engine = EngineCore.Options(cachePositions: cachePositions)
-        engine.sequenceLimit = sequences
-        engine.cachePrecision = cachePrecision
-        engine.looksUpDrafts = speculate == .lookup
+        var engine = EngineCore.Options(cachePositions: text.cachePositions)
+        engine.sequenceLimit = text.sequences
+        engine.cachePrecision = text.cachePrecision
+        engine.looksUpDrafts = text.speculate == .lookup
         var environment = ProcessInfo.processInfo.environment
-        if let cacheDir { environment["NEPHELE_CACHE"] = cacheDir }
+        if let cacheDir = text.cacheDir { environment["NEPHELE_CACHE"] = cacheDir }
         var options = TextRevisionLoader.Options(engine: engine)
-        (options.precision, options.layers) = (precision, layers?.layers)
+        (options.precision, options.layers) = (text.precision, layers?.layers)
         options.cache = CacheDirectory.standard(environment)
         options.room = MemoryRoom { AvailableMemory.bytes() }
         options.adapters = layers == nil ? try adapterOptions() : nil
@@ -156,14 +120,14 @@ struct TextModelMain: AsyncParsableCommand {
         _ checkpoint: TextRevisionLoader.Checkpoint, on device: Device, gauge: LoadGauge
     ) async throws {
         let service = try TextShardService(
-            name: model.name, model: checkpoint.loaded.model, cachePositions: cachePositions,
-            cachePrecision: cachePrecision, on: device, gauge: gauge)
+            name: model.name, model: checkpoint.loaded.model, cachePositions: text.cachePositions,
+            cachePrecision: text.cachePrecision, on: device, gauge: gauge)
         // Requests need not wait for the disk.
         if let packed = checkpoint.loaded.packedCache {
             _ = try DedicatedThread(name: "packed-cache", rank: .computing) { packed.write() }
         }
         let server = RPCServer(
-            service.description(numericsID: checkpoint.numericsID, capacity: sequences), services: [service],
+            service.description(numericsID: checkpoint.numericsID, capacity: text.sequences), services: [service],
             transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge,
             interceptors: [CallLog(label: "nephele-text-model")])
         try await ServerLifetime.serve(server, label: "nephele-text-model")
@@ -188,8 +152,8 @@ struct TextModelMain: AsyncParsableCommand {
     private func adapterOptions() throws -> AdapterLibrary.Options {
         var options = AdapterLibrary.Options()
         options.folder = try adapterFolder ?? ModelCatalogue(models: nil).directory
-        options.countLimit = adapterLimit
-        options.byteLimit = adapterMemory << 20
+        options.countLimit = text.adapterLimit
+        options.byteLimit = text.adapterMemory << 20
         return options
     }
 }

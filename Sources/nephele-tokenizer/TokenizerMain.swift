@@ -7,7 +7,7 @@ import Tokenizers
 import ZeroMQTransport
 
 @main
-struct TokenizerMain: AsyncParsableCommand {
+struct TokenizerMain: ConfigurableCommand {
     static let configuration = CommandConfiguration(
         commandName: "nephele-tokenizer", abstract: "Serves the tokenizers of one or more models on the bus.")
 
@@ -17,11 +17,13 @@ struct TokenizerMain: AsyncParsableCommand {
     @Option(name: .long, help: "Where to serve: ipc:///path/tokenizer-1.sock or tcp://127.0.0.1:7001.")
     var bind: String
 
-    @OptionGroup var bus: BusOptionGroup
+    @OptionGroup var process: ProcessOptions
+
+    static let sections = [ConfigurationSection("tokenizer", Self.self)]
 
     func run() async throws {
         ServiceLog.bootstrap()
-        try ZeroMQTransport.share(keysIn: bus.busKeys)
+        try ZeroMQTransport.share(keysIn: process.busKeys)
         var tokenizers: [String: Tokenizer] = [:]
         var faults: [String: TokenizerError] = [:]
         let log = Logger(label: "nephele-tokenizer")

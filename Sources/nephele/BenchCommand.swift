@@ -6,6 +6,7 @@ import Layers
 import ServiceRuntime
 import Tensors
 import TextGeneration
+import TextModelOptions
 
 struct BenchCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -6,6 +6,7 @@ import Layers
 import ServiceRuntime
 import Supervision
 import Tensors
+import TextModelOptions
 
 extension BenchCommand {
     struct Service: AsyncParsableCommand {
@@ -61,9 +62,10 @@ extension BenchCommand {
             let engine = try measureEngine(entry)
             var options = LocalSystem.Options()
             options.textModels = [entry]
-            (options.precision, options.port) = (precision, 0)
+            options.port = 0
+            options.arguments[.textModel] = ["--precision", precision.rawValue]
             // A checkpoint of random weights writes without spaces, which a filter holds back as possible base64.
-            options.gatewayArguments = ["--filter", "off"]
+            options.arguments[.gateway] = ["--filter", "off"]
             let system = try LocalSystem(options)
             var wanted = ServiceBenchmark.Options()
             (wanted.clients, wanted.prompt, wanted.generate) = (clients, prompt, generate)

@@ -1,15 +1,20 @@
 import Foundation
 import GatewayClient
-import Layers
 import Logging
 import ServiceRuntime
 import Supervision
-import Tensors
-import TextGeneration
 import UnixSignals
 
 /// All services on this machine over ipc, and where their gateway listens.
 struct LocalSystem {
+    /// The programs of the services.
+    enum Program: String {
+        case gateway = "nephele-gateway"
+        case tokenizer = "nephele-tokenizer"
+        case textModel = "nephele-text-model"
+        case diffusion = "nephele-diffusion"
+    }
+
     struct Options {
         var textModels: [ModelCatalogue.Entry] = []
         var imageModels: [ModelCatalogue.Entry] = []
@@ -21,19 +26,10 @@ struct LocalSystem {
         var adapters: [String: [AdapterArgument]] = [:]
         /// Where text-models find adapters that clients ask for; nil: nowhere.
         var adapterFolder: String?
-        var allowsAdapterUpdates = false
-        var allowsReload = false
-        /// Further arguments of the gateway.
-        var gatewayArguments: [String] = []
-        /// How text models hold their weights.
-        var precision = Precision.auto
-        /// How they hold keys and values.
-        var cachePrecision = CachePrecision.bf16
-        /// What proposes tokens: none or lookup; or a small model of the same tokenizer.
-        var speculation = Speculation.none
+        /// Further arguments of each program.
+        var arguments: [Program: [String]] = [:]
+        /// A small model that proposes tokens, of the same tokenizer.
         var draftModel: ModelCatalogue.Entry?
-        /// Pixels of a side of a picture, at most; nil for the service's own default.
-        var largestSide: Int?
         var host = "127.0.0.1"
         /// 0 for any that is free.
         var port = 8080
@@ -121,21 +117,22 @@ struct LocalSystem {
 
     // MARK: What is started
 
-    private static func services(_ options: Options, directory: String) throws -> [SupervisedService] {
+    static func services(_ options: Options, directory: String) throws -> [SupervisedService] {
         var services: [SupervisedService] = []
         let processors = ProcessInfo.processInfo.activeProcessorCount
         let hasOthers = options.textModels.count + options.imageModels.count > 1
         /// - Parameter processes: those among which the processors are shared; nil for a service that computes little.
         func add(
-            _ service: String, _ label: String, _ group: Int, _ arguments: [String], program: String? = nil,
+            _ service: String, _ label: String, _ group: Int, _ arguments: [String], program: Program,
             processes: Int? = nil
         ) throws {
             let share = processes.map { ["--threads", "\(max(1, processors / $0))"] } ?? []
             for replica in 1...(options.replicas[service] ?? 1) {
                 var supervised = SupervisedService(
                     name: "\(service) \(replica)\(label)",
-                    executable: try executable("nephele-" + (program ?? service)),
-                    arguments: arguments + share, socketStem: "\(directory)/\(service)-\(group)-\(replica)")
+                    executable: try executable(program),
+                    arguments: arguments + share + (options.arguments[program] ?? []),
+                    socketStem: "\(directory)/\(service)-\(group)-\(replica)")
                 supervised.isDispensable = !label.isEmpty && hasOthers
                 services.append(supervised)
             }
@@ -144,14 +141,11 @@ struct LocalSystem {
         func count(_ names: [String]) -> Int { names.reduce(0) { $0 + (options.replicas[$1] ?? 1) } }
         if !options.textModels.isEmpty {
             let models = options.textModels.flatMap { ["--model", "\($0.name)=\($0.directory)"] }
-            try add("tokenizer", "", 0, models)
+            try add("tokenizer", "", 0, models, program: .tokenizer)
         }
         var shardCount = 1
         for (group, model) in options.textModels.enumerated() {
-            var arguments = [
-                "--model", "\(model.name)=\(model.directory)", "--precision", options.precision.rawValue,
-                "--cache-precision", options.cachePrecision.rawValue, "--speculate", options.speculation.rawValue,
-            ]
+            var arguments = ["--model", "\(model.name)=\(model.directory)"]
             for adapter in options.adapters[model.name] ?? [] {
                 arguments += ["--adapter", "\(adapter.name)=\(adapter.directory)"]
             }
@@ -163,20 +157,19 @@ struct LocalSystem {
             let processes = count(["text-model"] + shards)
             for (index, shard) in shards.enumerated() {
                 let own = [
-                    "--model", "\(model.name)=\(model.directory)", "--precision", options.precision.rawValue,
-                    "--cache-precision", options.cachePrecision.rawValue,
-                    "--layers", "\(cut[index + 1].lowerBound)-\(cut[index + 1].upperBound - 1)",
+                    "--model", "\(model.name)=\(model.directory)", "--layers",
+                    "\(cut[index + 1].lowerBound)-\(cut[index + 1].upperBound - 1)",
                 ]
-                try add(shard, " of \(model.name)", group, own, program: "text-model", processes: processes)
+                try add(shard, " of \(model.name)", group, own, program: .textModel, processes: processes)
                 arguments += ["--shards", "ipc://\(directory)/\(shard)-\(group)-*.sock"]
             }
             if !shards.isEmpty { arguments += ["--layers", "\(cut[0].lowerBound)-\(cut[0].upperBound - 1)"] }
-            try add("text-model", " of \(model.name)", group, arguments, processes: processes)
+            try add("text-model", " of \(model.name)", group, arguments, program: .textModel, processes: processes)
         }
         for (group, model) in options.imageModels.enumerated() {
-            var arguments = ["--model", "\(model.name)=\(model.directory)"]
-            if let side = options.largestSide { arguments += ["--largest-side", "\(side)"] }
-            try add("diffusion", " of \(model.name)", group, arguments, processes: count(["diffusion"]))
+            try add(
+                "diffusion", " of \(model.name)", group, ["--model", "\(model.name)=\(model.directory)"],
+                program: .diffusion, processes: count(["diffusion"]))
         }
         var gateway = ["--host", options.host, "--port", "\(options.port)", "--port-file", directory + "/port"]
         if !options.textModels.isEmpty {
@@ -188,18 +181,16 @@ struct LocalSystem {
         }
         if !options.imageModels.isEmpty { gateway += ["--diffusion", "ipc://\(directory)/diffusion-*.sock"] }
         for model in options.textModels + options.imageModels { gateway += ["--expect-model", model.name] }
-        gateway += options.gatewayArguments
-        if options.allowsAdapterUpdates { gateway.append("--allow-adapter-updates") }
-        if options.allowsReload { gateway.append("--allow-reload") }
+        gateway += options.arguments[.gateway] ?? []
         services.append(
-            SupervisedService(name: "gateway", executable: try executable("nephele-gateway"), arguments: gateway))
+            SupervisedService(name: "gateway", executable: try executable(.gateway), arguments: gateway))
         return services
     }
 
     /// The service's executable, which stands beside this one.
-    private static func executable(_ name: String) throws -> URL {
+    private static func executable(_ program: Program) throws -> URL {
         let own = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
-        let url = own.deletingLastPathComponent().appendingPathComponent(name)
+        let url = own.deletingLastPathComponent().appendingPathComponent(program.rawValue)
         guard FileManager.default.isExecutableFile(atPath: url.path) else {
             throw SupervisionError("\(url.path) is missing; build all products with `swift build -c release`")
         }

@@ -27,6 +27,9 @@ struct Nephele: AsyncParsableCommand {
                 try InstantWorker.serve(Array(arguments.dropFirst()))
                 return
             }
+            if let up = UpCommand.configuration.commandName, arguments.first == up {
+                return await UpCommand.start(Array(arguments.dropFirst()), of: Self.self, path: [up])
+            }
             var command = try parseAsRoot(arguments)
             if var asynchronous = command as? any AsyncParsableCommand {
                 try await asynchronous.run()

@@ -6,6 +6,7 @@ import Layers
 import ServiceRuntime
 import Tensors
 import TextGeneration
+import TextModelOptions
 
 struct PerplexityCommand: ParsableCommand {
     static let configuration = CommandConfiguration(

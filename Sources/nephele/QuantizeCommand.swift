@@ -4,6 +4,7 @@ import Foundation
 import Layers
 import ServiceRuntime
 import Tensors
+import TextModelOptions
 import TextModels
 
 struct QuantizeCommand: ParsableCommand {

@@ -9,14 +9,17 @@ import PromptRouting
 import ServiceRuntime
 import Tensors
 import TextGeneration
+import TextModelOptions
 import TextModels
 
-struct UpCommand: AsyncParsableCommand {
+struct UpCommand: ConfigurableCommand {
     static let configuration = CommandConfiguration(
         commandName: "up", abstract: "Starts the whole system on this machine and keeps it running; Ctrl-C drains it.",
         discussion: """
             Without --text-model and --image-model the embedded models are served. A model is found by name in \
             --models (or NEPHELE_MODELS), one checkpoint directory or GGUF file each, then among the embedded ones.
+
+            The services read the same configuration file, each its own section, and the same environment.
             """)
 
     @Option(help: "The directory of your models, one checkpoint directory or GGUF file each.")
@@ -39,12 +42,6 @@ struct UpCommand: AsyncParsableCommand {
             "Where text models are cut, e.g. 0-5,6-11; instead of --shards.", valueName: "layers,layers,…"))
     var cut: CutArgument?
 
-    @Option(help: "How text models hold their weights: auto (the checkpoint's own), f32, bf16, f16, int8 or int4.")
-    var precision: Precision = .auto
-
-    @Option(help: "How text models hold keys and values: f32, bf16 or int8.")
-    var cachePrecision: CachePrecision = .bf16
-
     @Option(
         help: ArgumentHelp(
             "A LoRA adapter of a text model, as PEFT saves it; may be repeated.",
@@ -52,55 +49,27 @@ struct UpCommand: AsyncParsableCommand {
             valueName: "name=directory"))
     var adapter: [AdapterArgument] = []
 
-    @Flag(help: "Lets clients load and unload adapters that lie in the models directory.")
-    var allowAdapterUpdates = false
-
-    @Flag(help: "Lets clients have models reloaded, as `nephele reload` does.")
-    var allowReload = false
-
-    @Option(
-        help: ArgumentHelp(
-            "A YAML file with aliases, presets and routes; read again when it changes.", valueName: "file"))
-    var routes: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "The content filter: off, default (blocks sexual text about minors, flags the rest), or a policy in YAML.",
-            valueName: "policy"))
-    var filter: String?
-
-    @Option(
-        help: ArgumentHelp(
-            "Labels on generated content: off, default (metadata in pictures), or a YAML file.", valueName: "labels"))
-    var labels: String?
-
-    @Option(help: ArgumentHelp("A file of accounts: clients need a key of it then.", valueName: "file"))
-    var accounts: String?
-
-    @Flag(help: "Keeps requests and answers in the accounts file, for feedback and `nephele export`.")
-    var record = false
-
-    @Option(
-        help: "What proposes tokens for text models to check, several a step: none, or lookup (in prompt and answer).")
-    var speculate: Speculation = .none
-
     @Option(help: "A small text model by name that proposes tokens; it needs the tokenizer of the one it is for.")
     var draftModel: String?
 
-    @Option(help: "Pixels of a side of a picture, at most (or NEPHELE_LARGEST_SIDE); twice the model's own by default.")
-    var largestSide: Int?
+    @OptionGroup(title: "Gateway") var gateway: GatewayOptions
+    @OptionGroup(title: "Text models") var text: TextModelOptions
+    @OptionGroup(title: "Image models") var drawing: DiffusionOptions
+    @OptionGroup var file: ConfigurationOption
 
-    @Option(help: "The address that the gateway listens at.")
-    var host: String = "127.0.0.1"
+    private static let gatewaySection = ConfigurationSection("gateway", GatewayOptions.self, isWhole: false)
+    private static let textSection = ConfigurationSection("text-model", TextModelOptions.self, isWhole: false)
+    private static let drawingSection = ConfigurationSection("diffusion", DiffusionOptions.self, isWhole: false)
 
-    @Option(help: "The port that the gateway listens at; 0 for any that is free.")
-    var port: Int = 8080
+    /// Options that a service has too are read where the service reads them.
+    static let sections: [ConfigurationSection] = {
+        let shared = [gatewaySection, textSection, drawingSection]
+        // The variables of the same names are the services': --shards counts here, and names targets there.
+        let own = ConfigurationSection("up", Self.self, except: shared.flatMap(\.options), readsEnvironment: false)
+        return [own] + shared
+    }()
 
     func validate() throws {
-        guard (0...65_535).contains(port) else { throw ValidationError("--port is \(port); give 0 to 65535") }
-        if let largestSide, !(1...4_096).contains(largestSide) {
-            throw ValidationError("--largest-side is \(largestSide); give 1 to 4096")
-        }
         let parts = cut?.layers.count ?? shards ?? 1
         guard cut == nil || shards == nil, (1...ReplicaCount.shardLimit).contains(parts) else {
             throw ValidationError("give --shards (1 to \(ReplicaCount.shardLimit)) or --cut, not both")
@@ -109,7 +78,7 @@ struct UpCommand: AsyncParsableCommand {
             throw ValidationError(
                 "--replicas names \(other.service); there are \(parts) shards, the first of them text-model")
         }
-        guard parts == 1 || (adapter.isEmpty && !allowAdapterUpdates) else {
+        guard parts == 1 || (adapter.isEmpty && !gateway.allowAdapterUpdates) else {
             throw ValidationError("a text model that is cut has no adapters: leave --adapter out, or --shards")
         }
     }
@@ -123,35 +92,23 @@ struct UpCommand: AsyncParsableCommand {
             try catalogue.entry($0, .image)
         }
         options.replicas = Dictionary(replicas.map { ($0.service, $0.count) }) { $1 }
-        (options.host, options.port, options.precision) = (host, port, precision)
-        options.largestSide = largestSide
-        options.cachePrecision = cachePrecision
+        (options.host, options.port) = (gateway.host, gateway.port)
+        options.arguments = arguments(CommandLineFlags(Array(CommandLine.arguments.dropFirst(2))))
         for model in options.textModels {
             if let cut {
                 options.cuts[model.name] = cut.layers
             } else if let shards, shards > 1 {
                 options.cuts[model.name] = try LayerCut.balanced(
-                    directory: model.directory, precision: precision, shards: shards)
+                    directory: model.directory, precision: text.precision, shards: shards)
             }
         }
         options.adapters = try Dictionary(
             grouping: adapter, by: { try self.model(of: $0, among: options.textModels.map(\.name)) })
-        (options.adapterFolder, options.allowsAdapterUpdates) = (catalogue.directory, allowAdapterUpdates)
-        options.allowsReload = allowReload
-        if let routes {
-            // An error is better told here than by a gateway that is started again and again.
-            _ = try RoutingTable(file: routes)
-            options.gatewayArguments += ["--routes", routes]
-        }
-        if let accounts { options.gatewayArguments += ["--accounts", accounts] }
-        if let filter, !["off", "default"].contains(filter) { _ = try FilterPolicy(file: filter) }
-        if let filter { options.gatewayArguments += ["--filter", filter] }
-        if let labels {
-            _ = try LabelSet(labels)
-            options.gatewayArguments += ["--labels", labels]
-        }
-        if record { options.gatewayArguments.append("--record") }
-        options.speculation = speculate
+        options.adapterFolder = catalogue.directory
+        // An error is better told here than by a gateway that is started again and again.
+        if let routes = gateway.routes { _ = try RoutingTable(file: routes) }
+        if !["off", "default"].contains(gateway.filter) { _ = try FilterPolicy(file: gateway.filter) }
+        _ = try LabelSet(gateway.labels)
         options.draftModel = try draftModel.map { try catalogue.entry($0, .text) }
         let system = try LocalSystem(options)
         let names = (options.textModels + options.imageModels).map(\.name)
@@ -162,6 +119,19 @@ struct UpCommand: AsyncParsableCommand {
             while true { try await Task.sleep(for: .seconds(3_600)) }
         }
         Terminal.line("stopped")
+    }
+
+    /// What the command line gives of the services' options, for each of them; environment and file they read themselves.
+    func arguments(_ flags: CommandLineFlags) -> [LocalSystem.Program: [String]] {
+        let configuration = file.configuration.map { ["--configuration", $0] } ?? []
+        // Where the gateway listens is said by `LocalSystem`.
+        let gateway = Self.gatewaySection.options.filter { $0.name != "host" && $0.name != "port" }
+        return [
+            .gateway: flags.arguments(of: gateway) + configuration,
+            .tokenizer: configuration,
+            .textModel: flags.arguments(of: Self.textSection.options) + configuration,
+            .diffusion: flags.arguments(of: Self.drawingSection.options) + configuration,
+        ]
     }
 
     /// The text model that an adapter is for: the only one, or the one that its configuration names.

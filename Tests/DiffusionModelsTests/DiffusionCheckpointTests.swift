@@ -15,10 +15,10 @@ import Testing
 
     @Test func `a drawing resumed after any step is the same to the bit`() throws {
         var whole = try job()
-        var checkpoints = [whole.checkpoint.bytes]
+        var checkpoints = [try whole.checkpoint.bytes]
         while !whole.isFinished {
             _ = try whole.step()
-            checkpoints.append(whole.checkpoint.bytes)
+            checkpoints.append(try whole.checkpoint.bytes)
         }
         let expected = try whole.latents().floats.map(\.bitPattern)
         for (step, bytes) in checkpoints.enumerated() {

@@ -132,13 +132,13 @@ import Testing
     @Test func `the embedded model loads, knows its words and steps`() throws {
         let directory = try #require(EmbeddedModels.directory(of: EmbeddedModels.picture))
         let pipeline = try DiffusionPipeline(directory: directory, device: device)
-        let encoder = try #require(pipeline.encoder)
+        let encoder = try #require(pipeline.encoder as? WordBagEncoder)
         #expect(encoder.rows(of: "unheard-of wördz").isEmpty)
         #expect(encoder.rows(of: "a dragon") == encoder.rows(of: "一条龙") && !encoder.rows(of: "a dragon").isEmpty)
         #expect(pipeline.width == 32 && pipeline.height == 32)
         var job = try pipeline.makeJob(DiffusionRequest(prompt: "unheard-of", seeds: [1, 2]))
         let progress = try job.step()
-        #expect(progress.steps == pipeline.defaultSteps)
+        #expect(progress.steps == pipeline.defaults.steps)
         #expect(try job.pictures().map(\.rgba.count) == [4_096, 4_096])
     }
 }

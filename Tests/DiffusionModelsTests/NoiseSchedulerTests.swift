@@ -1,6 +1,22 @@
 import DiffusionModels
 import Foundation
+import Tensors
 import Testing
+
+/// Numbers in any order, as a feature map.
+func featureMap(_ elements: [Float]) throws -> FeatureMap {
+    FeatureMap(try Tensor(elements, shape: [1, 1, elements.count, 1]))
+}
+
+/// A step whose model and noise always give the same.
+struct FixedContext: DenoisingContext {
+    var device = Device(threadCount: 1)
+    var output: FeatureMap
+    var noise: FeatureMap
+
+    func predict(_ x: FeatureMap, timestep: Float) -> FeatureMap { output }
+    func noise(draw: Int) -> FeatureMap { noise }
+}
 
 @Suite struct NoiseSchedulerTests {
     /// The arithmetic is f32 on both sides; orders of operations differ.
@@ -25,24 +41,24 @@ import Testing
             let isDDPM = config["_class_name"] as? String == "DDPMScheduler"
             let timesteps = try schedule.timesteps(steps)
             #expect(timesteps == (entry["timesteps"] as? [Int]), "\(config)")
-            let (sample, output, noise) = (try floats("sample"), try floats("output"), try floats("noise"))
+            let sample = try featureMap(try floats("sample")), noise = try featureMap(try floats("noise"))
+            let context = FixedContext(output: try featureMap(try floats("output")), noise: noise)
             for row in try #require(entry["rows"] as? [[String: Any]]) {
                 let eta = try #require(row["eta"] as? NSNumber).floatValue
-                let scheduler: any NoiseScheduler =
+                var scheduler: any NoiseScheduler =
                     isDDPM
                     ? try DDPMNoiseScheduler(schedule, steps: steps)
                     : try DDIMNoiseScheduler(schedule, steps: steps, eta: eta)
                 let at = try #require(row["timestep"] as? Int)
                 let index = try #require(timesteps.firstIndex(of: at))
                 let next = try #require(row["next"] as? [NSNumber]).map(\.floatValue)
-                let ours = scheduler.step(output: output, sample: sample, index: index, noise: noise)
+                let ours = try scheduler.step(sample, at: index, in: context).next.pixels.floats
                 #expect(
                     distance(ours, next) < Self.tolerance,
                     "\(config) at \(timesteps[index]), eta \(eta): \(ours) \(next)")
             }
-            #expect(
-                distance(schedule.addNoise(sample, noise: noise, timestep: timesteps[1]), try floats("noised"))
-                    < Self.tolerance)
+            let noised = try schedule.addNoise(sample, noise: noise, timestep: timesteps[1], on: context.device)
+            #expect(distance(noised.pixels.floats, try floats("noised")) < Self.tolerance)
         }
     }
 
@@ -57,8 +73,9 @@ import Testing
         #expect(abs(Double(schedule.betas[499]) - middle) < 1e-8)
         // q(x_t | x_0): the product of 1 − β in double precision.
         let bar = (0..<500).reduce(1.0) { $0 * (1 - (start + (end - start) * Double($1) / 999)) }
-        let noised = schedule.addNoise([0.5], noise: [-1.5], timestep: 499)
-        #expect(abs(Double(noised[0]) - (bar.squareRoot() * 0.5 - (1 - bar).squareRoot() * 1.5)) < 1e-5)
+        let noised = try schedule.addNoise(
+            try featureMap([0.5]), noise: try featureMap([-1.5]), timestep: 499, on: Device(threadCount: 1))
+        #expect(abs(Double(noised.pixels[0]) - (bar.squareRoot() * 0.5 - (1 - bar).squareRoot() * 1.5)) < 1e-5)
     }
 
     private func expectRefused(_ start: Double, _ end: Double, _ count: Int) throws {

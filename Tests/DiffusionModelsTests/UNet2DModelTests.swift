@@ -35,15 +35,15 @@ let tolerance: Float = 1e-4
         let values = try SafetensorsFile(path: try golden(name + "/golden.safetensors"))
         let model = try UNet2DModel(
             directory: try golden(name == "cifar" ? name : name + "/unet"), device: Device(threadCount: 2))
-        let condition: UNet2DModel.Condition =
+        let condition: Condition =
             switch name {
             case "conditioned": .vectors(try values.tensor("class_labels"))
-            case "classes": .labels(try values.tensor("class_labels").floats.map { Int($0) })
+            case "classes": .labels(try values.tensor("class_labels").floats.map { Int32($0) })
             default: .none
             }
         var seen: [String: Tensor] = [:]
         let x = try channelsLast(try values.tensor("sample"))
-        let y = try model(x, timesteps: [7, 801], condition: condition) { seen[$0] = $1 }
+        let y = try model(FeatureMap(x), timesteps: [7, 801], condition: condition) { seen[$0] = $1 }
         let expected = values.entries.keys.filter { $0.hasPrefix("block.") }
         #expect(Set(expected) == Set(seen.keys.map { "block." + $0 }))
         for key in expected.sorted() {
@@ -52,7 +52,7 @@ let tolerance: Float = 1e-4
             let rows = reference.shape.count == 4 ? try channelsLast(reference) : reference
             #expect(distance(ours.floats, rows.floats) < tolerance, "\(key)")
         }
-        #expect(distance(y.floats, try channelsLast(try values.tensor("output")).floats) < tolerance)
+        #expect(distance(y.pixels.floats, try channelsLast(try values.tensor("output")).floats) < tolerance)
     }
 
     @Test(arguments: names) func `a picture's output does not depend on its neighbours, threads or instruction set`(
@@ -62,15 +62,15 @@ let tolerance: Float = 1e-4
         let directory = try golden(name == "cifar" ? name : name + "/unet")
         let x = try channelsLast(try values.tensor("sample"))
         func run(_ device: Device, _ rows: Range<Int>) throws -> [UInt32] {
-            let condition: UNet2DModel.Condition =
+            let condition: Condition =
                 switch name {
                 case "conditioned": .vectors(try values.tensor("class_labels").rows(rows))
-                case "classes": .labels(Array(try values.tensor("class_labels").floats.map { Int($0) }[rows]))
+                case "classes": .labels(Array(try values.tensor("class_labels").floats.map { Int32($0) }[rows]))
                 default: .none
                 }
             return try UNet2DModel(directory: directory, device: device)(
-                x.rows(rows), timesteps: Array([7, 801][rows]), condition: condition
-            ).floats.map(\.bitPattern)
+                FeatureMap(x.rows(rows)), timesteps: [7, 801][rows], condition: condition
+            ).pixels.floats.map(\.bitPattern)
         }
         let both = try run(Device(threadCount: 2), 0..<2)
         for set in Device.InstructionSet.available {

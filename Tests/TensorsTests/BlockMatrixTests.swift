@@ -13,8 +13,6 @@ private func values(_ count: Int, seed: UInt64) -> [Float] {
     random(count, seed: seed).enumerated().map { (Philox.unit($1) - 0.5) * ($0 / 32 % 3 == 0 ? 40 : 2) }
 }
 
-private func bits(_ tensor: Tensor) -> [UInt32] { tensor.floats.map { $0.isNaN ? 0x7FC0_0000 : $0.bitPattern } }
-
 extension BlockMatrix.Format {
     /// Elements and bytes of a block, and where its factors in f16 are.
     fileprivate var layout: (elements: Int, bytes: Int, factors: [Int]) {
@@ -49,10 +47,6 @@ extension BlockMatrix.Format {
         }
         return BlockMatrix(format: self, depth: depth, rows: rows)
     }
-}
-
-private var devices: [Device] {
-    Device.InstructionSet.available.map { Device(threadCount: 2, instructionSet: $0) } + [Device(threadCount: 1)]
 }
 
 @Suite struct BlockMatrixTests {

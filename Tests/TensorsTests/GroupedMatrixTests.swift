@@ -12,17 +12,11 @@ private func values(_ count: Int, seed: UInt64) -> [Float] {
     }
 }
 
-private func bits(_ tensor: Tensor) -> [UInt32] { tensor.floats.map { $0.isNaN ? 0x7FC0_0000 : $0.bitPattern } }
-
 private let formats = [
     GroupedFormat(bits: 8), GroupedFormat(bits: 4), GroupedFormat(bits: 8, group: 32),
     GroupedFormat(bits: 8, group: 16),
     GroupedFormat(bits: 4, group: 32),
 ]
-
-private var devices: [Device] {
-    Device.InstructionSet.available.map { Device(threadCount: 2, instructionSet: $0) } + [Device(threadCount: 1)]
-}
 
 /// What the weights stand for, in f32.
 private func dequantized(_ weights: GroupedWeights) -> [Float] {

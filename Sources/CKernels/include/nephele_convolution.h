@@ -43,7 +43,8 @@ typedef struct {
 } nephele_channel_sums_f32_args;
 void nephele_channel_sums_f32(const void *args, nephele_index begin, nephele_index end);
 
-/// y[b, p, c] = fma(x[b, p, c], scale[b, c], shift[b, c]), then SiLU where asked. y may be x. Work unit: pixels b * p.
+/// y[b, p, c] = fma(x[b, p, c], scale[b, c], shift[b, c]), then SiLU where asked. Without `scale` its elements are 1.
+/// y may be x. Work unit: pixels b * p.
 typedef struct {
     nephele_isa isa;
     const float *x;
@@ -54,5 +55,22 @@ typedef struct {
     int32_t silu;
 } nephele_affine_f32_args;
 void nephele_affine_f32(const void *args, nephele_index begin, nephele_index end);
+
+/// Row m of y is row m of a followed by row m of b. Work unit: rows.
+typedef struct {
+    const float *a;
+    const float *b;
+    float *y;
+    nephele_index a_width, b_width;
+} nephele_join_f32_args;
+void nephele_join_f32(const void *args, nephele_index begin, nephele_index end);
+
+/// y[b, j, i] = x[b, i, j], where x is [batch][rows][columns]. Work unit: rows of y, b * columns.
+typedef struct {
+    const float *x;
+    float *y;
+    nephele_index rows, columns;
+} nephele_transpose_f32_args;
+void nephele_transpose_f32(const void *args, nephele_index begin, nephele_index end);
 
 #endif

@@ -177,8 +177,8 @@ typedef enum {
 } nephele_block_type;
 
 /// Repacks rows of a GGUF file's blocks, `[columns][depth / elements of a block]`, into panels: of format 8 (Q8_0,
-/// Q5_0, IQ4_NL, IQ4_XS, MXFP4), 4 (Q4_0), 4 or 5 with a minimum (Q4_1, Q5_1) in groups of 32, or of the K format of the
-/// same name. Nothing is rounded. Work unit: panels.
+/// Q5_0, IQ4_NL, IQ4_XS, MXFP4), 4 (Q4_0), 4 or 5 with a minimum (Q4_1, Q5_1) in groups of 32, or of the K format of
+/// the same name. Nothing is rounded. Work unit: panels.
 typedef struct {
     const uint8_t *source;
     void *panels;
@@ -262,6 +262,26 @@ typedef struct {
     float scale_a, scale_b;
 } nephele_combine_f32_args;
 void nephele_combine_f32(const void *args, nephele_index begin, nephele_index end);
+
+/// y[i] = (scale_a * a[i] + scale_b * b[i]) / divisor: each product, the sum and the quotient are rounded by
+/// themselves, as diffusers rounds them. Without `b` its elements are 1. y may be a or b. Work unit: elements.
+typedef struct {
+    nephele_isa isa;
+    const float *a;
+    const float *b;
+    float *y;
+    float scale_a, scale_b, divisor;
+} nephele_weighted_sum_f32_args;
+void nephele_weighted_sum_f32(const void *args, nephele_index begin, nephele_index end);
+
+/// y[i] = x[i] limited to [-limit, limit], divided by `divisor`; NaN stays NaN. y may be x. Work unit: elements.
+typedef struct {
+    nephele_isa isa;
+    const float *x;
+    float *y;
+    float limit, divisor;
+} nephele_clamp_f32_args;
+void nephele_clamp_f32(const void *args, nephele_index begin, nephele_index end);
 
 /// y[i] = cap * tanh(x[i] / cap). y may be x. Work unit: elements.
 typedef struct {

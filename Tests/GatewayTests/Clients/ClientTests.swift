@@ -75,9 +75,14 @@ enum Program {
         try await withWholeGateway { try await Program.script("litellm_client.py", package: "litellm", $0) }
     }
 
-    /// The README's lines that run curl, whole commands of which a line may be a part.
+    /// The lines of the README and of the pages on models and labels that run curl: whole commands, of which a line may be
+    /// a part.
     private static func examples() throws -> [String] {
-        let text = try String(contentsOfFile: checkout + "/README.md", encoding: .utf8)
+        let pages = [
+            "README.md", "Sources/ServiceRuntime/ServiceRuntime.docc/Models.md",
+            "Sources/ContentLabels/ContentLabels.docc/Labels.md",
+        ]
+        let text = try pages.map { try String(contentsOfFile: checkout + "/" + $0, encoding: .utf8) }.joined()
         var commands: [String] = []
         for block in text.components(separatedBy: "```sh\n").dropFirst() {
             var command = ""
@@ -93,15 +98,15 @@ enum Program {
     }
 
     @Test(.enabled(if: FileManager.default.isExecutableFile(atPath: "/usr/bin/curl"), "needs curl"))
-    func `the README's curl examples are answered as they stand there`() async throws {
+    func `the documentation's curl examples are answered as they stand there`() async throws {
         let examples = try Self.examples()
-        #expect(examples.count >= 7)
+        #expect(examples.count >= 10)
         let routes = "aliases: {nephele-verse: llama, nephele-pixel: tiny, verses: llama}"
         try await withWholeGateway(routes: routes) { client in
             let folder = FileManager.default.temporaryDirectory.appendingPathComponent("curl-" + UUID().uuidString)
             try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
             defer { try? FileManager.default.removeItem(at: folder) }
-            // The gateway of the test stands where the README's does; an error status is an error.
+            // The gateway of the test stands where the documentation's does; an error status is an error.
             let settings = "connect-to = \"localhost:8080:127.0.0.1:\(client.port)\"\nfail-with-body\nsilent\n"
             try settings.write(to: folder.appendingPathComponent(".curlrc"), atomically: true, encoding: .utf8)
             // This gateway has no folder of adapters and no watermark's keys: other tests do.

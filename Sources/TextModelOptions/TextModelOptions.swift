@@ -1,0 +1,53 @@
+package import ArgumentParser
+package import Layers
+package import Tensors
+package import TextGeneration
+
+/// How a text model is held and run, alone or within `nephele up`.
+package struct TextModelOptions: ParsableArguments {
+    @Option(help: "How text models hold their weights: auto (the checkpoint's own), f32, bf16, f16, int8 or int4.")
+    package var precision: Precision = .auto
+
+    @Option(help: "How text models hold keys and values: f32, bf16 or int8.")
+    package var cachePrecision: CachePrecision = .bf16
+
+    @Option(help: "Positions that a text model's key-value cache holds, over all requests.")
+    package var cachePositions: Int = 16_384
+
+    @Option(help: "Sequences that a text model runs together, at most.")
+    package var sequences: Int = 64
+
+    @Option(
+        help: """
+            Where packed weights are kept for the next start: a directory, or none. NEPHELE_CACHE by default, else the \
+            user's cache directory.
+            """)
+    package var cacheDir: String?
+
+    @Option(help: "Adapters of a text model that are loaded together, at most.")
+    package var adapterLimit: Int = 64
+
+    @Option(help: "MiB that a text model's adapters may take together.")
+    package var adapterMemory: Int = 1_024
+
+    @Option(
+        help: "What proposes tokens for text models to check, several a step: none, or lookup (in prompt and answer).")
+    package var speculate: Speculation = .none
+
+    package init() {}
+
+    package func validate() throws {
+        guard (32...16_777_216).contains(cachePositions) else {
+            throw ValidationError("--cache-positions is \(cachePositions); give 32 to 16777216")
+        }
+        guard (1...4_096).contains(sequences) else {
+            throw ValidationError("--sequences is \(sequences); give 1 to 4096")
+        }
+        guard (0...65_536).contains(adapterLimit) else {
+            throw ValidationError("--adapter-limit is \(adapterLimit); give 0 to 65536")
+        }
+        guard (0...1_048_576).contains(adapterMemory) else {
+            throw ValidationError("--adapter-memory is \(adapterMemory); give 0 to 1048576 MiB")
+        }
+    }
+}

@@ -1,8 +1,0 @@
-import ArgumentParser
-import Layers
-import Tensors
-import TextGeneration
-
-extension Precision: ExpressibleByArgument {}
-extension CachePrecision: ExpressibleByArgument {}
-extension Speculation: ExpressibleByArgument {}
