@@ -68,7 +68,9 @@ struct ModelConfigurationTarget: FuzzTarget {
     private let device = Device(threadCount: 1)
     private var turn = 0
 
-    private static let models = ["llama", "gpt2", "gemma2", "gemma3", "phi3-longrope", "qwen3", "mistral", "llama3-scaled"]
+    private static let models = [
+        "llama", "gpt2", "gemma2", "gemma3", "phi3-longrope", "qwen3", "mistral", "llama3-scaled",
+    ]
 
     init() throws {
         scratch = try Scratch()
