@@ -254,23 +254,14 @@ import TokenizerService
         _ fleet: ScriptedFleet, _ body: [String: Any], headers: [String: String] = [:],
         requestLimit: Int = 64
     ) async throws -> ServedAnswer {
-        let network = try InProcessNetwork()
-        let tokenizers = TokenizerService(tokenizers: ["llama": fleet.loaded.tokenizer])
-        let server = RPCServer(
-            tokenizers.description(capacity: 4), services: [tokenizers],
-            transports: [network.server("inproc://tokenizer")])
-        try server.start()
-        defer { server.stop() }
-        let tokenizer = try RPCClient(
-            target: "tokenizer", resolver: StaticResolver(addresses: ["inproc://tokenizer"]), transport: network.client)
-        try await tokenizer.waitUntil { !$0.isEmpty }
         let data = try JSONSerialization.data(withJSONObject: body)
-        let gateway = Gateway(
-            fleet: Fleet(tokenizer: tokenizer, textModel: fleet.client), routing: try RoutingSource(file: nil),
-            filters: try FilterSet(standard: "off"),
-            requestLimit: requestLimit)
-        return try await withServed(gateway) {
-            try await postServed(data, to: "/v1/completions", port: $0, headers: headers)
+        return try await fleet.withTokenizer { services in
+            let gateway = Gateway(
+                fleet: services, routing: try RoutingSource(file: nil), filters: try FilterSet(standard: "off"),
+                requestLimit: requestLimit)
+            return try await withServed(gateway) {
+                try await postServed(data, to: "/v1/completions", port: $0, headers: headers)
+            }
         }
     }
 

@@ -72,24 +72,15 @@ import TokenizerService
         let fleet = try ScriptedFleet(turns)
         defer { fleet.stop() }
         try await fleet.start("one")
-        let network = try InProcessNetwork()
-        let tokenizers = TokenizerService(tokenizers: ["llama": fleet.loaded.tokenizer])
-        let server = RPCServer(
-            tokenizers.description(capacity: 4), services: [tokenizers],
-            transports: [network.server("inproc://tokenizer")])
-        try server.start()
-        defer { server.stop() }
-        let tokenizer = try RPCClient(
-            target: "tokenizer", resolver: StaticResolver(addresses: ["inproc://tokenizer"]), transport: network.client)
-        try await tokenizer.waitUntil { !$0.isEmpty }
-        var gateway = Gateway(
-            fleet: Fleet(tokenizer: tokenizer, textModel: fleet.client), routing: try RoutingSource(file: nil),
-            filters: try FilterSet(standard: "off"))
-        (gateway.headDelay, gateway.keepAliveInterval) = (headDelay, .milliseconds(20))
-        return try await withServed(gateway) { port in
-            try await postServed(
-                Data(Self.chat.utf8), to: "/v1/chat/completions", port: port,
-                headers: ["X-Request-Timeout-Ms": "\(timeout)"])
+        return try await fleet.withTokenizer { services in
+            var gateway = Gateway(
+                fleet: services, routing: try RoutingSource(file: nil), filters: try FilterSet(standard: "off"))
+            (gateway.headDelay, gateway.keepAliveInterval) = (headDelay, .milliseconds(20))
+            return try await withServed(gateway) { port in
+                try await postServed(
+                    Data(Self.chat.utf8), to: "/v1/chat/completions", port: port,
+                    headers: ["X-Request-Timeout-Ms": "\(timeout)"])
+            }
         }
     }
 

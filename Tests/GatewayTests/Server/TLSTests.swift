@@ -78,6 +78,11 @@ struct TLSTests {
             ])
     }
 
+    private func status(_ port: Int) async throws -> String {
+        try await Program.run(
+            "/usr/bin/curl", ["-sSk", "--fail-with-body", "https://127.0.0.1:\(port)/admin/status"])
+    }
+
     /// The name in the certificate that a new connection is shown.
     private func shown(_ port: Int) async throws -> String {
         try await Program.run(
@@ -128,6 +133,8 @@ struct TLSTests {
             source.reload()
             #expect(try await shown(client.port).contains("first"))
             #expect(source.fault?.contains("key.pem: the key does not belong to") == true)
+            let status = try json(Data(try await status(client.port).utf8))
+            #expect(status["certificates_fault"] as? String == source.fault)
             let watching = Task { await source.watch() }
             defer { watching.cancel() }
             try Data(contentsOf: URL(fileURLWithPath: files.path("new.pem"))).write(

@@ -207,3 +207,20 @@ final class ScriptedFleet: Sendable {
         real.stop()
     }
 }
+
+extension ScriptedFleet {
+    /// The scripted text-models and a real tokenizer beside them, for the time of `body`.
+    func withTokenizer<Result: Sendable>(_ body: (Fleet) async throws -> Result) async throws -> Result {
+        let network = try InProcessNetwork()
+        let tokenizers = TokenizerService(tokenizers: ["llama": loaded.tokenizer])
+        let server = RPCServer(
+            tokenizers.description(capacity: 4), services: [tokenizers],
+            transports: [network.server("inproc://tokenizer")])
+        try server.start()
+        defer { server.stop() }
+        let tokenizer = try RPCClient(
+            target: "tokenizer", resolver: StaticResolver(addresses: ["inproc://tokenizer"]), transport: network.client)
+        try await tokenizer.waitUntil { !$0.isEmpty }
+        return try await body(Fleet(tokenizer: tokenizer, textModel: client))
+    }
+}
