@@ -1,7 +1,7 @@
 package import Foundation
 internal import Yams
 
-/// A YAML document in JSON's form, for those who read nothing else.
+/// Converts a YAML document to JSON.
 package enum YAMLDocument {
     /// - Parameter file: what errors name.
     /// - Returns: the JSON of a document that is an object, without its fields that begin with `x-`: they are there to be

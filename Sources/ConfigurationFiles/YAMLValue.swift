@@ -1,7 +1,7 @@
 internal import Foundation
 internal import Yams
 
-/// A value in a YAML file that knows where it stands, so that what is wrong with it is told with its line.
+/// A value in a YAML file that knows its line, so that errors name it.
 package struct YAMLValue {
     private let node: Node
     package let file: String
@@ -104,7 +104,7 @@ package struct YAMLValue {
 
     /// A mapping with these names and no others.
     ///
-    /// - Parameter suggesting: whether the error tells which known name is near to the unknown one.
+    /// - Parameter suggesting: whether the error suggests a known name that is near to the unknown one.
     /// - Throws: `ConfigurationError` at a name that is not among them.
     package func fields(_ known: [String], suggesting: Bool = false) throws -> [String: YAMLValue] {
         var fields: [String: YAMLValue] = [:]

@@ -3,7 +3,7 @@ import DiffusionModels
 import Messages
 package import RPC
 
-/// Runs drawings on a thread of its own, which all get the same share of its time, and carries their progress to the callers.
+/// Runs drawings on a thread of its own, gives each the same share of its time, and sends their progress to the callers.
 package final class DiffusionEngine: Sendable {
     package struct Options: Sendable {
         /// Drawings that take turns, at most.
@@ -14,12 +14,12 @@ package final class DiffusionEngine: Sendable {
         package init() {}
     }
 
-    /// What is to be drawn.
+    /// A drawing before it has a caller.
     struct Assignment: Sendable {
         var job: DiffusionJob
         var seeds: [UInt64]
-        /// An instance was lost under it: its caller is told before it is computed, and gets a checkpoint each step.
-        var isSuspect: Bool
+        /// Whether it has lost an instance: it is announced before it is computed, and sends a checkpoint each step.
+        var isQuarantined: Bool
         var previews: PreviewSchedule
     }
 
@@ -27,7 +27,7 @@ package final class DiffusionEngine: Sendable {
     struct Drawing: Sendable {
         var job: DiffusionJob
         var seeds: [UInt64]
-        var isSuspect: Bool
+        var isQuarantined: Bool
         var previews: PreviewSchedule
         var isAnnounced = false
         /// When the last checkpoint was sent, or the work began.
@@ -73,7 +73,7 @@ package final class DiffusionEngine: Sendable {
         try forecast.check(assignment.job, until: context.deadline)
         try await withCheckedThrowingContinuation { done in
             let drawing = Drawing(
-                job: assignment.job, seeds: assignment.seeds, isSuspect: assignment.isSuspect,
+                job: assignment.job, seeds: assignment.seeds, isQuarantined: assignment.isQuarantined,
                 previews: assignment.previews, writer: writer, context: context, done: done)
             switch queue.offer(drawing) {
             case .accepted: break

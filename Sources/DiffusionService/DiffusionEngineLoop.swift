@@ -3,33 +3,33 @@ import DiffusionModels
 import Messages
 import RPC
 
-/// The engine thread's loop: take drawings, drop the cancelled, do a step of the one that has had the least time. So a
-/// drawing of many pixels does not hold up those of few by more than a step.
+/// The engine thread's loop: it takes drawings, drops the cancelled ones, and does a step of the one that has had the least
+/// time. So a drawing of many pixels delays a small one by one step at most.
 struct DiffusionEngineLoop {
     private let runningLimit: Int
     private let gauge: LoadGauge
     private let forecast: DrawingForecast
     /// In the order in which they came and were last served.
     private var tasks: [DiffusionEngine.Drawing] = []
-    /// What may be lost of a drawing with its instance.
+    /// How much of a drawing's work a lost instance takes with it, at most.
     private static let checkpointInterval: Duration = .milliseconds(250)
     /// The numbers of one checkpoint, at most: an attachment of 64 MiB.
     private static let checkpointLimit = 16 << 20 - 64
-    /// What the transport needs to have an update on its way.
-    private static let farewell: Duration = .milliseconds(20)
+    /// What the transport needs to send an update before the instance may die.
+    private static let flushDelay: Duration = .milliseconds(20)
 
     init(runningLimit: Int, gauge: LoadGauge, forecast: DrawingForecast) {
         (self.runningLimit, self.gauge, self.forecast) = (runningLimit, gauge, forecast)
     }
 
-    /// Until the queue is closed and everything in it has ended.
+    /// Returns when the queue is closed and all its drawings have ended.
     mutating func run(_ queue: BoundedQueue<DiffusionEngine.Drawing>) {
         while true {
             if tasks.isEmpty {
                 guard let task = queue.take() else { return }
                 add(task)
             }
-            // What is not taken stays in the bounded queue, which is where a full house is noticed.
+            // Other drawings stay in the bounded queue, which refuses further ones when it is full.
             while tasks.count < runningLimit, let task = queue.take(until: .now) { add(task) }
             guard var task = takeNext() else { continue }
             if task.context.isCancelled {
@@ -47,7 +47,7 @@ struct DiffusionEngineLoop {
         }
     }
 
-    /// Takes out the one that has had the least time; one whose caller is gone comes first.
+    /// Removes the drawing that has had the least time; one whose caller is gone comes first.
     private mutating func takeNext() -> DiffusionEngine.Drawing? {
         let gone = tasks.firstIndex { $0.context.isCancelled }
         let index = gone ?? tasks.indices.min { tasks[$0].spent < tasks[$1].spent }
@@ -66,12 +66,12 @@ struct DiffusionEngineLoop {
     private func advance(_ task: inout DiffusionEngine.Drawing) throws -> Bool {
         let steps = UInt32(task.job.steps)
         let bound = task.updateBound
-        if task.isSuspect, !task.isAnnounced {
+        if task.isQuarantined, !task.isAnnounced {
             task.isAnnounced = true
             var start = Wire.DrawUpdate(step: UInt32(task.job.completedSteps), steps: steps)
             start.isStart = true
             try task.writer.offer(start, bound: bound)
-            _ = ThreadSignal().wait(until: .now + Self.farewell)
+            _ = ThreadSignal().wait(until: .now + Self.flushDelay)
         }
         gauge.beginStep()
         defer { gauge.endStep() }
@@ -93,13 +93,13 @@ struct DiffusionEngineLoop {
         let preview = task.previews.index(after: task.job.completedSteps + 1)
         let (pixels, start) = (task.job.pixelsPerStep, ContinuousClock.now)
         do throws(DiffusionError) {
-            // A step can be long: it ends early when its caller goes, and shows that it gets on.
+            // A step can be long: it ends early when its caller goes, and reports progress meanwhile.
             let isUnwanted: @Sendable () -> Bool = { [gauge, context = task.context] in
                 gauge.progressStep()
                 return context.isCancelled
             }
             _ = try task.job.pipeline.device.interruptible(isUnwanted) { () throws(DiffusionError) in
-                try task.job.step(foresees: preview != nil)
+                try task.job.step(previews: preview != nil)
             }
         } catch {
             throw RPCError(diffusion: error)
@@ -108,9 +108,9 @@ struct DiffusionEngineLoop {
         gauge.addOutstanding(-task.seeds.count)
         var update = Wire.DrawUpdate(step: UInt32(task.job.completedSteps), steps: UInt32(task.job.steps))
         try task.writer.offer(update, bound: task.updateBound)
-        // They come before the checkpoint: who goes on from it has them.
+        // Previews come before the checkpoint: a drawing that resumes from it has sent them already.
         if let preview { try send(preview, of: task, update) }
-        let isDue = task.isSuspect || .now - task.savedAt >= Self.checkpointInterval
+        let isDue = task.isQuarantined || .now - task.savedAt >= Self.checkpointInterval
         guard isDue, task.job.checkpointSize <= Self.checkpointLimit else { return }
         task.savedAt = .now
         update.isCheckpoint = true

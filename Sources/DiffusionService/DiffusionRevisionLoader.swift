@@ -3,7 +3,7 @@ package import ModelServing
 import RPC
 package import Tensors
 
-/// Makes revisions of a diffusion model from what is at its place: the first one, and those that replace it.
+/// Loads revisions of a diffusion model from its directory: the first one, and those that replace it.
 package struct DiffusionRevisionLoader: Sendable {
     private let name: String
     private let device: Device

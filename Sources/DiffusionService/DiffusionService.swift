@@ -70,7 +70,7 @@ package struct DiffusionService: RPCService {
                         reason: "invalid_request", field: "partial_images")
                 }
                 let drawing = DiffusionEngine.Assignment(
-                    job: job, seeds: request.message.seeds, isSuspect: request.message.crashesWithoutProgress > 0,
+                    job: job, seeds: request.message.seeds, isQuarantined: request.message.crashesWithoutProgress > 0,
                     previews: PreviewSchedule(previews, of: job.steps))
                 try await engine.draw(drawing, to: writer, context)
             }

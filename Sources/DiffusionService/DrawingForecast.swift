@@ -3,8 +3,8 @@ import DiffusionModels
 import RPC
 import Synchronization
 
-/// What a drawing takes at the very least, by the fastest step of each size so far. What cannot be done in time even so is
-/// refused before it takes time from others. Steps that a stopped process or a busy machine made slow change nothing.
+/// Predicts the least time that a drawing takes, from the fastest step of each size so far. A drawing that cannot end in
+/// time is refused before it takes time from others. Slow steps of a busy machine change nothing.
 final class DrawingForecast: Sendable {
     /// Seconds of a pass over a pixel, by pixels a step: the fastest.
     private let fastest = Mutex<[Int: Double]>([:])

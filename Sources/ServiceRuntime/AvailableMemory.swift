@@ -2,7 +2,7 @@ import Foundation
 
 /// Memory that this process can still take: what the kernel has for it, within what its control groups allow.
 package enum AvailableMemory {
-    /// Bytes; nil where the system does not tell.
+    /// Bytes; nil where they are not known.
     package static func bytes() -> Int? { bytes(root: "") }
 
     /// - Parameter root: before `/proc` and `/sys`, for tests.

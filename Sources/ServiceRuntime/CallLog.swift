@@ -1,7 +1,7 @@
 import Logging
 package import RPC
 
-/// Says of each call that comes in, at level debug, which request it belongs to: no text of it.
+/// Logs the method and request id of each incoming call, at level debug. It logs no text of the request.
 package struct CallLog: ServerInterceptor {
     private let logger: Logger
 

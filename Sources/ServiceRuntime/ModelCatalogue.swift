@@ -2,7 +2,7 @@ import EmbeddedModels
 import Foundation
 import GGUF
 
-/// A model that is not where it was looked for.
+/// A model that was not found.
 package struct CatalogueError: Error, Sendable, CustomStringConvertible {
     package var description: String
 
@@ -36,7 +36,7 @@ package struct ModelCatalogue: Sendable {
         self.models = given
     }
 
-    /// - Throws: `CatalogueError` that tells where was looked, and what there is.
+    /// - Throws: `CatalogueError` that names the directories that were searched, and the models in them.
     package func entry(_ name: String, _ modality: Modality) throws -> Entry {
         guard !name.contains("/"), name != ".." else {
             throw CatalogueError("'\(name)' is a path; name a model in the models directory")
@@ -68,7 +68,7 @@ package struct ModelCatalogue: Sendable {
     /// What a checkpoint directory makes: a diffusers pipeline or U-Net pictures, a model with a tokenizer, or a
     /// GGUF file, text.
     private static func modality(of directory: String) -> Modality? {
-        // Several files in a directory are an error that loading tells.
+        // Several files in a directory are an error, which loading reports.
         if (try? GGUFLocation.file(at: directory)) != .some(nil) { return .text }
         let files = FileManager.default
         let names = Set((try? files.contentsOfDirectory(atPath: directory)) ?? [])

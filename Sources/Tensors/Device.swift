@@ -64,7 +64,7 @@ package final class Device: Sendable {
     package var threadCount: Int { pool.threadCount }
 
     /// An f32 tensor `[rows, width]` that holds anything, for an operation to fill. Its memory serves again when it is
-    /// let go.
+    /// released.
     ///
     /// - Throws: `TensorError.tooLarge` when the memory cannot be had.
     package func makeRows(_ rows: Int, width: Int) throws(TensorError) -> Tensor {

@@ -1,6 +1,6 @@
 internal import Synchronization
 
-/// Memory for the rows that a pass makes: what nobody holds any more is given out again, so that passes of the same
+/// Memory for the rows that a pass makes: rows that were released are given out again, so that passes of the same
 /// extents allocate nothing.
 package final class Workspace: Sendable {
     private struct Block {
@@ -29,14 +29,14 @@ package final class Workspace: Sendable {
 
     package init() {}
 
-    /// Blocks that nobody holds go, the oldest first, when all together are more.
+    /// Bytes of all blocks together, at most; free blocks are dropped beyond it, the oldest first.
     private static let limit = 64 << 20
-    /// Blocks are looked through one by one.
+    /// Blocks, at most: they are searched one by one.
     private static let blockLimit = 64
 
     /// Bytes of all blocks, held or not.
     package var byteCount: Int { state.withLock { $0.byteCount } }
-    /// How often new memory was taken, since nothing that was let go served.
+    /// How often memory was allocated, since no free block would do.
     package var allocationCount: Int { state.withLock { $0.allocations } }
 
     /// An f32 tensor `[rows, width]` that holds anything.

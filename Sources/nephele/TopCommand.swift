@@ -36,7 +36,7 @@ struct TopCommand: AsyncParsableCommand {
     }
 }
 
-/// The instances of a gateway, looked at again and again.
+/// Shows a gateway's instances, again and again.
 private struct FleetView: Sendable {
     let client: GatewayClient
     /// In seconds.

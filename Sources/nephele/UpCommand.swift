@@ -105,7 +105,7 @@ struct UpCommand: ConfigurableCommand {
         options.adapters = try Dictionary(
             grouping: adapter, by: { try self.model(of: $0, among: options.textModels.map(\.name)) })
         options.adapterFolder = catalogue.directory
-        // An error is better told here than by a gateway that is started again and again.
+        // An error in a file is reported here, before a gateway would be started again and again.
         if let routes = gateway.routes { _ = try RoutingTable(file: routes) }
         if !["off", "default"].contains(gateway.filter) { _ = try FilterPolicy(file: gateway.filter) }
         _ = try LabelSet(gateway.labels)

@@ -65,7 +65,7 @@ import Testing
             var job = try pipeline.makeJob(request)
             var previews: [[Picture]] = []
             while !job.isFinished {
-                _ = try job.step(foresees: foresees)
+                _ = try job.step(previews: foresees)
                 previews.append(try job.previews())
             }
             return (previews, try job.pictures())

@@ -181,9 +181,9 @@ private struct TwoCallNoiseScheduler: NoiseScheduler {
             var request = DiffusionRequest(prompt: "", seeds: [1, 2])
             request.steps = 8
             var job = try pipeline.makeJob(request)
-            for _ in 0..<4 { _ = try job.step(foresees: true) }
+            for _ in 0..<4 { _ = try job.step(previews: true) }
             let (made, held) = (own.workspace.allocationCount, own.workspace.byteCount)
-            while !job.isFinished { _ = try job.step(foresees: true) }
+            while !job.isFinished { _ = try job.step(previews: true) }
             #expect(own.workspace.allocationCount == made && own.workspace.byteCount == held, "\(name)")
         }
     }

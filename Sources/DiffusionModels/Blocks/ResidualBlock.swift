@@ -7,7 +7,7 @@ import Tensors
 struct ResidualBlock: Sendable {
     /// What the blocks of one model have in common.
     struct Configuration: Sendable {
-        /// Of each norm.
+        /// Groups of each norm.
         var groups: Int
         var epsilon: Float
         /// Width of the time embedding.

@@ -4,7 +4,7 @@ import Tensors
 /// Self-attention over the pixels of each picture, plus the input; diffusers' Attention as its «AttentionBlock» was.
 struct SpatialAttention: Sendable {
     struct Configuration: Sendable {
-        /// Of the norm before; nil: none.
+        /// Groups of the norm before the attention; nil: no norm.
         var groups: Int?
         var epsilon: Float
         /// Heads and the width of each.

@@ -3,7 +3,7 @@ package import Tensors
 
 /// An algorithm that takes noisy pictures to less noisy ones, set up for one run.
 ///
-/// It is a value: a copy goes on by itself. What it remembers of earlier steps is its `history`, which a checkpoint holds,
+/// It is a value: a copy runs independently. What it remembers of earlier steps is its `history`, which a checkpoint holds,
 /// so that a run of a multistep solver resumes like any other. A new algorithm is a file with its type and a row in
 /// ``NoiseSchedulerFactory``.
 package protocol NoiseScheduler: Sendable {
@@ -47,7 +47,7 @@ package protocol NoiseScheduler: Sendable {
 package struct DenoisedSample: Sendable {
     /// The less noisy pictures, `[B, h, w, C]`.
     package var next: FeatureMap
-    /// x_0, the pictures without noise as this step foresees them.
+    /// x_0, the pictures without noise, as this step predicts them.
     package var original: FeatureMap
 
     package init(next: FeatureMap, original: FeatureMap) { (self.next, self.original) = (next, original) }

@@ -21,8 +21,8 @@ package struct DiffusionJob: Sendable {
     private var scheduler: any NoiseScheduler
     /// The noisy pictures, `[pictures, h, w, C]`; no step changes them in place, so a copy of the job keeps its own.
     private var samples: FeatureMap
-    /// x_0 as the last step foresaw it, where it was asked to.
-    private var foreseen: FeatureMap?
+    /// x_0 as the last step predicted it, when previews were wanted.
+    private var predicted: FeatureMap?
 
     /// - Throws: `DiffusionError.invalidRequest` that says what is out of range.
     init(_ pipeline: DiffusionPipeline, _ request: DiffusionRequest) throws(DiffusionError) {
@@ -70,9 +70,9 @@ package struct DiffusionJob: Sendable {
 
     /// One denoising step of every picture.
     ///
-    /// - Parameter foresees: whether ``previews()`` are wanted after it; they change nothing.
+    /// - Parameter previews: whether ``previews()`` are wanted after the step; they change nothing.
     /// - Throws: `DiffusionError.cancelled` after `cancel()`, or when the device was interrupted.
-    package mutating func step(foresees: Bool = false) throws(DiffusionError) -> DiffusionProgress {
+    package mutating func step(previews: Bool = false) throws(DiffusionError) -> DiffusionProgress {
         if isCancelled {
             throw DiffusionError(.cancelled, "the drawing was cancelled after \(completedSteps) of \(steps) steps")
         }
@@ -86,7 +86,7 @@ package struct DiffusionJob: Sendable {
             if pipeline.device.isInterrupted {
                 throw DiffusionError(.cancelled, "the drawing was cancelled within a step")
             }
-            (samples, foreseen) = (denoised.next, foresees ? denoised.original : nil)
+            (samples, predicted) = (denoised.next, previews ? denoised.original : nil)
             self.scheduler = scheduler
         } catch { throw DiffusionError(error) }
         completedSteps += 1
@@ -96,10 +96,11 @@ package struct DiffusionJob: Sendable {
     /// The pictures as they are now: the result when finished.
     package func pictures() throws(DiffusionError) -> [Picture] { try pipeline.decoder.decode(samples) }
 
-    /// The pictures as the last step foresaw them: x_0 by equation 15 of arXiv 2006.11239. None, unless it was asked to.
+    /// The pictures as the last step predicted them: x_0 by equation 15 of arXiv 2006.11239. Empty, unless that step was told
+    /// to predict.
     package func previews() throws(DiffusionError) -> [Picture] {
-        guard let foreseen else { return [] }
-        return try pipeline.decoder.decode(foreseen)
+        guard let predicted else { return [] }
+        return try pipeline.decoder.decode(predicted)
     }
 
     /// `[pictures, C, h, w]`.
@@ -115,7 +116,7 @@ package struct DiffusionJob: Sendable {
         }
     }
 
-    /// Goes on from a checkpoint of the same drawing.
+    /// Continues from a checkpoint of the same drawing.
     ///
     /// - Throws: `DiffusionError.invalidRequest` for one of another drawing.
     package mutating func resume(_ checkpoint: DiffusionCheckpoint) throws(DiffusionError) {
@@ -129,6 +130,6 @@ package struct DiffusionJob: Sendable {
         var scheduler = scheduler
         try scheduler.restoreHistory(checkpoint.history, for: samples)
         do { samples = try noise.map(checkpoint.latents, on: pipeline.device) } catch { throw DiffusionError(error) }
-        (completedSteps, self.scheduler, foreseen) = (checkpoint.step, scheduler, nil)
+        (completedSteps, self.scheduler, predicted) = (checkpoint.step, scheduler, nil)
     }
 }

@@ -1,7 +1,7 @@
-/// After which steps of a drawing its previews come: evenly between its beginning and its end, and none after the last.
+/// The steps of a drawing after which previews are sent: evenly spaced, and none after the last step.
 ///
-/// It depends on nothing but the numbers of steps and previews, so that a drawing that goes on elsewhere goes on with the
-/// same previews. Where there are hardly any steps, there are fewer previews.
+/// It depends only on the numbers of steps and previews, so that a drawing that moves to another instance keeps its previews.
+/// A drawing of very few steps has fewer previews.
 package struct PreviewSchedule: Sendable, Equatable {
     /// Previews of one picture, at most.
     package static let limit = 3

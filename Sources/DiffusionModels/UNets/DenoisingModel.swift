@@ -9,7 +9,7 @@ package protocol DenoisingModel: Sendable {
     var width: Int? { get }
     /// Height and width must be multiples of this.
     var sideMultiple: Int { get }
-    /// What it must be told of a picture beside its noise.
+    /// The kind of condition that it takes.
     var conditionKind: Condition.Kind { get }
 
     /// The model's output for noisy pictures x.

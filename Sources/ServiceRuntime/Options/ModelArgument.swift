@@ -4,7 +4,7 @@ import ArgumentParser
 /// name, or the name of a model in `NEPHELE_MODELS` or among the embedded ones.
 package struct ModelArgument: ExpressibleByArgument, Sendable {
     package let name: String
-    /// nil for a name that is still to be looked up.
+    /// The directory or file; nil for a name in the catalogue.
     private let given: String?
 
     package init?(argument: String) {
