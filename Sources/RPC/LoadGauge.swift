@@ -19,7 +19,7 @@ package final class LoadGauge: Sendable {
     private let plainStep: UInt64
     /// Microseconds; 0: nobody waits.
     private let expected = Atomic<UInt64>(0)
-    private let engine = Mutex<EngineLoad?>(nil)
+    private let amendment = Mutex<(@Sendable (inout LoadReport) -> Void)?>(nil)
     private let ready = Atomic<Bool>(true)
     private let origin = ContinuousClock.now
     private let parts = Mutex<[Part]>([])
@@ -50,8 +50,10 @@ package final class LoadGauge: Sendable {
         expected.store(time.map { max(1, $0.microseconds) } ?? 0, ordering: .relaxed)
     }
 
-    /// What a text engine says of itself, after a step.
-    package func setEngine(_ load: EngineLoad) { engine.withLock { $0 = load } }
+    /// Lets whoever owns the gauge add to each report what the gauge does not know.
+    package func amendReports(_ amend: @escaping @Sendable (inout LoadReport) -> Void) {
+        amendment.withLock { $0 = amend }
+    }
 
     /// A service that still loads its model is `starting` in Health.
     package var isReady: Bool {
@@ -85,7 +87,9 @@ package final class LoadGauge: Sendable {
 
     package var report: LoadReport {
         let parts = parts.withLock { $0.compactMap(\.gauge) }
-        return parts.reduce(ownReport) { $0.merged(with: $1.report) }
+        var report = parts.reduce(ownReport) { $0.merged(with: $1.ownReport) }
+        for gauge in [self] + parts { gauge.amendment.withLock { $0 }?(&report) }
+        return report
     }
 
     private var ownReport: LoadReport {
@@ -96,7 +100,6 @@ package final class LoadGauge: Sendable {
         report.slowestStep = .nanoseconds(Int64(clamping: slowest.load(ordering: .relaxed)))
         let expected = expected.load(ordering: .relaxed)
         if expected > 0 { report.expectedWait = .microseconds(Int64(clamping: expected)) }
-        report.engine = engine.withLock { $0 }
         let isRunning = stepStart.load(ordering: .relaxed) != 0
         let (progress, now) = (stepProgress.load(ordering: .relaxed), sinceOrigin)
         if isRunning { report.stepAge = .nanoseconds(Int64(clamping: now > progress ? now - progress : 0)) }
@@ -113,10 +116,6 @@ extension LoadReport {
         report.slowestStep = max(slowestStep, other.slowestStep)
         report.stepAge = [stepAge, other.stepAge].compactMap { $0 }.max()
         report.expectedWait = [expectedWait, other.expectedWait].compactMap { $0 }.max()
-        if var sum = other.engine {
-            if let engine { sum += engine }
-            report.engine = sum
-        }
         return report
     }
 }

@@ -1,5 +1,6 @@
 import Concurrency
 import Messages
+import ModelServing
 import RPC
 import TextGeneration
 import Tokenizers
@@ -20,6 +21,7 @@ struct TextEngineLoop {
 
     var core: EngineCore
     let gauge: LoadGauge
+    private let engineGauge: EngineGauge
     var pacer: StepPacer
     private var forecast: AdmissionForecast
     /// Where the forecast is published, for the threads that let requests in.
@@ -49,8 +51,9 @@ struct TextEngineLoop {
         (self.core, self.forecast, self.admission) = (core, forecast, admission)
         self.shards = shards
         self.gauge = gauge
+        engineGauge = EngineGauge(gauge)
         pacer = StepPacer(limit: core.promptBudget)
-        gauge.setEngine(EngineLoad(of: core))
+        engineGauge.set(EngineLoad(of: core))
     }
 
     /// Until the queue is closed and everything in it has ended.
@@ -137,7 +140,7 @@ struct TextEngineLoop {
     }
 
     private mutating func publish() {
-        gauge.setEngine(EngineLoad(of: core))
+        engineGauge.set(EngineLoad(of: core))
         // A few tokens more change little in it.
         guard hasChanged || .now - published >= .milliseconds(10) else { return }
         (published, hasChanged) = (.now, false)

@@ -2,7 +2,7 @@ import Foundation
 import FoundationNetworking
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct GatewayProcessTests {
+@Suite(.timeLimit(.minutes(10))) struct GatewayProcessTests {
     @Test func `a gateway that only draws starts, answers, and stops when it is asked to`() async throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("gateway-" + UUID().uuidString)
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)

@@ -2,7 +2,7 @@ import Concurrency
 import Synchronization
 import Testing
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct BoundedQueueTests {
     @Test("a full queue refuses and keeps its order")
     func full() {
@@ -60,7 +60,7 @@ struct BoundedQueueTests {
     }
 }
 
-@Suite(.timeLimit(.minutes(1)))
+@Suite(.timeLimit(.minutes(10)))
 struct MailboxTests {
     @Test("a sleeping owner is woken once, an awake one never")
     func wakes() {

@@ -2,7 +2,7 @@ import Foundation
 import GatewayClient
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct GatewayClientTests {
+@Suite(.timeLimit(.minutes(10))) struct GatewayClientTests {
     private static let models = """
         {"object":"list","data":[
           {"id":"pictures","modality":"image","revision":"a","context_length":0},

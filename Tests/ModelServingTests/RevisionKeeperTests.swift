@@ -55,7 +55,7 @@ private final class Instance: RPCService, Sendable {
     func letGo(_ name: String) { gates.withLock { $0[name] }?.finish() }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct RevisionKeeperTests {
+@Suite(.timeLimit(.minutes(10))) struct RevisionKeeperTests {
     private func serve(
         linger: Duration = .zero, keepsPrevious: Bool = false, _ load: RevisionKeeper<Numbered>.Loader?,
         _ body: (RPCClient, Instance, RPCServer) async throws -> Void
@@ -196,7 +196,7 @@ private final class Instance: RPCService, Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct StuckInstanceTests {
+@Suite(.timeLimit(.minutes(10))) struct StuckInstanceTests {
     /// Waits until it is let go of, or says who it is.
     private struct Waiting: RPCService {
         let arrived: @Sendable () -> Void

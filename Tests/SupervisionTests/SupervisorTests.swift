@@ -30,7 +30,7 @@ private final class Listener: Sendable {
     deinit { pipe.fileHandleForReading.readabilityHandler = nil }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct SupervisorTests {
+@Suite(.timeLimit(.minutes(10))) struct SupervisorTests {
     private static let quiet = Supervisor.Output.file(FileHandle.nullDevice)
 
     @Test func `what dies starts again with a socket of its own, and all stops`() async throws {

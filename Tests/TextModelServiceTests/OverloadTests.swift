@@ -10,7 +10,7 @@ import TextModels
 private let llama = URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
     .appendingPathComponent("TextModelsTests/Goldens/llama").path
 
-@Suite(.timeLimit(.minutes(2))) struct OverloadTests {
+@Suite(.timeLimit(.minutes(10))) struct OverloadTests {
     @Test func `a request that would end after its deadline is refused at once, one that has time waits`() async throws
     {
         let device = Device(threadCount: 1), gauge = LoadGauge(capacity: 1), network = try InProcessNetwork()

@@ -93,7 +93,7 @@ private final class Instance: Sendable {
     }
 }
 
-@Suite(.timeLimit(.minutes(2))) struct ReloadTests {
+@Suite(.timeLimit(.minutes(10))) struct ReloadTests {
     @Test func `new calls are the new revision's, those that run end on the old one, which then goes`() async throws {
         let instance = try Instance()
         let old = try await instance.tokens(instance.stream(200))

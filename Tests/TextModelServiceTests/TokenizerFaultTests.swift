@@ -10,7 +10,7 @@ private let goldens = URL(fileURLWithPath: #filePath).deletingLastPathComponent(
     .appendingPathComponent("TextModelsTests/Goldens").path
 
 /// One model's fault is not the others', and what one kind of request needs refuses no other kind.
-@Suite(.timeLimit(.minutes(2))) struct TokenizerFaultTests {
+@Suite(.timeLimit(.minutes(10))) struct TokenizerFaultTests {
     private struct Served {
         let server: RPCServer
         let client: RPCClient

@@ -158,7 +158,7 @@ import Testing
 }
 
 /// Instances that come and go under embeddings; what they answer is made up.
-@Suite(.timeLimit(.minutes(2))) struct EmbeddingLossTests {
+@Suite(.timeLimit(.minutes(10))) struct EmbeddingLossTests {
     private enum Turn: Sendable { case serve, die, refuse }
 
     private final class Script: Sendable {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import Gateway
 
-@Suite(.timeLimit(.minutes(2))) struct PrefixAffinityTests {
+@Suite(.timeLimit(.minutes(10))) struct PrefixAffinityTests {
     private func request(_ prompt: [Int32], model: String = "llama", adapter: String = "") -> Wire.GenerateRequest {
         var request = Wire.GenerateRequest(model: model, prompt: prompt, maxTokens: 2, seed: 1)
         request.adapter = adapter

@@ -7,7 +7,7 @@ import Testing
 @testable import Gateway
 
 /// A drawing whose instances come and go; what they send is made up, for the gateway does not look into it.
-@Suite(.timeLimit(.minutes(2))) struct ResumableDrawingTests {
+@Suite(.timeLimit(.minutes(10))) struct ResumableDrawingTests {
     /// What instances do with the calls as they come, and what they were called with.
     private final class Script: Sendable {
         enum Event: Sendable {

@@ -9,7 +9,7 @@ import TokenizerService
 @testable import Gateway
 
 /// A generation whose instances come and go, without processes.
-@Suite(.timeLimit(.minutes(2))) struct ResumableGenerationTests {
+@Suite(.timeLimit(.minutes(10))) struct ResumableGenerationTests {
     private func request(maxTokens: UInt32 = 12, n: UInt32 = 1) -> Wire.GenerateRequest {
         var request = Wire.GenerateRequest(
             model: "llama", prompt: (0..<40).map { ($0 * 31 + 5) % 256 }, maxTokens: maxTokens, seed: 9)

@@ -4,7 +4,7 @@ import Foundation
 import Gateway
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct LabelSourceTests {
+@Suite(.timeLimit(.minutes(10))) struct LabelSourceTests {
     @Test func `labels are read again when their file or a secret changes, and an error changes nothing`() async throws
     {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString)

@@ -3,7 +3,7 @@ import Foundation
 import Gateway
 import Testing
 
-@Suite(.timeLimit(.minutes(1))) struct RoutingSourceTests {
+@Suite(.timeLimit(.minutes(10))) struct RoutingSourceTests {
     @Test func `a file that changes is read again, and one with an error changes nothing`() async throws {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString + ".yaml")
         defer { try? FileManager.default.removeItem(at: file) }

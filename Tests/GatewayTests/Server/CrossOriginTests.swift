@@ -2,7 +2,7 @@ import Foundation
 import Gateway
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct CrossOriginTests {
+@Suite(.timeLimit(.minutes(10))) struct CrossOriginTests {
     private static let chat = Data(
         #"{"model":"llama","max_tokens":2,"seed":1,"messages":[{"role":"user","content":"x"}]}"#.utf8)
     private static let path = "/v1/chat/completions"

@@ -9,7 +9,7 @@ import Testing
 
 @testable import Gateway
 
-@Suite(.timeLimit(.minutes(1))) struct OffEventLoopTests {
+@Suite(.timeLimit(.minutes(10))) struct OffEventLoopTests {
     private final class End: Sendable {
         private let state = Mutex(false)
         var hasCome: Bool { state.withLock { $0 } }

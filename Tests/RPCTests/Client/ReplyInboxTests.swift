@@ -3,7 +3,7 @@ import Testing
 
 @testable import RPC
 
-@Suite(.timeLimit(.minutes(1))) struct ReplyInboxTests {
+@Suite(.timeLimit(.minutes(10))) struct ReplyInboxTests {
     private func message(_ byte: UInt8) -> InboundMessage {
         InboundMessage(content: .message(attachmentSizes: []), body: [byte])
     }

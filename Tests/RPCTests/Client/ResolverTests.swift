@@ -34,7 +34,7 @@ import Testing
     }
 }
 
-@Suite(.timeLimit(.minutes(1))) struct SlowResolverTests {
+@Suite(.timeLimit(.minutes(10))) struct SlowResolverTests {
     /// A name server that does not answer.
     private final class Silence: Resolver {
         private let gate = DispatchSemaphore(value: 0)
