@@ -26,14 +26,18 @@ struct AnswerDeltas: Sendable {
             if transforms.isEmpty { return recorded(delta) }
             passed.append(delta)
             for index in transforms.indices { transforms[index].transform(&passed) }
-            passed.reverse()
-            // When all of a prompt's choices are blocked, the rest of them is not needed.
-            let choices = current * choicesOfEach..<(current + 1) * choicesOfEach
-            if current < parts.count, transforms.contains(where: { $0.haveEnded(choices) }) {
-                parts[current].call.giveUp()
-            }
+            if passed.count > 1 { passed.reverse() }
+            if passed.contains(where: { !$0.finishReason.isEmpty }) { giveUpIfEnded() }
         }
         return passed.popLast().map(recorded)
+    }
+
+    /// When all of a prompt's choices are blocked, the rest of them is not needed.
+    private mutating func giveUpIfEnded() {
+        let choices = current * choicesOfEach..<(current + 1) * choicesOfEach
+        if current < parts.count, transforms.contains(where: { $0.haveEnded(choices) }) {
+            parts[current].call.giveUp()
+        }
     }
 
     private func recorded(_ delta: Wire.GenerateDelta) -> Wire.GenerateDelta {

@@ -25,11 +25,15 @@ struct FilterTransform: DeltaTransform {
     func haveEnded(_ range: Range<Int>) -> Bool { choices[range].allSatisfy(\.hasEnded) }
 
     mutating func transform(_ deltas: inout [Wire.GenerateDelta]) {
-        deltas = deltas.flatMap { delta -> [Wire.GenerateDelta] in
+        var passed: [Wire.GenerateDelta] = []
+        for delta in deltas {
             let index = Int(delta.choice)
-            guard choices.indices.contains(index), !choices[index].hasEnded else { return [] }
-            return choices[index].take(delta)
+            guard choices.indices.contains(index), !choices[index].hasEnded else { continue }
+            let taken = choices[index].take(delta)
+            // Most often there is one delta, and its list need not be copied.
+            if passed.isEmpty { passed = taken } else { passed += taken }
         }
+        deltas = passed
     }
 }
 
