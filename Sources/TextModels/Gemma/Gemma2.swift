@@ -6,14 +6,7 @@ import Tensors
 struct Gemma2: Architecture {
     static let modelType = "gemma2"
     static let className = "Gemma2ForCausalLM"
-    static var gguf: GGUFLayout? {
-        var layout = GGUFLayout(name: modelType)
-        layout.layers["post_attention_layernorm"] = "post_attention_norm"
-        layout.layers["pre_feedforward_layernorm"] = "ffn_norm"
-        layout.layers["post_feedforward_layernorm"] = "post_ffw_norm"
-        layout.keys = ["attn_logit_softcapping", "final_logit_softcapping"]
-        return layout
-    }
+    static let gguf: GGUFLayout? = .gemma(modelType, keys: ["attn_logit_softcapping", "final_logit_softcapping"])
 
     private var configuration: GemmaModel.Configuration
 
@@ -58,4 +51,15 @@ struct Gemma2: Architecture {
     }
 
     func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try GemmaModel(configuration, loader) }
+}
+
+extension GGUFLayout {
+    /// Llama's names, with those of the norms after each block.
+    static func gemma(_ name: String, keys: Set<String>) -> GGUFLayout {
+        var layout = GGUFLayout(name: name, keys: keys)
+        layout.layers["post_attention_layernorm"] = "post_attention_norm"
+        layout.layers["pre_feedforward_layernorm"] = "ffn_norm"
+        layout.layers["post_feedforward_layernorm"] = "post_ffw_norm"
+        return layout
+    }
 }

@@ -6,14 +6,8 @@ import Tensors
 struct Gemma3: Architecture {
     static let modelType = "gemma3_text"
     static let className = "Gemma3ForCausalLM"
-    static var gguf: GGUFLayout? {
-        var layout = GGUFLayout(name: "gemma3")
-        layout.layers["post_attention_layernorm"] = "post_attention_norm"
-        layout.layers["pre_feedforward_layernorm"] = "ffn_norm"
-        layout.layers["post_feedforward_layernorm"] = "post_ffw_norm"
-        layout.keys = ["final_logit_softcapping", "rope.freq_base_swa", "attention.sliding_window_pattern"]
-        return layout
-    }
+    static let gguf: GGUFLayout? = .gemma(
+        "gemma3", keys: ["final_logit_softcapping", "rope.freq_base_swa", "attention.sliding_window_pattern"])
 
     private var configuration: GemmaModel.Configuration
     private static let (fullBase, windowedBase) = (1_000_000.0, 10_000.0)
