@@ -14,8 +14,7 @@ struct SpatialAttention: Sendable {
     }
 
     private let norm: GroupNorm?
-    private let query: Linear, key: Linear, value: Linear  // [heads · headWidth, C]
-    private let output: Linear  // [C, heads · headWidth]
+    private let attention: FullAttention
     private let configuration: Configuration
 
     /// - Throws: `DiffusionError` or `TensorError` that says what is out of range.
@@ -32,30 +31,21 @@ struct SpatialAttention: Sendable {
         // Checkpoints of before 2023 have the second names.
         func has(_ part: String) -> Bool { loader.checkpoint.contains(loader.fileName("\(name).\(part).weight")) }
         let isOld = !has("to_q") && has("query")
-        let names =
-            isOld ? ["query", "key", "value", "proj_attn"] : ["to_q", "to_k", "to_v", "to_out.0"]
-        let inner = c.heads * c.headWidth
-        func linear(_ part: String, outputs: Int, inputs: Int) throws(TensorError) -> Linear {
-            try loader.linear("\(name).\(part)", outputs: outputs, inputs: inputs, bias: true)
-        }
-        query = try linear(names[0], outputs: inner, inputs: channels)
-        key = try linear(names[1], outputs: inner, inputs: channels)
-        value = try linear(names[2], outputs: inner, inputs: channels)
-        output = try linear(names[3], outputs: channels, inputs: inner)
+        attention = try FullAttention(
+            loader, name,
+            isOld
+                ? .init(query: "query", key: "key", value: "value", output: "proj_attn")
+                : .init(query: "to_q", key: "to_k", value: "to_v", output: "to_out.0"),
+            channels: channels, heads: c.heads, headWidth: c.headWidth, inputBias: true)
         configuration = c
     }
 
     /// `[B, H, W, C]` → `[B, H, W, C]`.
     func callAsFunction(_ x: FeatureMap, on device: Device) throws(TensorError) -> FeatureMap {
         let normal = try norm?(x, silu: false, on: device) ?? x
-        let (q, k, v) = try Linear.together(
-            query, key, value, normal.pixels, AdapterRows(), on: device)  // [B·H·W, heads · headWidth]
-        let mixed = try device.makeRows(q.rowCount, width: q.width)
-        device.fullAttention(
-            q: q, k: k, v: v, batch: x.batch, heads: configuration.heads,
-            scale: 1 / Float(configuration.headWidth).squareRoot(), into: mixed)
+        let attended = try attention.attend(normal.pixels, batch: x.batch, on: device)
         let y = try device.makeFeatureMap(like: x)
-        try output(mixed, AdapterRows(), residual: x.pixels, into: y.pixels, on: device)
+        try attention.project(attended, residual: x.pixels, into: y.pixels, on: device)
         device.divide(y, by: configuration.outputScale)
         return y
     }
