@@ -19,6 +19,10 @@ indirect enum PreTokenizer: Sendable {
     case splitAt(CharacterClass, Behavior)
     /// SentencePiece's: spaces become ▁, one is put before the text, words begin at ▁.
     case metaspace(replacement: [UInt8], prepend: Prepend, split: Bool)
+    /// Before each mark that stands behind something else.
+    case words(before: [UInt8])
+    /// So many characters each.
+    case fixedLength(Int)
     case sequence([PreTokenizer])
 
     enum CharacterClass: Sendable {
@@ -68,20 +72,43 @@ indirect enum PreTokenizer: Sendable {
                 if wanted, !word.starts(with: replacement) { word = replacement + word }
                 return split ? Self.cutBefore(word, replacement) : [word]
             }
+        case .words(let mark): words.flatMap { Self.cutBefore($0, mark, keepsRuns: true) }
+        case .fixedLength(let count): words.flatMap { Self.cut($0, every: count) }
         case .sequence(let steps):
             steps.reduce(words) { $1.apply($0, isFirst: isFirst) }
         }
     }
 
-    private static func cutBefore(_ word: [UInt8], _ mark: [UInt8]) -> [[UInt8]] {
+    private static func cut(_ word: [UInt8], every count: Int) -> [[UInt8]] {
         var words: [[UInt8]] = []
-        var start = 0
-        var position = 1
-        while position < word.count {
-            if position + mark.count <= word.count, word[position..<position + mark.count].elementsEqual(mark) {
+        var (start, characters) = (0, 0)
+        for position in word.indices where word[position] & 0xC0 != 0x80 {
+            if characters == count {
                 words.append(Array(word[start..<position]))
-                start = position
+                (start, characters) = (position, 0)
+            }
+            characters += 1
+        }
+        if start < word.count { words.append(Array(word[start...])) }
+        return words
+    }
+
+    /// - Parameter keepsRuns: whether marks in a row stay together.
+    private static func cutBefore(_ word: [UInt8], _ mark: [UInt8], keepsRuns: Bool = false) -> [[UInt8]] {
+        guard let first = mark.first else { return [word] }
+        var words: [[UInt8]] = []
+        var (start, position, runEnd) = (0, 0, 0)
+        while position < word.count {
+            let isMark =
+                word[position] == first && position + mark.count <= word.count
+                && word[position..<position + mark.count].elementsEqual(mark)
+            if isMark {
+                if position > start, !keepsRuns || runEnd != position {
+                    words.append(Array(word[start..<position]))
+                    start = position
+                }
                 position += mark.count
+                runEnd = position
             } else {
                 position += 1
             }
@@ -215,6 +242,10 @@ indirect enum PreTokenizer: Sendable {
             self = .metaspace(
                 replacement: try fields.bytes("replacement") ?? Array("▁".utf8), prepend: prepend,
                 split: try fields.bool("split", true))
+        case "FixedLength":
+            let length = try fields("length").int("length") ?? 5
+            guard length > 0 else { throw TokenizerError(.malformed, "\(place): \"length\" is \(length)") }
+            self = .fixedLength(length)
         case "WhitespaceSplit":
             _ = try fields()
             self = .splitAt(.space, .removed)

@@ -103,7 +103,9 @@ private struct GGUFTokenizer {
             SentencePieceModel.Piece(
                 bytes: tokens[$0], score: scores[$0], kind: isEnd[$0] ? .control : kinds[$0])
         }
-        return try SentencePieceModel(pieces, addsDummyPrefix: value("add_space_prefix")?.bool ?? true).definition()
+        let normalizer = SentencePieceNormalizer(
+            addsDummyPrefix: value("add_space_prefix")?.bool ?? true, removesExtraWhitespace: false)
+        return try SentencePieceModel(pieces, .bytePair, normalizer: normalizer).definition(splitsUserDefined: true)
     }
 
     private func byteLevel() throws(TokenizerError) -> TokenizerDefinition {
