@@ -140,7 +140,7 @@ struct TokenizerDefinition: Sendable {
             model.merges = model.merges.filter { !isSpecial($0.result) }
             let around = model.continuingPrefix.count + model.wordSuffix.count
             model.idOfSymbol = pieces.filter { $0.key.count <= 4 + around && !isSpecial($0.value) }
-            if model.ignoresMerges {
+            if model.ignoresMerges, model.idOfWord.isEmpty {
                 for (piece, id) in pieces where !isSpecial(id) {
                     // «½» spells the byte 0xBD.
                     guard let word = model.isByteLevel ? ByteLevelAlphabet.bytes(of: piece) : piece else { continue }
