@@ -45,6 +45,10 @@ def texts():
 
 def reader(place):
     """What gives ids of a text, with and without special tokens, and text of ids."""
+    if place.endswith(".gguf"):
+        import llama_cpp
+        t = llama_cpp.Llama(place, vocab_only=True, verbose=False)
+        return lambda text: t.tokenize(text.encode(), add_bos=False, special=True) if text else [], None, None, None
     if os.path.isdir(place) and os.path.exists(f"{place}/tokenizer.json"):
         from tokenizers import Tokenizer
         t = Tokenizer.from_file(f"{place}/tokenizer.json"); t.no_padding(); t.no_truncation()

@@ -74,7 +74,7 @@ import Testing
 
     @Test(arguments: [
         ("gpt2-tiny", "gpt-2", "gpt-9", ["tokenizer.ggml.pre", "gpt-9"]),
-        ("gpt2-tiny", "gpt2", "bert", ["tokenizer model \"bert\""]),
+        ("gpt2-tiny", "gpt2", "rwkv", ["tokenizer model \"rwkv\""]),
         ("gpt2-tiny", "tokenizer.ggml.tokens", "tokenizer.ggml.tokenz", ["tokenizer.ggml.tokens"]),
         ("gpt2-tiny", "tokenizer.ggml.model", "tokenizer.ggml.modem", ["tokenizer.ggml.model"]),
         ("llama2-tiny", "tokenizer.ggml.scores", "tokenizer.ggml.scorez", ["tokenizer.ggml.scores"]),

@@ -32,6 +32,7 @@ struct TokenizerDefinition: Sendable {
     var notes: [String] = []
     /// Whether a begin token is put first when no file says otherwise.
     var addsBegin = false
+    var addsEnd = false
     /// What stands around a text, where a file says so.
     var postProcessor: PostProcessor?
     /// How a text is truncated where nobody says otherwise.

@@ -155,7 +155,7 @@ extension Tokenizer {
             postProcessor = given
         } else {
             let addsBegin = configuration?["add_bos_token"]?.bool ?? definition.addsBegin
-            let addsEnd = configuration?["add_eos_token"]?.bool ?? false
+            let addsEnd = configuration?["add_eos_token"]?.bool ?? definition.addsEnd
             postProcessor = PostProcessor(
                 prefix: addsBegin ? beginOfText.map { [$0] } ?? [] : [],
                 suffix: addsEnd ? endOfText.map { [$0] } ?? [] : [])
