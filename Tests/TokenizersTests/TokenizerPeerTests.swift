@@ -57,7 +57,8 @@ import Testing
             }
             if let whole = vector.whole {
                 #expect(
-                    tokenizer.encode(vector.text, addSpecialTokens: true, parseSpecialTokens: peer.parses) == whole, "\(place)"
+                    tokenizer.encode(vector.text, addSpecialTokens: true, parseSpecialTokens: peer.parses) == whole,
+                    "\(place)"
                 )
             }
             if let decoded = vector.decoded, !decoded.contains("\u{FFFD}"), before == wrong {

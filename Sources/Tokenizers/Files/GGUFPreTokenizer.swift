@@ -15,7 +15,7 @@ struct GGUFPreTokenizer {
             throw TokenizerError(
                 .unsupported,
                 "\(path): \"tokenizer.ggml.pre\" is \"\(name)\", which is not supported; known are "
-                    + Self.patterns.keys.sorted().joined(separator: ", "))
+                    + Self.names.joined(separator: ", "))
         }
         // Each step cuts further what the ones before have left.
         var steps: [PreTokenizer] = []
@@ -32,6 +32,8 @@ struct GGUFPreTokenizer {
         addsBegin = Self.addingBegin.contains(name)
         normalizesToNFC = Self.composing.contains(name)
     }
+
+    static var names: [String] { patterns.keys.sorted() }
 
     private static let escaping: Set = ["gemma4", "granite-embed-multi-311m", "sarvam-moe"]
     private static let addingBegin: Set = [
@@ -122,7 +124,9 @@ struct GGUFPreTokenizer {
         add("gpt-4o", "llama4", "kanana2", "talkie", "minimax-m2", "granite-embed-multi-97m", as: o200k)
         add("tiny_aya", "cohere2moe", as: digitGroupsOfWords, o200k)
         add("tekken", as: tekken)
-        add("kimi-k2", as: #"[\p{Han}]+|"# + cased(suffix: contractions + "?", digits: "{1,3}", without: #"&&[^\p{Han}]"#))
+        add(
+            "kimi-k2",
+            as: #"[\p{Han}]+|"# + cased(suffix: contractions + "?", digits: "{1,3}", without: #"&&[^\p{Han}]"#))
         add("youtu", as: "[가-힣ㄱ-ㆎ]+|[！…“”‘’—：；，、-〿︰-﹏]+|[ㄅ-ㄯ]+|" + cjk, cased(suffix: contractions + "?", digits: ""))
         add("deepseek-v3", "hunyuan-dense", "joyai-llm", "hy_v4", as: #"\p{N}{1,3}"#, cjk, deepSeek)
         add(
@@ -137,12 +141,15 @@ struct GGUFPreTokenizer {
         add("poro-chat", "bloom", "gpt3-finnish", as: #" ?[^(\s|.,!?…。，、।۔،)]+"#)
         add("viking", as: #" ?[^(\s|.,!?…。，、।۔،)]+"#, #"\p{N}"#)
         add(
-            "chameleon", as: "<sentinel:[0-9]+>", "(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z", #"([\t\n]|    |  )"#, #"\p{N}"#,
+            "chameleon", as: "<sentinel:[0-9]+>", "(IMGIMG)((A|B|C|D|E|F|G|H|I){1,4})Z", #"([\t\n]|    |  )"#,
+            #"\p{N}"#,
             #"[\p{P}!-/:-@\[-`{-~]"#, gpt2)
         add("superbpe", as: #"\p{N}+"#, digitGroups)
         add(
             "bailingmoe", "bailingmoe2", "llada-moe",
-            as: #"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+"#)
+            as:
+                #"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]++[\r\n]*|\s*[\r\n]|\s+(?!\S)|\s+"#
+        )
         add("seed-coder", as: contractions + #"|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}\r\n]+|"# + spaces)
         add(
             "exaone-moe",

@@ -52,7 +52,8 @@ struct RankedBytes {
             let content = Array(special.name.utf8)
             guard definition.vocabulary.piece(special.id) == nil, definition.vocabulary.idOfPiece[content] == nil else {
                 throw TokenizerError(
-                    .malformed, "\(place): the special token \"\(special.name)\" has the id or the bytes of another one")
+                    .malformed, "\(place): the special token \"\(special.name)\" has the id or the bytes of another one"
+                )
             }
             try definition.vocabulary.insert(
                 id: special.id, piece: content, bytes: content, isSpecial: true, isAdded: true)

@@ -32,7 +32,8 @@ struct TekkenFile {
             guard entry["rank"]?.int == index, let text = entry["token_bytes"]?.bytes,
                 let bytes = Data(base64Encoded: Data(text))
             else {
-                throw malformed("entry \(index) of \"vocab\" does not have this rank, or its \"token_bytes\" are no base64")
+                throw malformed(
+                    "entry \(index) of \"vocab\" does not have this rank, or its \"token_bytes\" are no base64")
             }
             ranks.append(Array(bytes))
         }
