@@ -27,6 +27,7 @@ private struct Golden: Decodable {
 
 private let names = [
     "llama-list", "llama-all", "llama-regex", "gpt2-joint", "gpt2-layer", "phi3-joint", "gemma2-all",
+    "glm4-all", "olmo2-all", "qwen3-moe-attention",
 ]
 
 /// |Δ| ≤ 1e-4 · (1 + |x|), the tolerance for f32 logits.
@@ -104,6 +105,7 @@ private func agree(_ a: [Float], _ b: [Float]) -> Bool {
         arguments: [
             ("llama", ["llama-list", "llama-all", "llama-regex"]), ("gpt2", ["gpt2-joint", "gpt2-layer"]),
             ("phi3", ["phi3-joint"]), ("gemma2", ["gemma2-all"]),
+            ("glm4", ["glm4-all"]), ("qwen3-moe", ["qwen3-moe-attention"]),
         ], [Precision.auto, .int8])
     func `a choice is the same alone and among other adapters and none, in chunks, on one thread and without SIMD`(
         model: (base: String, adapters: [String]), precision: Precision

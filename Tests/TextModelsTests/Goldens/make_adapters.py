@@ -72,3 +72,6 @@ make("gpt2-layer", "gpt2", 5, torch.float16, r=8, lora_alpha=8, target_modules=[
      layers_pattern="h")
 make("phi3-joint", "phi3", 6, r=5, lora_alpha=7, target_modules=["qkv_proj", "gate_up_proj", "o_proj"])
 make("gemma2-all", "gemma2", 7, r=3, lora_alpha=3, target_modules="all-linear", exclude_modules=["up_proj"])
+make("glm4-all", "glm4", 8, r=4, lora_alpha=8, target_modules=["q_proj", "k_proj", "v_proj", "o_proj", "gate_up_proj", "down_proj"])
+make("olmo2-all", "olmo2", 9, r=4, lora_alpha=8, target_modules="all-linear")
+make("qwen3-moe-attention", "qwen3-moe", 10, r=4, lora_alpha=8, target_modules=["q_proj", "k_proj", "v_proj", "o_proj"])
