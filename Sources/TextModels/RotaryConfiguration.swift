@@ -10,8 +10,10 @@ extension RotaryFrequencies {
     /// - Parameter partial: whether the architecture may turn only the first elements of a head.
     /// - Throws: `TextModelError.unsupported` for a scaling that is not known here, `.invalidCheckpoint` for one that is
     ///   incomplete.
-    init(_ file: ConfigurationFile, shape: DecoderShape, partial: Bool = false) throws(TextModelError) {
-        try self.init(file, try Self.scaling(file), shape, partial: partial, standardBase: Self.standardBase)
+    init(
+        _ file: ConfigurationFile, shape: DecoderShape, partial: Bool = false, standardBase: Double = standardBase
+    ) throws(TextModelError) {
+        try self.init(file, try Self.scaling(file), shape, partial: partial, standardBase: standardBase)
     }
 
     /// The rotation of one type of layers: `rope_parameters` of transformers 5 has an object for each. Earlier versions
