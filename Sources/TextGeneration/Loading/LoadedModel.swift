@@ -12,8 +12,8 @@ package struct LoadedModel: Sendable {
     package let samplingDefaults: SamplingDefaults
     /// Why no text is generated, where a file that only generating needs is at fault; embeddings are given.
     package let generationFault: TextModelError?
-    /// Why no embeddings are given, where the files want them made otherwise than here.
-    package let embeddingFault: TextModelError?
+    /// What is made of the states of a text.
+    package let abilities: TextAbilities
     /// The weights' cache, whose `write` is still to be called where it is not warm.
     package let packedCache: PackedCache?
 
@@ -30,7 +30,7 @@ package struct LoadedModel: Sendable {
     package init(_ other: LoadedModel, model: any TextModel) {
         self.model = model
         (tokenizer, endTokens, samplingDefaults) = (other.tokenizer, other.endTokens, other.samplingDefaults)
-        (generationFault, embeddingFault) = (other.generationFault, other.embeddingFault)
+        (generationFault, abilities) = (other.generationFault, other.abilities)
         packedCache = nil
     }
 
@@ -63,7 +63,9 @@ package struct LoadedModel: Sendable {
             }
         }
         (endTokens, samplingDefaults, generationFault) = (ends, defaults, fault)
-        embeddingFault = Pooling.fault(directory: directory)
+        abilities = TextAbilities(
+            directory: directory, width: model.shape.hidden,
+            vocabulary: model.hasHead ? model.shape.vocabulary : nil, on: device)
     }
 
     private static func noHead(_ directory: String) -> TextModelError {
