@@ -15,20 +15,14 @@ package struct Tokenizer: Sendable {
 
     let normalizer: Normalizer
     let preTokenizer: PreTokenizer
-    let encoder: BytePairEncoder
     let added: AddedTokens
-    /// The ids of the 256 bytes: a byte-level alphabet, or the `<0x00>` tokens of byte fallback.
-    let byteIDs: [Int32?]
-    let unknownID: Int32?
-    /// A word that is a token as a whole is not merged (Llama 3).
-    let ignoresMerges: Bool
-    /// Ids put before and after a text when special tokens are asked for.
-    let prefix: [Int32]
-    let suffix: [Int32]
-    let fusesUnknown: Bool
-    let continuingPrefix: [UInt8]
-    let wordSuffix: [UInt8]
+    let model: any TokenModel
+    /// Whether words reach the model in the alphabet of bytes.
+    let spellsWords: Bool
+    let postProcessor: PostProcessor
     let decoder: TokenDecoder
+    /// What `tokenizer.json` says of truncation; nothing is truncated unless a caller asks for it.
+    package let truncation: Truncation?
 
     /// The ids of a text.
     ///
@@ -39,7 +33,7 @@ package struct Tokenizer: Sendable {
     package func encode(_ text: String, addSpecialTokens: Bool, parseSpecialTokens: Bool = false) -> [Int32] {
         let bytes = Array(text.utf8)
         let ids = encode(bytes, trusted: parseSpecialTokens ? [0..<bytes.count] : [])
-        return addSpecialTokens ? prefix + ids + suffix : ids
+        return addSpecialTokens ? postProcessor.apply(ids, addSpecialTokens: true).ids : ids
     }
 
     /// The ids of valid UTF-8 of which only the `trusted` ranges may hold control tokens.
@@ -69,57 +63,12 @@ package struct Tokenizer: Sendable {
             switch piece {
             case .token(let id): ids.append(id)
             case .text(let range):
-                for word in preTokenizer.apply([Array(normal[range])], isFirst: isFirst) { append(word, to: &ids) }
+                for word in preTokenizer.apply([Array(normal[range])], isFirst: isFirst) {
+                    model.append(spellsWords ? ByteLevelAlphabet.spelling(of: word) : word, to: &ids)
+                }
             }
             isFirst = false
         }
-    }
-
-    private func append(_ word: [UInt8], to ids: inout [Int32]) {
-        if ignoresMerges, let id = vocabulary.idOfWord[word] {
-            ids.append(id)
-            return
-        }
-        ids.append(contentsOf: encoder.merge(symbols(of: word)))
-    }
-
-    /// What merging starts from: bytes of a byte-level alphabet, else characters, else their bytes, else unknown.
-    private func symbols(of word: [UInt8]) -> [Int32] {
-        let isPlain = continuingPrefix.isEmpty && wordSuffix.isEmpty
-        if isPlain, preTokenizer.isByteLevel {
-            let symbols = word.compactMap { byteIDs[Int($0)] }
-            if symbols.count == word.count || unknownID == nil { return symbols }
-        }
-        let spelt = preTokenizer.isByteLevel ? ByteLevelAlphabet.spelling(of: word) : word
-        var symbols: [Int32] = []
-        var position = 0
-        /// An unknown token that those which follow may join.
-        var unknown: Int32?
-        while position < spelt.count {
-            var end = position + 1
-            while end < spelt.count, spelt[end] & 0xC0 == 0x80 { end += 1 }
-            var character = Array(spelt[position..<end])
-            if !isPlain {
-                if position > 0 { character = continuingPrefix + character }
-                if end == spelt.count { character += wordSuffix }
-            }
-            position = end
-            if let id = vocabulary.idOfPiece[character] {
-                if let pending = unknown { symbols.append(pending) }
-                unknown = nil
-                symbols.append(id)
-                continue
-            }
-            let fallback = preTokenizer.isByteLevel ? [] : character.compactMap { byteIDs[Int($0)] }
-            if fallback.count == character.count {
-                symbols.append(contentsOf: fallback)
-            } else if let unknownID {
-                if let pending = unknown, !fusesUnknown { symbols.append(pending) }
-                unknown = unknownID
-            }
-        }
-        if let unknown { symbols.append(unknown) }
-        return symbols
     }
 
     /// The bytes that a token adds to a text, or nil for an id outside the vocabulary.
@@ -129,8 +78,7 @@ package struct Tokenizer: Sendable {
     }
 
     package func isSpecial(_ id: Int32) -> Bool {
-        guard id >= 0, Int(id) < vocabulary.entries.count else { return false }
-        return vocabulary.entries[Int(id)]?.isSpecial ?? false
+        vocabulary.isSpecial(id)
     }
 
     /// The id of a token by its content, for example `<|endoftext|>`.

@@ -30,7 +30,45 @@ enum UnicodeClasses {
         }
     }
 
-    /// Punctuation of BERT: ASCII's symbols too.
+    /// Whether a version of Unicode knows a character. The tables of the crates that `tokenizers` is made of are of
+    /// different ages, and what they do not know is of no class.
+    static func isKnown(_ scalar: Unicode.Scalar, in version: Int) -> Bool {
+        scalar.value < 0x250 || scalar.properties.age.map { $0.major < version || $0 == (version, 0) } ?? false
+    }
+
+    /// Numbers of all kinds: Rust's `char::is_numeric`.
+    static func isNumber(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .decimalNumber, .letterNumber, .otherNumber: true
+        default: false
+        }
+    }
+
+    /// What `StripAccents` takes away: marks of all kinds, by Unicode 9.
+    static func isMark(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .nonspacingMark, .spacingMark, .enclosingMark: isKnown(scalar, in: 9)
+        // Spacing marks until Unicode 12.
+        default: scalar.value == 0x1CF2 || scalar.value == 0x1CF3
+        }
+    }
+
+    /// What BERT takes for an accent, by Unicode 8.
+    static func isNonspacingMark(_ scalar: Unicode.Scalar) -> Bool {
+        // U+1734 was one until Unicode 14.
+        scalar.properties.generalCategory == .nonspacingMark && isKnown(scalar, in: 8) || scalar.value == 0x1734
+    }
+
+    /// What BERT takes for a control character, by Unicode 8; white space among them.
+    static func isControl(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.properties.generalCategory {
+        case .control, .privateUse: true
+        case .format: isKnown(scalar, in: 8)
+        default: false
+        }
+    }
+
+    /// Punctuation of BERT, by Unicode 8, and ASCII's symbols.
     static func isPunctuation(_ scalar: Unicode.Scalar) -> Bool {
         if scalar.isASCII {
             return (0x21...0x2F).contains(scalar.value) || (0x3A...0x40).contains(scalar.value)
@@ -39,8 +77,9 @@ enum UnicodeClasses {
         switch scalar.properties.generalCategory {
         case .connectorPunctuation, .dashPunctuation, .openPunctuation, .closePunctuation, .initialPunctuation,
             .finalPunctuation, .otherPunctuation:
-            return true
-        default: return false
+            return isKnown(scalar, in: 8)
+        // Other classes have them since.
+        default: return scalar.value == 0x166D || scalar.value == 0x111C9
         }
     }
 }

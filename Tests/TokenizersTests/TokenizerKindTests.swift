@@ -18,6 +18,16 @@ import Testing
         var model: Int
         var rest: String
         var vectors: [Vector]
+        var pairs: [Pair]?
+    }
+
+    private struct Pair: Decodable {
+        var first: String, second: String, strategy: String, side: String
+        var length: Int
+        var special: Bool
+        /// nil where tokenizers refuses.
+        var ids: [Int32]?
+        var types: [Int32]?
     }
 
     private struct Goldens: Decodable {
@@ -28,12 +38,49 @@ import Testing
     private func tokenizer(_ json: String) throws -> Tokenizer {
         let parsed = try JSONParser.parse(Array(json.utf8))
         return try Tokenizer(
-            TokenizerDefinition(tokenizerJSON: parsed, in: "x"), configuration: nil, template: nil, hash: "")
+            TokenizerDefinition(tokenizerJSON: parsed, in: "x"), configuration: nil, template: nil, hash: "", place: "x"
+        )
+    }
+
+    private func goldens() throws -> Goldens {
+        let path = Bundle.module.bundlePath + "/Goldens/kinds.json"
+        return try JSONDecoder().decode(Goldens.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+    }
+
+    @Test func `two texts and what is cut off them are as in Hugging Face tokenizers`() throws {
+        let goldens = try goldens()
+        var count = 0
+        for kind in goldens.kinds {
+            let tokenizer = try tokenizer("{\"model\": \(goldens.models[kind.model]), \(kind.rest.dropFirst())")
+            for pair in kind.pairs ?? [] {
+                let truncation = Truncation(
+                    maxLength: pair.length, strategy: try #require(Truncation.Strategy(rawValue: pair.strategy)),
+                    side: try #require(Truncation.Side(rawValue: pair.side)))
+                let text = try? tokenizer.encodePair(
+                    pair.first, pair.second, addSpecialTokens: pair.special, truncation: truncation)
+                #expect(text?.ids == pair.ids && text?.typeIDs == pair.types, "\(kind.name): \(pair)")
+                count += 1
+            }
+        }
+        #expect(count > 1_000)
+    }
+
+    @Test func `a text without room for its special tokens is refused`() throws {
+        let goldens = try goldens()
+        let kind = try #require(goldens.kinds.first { $0.name == "word pieces" })
+        let tokenizer = try tokenizer("{\"model\": \(goldens.models[kind.model]), \(kind.rest.dropFirst())")
+        let text = try tokenizer.encode("the moon", truncation: Truncation(maxLength: 3))
+        #expect(text.ids.count == 3 && text.ids.first == 1 && text.ids.last == 2 && text.typeIDs == [0, 0, 0])
+        #expect { try tokenizer.encode("the", truncation: Truncation(maxLength: 1)) } throws: {
+            "\($0)".contains("at most 1") && "\($0)".contains("2 special")
+        }
+        #expect { try tokenizer.encode("the", truncation: Truncation(maxLength: 3, strategy: .onlySecond)) } throws: {
+            "\($0)".contains("second")
+        }
     }
 
     @Test func `every kind gives the ids and the text of Hugging Face tokenizers`() throws {
-        let path = Bundle.module.bundlePath + "/Goldens/kinds.json"
-        let goldens = try JSONDecoder().decode(Goldens.self, from: Data(contentsOf: URL(fileURLWithPath: path)))
+        let goldens = try goldens()
         #expect(goldens.kinds.count > 70)
         for kind in goldens.kinds {
             let tokenizer = try tokenizer("{\"model\": \(goldens.models[kind.model]), \(kind.rest.dropFirst())")
@@ -73,6 +120,13 @@ import Testing
         (#"{"model": {"type": "Unigram", "vocab": []}}"#, ["Unigram"]),
         (#"{"model": {"type": "BPE", "dropout": 0.1, \#(base)}}"#, ["dropout"]),
         (#"{"model": {"type": "BPE", "speed": 1, \#(base)}}"#, ["model", "speed"]),
+        (#"{"padding": {"glue": 1}, "model": {"type": "BPE", \#(base)}}"#, ["padding", "glue"]),
+        (
+            #"{"truncation": {"max_length": 9, "strategy": "Middle"}, "model": {"type": "BPE", \#(base)}}"#,
+            ["truncation", "Middle"]
+        ),
+        (#"{"model": {"type": "WordPiece", "vocab": {"a": 0}, "unk_token": "[UNK]"}}"#, ["unk_token"]),
+        (#"{"model": {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "<unk>"}}"#, ["unk_token"]),
         (#"{"extra": {}, "model": {"type": "BPE", \#(base)}}"#, ["extra"]),
         (
             #"{"normalizer": {"type": "Precompiled", "precompiled_charsmap": ""}, "model": {"type": "BPE", \#(base)}}"#,
@@ -130,7 +184,7 @@ import Testing
 
     @Test func `what changes nothing is passed over`() throws {
         let json =
-            #"{"version": "1.0", "truncation": {"max_length": 1}, "padding": {"x": 1}, "normalizer": null, "model": {"type": "BPE", "dropout": null, \#(Self.base)}}"#
+            #"{"version": "1.0", "truncation": {"max_length": 1}, "padding": {"strategy": {"Fixed": 128}, "direction": "Right", "pad_id": 0, "pad_type_id": 0, "pad_token": "a"}, "normalizer": null, "model": {"type": "BPE", "dropout": null, \#(Self.base)}}"#
         #expect(try tokenizer(json).encode("abab", addSpecialTokens: true) == [2, 2])
     }
 }

@@ -34,7 +34,7 @@ def plain(**model):
 BL, BLS = bytelevel(), {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": False}
 out = {}
 def add(name, base, **change):
-    d = copy.deepcopy(base); d.update({k: v for k, v in change.items() if k != "added"})
+    d = copy.deepcopy(base); d.update({k: v for k, v in change.items() if k not in ("added", "pairs")})
     t = Tokenizer.from_str(json.dumps(d))
     if change.get("added"): t.add_tokens(change["added"])
     vectors = []
@@ -46,6 +46,22 @@ def add(name, base, **change):
         v["decoded"] = decoded
         vectors.append(v)
     out[name] = {"tokenizer": json.loads(t.to_str()), "vectors": vectors}
+    if "pairs" in change: out[name]["pairs"] = pairs(t)
+
+def pairs(t):
+    """Two texts together, cut to a length in every way."""
+    cases = []
+    for a, b in (("the moon", "and the sun"), ("a", "the moon and the sun and the moon"), ("the moon and the sun and the moon", "a"), ("", "word wordy"), ("word sword wordy word", "the moon and the sun")):
+        for length in (4, 5, 6, 7, 8, 11, 40):
+            for strategy in ("longest_first", "only_first", "only_second"):
+                for side in ("left", "right"):
+                    for special in (True, False):
+                        case = {"first": a, "second": b, "length": length, "strategy": "".join(w.capitalize() for w in strategy.split("_")), "side": side.capitalize(), "special": special}
+                        t.enable_truncation(length, strategy=strategy, direction=side)
+                        try: e = t.encode(a, b, add_special_tokens=special); case |= {"ids": e.ids, "types": e.type_ids}
+                        except BaseException: pass
+                        cases.append(case)
+    t.no_truncation(); return cases
 
 def split(pattern, behavior="Isolated", invert=False, kind="Regex"):
     return {"type": "Sequence", "pretokenizers": [{"type": "Split", "pattern": {kind: pattern}, "behavior": behavior, "invert": invert}, BLS]}
@@ -87,11 +103,25 @@ add("bert", plain(), decoder=None, post_processor={"type": "BertProcessing", "se
 temp = {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "[A]", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "[B]", "type_id": 0}}], "pair": [{"Sequence": {"id": "A", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}],
     "special_tokens": {"[A]": {"id": "[A]", "ids": [1, 0], "tokens": ["<s>", "<unk>"]}, "[B]": {"id": "[B]", "ids": [2], "tokens": ["</s>"]}}}
 add("template", plain(), decoder=None, post_processor=temp)
+def words(kind):
+    t = Tokenizer(kind(unk_token="[UNK]")); t.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    trainer = trainers.WordPieceTrainer if kind is models.WordPiece else trainers.WordLevelTrainer
+    t.train_from_iterator(CORPUS, trainer(vocab_size=420, show_progress=False, special_tokens=["[UNK]", "[CLS]", "[SEP]"])); return json.loads(t.to_str())
+BERT = {"type": "BertNormalizer", "clean_text": True, "handle_chinese_chars": True, "strip_accents": None, "lowercase": True}
+pieces = words(models.WordPiece); short = copy.deepcopy(pieces); short["model"]["max_input_chars_per_word"] = 5
+bare = copy.deepcopy(pieces); bare["model"]["continuing_subword_prefix"] = ""
+add("word pieces", pieces, normalizer=BERT, decoder={"type": "WordPiece", "prefix": "##", "cleanup": True}, post_processor={"type": "BertProcessing", "sep": ["[SEP]", 2], "cls": ["[CLS]", 1]}, pairs=True)
+add("word pieces roberta", pieces, decoder={"type": "WordPiece", "prefix": "##", "cleanup": False}, post_processor={"type": "RobertaProcessing", "sep": ["[SEP]", 2], "cls": ["[CLS]", 1], "trim_offsets": True, "add_prefix_space": False}, pairs=True)
+add("word pieces short", short, decoder=None, pairs=True); add("word pieces without prefix", bare, decoder=None)
+add("word pieces spelt", pieces, decoder=None, pre_tokenizer={"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True})
+types = copy.deepcopy(temp); types["pair"] = [{"Sequence": {"id": "B", "type_id": 3}}, {"SpecialToken": {"id": "[B]", "type_id": 2}}, {"Sequence": {"id": "A", "type_id": 1}}]
+add("words", words(models.WordLevel), decoder=None, post_processor=types, pairs=True)
+add("norm Nmt", BL, normalizer={"type": "Nmt"}); add("norm ByteLevel", pieces, normalizer={"type": "ByteLevel"}, decoder={"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True})
 # The vocabularies are few: each is kept once, the vectors in one list.
 bases, kinds = [], []
 for name, kind in out.items():
     model = json.dumps(kind["tokenizer"].pop("model"), ensure_ascii=True)
     if model not in bases: bases.append(model)
-    kinds.append({"name": name, "model": bases.index(model), "rest": json.dumps(kind["tokenizer"], ensure_ascii=True), "vectors": kind["vectors"]})
+    kinds.append({"name": name, "model": bases.index(model), "rest": json.dumps(kind["tokenizer"], ensure_ascii=True), "vectors": kind["vectors"]} | ({"pairs": kind["pairs"]} if "pairs" in kind else {}))
 json.dump({"models": bases, "kinds": kinds}, open(f"{here}/kinds.json", "w"), ensure_ascii=True, separators=(",", ":"))
 print(len(kinds), "kinds,", len(TEXTS), "texts,", os.path.getsize(f"{here}/kinds.json"))

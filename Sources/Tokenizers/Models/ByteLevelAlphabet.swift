@@ -18,12 +18,13 @@ enum ByteLevelAlphabet {
     private static let byteOfScalar: [UInt32: UInt8] = Dictionary(
         uniqueKeysWithValues: scalarOfByte.enumerated().map { ($1, UInt8($0)) })
 
-    /// How a vocabulary spells bytes.
-    static func spelling(of bytes: [UInt8]) -> [UInt8] {
-        bytes.flatMap { byte in
-            Unicode.Scalar(scalarOfByte[Int(byte)]).flatMap(UTF8.encode).map { Array($0) } ?? []
-        }
+    /// How a vocabulary spells each byte.
+    static let spellings: [[UInt8]] = scalarOfByte.map { value in
+        Unicode.Scalar(value).flatMap(UTF8.encode).map { Array($0) } ?? []
     }
+
+    /// How a vocabulary spells bytes.
+    static func spelling(of bytes: [UInt8]) -> [UInt8] { bytes.flatMap { spellings[Int($0)] } }
 
     /// The bytes that a vocabulary entry stands for, or nil when it holds a character of another alphabet.
     static func bytes(of token: [UInt8]) -> [UInt8]? {

@@ -15,15 +15,14 @@ package struct Vocabulary: Sendable {
     /// The id of a piece as the model spells it.
     var idOfPiece: [[UInt8]: Int32] = [:]
 
-    /// The id of a word by its bytes.
-    var idOfWord: [[UInt8]: Int32] = [:]
-
     static let sizeLimit = 4_000_000
 
     package var count: Int { entries.count }
 
     /// A token's spelling, or nil where there is none.
     func piece(_ id: Int) -> [UInt8]? { entries.indices.contains(id) ? entries[id]?.piece : nil }
+
+    func isSpecial(_ id: Int32) -> Bool { entries.indices.contains(Int(id)) && entries[Int(id)]?.isSpecial == true }
 
     mutating func insert(
         id: Int, piece: [UInt8], bytes: [UInt8], isSpecial: Bool, isAdded: Bool = false, spelling: [UInt8]? = nil

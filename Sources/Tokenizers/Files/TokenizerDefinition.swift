@@ -1,18 +1,20 @@
 /// What a tokenizer's files say, in one form whatever the files are.
 struct TokenizerDefinition: Sendable {
+    /// The kinds of models, with what each needs beside the vocabulary.
+    enum Model: Sendable {
+        case bytePair(BytePairModel)
+        case wordPiece(continuingPrefix: [UInt8], characterLimit: Int)
+        case wordLevel
+    }
+
     var vocabulary = Vocabulary()
-    var merges: [TokenPair: BytePairEncoder.Merge] = [:]
+    var model = Model.bytePair(BytePairModel())
+    /// The model's own pieces and their ids, added tokens not among them.
+    var pieces: [[UInt8]: Int32] = [:]
     var addedTokens: [AddedTokens.Token] = []
     var normalizer = Normalizer.identity
     var preTokenizer = PreTokenizer.identity
-    var byteIDs = [Int32?](repeating: nil, count: 256)
     var unknownID: Int32?
-    var ignoresMerges = false
-    /// Whether unknown characters in a row are one unknown token.
-    var fusesUnknown = true
-    /// What is put before each character of a word but its first, and behind its last, to look a symbol up.
-    var continuingPrefix: [UInt8] = []
-    var wordSuffix: [UInt8] = []
     var decoder = TokenDecoder()
     var beginOfText: Int32?
     var endOfText: Int32?
@@ -22,8 +24,10 @@ struct TokenizerDefinition: Sendable {
     var notes: [String] = []
     /// Whether a begin token is put first when no file says otherwise.
     var addsBegin = false
-    /// The ids around a text, where a post-processor names them.
-    var affixes: (prefix: [Int32], suffix: [Int32])?
+    /// What stands around a text, where a file says so.
+    var postProcessor: PostProcessor?
+    /// How a text is truncated where nobody says otherwise.
+    var truncation: Truncation?
 
     init() {}
 
@@ -31,7 +35,7 @@ struct TokenizerDefinition: Sendable {
     init(vocabulary json: JSONValue, merges text: [UInt8], in directory: String) throws(TokenizerError) {
         preTokenizer = .byteLevel(addPrefixSpace: false, try PreTokenizer.compile(PreTokenizer.gpt2Pattern))
         decoder.steps = [.byteLevel]
-        try addVocabulary(json, isByteLevel: true, in: directory)
+        try addVocabulary(json, in: directory)
         var pairs: [([UInt8], [UInt8])] = []
         for line in text.split(separator: 0x0A) {
             let parts = line.filter { $0 != 0x0D }.split(separator: 0x20)
@@ -39,7 +43,7 @@ struct TokenizerDefinition: Sendable {
                 pairs.append((Array(parts[0]), Array(parts[1])))
             }
         }
-        try addMerges(pairs, in: directory)
+        try setBytePairs(BytePairModel(), merges: pairs, in: directory)
         // GPT-2's only control token is both begin and end.
         let end = Array("<|endoftext|>".utf8)
         if let id = vocabulary.idOfPiece[end] {
@@ -49,9 +53,7 @@ struct TokenizerDefinition: Sendable {
         }
     }
 
-    mutating func addVocabulary(
-        _ json: JSONValue, isByteLevel: Bool, in directory: String
-    ) throws(TokenizerError) {
+    mutating func addVocabulary(_ json: JSONValue, in directory: String) throws(TokenizerError) {
         guard case .object(let members) = json, !members.isEmpty else {
             throw TokenizerError(.malformed, "the vocabulary in \(directory) is not an object of tokens and ids")
         }
@@ -62,42 +64,37 @@ struct TokenizerDefinition: Sendable {
             guard vocabulary.piece(id) == nil else {
                 throw TokenizerError(.malformed, "the vocabulary in \(directory) has two tokens with the id \(id)")
             }
-            if isByteLevel {
-                try addByteLevel(piece, id: id)
-            } else {
-                let bytes = decoder.bytes(of: piece, isAdded: false)
-                try vocabulary.insert(id: id, piece: piece, bytes: bytes, isSpecial: false)
-            }
-        }
-        if isByteLevel { indexWords() } else { vocabulary.idOfWord = vocabulary.idOfPiece }
-    }
-
-    /// A token in the alphabet of bytes.
-    mutating func addByteLevel(_ piece: [UInt8], id: Int) throws(TokenizerError) {
-        let bytes = ByteLevelAlphabet.bytes(of: piece) ?? piece
-        if bytes.count == 1, bytes != piece || piece.count == 1 { byteIDs[Int(bytes[0])] = Int32(clamping: id) }
-        try vocabulary.insert(id: id, piece: piece, bytes: bytes, isSpecial: false)
-    }
-
-    /// `ignore_merges` looks whole words up by their bytes, not by their spelling («½» spells the byte 0xBD).
-    mutating func indexWords() {
-        for (id, entry) in vocabulary.entries.enumerated() {
-            if let entry { vocabulary.idOfWord[entry.bytes] = Int32(id) }
+            try addPiece(piece, id: id)
         }
     }
 
-    mutating func addMerges(_ pairs: [([UInt8], [UInt8])], in directory: String) throws(TokenizerError) {
-        merges.reserveCapacity(pairs.count)
+    /// A piece of the model's own.
+    mutating func addPiece(_ piece: [UInt8], id: Int) throws(TokenizerError) {
+        try vocabulary.insert(id: id, piece: piece, bytes: decoder.bytes(of: piece, isAdded: false), isSpecial: false)
+        pieces[piece] = Int32(id)
+    }
+
+    /// Makes the model one of byte pairs, over the pieces that there are.
+    mutating func setBytePairs(
+        _ model: BytePairModel, merges pairs: [([UInt8], [UInt8])], in directory: String
+    ) throws(TokenizerError) {
+        var model = model
+        model.isByteLevel = preTokenizer.isByteLevel
+        if model.isByteLevel {
+            for (byte, spelling) in ByteLevelAlphabet.spellings.enumerated() { model.byteIDs[byte] = pieces[spelling] }
+        }
+        model.merges.reserveCapacity(pairs.count)
         for (rank, (left, right)) in pairs.enumerated() {
-            guard let leftID = vocabulary.idOfPiece[left], let rightID = vocabulary.idOfPiece[right],
-                let result = vocabulary.idOfPiece[left + right.dropFirst(continuingPrefix.count)]
+            guard let leftID = pieces[left], let rightID = pieces[right],
+                let result = pieces[left + right.dropFirst(model.continuingPrefix.count)]
             else {
                 throw TokenizerError(
                     .malformed, "merge \(rank) in \(directory) names a token that is not in the vocabulary")
             }
             let pair = TokenPair(left: leftID, right: rightID)
-            if merges[pair] == nil { merges[pair] = .init(rank: Int32(rank), result: result) }
+            if model.merges[pair] == nil { model.merges[pair] = .init(rank: Int32(rank), result: result) }
         }
+        self.model = .bytePair(model)
     }
 
     /// The byte that a piece such as `<0x0A>` stands for.
@@ -106,9 +103,50 @@ struct TokenizerDefinition: Sendable {
         return UInt8(String(decoding: piece[3..<5], as: UTF8.self), radix: 16)
     }
 
-    mutating func addByteFallback() {
-        for (piece, id) in vocabulary.idOfPiece {
-            if let byte = Self.fallbackByte(piece) { byteIDs[Int(byte)] = id }
+    /// Whether words reach the model in the alphabet of bytes; byte pairs are looked up by the bytes themselves.
+    var spellsWords: Bool {
+        if case .bytePair = model { false } else { preTokenizer.isByteLevel }
+    }
+
+    /// The ids of the pieces that stand for bytes.
+    var fallbackIDs: [Int32?] {
+        var ids = [Int32?](repeating: nil, count: 256)
+        for (piece, id) in pieces {
+            if let byte = Self.fallbackByte(piece) { ids[Int(byte)] = id }
+        }
+        return ids
+    }
+
+    /// The model, once all tokens are known: what a text from outside says never becomes a special token.
+    func tokenModel() throws(TokenizerError) -> any TokenModel {
+        func isSpecial(_ id: Int32) -> Bool { vocabulary.isSpecial(id) }
+        func unknown() throws(TokenizerError) -> Int32 {
+            guard let unknownID else {
+                throw TokenizerError(
+                    .malformed, "the model's \"unk_token\" is not in its vocabulary, and a word may be unknown")
+            }
+            return unknownID
+        }
+        switch model {
+        case .bytePair(var model):
+            model.unknownID = unknownID
+            model.merges = model.merges.filter { !isSpecial($0.value.result) }
+            let around = model.continuingPrefix.count + model.wordSuffix.count
+            model.idOfSymbol = pieces.filter { $0.key.count <= 4 + around && !isSpecial($0.value) }
+            if model.ignoresMerges {
+                for (piece, id) in pieces where !isSpecial(id) {
+                    // «½» spells the byte 0xBD.
+                    guard let word = model.isByteLevel ? ByteLevelAlphabet.bytes(of: piece) : piece else { continue }
+                    model.idOfWord[word] = id
+                }
+            }
+            return model
+        case .wordPiece(let prefix, let limit):
+            return WordPieceModel(
+                pieces.filter { !isSpecial($0.value) }, unknownID: try unknown(), continuingPrefix: prefix,
+                characterLimit: limit)
+        case .wordLevel:
+            return WordLevelModel(ids: pieces.filter { !isSpecial($0.value) }, unknownID: try unknown())
         }
     }
 

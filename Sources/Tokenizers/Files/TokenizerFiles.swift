@@ -65,7 +65,7 @@ struct TokenizerFiles {
 
 extension Tokenizer {
     /// The tokenizer of a checkpoint directory: `tokenizer.json`, else `tokenizer.model` (SentencePiece), else
-    /// `vocab.json` with `merges.txt`; beside it `tokenizer_config.json`, and `chat_template.jinja`. That of a GGUF file
+    /// `vocab.json` with `merges.txt`, else `vocab.txt` (BERT's); beside it `tokenizer_config.json`, and `chat_template.jinja`. That of a GGUF file
     /// where the directory holds one as its weights, or is one.
     ///
     /// - Throws: `TokenizerError` that names the file and what is wrong with it.
@@ -87,20 +87,25 @@ extension Tokenizer {
         } else if files.has("vocab.json") {
             definition = try TokenizerDefinition(
                 vocabulary: try files.json("vocab.json"), merges: try files.read("merges.txt"), in: directory)
+        } else if files.has("vocab.txt") {
+            definition = try TokenizerDefinition(
+                wordPieces: try files.read("vocab.txt"), configuration: try files.configuration(), in: directory)
         } else {
             throw TokenizerError(
-                .unreadable, "\(directory) holds no tokenizer.json, tokenizer.model or vocab.json with merges.txt")
+                .unreadable,
+                "\(directory) holds no tokenizer.json, tokenizer.model, vocab.json with merges.txt, or vocab.txt")
         }
         let configuration = try files.configuration()
         if configuration?["added_tokens_decoder"] == nil, files.has("added_tokens.json") {
             try definition.addLegacy(try files.json("added_tokens.json"), configuration)
         }
         let template = files.template(configuration)
-        try self.init(definition, configuration: configuration, template: template, hash: files.hash)
+        try self.init(definition, configuration: configuration, template: template, hash: files.hash, place: directory)
     }
 
     init(
-        _ definition: TokenizerDefinition, configuration: JSONValue?, template: TemplateSource?, hash: String
+        _ definition: TokenizerDefinition, configuration: JSONValue?, template: TemplateSource?, hash: String,
+        place: String
     ) throws(TokenizerError) {
         var definition = definition
         if let configuration {
@@ -119,20 +124,21 @@ extension Tokenizer {
         notes = definition.notes
         normalizer = definition.normalizer
         preTokenizer = definition.preTokenizer
-        encoder = BytePairEncoder(merges: definition.merges)
         added = AddedTokens(definition.addedTokens, normalizer: definition.normalizer)
-        byteIDs = definition.byteIDs
-        unknownID = definition.unknownID
-        ignoresMerges = definition.ignoresMerges
-        fusesUnknown = definition.fusesUnknown
-        (continuingPrefix, wordSuffix) = (definition.continuingPrefix, definition.wordSuffix)
+        do { model = try definition.tokenModel() } catch {
+            throw TokenizerError(error.code, "\(place): \(error.message)")
+        }
+        spellsWords = definition.spellsWords
         decoder = definition.decoder
-        if let template = definition.affixes {
-            (prefix, suffix) = template
+        truncation = definition.truncation
+        if let given = definition.postProcessor {
+            postProcessor = given
         } else {
-            prefix =
-                (configuration?["add_bos_token"]?.bool ?? definition.addsBegin) ? beginOfText.map { [$0] } ?? [] : []
-            suffix = (configuration?["add_eos_token"]?.bool ?? false) ? endOfText.map { [$0] } ?? [] : []
+            let addsBegin = configuration?["add_bos_token"]?.bool ?? definition.addsBegin
+            let addsEnd = configuration?["add_eos_token"]?.bool ?? false
+            postProcessor = PostProcessor(
+                prefix: addsBegin ? beginOfText.map { [$0] } ?? [] : [],
+                suffix: addsEnd ? endOfText.map { [$0] } ?? [] : [])
         }
         let strings = Self.tokenNames.compactMap { key -> (String, String)? in
             (configuration?[key]?.text ?? configuration?[key]?["content"]?.text).map { (key, $0) }

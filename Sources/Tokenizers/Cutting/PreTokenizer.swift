@@ -15,9 +15,25 @@ indirect enum PreTokenizer: Sendable {
     /// GPT-2's: an optional space put before the text, then its regular expression.
     case byteLevel(addPrefixSpace: Bool, RegularExpression?)
     case split(RegularExpression, Behavior, inverted: Bool)
+    /// The same at each character of a class.
+    case splitAt(CharacterClass, Behavior)
     /// SentencePiece's: spaces become ▁, one is put before the text, words begin at ▁.
     case metaspace(replacement: [UInt8], prepend: Prepend, split: Bool)
     case sequence([PreTokenizer])
+
+    enum CharacterClass: Sendable {
+        case space, punctuation, number
+        case one(Unicode.Scalar)
+
+        func contains(_ scalar: Unicode.Scalar) -> Bool {
+            switch self {
+            case .space: UnicodeClasses.isSpace(scalar)
+            case .punctuation: UnicodeClasses.isPunctuation(scalar)
+            case .number: UnicodeClasses.isNumber(scalar)
+            case .one(let own): scalar == own
+            }
+        }
+    }
 
     enum Prepend: String, Sendable { case always, first, never }
 
@@ -44,6 +60,7 @@ indirect enum PreTokenizer: Sendable {
             }
         case .split(let pattern, let behavior, let inverted):
             words.flatMap { Self.cut($0, by: pattern, behavior, inverted: inverted) }
+        case .splitAt(let characters, let behavior): words.flatMap { Self.cut($0, at: characters, behavior) }
         case .metaspace(let replacement, let prepend, let split):
             words.enumerated().flatMap { index, word -> [[UInt8]] in
                 var word = Normalizer.replace(word, [0x20], replacement)
@@ -86,6 +103,21 @@ indirect enum PreTokenizer: Sendable {
         }
         if end < word.count { spans.append((end..<word.count, inverted)) }
         return merged(spans, behavior).filter { !$0.isEmpty }.map { Array(word[$0]) }
+    }
+
+    private static func cut(_ word: [UInt8], at characters: CharacterClass, _ behavior: Behavior) -> [[UInt8]] {
+        var spans: [(range: Range<Int>, isMatch: Bool)] = []
+        var (start, position) = (0, 0)
+        while let (scalar, length) = UnicodeClasses.scalar(word[position...]) {
+            if characters.contains(scalar) {
+                if position > start { spans.append((start..<position, false)) }
+                spans.append((position..<position + length, true))
+                start = position + length
+            }
+            position += length
+        }
+        if start < word.count { spans.append((start..<word.count, false)) }
+        return merged(spans, behavior).map { Array(word[$0]) }
     }
 
     /// Merges matches with their neighbours; of matches in a row only the first joins what precedes, only the last what follows.
@@ -155,19 +187,19 @@ indirect enum PreTokenizer: Sendable {
             self = .split(pattern, behavior, inverted: try fields.bool("invert", false))
         case "Digits":
             let each = try fields("individual_digits").bool("individual_digits", false)
-            self = .split(try Self.compile(each ? #"\p{N}"# : #"\p{N}+"#), .isolated, inverted: false)
+            self = .splitAt(.number, each ? .isolated : .contiguous)
         case "Punctuation":
-            self = .split(try Self.punctuation(), try Self.behavior(fields("behavior")), inverted: false)
+            self = .splitAt(.punctuation, try Self.behavior(fields("behavior")))
         case "CharDelimiterSplit":
             let fields = try fields("delimiter")
             let delimiter = try fields.required("delimiter", fields.text("delimiter"))
-            self = .split(try Self.compile(literal: delimiter), .removed, inverted: false)
+            guard let scalar = delimiter.unicodeScalars.first, delimiter.unicodeScalars.count == 1 else {
+                throw TokenizerError(.malformed, "\(place): \"delimiter\" is not one character")
+            }
+            self = .splitAt(.one(scalar), .removed)
         case "BertPreTokenizer":
             _ = try fields()
-            self = .sequence([
-                .split(try Self.compile(#"\s+"#), .removed, inverted: false),
-                .split(try Self.punctuation(), .isolated, inverted: false),
-            ])
+            self = .bert
         case "Metaspace":
             let fields = try fields("replacement", "prepend_scheme", "split", "add_prefix_space", "str_rep")
             let scheme = try fields.text("prepend_scheme")
@@ -185,7 +217,7 @@ indirect enum PreTokenizer: Sendable {
                 split: try fields.bool("split", true))
         case "WhitespaceSplit":
             _ = try fields()
-            self = .split(try Self.compile(#"\s+"#), .removed, inverted: false)
+            self = .splitAt(.space, .removed)
         case "Whitespace":
             _ = try fields()
             self = .split(try Self.compile(#"\w+|[^\w\s]+"#, .rust), .removed, inverted: true)
@@ -194,17 +226,15 @@ indirect enum PreTokenizer: Sendable {
         }
     }
 
+    /// BERT's: white space separates, punctuation stands alone.
+    static let bert = PreTokenizer.sequence([.splitAt(.space, .removed), .splitAt(.punctuation, .isolated)])
+
     private static func behavior(_ fields: JSONFields) throws(TokenizerError) -> Behavior {
         let name = try fields.text("behavior") ?? "Isolated"
         guard let behavior = Behavior(rawValue: name) else {
             throw TokenizerError(.unsupported, "\(fields.place): behavior \"\(name)\" is not supported")
         }
         return behavior
-    }
-
-    /// ASCII's symbols, and Unicode's punctuation.
-    private static func punctuation() throws(TokenizerError) -> RegularExpression {
-        try compile(#"[!-\x2f:-@\x5b-\x60{-~\p{P}]"#)
     }
 
     private static func compile(literal: String) throws(TokenizerError) -> RegularExpression {

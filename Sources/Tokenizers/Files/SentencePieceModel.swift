@@ -75,6 +75,7 @@ struct SentencePieceModel {
     /// Two pieces merge when their concatenation is a piece; the highest score goes first.
     func definition() throws(TokenizerError) -> TokenizerDefinition {
         var definition = TokenizerDefinition()
+        var model = BytePairModel()
         let space = Array("▁".utf8)
         definition.decoder.steps = [.byteFallback, .replace(space, with: [0x20])]
         for (id, piece) in pieces.enumerated() {
@@ -82,15 +83,16 @@ struct SentencePieceModel {
             let byte = piece.kind == .byte ? TokenizerDefinition.fallbackByte(piece.bytes) : nil
             let bytes = byte.map { [$0] } ?? (special ? piece.bytes : Normalizer.replace(piece.bytes, space, [0x20]))
             try definition.vocabulary.insert(
-                id: id, piece: piece.bytes, bytes: bytes, isSpecial: special,
-                isAdded: special)
+                id: id, piece: piece.bytes, bytes: bytes, isSpecial: special, isAdded: special)
+            if piece.kind == .normal || piece.kind == .userDefined { definition.pieces[piece.bytes] = Int32(id) }
             if special || piece.kind == .userDefined {
                 definition.addedTokens.append(.init(id: Int32(id), content: piece.bytes, isSpecial: special))
             }
             if piece.kind == .unknown { definition.unknownID = Int32(id) }
-            if let byte { definition.byteIDs[Int(byte)] = Int32(id) }
+            if let byte { model.byteIDs[Int(byte)] = Int32(id) }
         }
-        definition.merges = merges(definition.vocabulary)
+        model.merges = merges(definition.pieces)
+        definition.model = .bytePair(model)
         let replace = Normalizer.replace([0x20], with: space)
         definition.normalizer = addsDummyPrefix ? .sequence([.prepend(space), replace]) : replace
         if addsDummyPrefix { definition.decoder.strips = [([0x20], 1, 0)] }
@@ -100,7 +102,7 @@ struct SentencePieceModel {
         return definition
     }
 
-    private func merges(_ vocabulary: Vocabulary) -> [TokenPair: BytePairEncoder.Merge] {
+    private func merges(_ ids: [[UInt8]: Int32]) -> [TokenPair: BytePairEncoder.Merge] {
         // Ranks in order of falling score; equal scores in order of id.
         let normal = pieces.indices.filter { pieces[$0].kind == .normal || pieces[$0].kind == .userDefined }
         let order = normal.sorted {
@@ -110,8 +112,8 @@ struct SentencePieceModel {
         for (rank, id) in order.enumerated() where pieces[id].kind == .normal {
             let bytes = pieces[id].bytes
             for cut in bytes.indices.dropFirst() where bytes[cut] & 0xC0 != 0x80 {
-                guard let left = vocabulary.idOfPiece[Array(bytes[..<cut])],
-                    let right = vocabulary.idOfPiece[Array(bytes[cut...])],
+                guard let left = ids[Array(bytes[..<cut])],
+                    let right = ids[Array(bytes[cut...])],
                     pieces[Int(left)].kind == .normal, pieces[Int(right)].kind == .normal
                 else { continue }
                 merges[TokenPair(left: left, right: right)] = .init(rank: Int32(rank), result: Int32(id))

@@ -13,6 +13,10 @@ indirect enum Normalizer: Sendable {
     case stripAccents
     /// BERT's: control characters go, white space becomes spaces, Chinese characters stand apart, accents go.
     case bert(cleans: Bool, chinese: Bool, stripsAccents: Bool, lowercases: Bool)
+    /// Some control characters go, and what separates words becomes spaces.
+    case nmt
+    /// Bytes in GPT-2's alphabet.
+    case byteLevel
     case sequence([Normalizer])
 
     func apply(_ bytes: [UInt8]) -> [UInt8] {
@@ -31,19 +35,34 @@ indirect enum Normalizer: Sendable {
         case .strip(let left, let right): Self.stripped(bytes, left: left, right: right)
         case .stripAccents:
             Self.scalars(bytes) { scalar in
-                switch scalar.properties.generalCategory {
-                case .nonspacingMark, .spacingMark, .enclosingMark: ""
-                default: nil
-                }
+                UnicodeClasses.isMark(scalar) ? "" : nil
             }
+        case .nmt: Self.scalars(bytes, Self.nmt)
+        case .byteLevel: ByteLevelAlphabet.spelling(of: bytes)
         case .bert(let cleans, let chinese, let stripsAccents, let lowercases):
             Self.bert(bytes, cleans, chinese, stripsAccents, lowercases)
         case .sequence(let steps): steps.reduce(bytes) { $1.apply($0) }
         }
     }
 
+    /// What is between characters that the tables of `tokenizers` do not know; those stay as they are.
     private func text(_ bytes: [UInt8], _ change: (String) -> String) -> [UInt8] {
-        bytes.allSatisfy { $0 < 0x80 } ? bytes : Array(change(String(decoding: bytes, as: UTF8.self)).utf8)
+        if bytes.allSatisfy({ $0 < 0x80 }) { return bytes }
+        var (out, known): ([UInt8], String.UnicodeScalarView) = ([], .init())
+        func flush() {
+            if !known.isEmpty { out.append(contentsOf: change(String(known)).utf8) }
+            known = .init()
+        }
+        for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
+            if UnicodeClasses.isKnown(scalar, in: 9) {
+                known.append(scalar)
+            } else {
+                flush()
+                out.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
+            }
+        }
+        flush()
+        return out
     }
 
     /// Each scalar replaced by what `change` gives, where it gives something.
@@ -88,15 +107,13 @@ indirect enum Normalizer: Sendable {
             out = scalars(out) { scalar in
                 if scalar.value == 0 || scalar.value == 0xFFFD { return "" }
                 if ["\t", "\n", "\r"].contains(scalar) { return " " }
-                switch scalar.properties.generalCategory {
-                case .control, .format, .privateUse, .unassigned, .surrogate: return ""
-                default: return UnicodeClasses.isSpace(scalar) ? " " : nil
-                }
+                if UnicodeClasses.isControl(scalar) { return "" }
+                return UnicodeClasses.isSpace(scalar) ? " " : nil
             }
         }
         if chinese { out = scalars(out) { isChinese($0) ? " \(Character($0)) " : nil } }
         if stripsAccents {
-            out = scalars(Normalizer.nfd.apply(out)) { $0.properties.generalCategory == .nonspacingMark ? "" : nil }
+            out = scalars(Normalizer.nfd.apply(out)) { UnicodeClasses.isNonspacingMark($0) ? "" : nil }
         }
         return lowercases ? lowercased(out) : out
     }
@@ -107,6 +124,14 @@ indirect enum Normalizer: Sendable {
             0x2B920...0x2CEAF, 0xF900...0xFAFF, 0x2F800...0x2FA1F:
             true
         default: false
+        }
+    }
+
+    private static func nmt(_ scalar: Unicode.Scalar) -> String? {
+        switch scalar.value {
+        case 0x1...0x8, 0xB, 0xE...0x1F, 0x7F, 0x8F, 0x9F: ""
+        case 0x9, 0xA, 0xC, 0xD, 0x1680, 0x200B...0x200F, 0x2028, 0x2029, 0x2581, 0xFEFF, 0xFFFD: " "
+        default: nil
         }
     }
 
@@ -177,7 +202,7 @@ indirect enum Normalizer: Sendable {
         case let kind?:
             let plain: [String: Normalizer] = [
                 "Lowercase": .lowercase, "NFC": .nfc, "NFD": .nfd, "NFKC": .nfkc, "NFKD": .nfkd,
-                "StripAccents": .stripAccents,
+                "StripAccents": .stripAccents, "Nmt": .nmt, "ByteLevel": .byteLevel,
             ]
             guard let own = plain[kind] else {
                 throw TokenizerError(.unsupported, "\(place): \"\(kind)\" is not supported")

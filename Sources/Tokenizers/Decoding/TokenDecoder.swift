@@ -12,6 +12,8 @@ struct TokenDecoder: Sendable {
         case metaspace([UInt8], dropsFirst: Bool)
         /// Without the prefix a token begins a word, before which a space stands.
         case wordPiece(prefix: [UInt8])
+        /// Spaces before punctuation and in English contractions go.
+        case cleanup
         /// A suffix ends a word, behind which a space stands unless the text ends.
         case suffix([UInt8])
         case strip([UInt8], start: Int, end: Int)
@@ -73,10 +75,8 @@ struct TokenDecoder: Sendable {
             steps.append(.metaspace(try fields.bytes("replacement") ?? Array("▁".utf8), dropsFirst: drops))
         case "WordPiece":
             let fields = try fields("prefix", "cleanup")
-            if try fields.bool("cleanup", true) {
-                throw TokenizerError(.unsupported, "\(place): WordPiece with \"cleanup\" is not supported")
-            }
             steps.append(.wordPiece(prefix: try fields.bytes("prefix") ?? Array("##".utf8)))
+            if try fields.bool("cleanup", true) { steps.append(.cleanup) }
         case "BPEDecoder":
             let fields = try fields("suffix")
             steps.append(.suffix(try fields.bytes("suffix") ?? Array("</w>".utf8)))
@@ -114,6 +114,8 @@ struct TokenDecoder: Sendable {
                 bytes =
                     !prefix.isEmpty && bytes.starts(with: prefix)
                     ? Array(bytes.dropFirst(prefix.count)) : [0x20] + bytes
+            case .cleanup:
+                for (spaced, joined) in Self.cleanups { bytes = Normalizer.replace(bytes, spaced, joined) }
             case .suffix(let suffix): bytes = Normalizer.replace(bytes, suffix, isLast ? [] : [0x20])
             case .strip(let content, let start, let end): bytes = Self.stripped(bytes, content, start, end)
             case .spaced: if !isFirst { bytes = [0x20] + bytes }
@@ -121,6 +123,11 @@ struct TokenDecoder: Sendable {
         }
         return bytes
     }
+
+    private static let cleanups: [([UInt8], [UInt8])] = [
+        (" .", "."), (" ?", "?"), (" !", "!"), (" ,", ","), (" ' ", "'"), (" n't", "n't"), (" 'm", "'m"),
+        (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
+    ].map { (Array($0.0.utf8), Array($0.1.utf8)) }
 
     /// The whole text, from what its tokens add.
     func whole(_ bytes: [UInt8]) -> [UInt8] {

@@ -18,7 +18,7 @@ extension Tokenizer {
         }
         try self.init(
             metadata.definition(), configuration: metadata.configuration, template: metadata.template,
-            hash: metadata.hash)
+            hash: metadata.hash, place: path)
     }
 }
 
@@ -124,15 +124,16 @@ private struct GGUFTokenizer {
                 try definition.vocabulary.insert(
                     id: id, piece: token, bytes: token, isSpecial: special, isAdded: true)
                 definition.addedTokens.append(.init(id: Int32(id), content: token, isSpecial: special))
-            case .normal, .byte: try definition.addByteLevel(token, id: id)
+            case .normal, .byte: try definition.addPiece(token, id: id)
             }
         }
-        definition.indexWords()
-        try definition.addMerges(pairs, in: path)
-        guard let cut else { return definition }
-        definition.preTokenizer = cut.preTokenizer
-        definition.normalizer = cut.normalizesToNFC ? .nfc : .identity
-        definition.ignoresMerges = cut.ignoresMerges
+        var model = BytePairModel()
+        if let cut {
+            definition.preTokenizer = cut.preTokenizer
+            definition.normalizer = cut.normalizesToNFC ? .nfc : .identity
+            model.ignoresMerges = cut.ignoresMerges
+        }
+        try definition.setBytePairs(model, merges: pairs, in: path)
         return definition
     }
 
