@@ -1,6 +1,6 @@
 // The matrix product of whole numbers in groups: weights of 4 to 8 bits with a scale (and where the format has one, a
-// minimum) for every `group` inputs, times activations of 8 bits with a scale a group. The formats and their layouts
-// are in `grouped.h`.
+// minimum) for every `group` inputs, times activations of 8 bits, or of 15 ("wide"), with a scale a group. The formats
+// and their layouts are in `grouped.h`.
 //
 //   dot  = sum over the group of qw * qx                exact, int32
 //   sum  = fma((float)dot, scale_w * scale_x, sum)      one chain over the groups, k ascending
@@ -21,12 +21,14 @@ static void product_scalar(const arguments *a, nephele_index begin, nephele_inde
         for (nephele_index m = 0; m < a->rows; m++) {
             float sum = 0;
             for (nephele_index g = 0; g < groups; g++) {
-                const int8_t *x = a->x + m * a->depth + g * a->group;
+                nephele_index first = m * a->depth + g * a->group;
                 const uint8_t *block = block_of(f, panel, g, a->group);
                 const uint8_t *weights = group_weights(f, block, g % f.shared, a->group);
                 int32_t sum_x = a->x_sums[m * groups + g], dot = -f.offset * sum_x;
-                for (nephele_index k = 0; k < a->group; k++)
-                    dot += stored_weight(f, weights, a->group, lane, k) * x[k];
+                for (nephele_index k = 0; k < a->group; k++) {
+                    int32_t x = a->is_wide ? ((const int16_t *)a->x)[first + k] : ((const int8_t *)a->x)[first + k];
+                    dot += stored_weight(f, weights, a->group, lane, k) * x;
+                }
                 float scale_x = a->x_scales[m * groups + g];
                 sum = fmaf((float)dot, group_scale(f, block, g % f.shared, lane) * scale_x, sum);
                 if (f.minimums)
@@ -113,14 +115,15 @@ VNNI_INLINE __m512i load_four(const grouped_format f, const uint8_t *weights, ne
     return _mm512_ternarylogic_epi32(low, high, _mm512_set1_epi8((char)(((1 << high_bits) - 1) << 4)), 0xf8);
 }
 
-/// `rows` rows by `panels` panels: as many chains of whole numbers and as many of floats.
+/// `rows` rows by `panels` panels: as many chains of whole numbers and as many of floats. Wide rows are two of bytes
+/// each (`parts` is 2), whose products come together at the end of a group.
 VNNI_INLINE void tile_vnni(const arguments *a, nephele_index m, nephele_index panel, const int rows, const int panels,
-                           const grouped_format f, fetch_ahead ahead) {
+                           const int parts, const grouped_format f, fetch_ahead ahead) {
     // Formats of 5 and 6 bits have one size of group: known to the compiler, their loops are unrolled.
     const nephele_index group = f.bits == 5 ? 32 : f.bits == 6 ? 16 : a->group;
     nephele_index groups = a->depth / group, bytes = block_bytes(f, group), stride = panel_bytes(f, groups, group);
     const uint8_t *block = (const uint8_t *)a->panels + panel * stride;
-    const int8_t *x = a->x + m * a->depth;
+    const int8_t *x = (const int8_t *)a->x + parts * m * a->depth;
     f32x16 sum[8][4];
     UNROLLED(int r = 0; r < rows; r++) {
         UNROLLED(int p = 0; p < panels; p++) sum[r][p] = (f32x16){0};
@@ -133,9 +136,10 @@ VNNI_INLINE void tile_vnni(const arguments *a, nephele_index m, nephele_index pa
         for (nephele_index j = 0; j < f.shared; j++, g++, x += group) {
             const uint8_t *weights = group_weights(f, block, j, group);
             __m512i dot[8][4];
-            UNROLLED(int r = 0; r < rows; r++) {
-                __m512i start =
-                    f.offset ? _mm512_set1_epi32(-f.offset * a->x_sums[(m + r) * groups + g]) : _mm512_setzero_si512();
+            UNROLLED(int r = 0; r < parts * rows; r++) {
+                __m512i start = _mm512_setzero_si512();
+                if (f.offset && r % parts == parts - 1)
+                    start = _mm512_set1_epi32(-f.offset * a->x_sums[(m + r / parts) * groups + g]);
                 UNROLLED(int p = 0; p < panels; p++) dot[r][p] = start;
             }
             for (nephele_index k = 0; k < group; k += 8) {
@@ -143,7 +147,7 @@ VNNI_INLINE void tile_vnni(const arguments *a, nephele_index m, nephele_index pa
                     __m512i w[4];
                     UNROLLED(int p = 0; p < panels; p++)
                     w[p] = load_four(f, weights + p * stride, k / 8, half, group);
-                    UNROLLED(int r = 0; r < rows; r++) {
+                    UNROLLED(int r = 0; r < parts * rows; r++) {
                         int32_t four;
                         memcpy(&four, x + r * a->depth + k + 4 * half, sizeof four);
                         __m512i xs = _mm512_set1_epi32(four);
@@ -155,9 +159,13 @@ VNNI_INLINE void tile_vnni(const arguments *a, nephele_index m, nephele_index pa
             f32x16 scale[4], minimum[4];
             UNROLLED(int p = 0; p < panels; p++) load_scales(f, block + p * stride, j, &scale[p], &minimum[p]);
             UNROLLED(int r = 0; r < rows; r++) {
-                UNROLLED(int p = 0; p < panels; p++)
-                add_group(&sum[r][p], (const i32x16 *)&dot[r][p], &scale[p], &minimum[p], f.minimums,
-                          a->x_scales[(m + r) * groups + g], a->x_sums[(m + r) * groups + g]);
+                UNROLLED(int p = 0; p < panels; p++) {
+                    __m512i whole = dot[parts * r][p];
+                    if (parts == 2)
+                        whole = _mm512_add_epi32(_mm512_slli_epi32(whole, 7), dot[parts * r + 1][p]);
+                    add_group(&sum[r][p], (const i32x16 *)&whole, &scale[p], &minimum[p], f.minimums,
+                              a->x_scales[(m + r) * groups + g], a->x_sums[(m + r) * groups + g]);
+                }
             }
         }
     }
@@ -182,16 +190,25 @@ TARGET_AVX2 NEPHELE_INLINE __m128i load_sixteen(const grouped_format f, const ui
     return _mm_or_si128(low, _mm_slli_epi16(high, 4));
 }
 
+/// Four inputs in 16 bits, four times over.
+TARGET_AVX2 NEPHELE_INLINE __m256i load_inputs(const arguments *a, nephele_index at, const int wide) {
+    if (wide)
+        return _mm256_broadcastq_epi64(_mm_loadl_epi64((const void *)((const int16_t *)a->x + at)));
+    int32_t four;
+    memcpy(&four, (const int8_t *)a->x + at, sizeof four);
+    return _mm256_broadcastq_epi64(_mm_cvtepi8_epi16(_mm_cvtsi32_si128(four)));
+}
+
 /// AVX2, and AVX-512 without VNNI, have no such product: bytes become 16-bit numbers, of which pairs are multiplied and
 /// added.
 TARGET_AVX2 NEPHELE_INLINE void tile_avx2(const arguments *a, nephele_index m, nephele_index panel, const int rows,
-                                          const grouped_format f) {
+                                          const int wide, const grouped_format f) {
     nephele_index groups = a->depth / a->group, group = a->group, bytes = block_bytes(f, group);
     const uint8_t *block = (const uint8_t *)a->panels + panel * panel_bytes(f, groups, group);
-    const int8_t *x = a->x + m * a->depth;
+    nephele_index first = m * a->depth;
     f32x16 sum[3];
     UNROLLED(int r = 0; r < rows; r++) sum[r] = (f32x16){0};
-    for (nephele_index g = 0; g < groups; g++, x += group) {
+    for (nephele_index g = 0; g < groups; g++, first += group) {
         nephele_index j = g % f.shared;
         // Of each column two partial sums, side by side: four columns a register.
         __m256i pairs[3][4];
@@ -201,11 +218,7 @@ TARGET_AVX2 NEPHELE_INLINE void tile_avx2(const arguments *a, nephele_index m, n
         const uint8_t *weights = group_weights(f, block, j, group);
         for (nephele_index k = 0; k < group; k += 4) {
             __m256i xs[3];
-            UNROLLED(int r = 0; r < rows; r++) {
-                int32_t four;
-                memcpy(&four, x + r * a->depth + k, sizeof four);
-                xs[r] = _mm256_broadcastq_epi64(_mm_cvtepi8_epi16(_mm_cvtsi32_si128(four)));
-            }
+            UNROLLED(int r = 0; r < rows; r++) xs[r] = load_inputs(a, first + r * a->depth + k, wide);
             UNROLLED(int c = 0; c < 4; c++) {
                 __m256i w = _mm256_cvtepu8_epi16(load_sixteen(f, weights, k / 4, c, group));
                 UNROLLED(int r = 0; r < rows; r++)
@@ -236,13 +249,16 @@ TARGET_AVX2 NEPHELE_INLINE void tile_avx2(const arguments *a, nephele_index m, n
 
 #define VNNI_ROWS(rows_)                                                                                               \
     case rows_:                                                                                                        \
+        if (parts * rows_ > 8)                                                                                         \
+            break;                                                                                                     \
         if (panels == 2)                                                                                               \
-            tile_vnni(a, m, panel, rows_, 2, f, ahead);                                                                \
+            tile_vnni(a, m, panel, rows_, 2, parts, f, ahead);                                                         \
         else                                                                                                           \
-            tile_vnni(a, m, panel, rows_, 1, f, ahead);                                                                \
+            tile_vnni(a, m, panel, rows_, 1, parts, f, ahead);                                                         \
         break;
 
-VNNI_INLINE void product_vnni(const arguments *a, nephele_index begin, nephele_index end, const grouped_format f) {
+VNNI_INLINE void product_vnni(const arguments *a, nephele_index begin, nephele_index end, const int parts,
+                              const grouped_format f) {
     nephele_index panel = begin;
     nephele_index bytes = block_bytes(f, a->group), stride = panel_bytes(f, a->depth / a->group, a->group);
     int lines = (int)((bytes + 63) / 64);
@@ -252,16 +268,18 @@ VNNI_INLINE void product_vnni(const arguments *a, nephele_index begin, nephele_i
         // Panels are short: the processor's own fetching, which starts anew with each, falls behind.
         for (; panel + 4 <= end; panel += 4) {
             const uint8_t *next = (const uint8_t *)a->panels + (panel + 4) * stride;
-            tile_vnni(a, 0, panel, 1, 4, f, (fetch_ahead){next, 0, all - panel >= 8 ? lines : 0});
+            tile_vnni(a, 0, panel, 1, 4, parts, f, (fetch_ahead){next, 0, all - panel >= 8 ? lines : 0});
         }
     }
-    nephele_index tiles = (a->rows + 5) / 6;
+    // As many rows as there are registers for.
+    const nephele_index most = parts == 2 ? 4 : 6;
+    nephele_index tiles = (a->rows + most - 1) / most;
     while (panel < end) {
         nephele_index panels = end - panel >= 2 ? 2 : 1, m = 0;
         // Memory works on the next panels while these are multiplied: each tile asks for its share. (Few rows wait
         // for their own panels as it is.)
         nephele_index next = panel + panels;
-        int wanted = a->rows > 6 && all - next >= panels ? lines : 0;
+        int wanted = a->rows > most && all - next >= panels ? lines : 0;
         for (nephele_index t = 0; t < tiles; t++) {
             nephele_index rows = (a->rows - m + (tiles - t) - 1) / (tiles - t);
             int count = (int)((wanted + (tiles - t) - 1) / (tiles - t));
@@ -282,30 +300,32 @@ VNNI_INLINE void product_vnni(const arguments *a, nephele_index begin, nephele_i
 }
 
 TARGET_AVX2 NEPHELE_INLINE void product_avx2(const arguments *a, nephele_index begin, nephele_index end,
-                                             const grouped_format f) {
+                                             const int parts, const grouped_format f) {
+    const int wide = parts == 2;
     nephele_index tiles = (a->rows + 2) / 3;
     for (nephele_index panel = begin; panel < end; panel++) {
         nephele_index m = 0;
         for (nephele_index t = 0; t < tiles; t++) {
             nephele_index rows = (a->rows - m + (tiles - t) - 1) / (tiles - t);
             if (rows == 3)
-                tile_avx2(a, m, panel, 3, f);
+                tile_avx2(a, m, panel, 3, wide, f);
             else if (rows == 2)
-                tile_avx2(a, m, panel, 2, f);
+                tile_avx2(a, m, panel, 2, wide, f);
             else
-                tile_avx2(a, m, panel, 1, f);
+                tile_avx2(a, m, panel, 1, wide, f);
             m += rows;
         }
     }
 }
 
-#define FORMAT(name_)                                                                                                  \
-    TARGET_VNNI static void vnni_##name_(const arguments *a, nephele_index begin, nephele_index end) {                 \
-        product_vnni(a, begin, end, format_of(NEPHELE_GROUPED_##name_));                                               \
+#define PRODUCT(isa_, target_, name_)                                                                                  \
+    target_ static void isa_##_##name_(const arguments *a, nephele_index begin, nephele_index end) {                   \
+        product_##isa_(a, begin, end, 1, format_of(NEPHELE_GROUPED_##name_));                                          \
     }                                                                                                                  \
-    TARGET_AVX2 static void avx2_##name_(const arguments *a, nephele_index begin, nephele_index end) {                 \
-        product_avx2(a, begin, end, format_of(NEPHELE_GROUPED_##name_));                                               \
+    target_ static void isa_##_wide_##name_(const arguments *a, nephele_index begin, nephele_index end) {              \
+        product_##isa_(a, begin, end, 2, format_of(NEPHELE_GROUPED_##name_));                                          \
     }
+#define FORMAT(name_) PRODUCT(vnni, TARGET_VNNI, name_) PRODUCT(avx2, TARGET_AVX2, name_)
 FORMAT(8)
 FORMAT(4)
 FORMAT(Q4_K)
@@ -317,11 +337,14 @@ FORMAT(Q2_K)
 FORMAT(Q3_K)
 
 // In the order of `nephele_grouped_format`.
-#define PRODUCT(isa_)                                                                                                  \
-    isa_##_8, isa_##_4, isa_##_Q4_K, isa_##_Q5_K, isa_##_Q6_K, isa_##_4_MINIMUM, isa_##_5_MINIMUM, isa_##_Q2_K,        \
-        isa_##_Q3_K
-static void (*const products[2][9])(const arguments *, nephele_index, nephele_index) = {{PRODUCT(avx2)},
-                                                                                        {PRODUCT(vnni)}};
+#define PRODUCTS(isa_)                                                                                                 \
+    {                                                                                                                  \
+        isa_##_8, isa_##_4, isa_##_Q4_K, isa_##_Q5_K, isa_##_Q6_K, isa_##_4_MINIMUM, isa_##_5_MINIMUM, isa_##_Q2_K,    \
+            isa_##_Q3_K                                                                                                \
+    }
+// By instruction set, and whether rows are wide.
+static void (*const products[2][2][9])(const arguments *, nephele_index, nephele_index) = {
+    {PRODUCTS(avx2), PRODUCTS(avx2_wide)}, {PRODUCTS(vnni), PRODUCTS(vnni_wide)}};
 #endif
 
 nephele_index nephele_grouped_panel_bytes(nephele_grouped_format format, nephele_index groups, nephele_index group) {
@@ -332,7 +355,7 @@ void nephele_grouped_matmul(const void *args, nephele_index begin, nephele_index
     const arguments *a = args;
 #if defined(__x86_64__)
     if (a->isa != NEPHELE_ISA_SCALAR) {
-        products[a->isa == NEPHELE_ISA_AVX512_VNNI][a->format](a, begin, end);
+        products[a->isa == NEPHELE_ISA_AVX512_VNNI][a->is_wide != 0][a->format](a, begin, end);
         return;
     }
 #endif

@@ -24,28 +24,57 @@ static float magnitude_scalar(const float *x, nephele_index count) {
     return largest;
 }
 
+/// The high part of a wide number 128 h + l, l in [-64, 63].
+#define HIGH_PART(q_) (((q_) + 64) >> 7)
+
 static void nephele_quantize_rows_scalar(const nephele_quantize_rows_args *a, nephele_index begin, nephele_index end) {
     nephele_index groups = (a->depth + a->group - 1) / a->group;
+    float limit = a->is_wide ? NEPHELE_INT16_LIMIT : NEPHELE_INT8_LIMIT;
     for (nephele_index m = begin; m < end; m++) {
         for (nephele_index g = 0; g < groups; g++) {
             const float *x = a->x + m * a->x_stride + g * a->group;
             nephele_index count = a->depth - g * a->group < a->group ? a->depth - g * a->group : a->group;
-            float largest = magnitude_scalar(x, count), factor = largest > 0 ? 127 / largest : 0;
-            int8_t *q = a->q + (m * groups + g) * a->group;
+            float largest = magnitude_scalar(x, count), factor = largest > 0 ? limit / largest : 0;
+            nephele_index first = (m * groups + g) * a->group;
             int32_t sum = 0;
             for (nephele_index k = 0; k < a->group; k++) {
-                q[k] = (int8_t)(k < count ? nearest(x[k] * factor, 127) : 0);
-                sum += q[k];
+                int32_t q = (int32_t)(k < count ? nearest(x[k] * factor, limit) : 0);
+                if (a->is_wide)
+                    ((int16_t *)a->q)[first + k] = (int16_t)q;
+                else
+                    ((int8_t *)a->q)[first + k] = (int8_t)q;
+                sum += q;
             }
-            a->scales[m * groups + g] = largest / 127;
+            a->scales[m * groups + g] = largest / limit;
             a->sums[m * groups + g] = sum;
         }
+    }
+}
+
+typedef int16_t i16x16 __attribute__((vector_size(32)));
+
+/// Sixteen whole numbers from place k of row m on, as the products of that instruction set read them.
+NEPHELE_INLINE void store_whole(const nephele_quantize_rows_args *a, nephele_index m, nephele_index width,
+                                nephele_index k, const i32x16 *whole) {
+    if (!a->is_wide) {
+        i8x16 bytes = __builtin_convertvector(*whole, i8x16);
+        memcpy((int8_t *)a->q + m * width + k, &bytes, sizeof bytes);
+    } else if (a->isa == NEPHELE_ISA_AVX512_VNNI) {
+        i32x16 high = HIGH_PART(*whole);
+        i8x16 h = __builtin_convertvector(high, i8x16), l = __builtin_convertvector(*whole - (high << 7), i8x16);
+        int8_t *q = (int8_t *)a->q + 2 * m * width + k;
+        memcpy(q, &h, sizeof h);
+        memcpy(q + width, &l, sizeof l);
+    } else {
+        i16x16 words = __builtin_convertvector(*whole, i16x16);
+        memcpy((int16_t *)a->q + m * width + k, &words, sizeof words);
     }
 }
 
 NEPHELE_INLINE void nephele_quantize_rows_simd(const nephele_quantize_rows_args *a, nephele_index begin,
                                                nephele_index end) {
     nephele_index groups = (a->depth + a->group - 1) / a->group;
+    float limit = a->is_wide ? NEPHELE_INT16_LIMIT : NEPHELE_INT8_LIMIT;
     for (nephele_index m = begin; m < end; m++) {
         for (nephele_index g = 0; g < groups; g++) {
             const float *x = a->x + m * a->x_stride + g * a->group;
@@ -58,22 +87,20 @@ NEPHELE_INLINE void nephele_quantize_rows_simd(const nephele_quantize_rows_args 
             }
             float lane[16];
             store16(lane, largest);
-            float top = magnitude_scalar(lane, 16), factor = top > 0 ? 127 / top : 0;
+            float top = magnitude_scalar(lane, 16), factor = top > 0 ? limit / top : 0;
             i32x16 sum = {0};
-            int8_t *q = a->q + (m * groups + g) * a->group;
             for (nephele_index k = 0; k < a->group; k += 16) {
                 f32x16 v = splat16(0);
                 if (k < count)
                     v = count - k >= 16 ? load16(x + k) : load_partial16(x + k, count - k);
-                i32x16 whole = __builtin_convertvector(nearest16(v * splat16(factor), 127), i32x16);
+                i32x16 whole = __builtin_convertvector(nearest16(v * splat16(factor), limit), i32x16);
                 sum += whole;
-                i8x16 bytes = __builtin_convertvector(whole, i8x16);
-                memcpy(q + k, &bytes, sizeof bytes);
+                store_whole(a, m, groups * a->group, g * a->group + k, &whole);
             }
             int32_t total = 0;
             for (int i = 0; i < 16; i++)
                 total += sum[i];
-            a->scales[m * groups + g] = top / 127;
+            a->scales[m * groups + g] = top / limit;
             a->sums[m * groups + g] = total;
         }
     }

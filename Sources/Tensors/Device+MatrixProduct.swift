@@ -16,14 +16,15 @@ extension Device {
             (self.weight, self.bias, self.residual, self.y) = (weight, bias, residual, y)
         }
 
-        var grouping: GroupedFormat? {
-            if case .grouped(let format) = weight.format { format } else { nil }
+        /// How rows are rounded for it; nil where they are not.
+        var rounding: (format: GroupedFormat, isWide: Bool)? {
+            if case .grouped(let format) = weight.format { (format, weight.hasWideInputs) } else { nil }
         }
     }
 
     /// y = x Wᵀ (+ bias) (+ residual): `x` is `[M, K]`, `y` and `residual` `[M, N]`, `bias` `[N]`. `residual` may
     /// be `y`. One FMA chain per output, k ascending, then bias, then residual; of weights in groups, the chain runs
-    /// over the groups, and the rows of x are rounded to 8 bits, group by group.
+    /// over the groups, and the rows of x are rounded to 8 or 15 bits, group by group.
     ///
     /// - Throws: `TensorError.tooLarge` when there is no memory for the rounded rows.
     package func matmul(
@@ -71,9 +72,13 @@ extension Device {
 
         /// How the rows are rounded for a product, unless they are for one before it.
         func rounding(at index: Int, of x: Tensor) -> Rounding? {
-            guard let format = self[index].grouping else { return nil }
-            for earlier in 0..<index where self[earlier].grouping?.group == format.group { return nil }
-            return Rounding(group: format.group, groups: format.groups(x.width) * x.rowCount)
+            guard let (format, isWide) = self[index].rounding else { return nil }
+            for earlier in 0..<index {
+                if let other = self[earlier].rounding, other.format.group == format.group, other.isWide == isWide {
+                    return nil
+                }
+            }
+            return Rounding(group: format.group, groups: format.groups(x.width) * x.rowCount, isWide: isWide)
         }
     }
 
@@ -116,14 +121,17 @@ extension Device {
                         residual: product.residual?.f32, y: y.f32, rows: x.rowCount, columns: weight.columns,
                         depth: weight.depth, x_stride: x.width, y_stride: y.width, residual_stride: y.width))
             case .grouped(let format):
-                guard let rows = arguments.rounded.first(where: { $0.group == format.group }) else { continue }
+                let isWide: Int32 = weight.hasWideInputs ? 1 : 0
+                guard
+                    let rows = arguments.rounded.first(where: { $0.group == format.group && $0.is_wide == isWide })
+                else { continue }
                 arguments.grouped.append(
                     nephele_grouped_matmul_args(
                         isa: instructionSet.isa, x: rows.q, x_scales: rows.scales, x_sums: rows.sums,
                         panels: weight.panels.raw, bias: product.bias?.f32, residual: product.residual?.f32, y: y.f32,
                         rows: x.rowCount, columns: weight.columns,
                         depth: format.groups(weight.depth) * format.group, group: format.group, y_stride: y.width,
-                        residual_stride: y.width, format: format.kernelFormat))
+                        residual_stride: y.width, format: format.kernelFormat, is_wide: isWide))
             }
         }
         runParts(products, &arguments) { panels in grain(panels: panels, rows: x.rowCount, x.width) }
@@ -163,14 +171,15 @@ extension Device {
         return max(least, (even + tile - 1) / tile * tile)
     }
 
-    /// Rows in 8 bits with a scale a group: what products with weights in groups of that size multiply by.
+    /// Rows in 8 or 15 bits with a scale a group: what products with weights in groups of that size multiply by.
     private struct Rounding {
         let group: Int
         /// Groups of all rows.
         let groups: Int
+        let isWide: Bool
 
         /// Values, scales and sums.
-        var byteCount: Int { groups * (group + 8) }
+        var byteCount: Int { groups * (group * (isWide ? 2 : 1) + 8) }
     }
 
     private func round(
@@ -178,10 +187,10 @@ extension Device {
     ) -> nephele_quantize_rows_args {
         let groups = rounding.groups
         let args = nephele_quantize_rows_args(
-            isa: instructionSet.isa, x: x.f32, q: (memory + 8 * groups).assumingMemoryBound(to: Int8.self),
+            isa: instructionSet.isa, x: x.f32, q: memory + 8 * groups,
             scales: memory.assumingMemoryBound(to: Float.self),
             sums: (memory + 4 * groups).assumingMemoryBound(to: Int32.self), depth: x.width, group: rounding.group,
-            x_stride: x.width)
+            x_stride: x.width, is_wide: rounding.isWide ? 1 : 0)
         run(nephele_quantize_rows, args, count: x.rowCount, grain: max(1, 16_384 / max(1, x.width)))
         return args
     }

@@ -16,6 +16,8 @@ package struct PackedMatrix: Sendable {
     /// Inputs, K.
     package let depth: Int
     let panels: Tensor
+    /// Whether rows that weights in groups multiply are rounded to 15 bits; to 8 otherwise.
+    package var hasWideInputs = false
 
     var panelCount: Int { Self.panelCount(columns) }
 

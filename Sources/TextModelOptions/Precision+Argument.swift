@@ -4,5 +4,6 @@ import Tensors
 import TextGeneration
 
 extension Precision: ExpressibleByArgument {}
+extension ActivationPrecision: ExpressibleByArgument {}
 extension CachePrecision: ExpressibleByArgument {}
 extension Speculation: ExpressibleByArgument {}

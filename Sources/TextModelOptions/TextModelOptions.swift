@@ -8,6 +8,13 @@ package struct TextModelOptions: ParsableArguments {
     @Option(help: "How text models hold their weights: auto (the checkpoint's own), f32, bf16, f16, int8 or int4.")
     package var precision: Precision = .auto
 
+    @Option(
+        help: """
+            What whole-number weights multiply: auto (int16 for a file's own blocks, int8 for weights rounded here), \
+            int8 (faster on prompts) or int16 (truer).
+            """)
+    package var activations: ActivationPrecision = .auto
+
     @Option(help: "How text models hold keys and values: f32, bf16 or int8.")
     package var cachePrecision: CachePrecision = .bf16
 

@@ -12,6 +12,7 @@ import Tokenizers
 package struct TextRevisionLoader: Sendable {
     package struct Options: Sendable {
         package var precision = Precision.auto
+        package var activations = ActivationPrecision.auto
         /// The layers that are here; nil for all.
         package var layers: Range<Int>?
         package var engine: EngineCore.Options
@@ -56,8 +57,8 @@ package struct TextRevisionLoader: Sendable {
     package func checkpoint(packing: Device) throws -> Checkpoint {
         let directory = try directory()
         let loaded = try LoadedModel(
-            directory: directory, layers: options.layers, precision: options.precision, cache: options.cache,
-            on: packing)
+            directory: directory, layers: options.layers, precision: options.precision,
+            activations: options.activations, cache: options.cache, on: packing)
         let id = try numericsID(directory, tokenizerHash: loaded.tokenizer.hash)
         return Checkpoint(loaded: loaded, numericsID: id)
     }
@@ -65,7 +66,7 @@ package struct TextRevisionLoader: Sendable {
     private func numericsID(_ directory: String, tokenizerHash: String) throws -> String {
         try NumericsID.compute(
             directory: directory, tokenizerHash: tokenizerHash, precision: options.precision,
-            cachePrecision: options.engine.cachePrecision, cache: options.cache)
+            activations: options.activations, cachePrecision: options.engine.cachePrecision, cache: options.cache)
     }
 
     /// What is served first.
@@ -85,7 +86,9 @@ package struct TextRevisionLoader: Sendable {
         gauge: LoadGauge
     ) throws -> TextRevision {
         let drafts = try draftDirectory.map {
-            try LoadedModel(directory: $0(), precision: options.precision, cache: options.cache, on: packing)
+            try LoadedModel(
+                directory: $0(), precision: options.precision, activations: options.activations, cache: options.cache,
+                on: packing)
         }
         let library = try options.adapters.map {
             try AdapterLibrary(for: checkpoint.loaded.model, modelName: name, options: $0)

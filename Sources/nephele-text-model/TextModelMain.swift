@@ -103,7 +103,8 @@ struct TextModelMain: ConfigurableCommand {
         var environment = ProcessInfo.processInfo.environment
         if let cacheDir = text.cacheDir { environment["NEPHELE_CACHE"] = cacheDir }
         var options = TextRevisionLoader.Options(engine: engine)
-        (options.precision, options.layers) = (text.precision, layers?.layers)
+        (options.precision, options.activations) = (text.precision, text.activations)
+        options.layers = layers?.layers
         options.cache = CacheDirectory.standard(environment)
         options.room = MemoryRoom { AvailableMemory.bytes() }
         options.adapters = layers == nil ? try adapterOptions() : nil

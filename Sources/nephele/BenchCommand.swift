@@ -58,6 +58,9 @@ struct BenchCommand: AsyncParsableCommand {
         @Option(help: "How weights are held: auto (the checkpoint's own), f32, bf16, f16, int8 or int4.")
         var precision: Precision = .auto
 
+        @Option(help: "What whole-number weights multiply: auto, int8 or int16.")
+        var activations: ActivationPrecision = .auto
+
         @Option(help: "How keys and values are held: f32, bf16 or int8.")
         var cachePrecision: CachePrecision = .bf16
 
@@ -112,7 +115,7 @@ struct BenchCommand: AsyncParsableCommand {
         func run() async throws {
             let device = Device(threadCount: threads)
             let loaded = try LoadedModel(
-                directory: model.directory(.text), precision: precision,
+                directory: model.directory(.text), precision: precision, activations: activations,
                 cache: cacheDir.map { CacheDirectory(path: $0) },
                 on: device)
             loaded.packedCache?.write()

@@ -21,6 +21,9 @@ struct PerplexityCommand: ParsableCommand {
     @Option(help: "How weights are held, as a list: auto, f32, bf16, f16, int8, int4.")
     var precision: String = "auto,int8,int4"
 
+    @Option(help: "What whole-number weights multiply: auto, int8 or int16.")
+    var activations: ActivationPrecision = .auto
+
     @Option(help: "How keys and values are held: f32, bf16 or int8.")
     var cachePrecision: CachePrecision = .f32
 
@@ -30,6 +33,12 @@ struct PerplexityCommand: ParsableCommand {
     @Option(help: "Windows, at most.")
     var windows: Int = 100
 
+    @Option(
+        help: ArgumentHelp(
+            "Write the logits of every position to this file instead, f32 [tokens, vocabulary] in NumPy's format.",
+            valueName: "file.npy"))
+    var logits: String?
+
     @Flag(help: "Print JSON.")
     var json = false
 
@@ -37,7 +46,10 @@ struct PerplexityCommand: ParsableCommand {
         guard window >= 2, windows >= 1 else {
             throw ValidationError("--window \(window) --windows \(windows): at least 2 and 1")
         }
-        _ = try precisions()
+        let count = try precisions().count
+        guard logits == nil || count == 1 else {
+            throw ValidationError("--logits is of one --precision, not of \(count); give auto, or another one")
+        }
     }
 
     private func precisions() throws -> [Precision] {
@@ -54,8 +66,19 @@ struct PerplexityCommand: ParsableCommand {
         guard let data = FileManager.default.contents(atPath: text) else { throw CommandError("cannot read \(text)") }
         guard let content = String(validating: data, as: UTF8.self) else { throw CommandError("\(text) is not UTF-8") }
         let device = Device(threadCount: ProcessInfo.processInfo.activeProcessorCount)
+        func load(_ precision: Precision) throws -> LoadedModel {
+            try LoadedModel(
+                directory: model.directory(.text), precision: precision, activations: activations, on: device)
+        }
+        if let logits {
+            let tokens = try LogitsFile.write(
+                try load(try precisions()[0]), text: content, window: window, limit: windows,
+                cachePrecision: cachePrecision, to: logits, on: device)
+            guard !json else { return Terminal.line(try BenchCommand.encode(tokens)) }
+            return Terminal.line("the logits after each of \(tokens.count) tokens: \(logits)")
+        }
         let reports = try precisions().map { precision in
-            let loaded = try LoadedModel(directory: model.directory(.text), precision: precision, on: device)
+            let loaded = try load(precision)
             return try Perplexity.measure(
                 model.name, loaded, text: content, window: window, limit: windows, cachePrecision: cachePrecision,
                 on: device)

@@ -38,13 +38,18 @@ private func dequantized(_ weights: GroupedWeights) -> [Float] {
         let depth = 200
         let input = try Tensor(values(rows * depth, seed: 2), shape: [rows, depth])
         var matrices: [PackedMatrix] = []
-        for (index, columns) in [100, 17, 1, 64, 33, 160].enumerated() {
+        for (index, columns) in [100, 17, 1, 64, 33, 160, 20, 9, 70].enumerated() {
             let w = try Tensor(values(columns * depth, seed: UInt64(10 + index)), shape: [columns, depth])
-            matrices.append(
-                index % 3 == 0
-                    ? try PackedMatrix(w, on: scalar)
-                    : try PackedMatrix(
-                        GroupedWeights(quantizing: w, to: formats[index % formats.count], on: scalar), on: scalar))
+            guard index % 3 > 0 else {
+                matrices.append(try PackedMatrix(w, on: scalar))
+                continue
+            }
+            var grouped = try PackedMatrix(
+                GroupedWeights(
+                    quantizing: w, to: index < 6 ? formats[index % formats.count] : formats[0], on: scalar),
+                on: scalar)
+            grouped.hasWideInputs = index % 2 == 0
+            matrices.append(grouped)
         }
         let bias = try Tensor(values(17, seed: 3), shape: [17])
         for device in devices + [scalar] {
@@ -66,7 +71,9 @@ private func dequantized(_ weights: GroupedWeights) -> [Float] {
 
     @Test(arguments: formats, [0, 1, 2, 3, 5, 6, 7, 13, 64])
     func `products in groups equal their scalar reference in every bit`(format: GroupedFormat, rows: Int) throws {
-        for (columns, depth) in [(1, 1), (15, 63), (17, 64), (100, 200)] {
+        for (columns, depth, isWide) in [(1, 1), (15, 63), (17, 64), (100, 200)].flatMap({
+            [($0.0, $0.1, false), ($0.0, $0.1, true)]
+        }) {
             let w = try Tensor(values(columns * depth, seed: 1), shape: [columns, depth])
             let weights = try GroupedWeights(quantizing: w, to: format, on: scalar)
             var x = values(rows * depth, seed: 2)
@@ -75,10 +82,12 @@ private func dequantized(_ weights: GroupedWeights) -> [Float] {
             let bias = try Tensor(values(columns, seed: 3), shape: [columns])
             let residual = try Tensor(values(rows * columns, seed: 4), shape: [rows, columns])
             let expected = try Tensor(zeros: [rows, columns])
-            let packed = try PackedMatrix(weights, on: scalar)
+            var packed = try PackedMatrix(weights, on: scalar)
+            packed.hasWideInputs = isWide
             try scalar.matmul(input, packed, bias: bias, residual: residual, into: expected)
             for device in devices {
-                let own = try PackedMatrix(weights, on: device)
+                var own = try PackedMatrix(weights, on: device)
+                own.hasWideInputs = isWide
                 let y = try Tensor(zeros: [rows, columns])
                 try device.matmul(input, own, bias: bias, residual: residual, into: y)
                 #expect(bits(y) == bits(expected), "\(device.instructionSet) \(columns)×\(depth)")

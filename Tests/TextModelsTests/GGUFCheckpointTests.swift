@@ -1,4 +1,5 @@
 import Foundation
+import Layers
 import ModelTesting
 import Tensors
 import Testing
@@ -29,9 +30,11 @@ import Tokenizers
     }
 
     /// The logits of every position, `[T, V]`.
-    private func logits(_ path: String, _ prompt: [Int32], on device: Device? = nil) throws -> Tensor {
+    private func logits(
+        _ path: String, _ prompt: [Int32], activations: ActivationPrecision = .auto, on device: Device? = nil
+    ) throws -> Tensor {
         let device = device ?? self.device
-        let model = try TextModelLoader.load(directory: path, on: device)
+        let model = try TextModelLoader.load(directory: path, activations: activations, on: device)
         let shape = model.shape
         let cache = try KVStorage(pageCount: 1, layers: shape.layers, kvHeads: shape.kvHeads, headDim: shape.headDim)
         var batch = TokenBatch()
@@ -70,16 +73,26 @@ import Tokenizers
         }
     }
 
-    @Test func `a model of blocks computes what its weights and rounded activations give`() throws {
+    @Test func `a model of blocks computes what its weights give, but for fifteen bits of activations`() throws {
         let golden = try read(BlocksGolden.self, "blocks.json")
         let all = try logits(goldens + "gguf/blocks.gguf", golden.prompt)
+        let last = all.rows(golden.prompt.count - 1..<golden.prompt.count).floats
+        let away = zip(last, golden.exact).map { abs($0 - $1) }.max() ?? .infinity
+        // A hundredth of what eight bits cost.
+        #expect(away < 5e-4, "\(away)")
+    }
+
+    @Test func `a model of blocks computes what its weights and activations of eight bits give`() throws {
+        let golden = try read(BlocksGolden.self, "blocks.json")
+        let all = try logits(goldens + "gguf/blocks.gguf", golden.prompt, activations: .int8)
         let last = all.rows(golden.prompt.count - 1..<golden.prompt.count).floats
         let away = zip(last, golden.rounded).map { abs($0 - $1) }.max() ?? .infinity
         let rounding = zip(golden.exact, golden.rounded).map { abs($0 - $1) }.max() ?? 0
         // Rounding moves these logits by 0.03, the order of additions by 1e-6.
         #expect(away < 1e-5 && rounding > 0.01, "\(away) of \(rounding)")
         let scalar = Device(threadCount: 1, instructionSet: .scalar)
-        #expect(try logits(goldens + "gguf/blocks.gguf", golden.prompt, on: scalar).floats == all.floats)
+        let other = try logits(goldens + "gguf/blocks.gguf", golden.prompt, activations: .int8, on: scalar)
+        #expect(other.floats == all.floats)
     }
 
     @Test func `a request's tokens do not depend on the batch, the chunks or the instruction set`() throws {

@@ -105,15 +105,22 @@ void nephele_gather_panels_f16(const void *args, nephele_index begin, nephele_in
 /// Inputs in a group, at most; a multiple of 16 (of 32 with 4 bits).
 #define NEPHELE_MAX_GROUP 64
 
-/// Rows in groups along their width: q = x * 127 / largest magnitude, to the nearest, ties to even; the scale is
-/// largest / 127. `depth` is filled up with zeros to whole groups. `sums` are those of the q. Work unit: rows.
+/// How far whole numbers of activations go: 8 bits, and 15, so that the high and the low seven fit a signed byte each.
+#define NEPHELE_INT8_LIMIT 127
+#define NEPHELE_INT16_LIMIT (127 * 128 + 63)
+
+/// Rows in groups along their width: q = x * limit / largest magnitude, to the nearest, ties to even; the scale is
+/// largest / limit. `depth` is filled up with zeros to whole groups. `sums` are those of the q. Work unit: rows.
 typedef struct {
     nephele_isa isa;
     const float *x;
-    int8_t *q;     // [rows][groups][group]
+    /// int8 `[rows][groups][group]`. Where `is_wide`, int16 in that order; but for instructions that multiply bytes
+    /// (VNNI) two rows of int8, `[rows][2][groups][group]`: h and l of q = 128 h + l, with l in [-64, 63].
+    void *q;
     float *scales; // [rows][groups]
     int32_t *sums; // [rows][groups]
     nephele_index depth, group, x_stride;
+    int32_t is_wide;
 } nephele_quantize_rows_args;
 void nephele_quantize_rows(const void *args, nephele_index begin, nephele_index end);
 
@@ -191,7 +198,7 @@ void nephele_pack_blocks(const void *args, nephele_index begin, nephele_index en
 /// `group`. Work unit: panels.
 typedef struct {
     nephele_isa isa;
-    const int8_t *x;       // [rows][depth]
+    const void *x;         // as `nephele_quantize_rows` writes it for that `isa`
     const float *x_scales; // [rows][depth/group]
     const int32_t *x_sums; // [rows][depth/group]
     const void *panels;
@@ -201,6 +208,7 @@ typedef struct {
     nephele_index rows, columns, depth, group;
     nephele_index y_stride, residual_stride;
     nephele_grouped_format format;
+    int32_t is_wide;
 } nephele_grouped_matmul_args;
 void nephele_grouped_matmul(const void *args, nephele_index begin, nephele_index end);
 

@@ -40,6 +40,20 @@ final class MatrixSource {
     ///
     /// - Throws: `TensorError` that names the file and the tensor.
     func packed(_ part: Range<Int>) throws(TensorError) -> PackedMatrix {
+        var matrix = try fromCache(part)
+        matrix.hasWideInputs =
+            switch loader.activations {
+            case .auto: isInBlocks
+            case .int8: false
+            case .int16: true
+            }
+        return matrix
+    }
+
+    /// Whether others rounded the weights.
+    private var isInBlocks: Bool { loader.checkpoint.layout == .gguf }
+
+    private func fromCache(_ part: Range<Int>) throws(TensorError) -> PackedMatrix {
         guard let cache = loader.cache else { return try pack(part) }
         let key = part == 0..<outputs ? name : "\(name)[\(part.lowerBound)..<\(part.upperBound)]"
         return try cache.matrix(key, columns: part.count, depth: inputs) { () throws(TensorError) in try pack(part) }

@@ -19,11 +19,23 @@ package enum Precision: String, Sendable, CaseIterable {
     }
 }
 
+/// To what the rows are rounded that whole-number weights multiply.
+package enum ActivationPrecision: String, Sendable, CaseIterable {
+    /// 15 bits for weights that a file holds in blocks (of GGUF, GPTQ and the like): the products then stand for those
+    /// weights nearly to the last bit. 8 bits for weights that Nephele rounded itself.
+    case auto
+    /// 8 bits and a scale a group. Faster where a prompt's rows, not memory, take the time.
+    case int8
+    /// 15 bits and a scale a group, in the place of 16: two products of bytes, or one of 16-bit words.
+    case int16
+}
+
 /// Loads a checkpoint's tensors by name, each in the shape that the configuration demands.
 package struct WeightLoader {
     package let checkpoint: any WeightSource
     package let device: Device
     var precision = Precision.auto
+    var activations = ActivationPrecision.auto
     /// Is shown the matrices that were quantized.
     var recorder: QuantizedRecorder?
     /// What another process has packed.
@@ -39,10 +51,12 @@ package struct WeightLoader {
     ///   - recorder: is shown the matrices that are quantized on the way.
     ///   - layers: those that are loaded; nil for all.
     package init(
-        checkpoint: any WeightSource, device: Device, precision: Precision = .auto, recorder: QuantizedRecorder? = nil,
-        cache: PackedCache? = nil, layers: Range<Int>? = nil
+        checkpoint: any WeightSource, device: Device, precision: Precision = .auto,
+        activations: ActivationPrecision = .auto, recorder: QuantizedRecorder? = nil, cache: PackedCache? = nil,
+        layers: Range<Int>? = nil
     ) {
-        (self.checkpoint, self.device, self.precision) = (checkpoint, device, precision)
+        (self.checkpoint, self.device) = (checkpoint, device)
+        (self.precision, self.activations) = (precision, activations)
         (self.recorder, self.cache, self.layers) = (recorder, cache, layers)
     }
 

@@ -40,8 +40,8 @@ package struct LoadedModel: Sendable {
     ///   - cache: where packed weights are kept for the next process; nil for nowhere.
     /// - Throws: `TextModelError` or `TokenizerError` that names the file at fault.
     package init(
-        directory: String, layers: Range<Int>? = nil, precision: Precision = .auto, cache: CacheDirectory? = nil,
-        on device: Device
+        directory: String, layers: Range<Int>? = nil, precision: Precision = .auto,
+        activations: ActivationPrecision = .auto, cache: CacheDirectory? = nil, on device: Device
     ) throws {
         packedCache = try cache.map { cache in
             let key = try NumericsID.packedKey(
@@ -49,7 +49,8 @@ package struct LoadedModel: Sendable {
             return PackedCache(cache, key: key, on: device)
         }
         model = try TextModelLoader.load(
-            directory: directory, layers: layers, precision: precision, cache: packedCache, on: device)
+            directory: directory, layers: layers, precision: precision, activations: activations,
+            cache: packedCache, on: device)
         tokenizer = try Tokenizer(directory: directory)
         var fault = model.hasHead ? nil : Self.noHead(directory)
         var ends = tokenizer.endOfTurnTokens.union([tokenizer.endOfText].compactMap { $0 })

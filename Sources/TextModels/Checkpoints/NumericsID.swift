@@ -12,11 +12,11 @@ package enum NumericsID {
     /// - Throws: `TextModelError.invalidCheckpoint` when a file cannot be read.
     package static func compute(
         directory: String, tokenizerHash: String, precision: Precision = .auto,
-        cachePrecision: CachePrecision = .f32, cache: CacheDirectory? = nil
+        activations: ActivationPrecision = .auto, cachePrecision: CachePrecision = .f32, cache: CacheDirectory? = nil
     ) throws(TextModelError) -> String {
         // Which tokens end a text stands in generation_config.json.
         try compute(
-            "\(precision.rawValue) weights, \(cachePrecision.rawValue) cache, tokenizer \(tokenizerHash)",
+            "\(precision.rawValue) weights, \(activations.rawValue) activations, \(cachePrecision.rawValue) cache, tokenizer \(tokenizerHash)",
             files: ["config.json", "generation_config.json"], directory: directory, cache: cache)
     }
 

@@ -11,14 +11,15 @@ package enum TextModelLoader {
     ///   - cache: where packed weights are read from, and kept for the next process; nil for nowhere.
     /// - Throws: `TextModelError` that names the file, field or tensor at fault.
     package static func load(
-        directory: String, layers: Range<Int>? = nil, precision: Precision = .auto, recorder: QuantizedRecorder? = nil,
-        cache: PackedCache? = nil, on device: Device
+        directory: String, layers: Range<Int>? = nil, precision: Precision = .auto,
+        activations: ActivationPrecision = .auto, recorder: QuantizedRecorder? = nil, cache: PackedCache? = nil,
+        on device: Device
     ) throws(TextModelError) -> any TextModel {
         let (configuration, source) = try open(directory)
         do {
             let loader = WeightLoader(
-                checkpoint: try source(), device: device, precision: precision, recorder: recorder, cache: cache,
-                layers: layers)
+                checkpoint: try source(), device: device, precision: precision, activations: activations,
+                recorder: recorder, cache: cache, layers: layers)
             return try configuration.model(loader)
         } catch {
             throw TextModelError(error)
