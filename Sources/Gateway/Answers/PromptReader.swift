@@ -34,14 +34,18 @@ struct PromptReader: Sendable {
         return passed == spelled ? prompt : .text(passed)
     }
 
+    /// - Parameter limit: tokens of a text, at most; it is cut to them. nil: nothing is cut.
     func encode(
-        _ prompt: CompletionPrompt, model: ModelDescription, until deadline: ContinuousClock.Instant
+        _ prompt: CompletionPrompt, limit: Int? = nil, model: ModelDescription,
+        until deadline: ContinuousClock.Instant
     ) async throws -> Wire.TokensReply {
         switch prompt {
         case .tokens(let ids): return Wire.TokensReply(ids: ids, tokenizerHash: "")
         case .text(let text):
             return try await fleet.call(
-                Wire.Tokenizer.encode, Wire.EncodeRequest(model: model.base, text: text, addSpecialTokens: true),
+                Wire.Tokenizer.encode,
+                Wire.EncodeRequest(
+                    model: model.base, text: text, addSpecialTokens: true, limit: limit.flatMap { UInt32(exactly: $0) }),
                 model: model, until: deadline)
         }
     }

@@ -44,13 +44,14 @@ package enum LoadedText: Sendable {
     /// - Parameter layers: those of a decoder that are loaded; nil for all.
     /// - Throws: `TextModelError` or `TokenizerError` that names the file at fault.
     package init(
-        directory: String, layers: Range<Int>? = nil, precision: Precision = .auto, cache: CacheDirectory? = nil,
-        on device: Device
+        directory: String, layers: Range<Int>? = nil, precision: Precision = .auto,
+        activations: ActivationPrecision = .auto, cache: CacheDirectory? = nil, on device: Device
     ) throws {
         guard try TextEncoderLoader.isEncoder(directory: directory) else {
             self = .decoder(
                 try LoadedModel(
-                    directory: directory, layers: layers, precision: precision, cache: cache, on: device))
+                    directory: directory, layers: layers, precision: precision, activations: activations, cache: cache,
+                    on: device))
             return
         }
         guard layers == nil else {

@@ -75,6 +75,8 @@ package struct EngineCore {
         package var preemptions = 0
         package var draftedTokens = 0
         package var acceptedTokens = 0
+
+        package init() {}
     }
 
     package let loaded: LoadedModel

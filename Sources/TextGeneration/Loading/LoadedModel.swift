@@ -24,6 +24,14 @@ package struct LoadedModel: Sendable {
         package var topP: Float?
         package var minP: Float?
         package var repetitionPenalty: Float?
+
+        package init(
+            temperature: Float? = nil, topK: Int? = nil, topP: Float? = nil, minP: Float? = nil,
+            repetitionPenalty: Float? = nil
+        ) {
+            (self.temperature, self.topK, self.topP, self.minP) = (temperature, topK, topP, minP)
+            self.repetitionPenalty = repetitionPenalty
+        }
     }
 
     /// A copy of `other` with another model in the place of its own.

@@ -50,6 +50,8 @@ package struct DenseLayers: Sendable {
 
     private(set) var layers: [Layer] = []
 
+    package init() {}
+
     /// Outputs of the last layer; nil where there is none.
     package var width: Int? { layers.last?.linear.columns }
 
