@@ -9,7 +9,7 @@
 //   p[j] = exp(s[j] - m), m = max over the span
 //   l    = sum_j p[j]                                16 virtual lanes over j (counted from the start of the span)
 //   o[d] = sum_j (p[j] scale_v[j]) v[j][d]           one chain, j ascending
-// Spans are merged in ascending order (the online softmax of arXiv 2205.14135); y = o / l.
+// Spans are merged in ascending order (the online softmax of arXiv 2205.14135), a sink after them; y = o / l.
 #include "simd.h"
 
 /// Where key j and value j of the current head are.
@@ -245,6 +245,7 @@ typedef struct {
     const float *q;
     float *y;
     nephele_index first, last; // positions that it sees
+    const float *sink;         // null for none
     float max, sum;
     int spans;
 } query;
@@ -304,8 +305,15 @@ NEPHELE_INLINE void attend(int simd, query *units, nephele_index count, const so
         }
     }
     for (nephele_index i = 0; i < count; i++) {
+        query *u = units + i;
+        if (u->sink) {
+            float joint = *u->sink > u->max ? *u->sink : u->max, scale = scalar_exp(u->max - joint);
+            u->sum = fmaf(u->sum, scale, scalar_exp(*u->sink - joint));
+            for (nephele_index d = 0; d < dim; d++)
+                u->y[d] = u->y[d] * scale;
+        }
         for (nephele_index d = 0; d < dim; d++)
-            units[i].y[d] = units[i].y[d] / units[i].sum;
+            u->y[d] = u->y[d] / u->sum;
     }
 }
 
@@ -336,6 +344,7 @@ NEPHELE_INLINE void paged(int simd, const nephele_attention_args *a, nephele_ind
                                    a->y + m * a->y_stride + head * a->head_dim,
                                    first,
                                    row.position,
+                                   a->sinks ? a->sinks + head : 0,
                                    0,
                                    0,
                                    0};

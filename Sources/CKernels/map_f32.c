@@ -26,10 +26,18 @@ static inline float scalar_map(nephele_map map, float x) {
     return x;
 }
 
+/// The factor of a limited map (comparisons with NaN are false).
+static inline float limited_factor(float factor, float limit) {
+    if (!(limit > 0))
+        return factor;
+    factor = factor > limit ? limit : factor;
+    return 1.0f + (factor < -limit ? -limit : factor);
+}
+
 static void nephele_map_f32_scalar(const nephele_map_f32_args *a, nephele_index begin, nephele_index end) {
     for (nephele_index i = begin; i < end; i++) {
-        float y = scalar_map(a->map, a->x[i]);
-        a->y[i] = a->factor ? y * a->factor[i] : y;
+        float y = scalar_map(a->map, a->limit > 0 && a->x[i] > a->limit ? a->limit : a->x[i]);
+        a->y[i] = a->factor ? y * limited_factor(a->factor[i], a->limit) : y;
     }
 }
 
@@ -78,19 +86,25 @@ NEPHELE_INLINE f32x16 map16(nephele_map map, f32x16 x) {
     return x;
 }
 
+NEPHELE_INLINE f32x16 gated16(const nephele_map_f32_args *a, f32x16 x, f32x16 factor) {
+    f32x16 limit = splat16(a->limit);
+    if (a->limit > 0) {
+        x = select16(x > limit, limit, x);
+        factor = select16(factor > limit, limit, factor);
+        factor = splat16(1.0f) + select16(factor < -limit, -limit, factor);
+    }
+    f32x16 y = map16(a->map, x);
+    return a->factor ? y * factor : y;
+}
+
 NEPHELE_INLINE void nephele_map_f32_simd(const nephele_map_f32_args *a, nephele_index begin, nephele_index end) {
     nephele_index i = begin;
-    for (; i + 16 <= end; i += 16) {
-        f32x16 y = map16(a->map, load16(a->x + i));
-        if (a->factor)
-            y *= load16(a->factor + i);
-        store16(a->y + i, y);
-    }
+    for (; i + 16 <= end; i += 16)
+        store16(a->y + i, gated16(a, load16(a->x + i), a->factor ? load16(a->factor + i) : splat16(0)));
     if (i < end) {
         nephele_index count = end - i;
-        f32x16 y = map16(a->map, load_partial16(a->x + i, count));
-        if (a->factor)
-            y *= load_partial16(a->factor + i, count);
+        f32x16 factor = a->factor ? load_partial16(a->factor + i, count) : splat16(0);
+        f32x16 y = gated16(a, load_partial16(a->x + i, count), factor);
         memcpy(a->y + i, &y, (size_t)count * sizeof(float));
     }
 }

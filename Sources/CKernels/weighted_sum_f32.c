@@ -51,3 +51,36 @@ NEPHELE_INLINE void nephele_clamp_f32_simd(const nephele_clamp_f32_args *a, neph
 }
 
 NEPHELE_KERNEL(nephele_clamp_f32)
+
+static inline float mixed(const nephele_mix_rows_f32_args *a, nephele_index m, nephele_index i) {
+    float sum = 0;
+    for (nephele_index j = m * a->count; j < (m + 1) * a->count; j++)
+        sum = fmaf(a->weights[j], a->x[a->indices[j] * a->width + i], sum);
+    sum = a->scale * sum;
+    return a->residual ? a->residual[m * a->width + i] + sum : sum;
+}
+
+static void nephele_mix_rows_f32_scalar(const nephele_mix_rows_f32_args *a, nephele_index begin, nephele_index end) {
+    for (nephele_index m = begin; m < end; m++) {
+        for (nephele_index i = 0; i < a->width; i++)
+            a->y[m * a->width + i] = mixed(a, m, i);
+    }
+}
+
+NEPHELE_INLINE void nephele_mix_rows_f32_simd(const nephele_mix_rows_f32_args *a, nephele_index begin,
+                                              nephele_index end) {
+    for (nephele_index m = begin; m < end; m++) {
+        nephele_index i = 0;
+        for (; i + 16 <= a->width; i += 16) {
+            f32x16 sum = splat16(0);
+            for (nephele_index j = m * a->count; j < (m + 1) * a->count; j++)
+                sum = fma16(splat16(a->weights[j]), load16(a->x + a->indices[j] * a->width + i), sum);
+            sum = splat16(a->scale) * sum;
+            store16(a->y + m * a->width + i, a->residual ? load16(a->residual + m * a->width + i) + sum : sum);
+        }
+        for (; i < a->width; i++)
+            a->y[m * a->width + i] = mixed(a, m, i);
+    }
+}
+
+NEPHELE_KERNEL(nephele_mix_rows_f32)

@@ -24,10 +24,10 @@ package struct RMSNorm: Sendable {
         device.rmsNorm(x, weight: weight, epsilon: epsilon, into: y)
     }
 
-    /// Norms each head by itself, in place: `[R, H·D]`, where the weight is `[D]`.
-    package func callAsFunction(heads x: Tensor, on device: Device) {
-        let heads = x.reshaped([x.count / weight.count, weight.count])  // [R·H, D]
-        self(heads, into: heads, on: device)
+    /// Norms each part of a row by itself, in place: `[R, H·D]`, where the weight is `[D]`.
+    package func callAsFunction(parts x: Tensor, on device: Device) {
+        let parts = x.reshaped([x.count / weight.count, weight.count])  // [R·H, D]
+        self(parts, into: parts, on: device)
     }
 }
 

@@ -8,7 +8,6 @@ package struct PagedAttention: Sendable {
         package var heads: Int
         package var kvHeads: Int
         package var headDim: Int
-        package var rotary: RotaryFrequencies
         /// How many of the last positions the rows of each layer see; 0 for all.
         package var windows: [Int]
         /// What scores are multiplied by.
@@ -18,19 +17,20 @@ package struct PagedAttention: Sendable {
         /// Whether the projections to queries, keys and values have biases, and the one back.
         package var inputBias = false
         package var outputBias = false
-        /// The ε of an RMSNorm over each head's queries and keys; nil for none.
-        package var headNormEpsilon: Float?
+        /// The ε of an RMSNorm over queries and keys; nil for none.
+        package var normEpsilon: Float?
+        /// Whether that norm is over all heads together, rather than over each.
+        package var isNormJoint = false
         /// Whether a file of Hugging Face's layout holds that norm's weight less one (Gemma).
-        package var isHeadNormOffset = false
+        package var isNormOffset = false
+        /// Whether each query head has a sink: a score that takes part in the softmax and has no value (arXiv 2309.17453).
+        package var hasSinks = false
         /// Whether one matrix holds queries, keys and values, in that order.
         package var isJoint = false
 
         /// Llama's: every row sees all before it, scores are multiplied by 1/√D.
-        package init(
-            hidden: Int, heads: Int, kvHeads: Int, headDim: Int, layers: Int, rotary: RotaryFrequencies
-        ) {
+        package init(hidden: Int, heads: Int, kvHeads: Int, headDim: Int, layers: Int) {
             (self.hidden, self.heads, self.kvHeads, self.headDim) = (hidden, heads, kvHeads, headDim)
-            self.rotary = rotary
             windows = Array(repeating: 0, count: layers)
             scale = 1 / Float(headDim).squareRoot()
         }
@@ -40,20 +40,30 @@ package struct PagedAttention: Sendable {
     private let key: Linear  // [G·D, C]
     private let value: Linear  // [G·D, C]
     private let output: Linear  // [C, H·D]
-    private let queryNorm: RMSNorm?  // [D]
-    private let keyNorm: RMSNorm?  // [D]
+    private let queryNorm: RMSNorm?  // [D], or [H·D]
+    private let keyNorm: RMSNorm?  // [D], or [G·D]
+    private let sinks: Tensor?  // [H]
     /// The layer's number in the cache, and how many of the last positions its rows see.
     private let layer: Int
     private let window: Int
     private let configuration: Configuration
-    private let table: RotaryTable
+    private let rotation: Rotation?
+
+    /// How queries and keys are turned.
+    package struct Rotation: Sendable {
+        package var queries: RotaryTable
+        package var keys: RotaryTable
+
+        package init(queries: RotaryTable, keys: RotaryTable) { (self.queries, self.keys) = (queries, keys) }
+    }
 
     /// - Parameters:
     ///   - layer: the layer's number in the model.
     ///   - name: what stands before the names of its matrices, with the dot.
+    ///   - rotation: nil for a layer without positions.
     /// - Throws: `TensorError` that names the tensor at fault.
     package init(
-        _ loader: WeightLoader, layer: Int, _ name: String, _ configuration: Configuration, table: RotaryTable
+        _ loader: WeightLoader, layer: Int, _ name: String, _ configuration: Configuration, rotation: Rotation?
     ) throws(TensorError) {
         let c = configuration.hidden, d = configuration.headDim
         let (q, kv) = (configuration.heads * d, configuration.kvHeads * d)
@@ -67,17 +77,21 @@ package struct PagedAttention: Sendable {
             value = try loader.linear(name + "v_proj", outputs: kv, inputs: c, bias: biased)
         }
         output = try loader.linear(name + "o_proj", outputs: c, inputs: q, bias: configuration.outputBias)
-        if let epsilon = configuration.headNormEpsilon {
-            let isOffset = configuration.isHeadNormOffset
-            queryNorm = try RMSNorm(loader, name + "q_norm", count: d, epsilon: epsilon, isOffset: isOffset)
-            keyNorm = try RMSNorm(loader, name + "k_norm", count: d, epsilon: epsilon, isOffset: isOffset)
+        if let epsilon = configuration.normEpsilon {
+            let (isJoint, isOffset) = (configuration.isNormJoint, configuration.isNormOffset)
+            queryNorm = try RMSNorm(
+                loader, name + "q_norm", count: isJoint ? q : d, epsilon: epsilon, isOffset: isOffset)
+            keyNorm = try RMSNorm(
+                loader, name + "k_norm", count: isJoint ? kv : d, epsilon: epsilon, isOffset: isOffset)
         } else {
             (queryNorm, keyNorm) = (nil, nil)
         }
+        let sinks = loader.checkpoint.layout == .gguf ? "sinks.weight" : "sinks"
+        self.sinks = configuration.hasSinks ? try loader.vector(name + sinks, count: configuration.heads) : nil
         self.layer = layer - (loader.layers?.lowerBound ?? 0)
         window = configuration.windows[layer]
         self.configuration = configuration
-        self.table = table
+        self.rotation = rotation
     }
 
     package var matrices: [PackedMatrix] { [query, key, value, output].map(\.weight) }
@@ -89,14 +103,16 @@ package struct PagedAttention: Sendable {
     ) throws(TensorError) {
         let (q, k, v) = try Linear.together(
             query, key, value, h, adapters, on: device)  // [R, H·D], [R, G·D], [R, G·D]
-        queryNorm?(heads: q, on: device)
-        keyNorm?(heads: k, on: device)
-        device.rope(q, heads: configuration.heads, positions: rows.positions, table: table)
-        device.rope(k, heads: configuration.kvHeads, positions: rows.positions, table: table)
+        queryNorm?(parts: q, on: device)
+        keyNorm?(parts: k, on: device)
+        if let rotation {
+            device.rope(q, heads: configuration.heads, positions: rows.positions, table: rotation.queries)
+            device.rope(k, heads: configuration.kvHeads, positions: rows.positions, table: rotation.keys)
+        }
         let attended = try device.makeRows(q.rowCount, width: q.width)  // [R, H·D]
         device.attention(
             queries: q, keys: k, values: v, rows: rows, cache: cache, layer: layer, scale: configuration.scale,
-            window: window, softCap: configuration.softCap, into: attended)
+            window: window, softCap: configuration.softCap, sinks: sinks, into: attended)
         try output(attended, adapters, residual: residual, into: y, on: device)
     }
 }

@@ -10,6 +10,10 @@ package struct RotaryFrequencies: Sendable {
         case linear(factor: Float)
         /// Llama 3.1's: divides the frequencies of long wavelengths, keeps those of short ones, interpolates between.
         case llama3(factor: Float, low: Float, high: Float, originalContext: Float)
+        /// YaRN (arXiv 2309.00071): divides the frequencies that turn less than `slow` times in the original context, keeps
+        /// those that turn more than `fast` times, interpolates between. `truncates` takes whole pairs as the bounds.
+        case yarn(
+            factor: Double, attention: Float, fast: Double, slow: Double, originalContext: Double, truncates: Bool)
         /// LongRoPE's (arXiv 2402.13753): stretches each wavelength by a factor of its own, one for each pair.
         case stretched([Double], attention: Float)
     }
@@ -37,6 +41,20 @@ package struct RotaryFrequencies: Sendable {
                 let smooth = (context / wavelength - low) / (high - low)
                 return (1 - smooth) * frequency / factor + smooth * frequency
             }
+        case .yarn(let factor, let attention, let fast, let slow, let context, let truncates):
+            // The pair that turns so often in the original context.
+            func pair(_ turns: Double) -> Double {
+                Double(width) * log(context / (turns * 2 * .pi)) / (2 * log(base))
+            }
+            let bounds = truncates ? (pair(fast).rounded(.down), pair(slow).rounded(.up)) : (pair(fast), pair(slow))
+            let low = Float(max(bounds.0, 0))
+            let high = Float(min(bounds.1, Double(width - 1)))
+            inverse = wavelengths.enumerated().map { index, wavelength in
+                let ramp = (Float(index) - low) / (high == low ? 0.001 : high - low)
+                let kept = 1 - min(max(ramp, 0), 1)
+                return 1 / (Float(factor) * wavelength) * (1 - kept) + 1 / wavelength * kept
+            }
+            scale = attention
         case .stretched(let factors, let attention):
             precondition(
                 factors.count == wavelengths.count, "\(factors.count) factors for \(wavelengths.count) wavelengths")
@@ -50,8 +68,21 @@ package struct RotaryFrequencies: Sendable {
         factor <= 1 ? 1 : Float((1 + log(factor) / log(Double(originalContext))).squareRoot())
     }
 
+    /// YaRN's factor of attention, 0.1 · m · ln(factor) + 1.
+    package static func yarnAttention(_ factor: Double, _ m: Double = 1) -> Double {
+        factor <= 1 ? 1 : 0.1 * m * log(factor) + 1
+    }
+
     /// Cosines and sines for so many positions.
-    package func table(positions: Int) throws(TensorError) -> RotaryTable {
-        try RotaryTable(inverseFrequencies: inverse, positions: positions, scale: scale)
+    ///
+    /// - Parameters:
+    ///   - isInterleaved: whether elements 2i and 2i + 1 make a pair, in the place of i and i + width/2.
+    ///   - times: what those of a position are multiplied by besides.
+    package func table(
+        positions: Int, isInterleaved: Bool = false, times: ((Int) -> Float)? = nil
+    ) throws(TensorError) -> RotaryTable {
+        try RotaryTable(inverseFrequencies: inverse, positions: positions, isInterleaved: isInterleaved) {
+            times.map { [scale] times in { scale * times($0) } }?($0) ?? scale
+        }
     }
 }

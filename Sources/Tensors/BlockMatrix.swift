@@ -66,6 +66,11 @@ package struct BlockMatrix: Sendable {
     /// u8 `[N, bytes of a row]`.
     package let rows: Tensor
 
+    /// - Parameter rows: u8 `[N, bytes of a row]`, whole blocks of that format.
+    package init(format: Format, depth: Int, rows: Tensor) {
+        (self.format, self.depth, self.rows) = (format, depth, rows)
+    }
+
     /// The same rows in another order: row i is `order[i]` of this one.
     package func reordered(_ order: [Int]) throws(TensorError) -> BlockMatrix {
         BlockMatrix(format: format, depth: depth, rows: try rows.selectingRows(order))

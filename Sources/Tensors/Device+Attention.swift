@@ -45,12 +45,21 @@ package struct RotaryTable: Sendable {
     let cosine: Tensor
     let sine: Tensor
 
-    /// - Parameter inverseFrequencies: one for each pair of elements.
-    package init(inverseFrequencies: [Float], positions: Int, scale: Float = 1) throws(TensorError) {
+    /// Whether elements 2i and 2i + 1 make a pair, in the place of i and i + rotary/2.
+    let isInterleaved: Bool
+
+    /// - Parameters:
+    ///   - inverseFrequencies: one for each pair of elements.
+    ///   - scale: what cosines and sines of a position are multiplied by.
+    package init(
+        inverseFrequencies: [Float], positions: Int, isInterleaved: Bool = false, scale: (Int) -> Float = { _ in 1 }
+    ) throws(TensorError) {
         rotary = inverseFrequencies.count * 2
+        self.isInterleaved = isInterleaved
         cosine = try Tensor(zeros: [positions, inverseFrequencies.count])
         sine = try Tensor(zeros: [positions, inverseFrequencies.count])
         for position in 0..<positions {
+            let scale = scale(position)
             for (i, frequency) in inverseFrequencies.enumerated() {
                 let angle = Float(position) * frequency
                 // Double precision, rounded once: the same on every C library.
@@ -62,7 +71,7 @@ package struct RotaryTable: Sendable {
 }
 
 extension Device {
-    /// Rotates the heads of x `[rows, heads · headDim]` in place (RoPE, arXiv 2104.09864, half-split).
+    /// Rotates the heads of x `[rows, heads · headDim]` in place (RoPE, arXiv 2104.09864).
     package func rope(_ x: Tensor, heads: Int, positions: [Int32], table: RotaryTable) {
         let headDim = x.width / heads
         precondition(
@@ -74,7 +83,8 @@ extension Device {
         positions.withUnsafeBufferPointer { positions in
             let args = nephele_rope_f32_args(
                 x: x.f32, positions: positions.baseAddress, cosine: table.cosine.f32, sine: table.sine.f32,
-                heads: heads, head_dim: headDim, rotary: table.rotary, x_stride: x.width)
+                heads: heads, head_dim: headDim, rotary: table.rotary, x_stride: x.width,
+                is_interleaved: table.isInterleaved ? 1 : 0)
             run(nephele_rope_f32, args, count: x.rowCount, grain: max(1, 8_192 / max(1, x.width)))
         }
     }
@@ -86,15 +96,16 @@ extension Device {
     ///   - queries: `[rows, heads · headDim]`.
     ///   - window: how many of the last positions a row sees; 0 for all.
     ///   - softCap: passes each score s through cap · tanh(s / cap); 0 for none.
+    ///   - sinks: `[heads]`, scores of their own that take part in the softmax and have no value; nil for none.
     package func attention(
         queries: Tensor, keys: Tensor, values: Tensor, rows: AttentionRows, cache: KVStorage, layer: Int,
-        scale: Float, window: Int = 0, softCap: Float = 0, into y: Tensor
+        scale: Float, window: Int = 0, softCap: Float = 0, sinks: Tensor? = nil, into y: Tensor
     ) {
         let heads = queries.width / cache.headDim
         precondition(
             queries.rowCount == rows.count && keys.rowCount == rows.count && values.rowCount == rows.count
                 && keys.width == cache.kvHeads * cache.headDim && heads % cache.kvHeads == 0
-                && layer < cache.layers && y.count == queries.count,
+                && layer < cache.layers && y.count == queries.count && (sinks.map { $0.count == heads } ?? true),
             "attention of \(queries.shape) over keys \(keys.shape) in layer \(layer)")
         rows.withRows { table in
             let base = cache.cache.raw + layer * cache.layerStride
@@ -108,7 +119,8 @@ extension Device {
                 y: y.f32,
                 heads: heads,
                 kv_heads: cache.kvHeads, head_dim: cache.headDim, page_stride: cache.pageStride,
-                query_stride: queries.width, y_stride: y.width, window: window, scale: scale, soft_cap: softCap)
+                query_stride: queries.width, y_stride: y.width, window: window, sinks: sinks?.f32, scale: scale,
+                soft_cap: softCap)
             run(cache.precision.kernels.attend, args, count: rows.count * heads)
         }
     }

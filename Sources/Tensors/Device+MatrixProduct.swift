@@ -54,6 +54,50 @@ extension Device {
         }
     }
 
+    /// A product of some of the rows, for ``matmul(_:segments:)``.
+    package struct Segment {
+        let rows: Range<Int>
+        let product: Product
+
+        /// - Parameters:
+        ///   - weight: `[N, K]`.
+        ///   - bias: `[N]`.
+        ///   - y: `[M, N]`, of which `rows` are written.
+        package init(rows: Range<Int>, _ weight: PackedMatrix, bias: Tensor? = nil, into y: Tensor) {
+            (self.rows, product) = (rows, Product(weight, bias: bias, into: y.rows(rows)))
+        }
+    }
+
+    /// y[rows] = x[rows] Wᵀ (+ bias) for each segment, as one piece of work: x is rounded once, and threads meet once. The
+    /// bits are those of ``matmul(_:_:bias:residual:into:)``.
+    ///
+    /// - Throws: `TensorError.tooLarge` when there is no memory for the rounded rows.
+    package func matmul(_ x: Tensor, segments: [Segment]) throws(TensorError) {
+        var roundings: [Rounding] = []
+        for segment in segments {
+            check(segment.product, x.rows(segment.rows))
+            guard let (format, isWide) = segment.product.rounding,
+                !roundings.contains(where: { $0.group == format.group && $0.isWide == isWide })
+            else { continue }
+            let groups = format.groups(x.width) * x.rowCount
+            roundings.append(Rounding(group: format.group, groups: groups, isWide: isWide))
+        }
+        try withScratch(byteCount: roundings.reduce(0) { $0 + $1.byteCount }) { memory, arguments in
+            arguments.removeAll()
+            var next = memory
+            for rounding in roundings {
+                arguments.rounded.append(round(x, rounding, into: next))
+                next += rounding.byteCount
+            }
+            for segment in segments {
+                add(segment.product, x.rows(segment.rows), rounded: segment.rows.lowerBound, to: &arguments)
+            }
+            runParts(segments.count, { segments[$0].product.weight }, &arguments) { panels in
+                grain(panels: panels, rows: max(1, x.rowCount / max(1, segments.count)), x.width)
+            }
+        }
+    }
+
     /// What is multiplied together; no array, so that a pass allocates none.
     private struct Products {
         let first: Product
@@ -110,39 +154,45 @@ extension Device {
     }
 
     private func multiply(_ x: Tensor, _ products: Products, _ arguments: inout MatrixArguments) {
-        for index in 0..<products.count {
-            let product = products[index]
-            let (weight, y) = (product.weight, product.y)
-            switch weight.format {
-            case .plain:
-                arguments.plain.append(
-                    nephele_matmul_args(
-                        isa: instructionSet.isa, x: x.f32, panels: weight.panels.raw, bias: product.bias?.f32,
-                        residual: product.residual?.f32, y: y.f32, rows: x.rowCount, columns: weight.columns,
-                        depth: weight.depth, x_stride: x.width, y_stride: y.width, residual_stride: y.width))
-            case .grouped(let format):
-                let isWide: Int32 = weight.hasWideInputs ? 1 : 0
-                guard
-                    let rows = arguments.rounded.first(where: { $0.group == format.group && $0.is_wide == isWide })
-                else { continue }
-                arguments.grouped.append(
-                    nephele_grouped_matmul_args(
-                        isa: instructionSet.isa, x: rows.q, x_scales: rows.scales, x_sums: rows.sums,
-                        panels: weight.panels.raw, bias: product.bias?.f32, residual: product.residual?.f32, y: y.f32,
-                        rows: x.rowCount, columns: weight.columns,
-                        depth: format.groups(weight.depth) * format.group, group: format.group, y_stride: y.width,
-                        residual_stride: y.width, format: format.kernelFormat, is_wide: isWide))
-            }
+        for index in 0..<products.count { add(products[index], x, rounded: 0, to: &arguments) }
+        runParts(products.count, { products[$0].weight }, &arguments) { panels in
+            grain(panels: panels, rows: x.rowCount, x.width)
         }
-        runParts(products, &arguments) { panels in grain(panels: panels, rows: x.rowCount, x.width) }
     }
 
-    private func runParts(_ products: Products, _ arguments: inout MatrixArguments, grain: (Int) -> Int) {
+    /// - Parameter first: which of the rounded rows is the first of x.
+    private func add(_ product: Product, _ x: Tensor, rounded first: Int, to arguments: inout MatrixArguments) {
+        let (weight, y) = (product.weight, product.y)
+        switch weight.format {
+        case .plain:
+            arguments.plain.append(
+                nephele_matmul_args(
+                    isa: instructionSet.isa, x: x.f32, panels: weight.panels.raw, bias: product.bias?.f32,
+                    residual: product.residual?.f32, y: y.f32, rows: x.rowCount, columns: weight.columns,
+                    depth: weight.depth, x_stride: x.width, y_stride: y.width, residual_stride: y.width))
+        case .grouped(let format):
+            let isWide: Int32 = weight.hasWideInputs ? 1 : 0
+            guard let rows = arguments.rounded.first(where: { $0.group == format.group && $0.is_wide == isWide })
+            else { return }
+            let groups = format.groups(weight.depth), depth = groups * format.group
+            arguments.grouped.append(
+                nephele_grouped_matmul_args(
+                    isa: instructionSet.isa, x: rows.q + first * depth * (isWide == 1 ? 2 : 1),
+                    x_scales: rows.scales + first * groups, x_sums: rows.sums + first * groups,
+                    panels: weight.panels.raw, bias: product.bias?.f32, residual: product.residual?.f32, y: y.f32,
+                    rows: x.rowCount, columns: weight.columns, depth: depth, group: format.group, y_stride: y.width,
+                    residual_stride: y.width, format: format.kernelFormat, is_wide: isWide))
+        }
+    }
+
+    private func runParts(
+        _ count: Int, _ weight: (Int) -> PackedMatrix, _ arguments: inout MatrixArguments, grain: (Int) -> Int
+    ) {
         arguments.plain.withUnsafeBufferPointer { plain in
             arguments.grouped.withUnsafeBufferPointer { grouped in
                 var (nextPlain, nextGrouped) = (plain.baseAddress, grouped.baseAddress)
-                for index in 0..<products.count {
-                    let weight = products[index].weight
+                for index in 0..<count {
+                    let weight = weight(index)
                     switch weight.format {
                     case .plain:
                         arguments.parts.append(

@@ -51,11 +51,16 @@ extension Device {
     }
 
     /// y = activation(x), times `factor` where given (a gated unit). `y` may be `x`.
-    package func map(_ activation: Activation, _ x: Tensor, times factor: Tensor? = nil, into y: Tensor) {
+    ///
+    /// - Parameter limit: where it is above 0, x is at most that, and the factor is 1 more than itself within ±limit.
+    package func map(
+        _ activation: Activation, _ x: Tensor, times factor: Tensor? = nil, limit: Float = 0, into y: Tensor
+    ) {
         precondition(
             x.count == y.count && (factor.map { $0.count == x.count } ?? true), "map of \(x.shape) into \(y.shape)")
         let args = nephele_map_f32_args(
-            isa: instructionSet.isa, map: activation.map, x: x.f32, factor: factor?.f32, y: y.f32)
+            isa: instructionSet.isa, map: activation.map, x: x.f32, factor: factor?.f32, y: y.f32,
+            limit: limit)
         run(nephele_map_f32, args, count: x.count, grain: 8_192)
     }
 
@@ -65,6 +70,29 @@ extension Device {
         let args = nephele_combine_f32_args(
             isa: instructionSet.isa, a: a.f32, b: b.f32, y: y.f32, scale_a: scaleA, scale_b: scaleB)
         run(nephele_combine_f32, args, count: a.count, grain: 16_384)
+    }
+
+    /// y = residual + scale · Σ weight · (row of x), over `count` rows for each row of y. `y` may be `residual`.
+    ///
+    /// - Parameters:
+    ///   - indices: rows of `x`, `count` for each row of `y`; their weights stand in `weights`, in the same order.
+    package func mixRows(
+        of x: Tensor, indices: [Int32], weights: [Float], count: Int, scale: Float = 1, residual: Tensor? = nil,
+        into y: Tensor
+    ) {
+        precondition(
+            indices.count == y.rowCount * count && weights.count == indices.count && x.width == y.width
+                && indices.allSatisfy { $0 >= 0 && Int($0) < x.rowCount }
+                && (residual.map { $0.count == y.count } ?? true),
+            "\(indices.count) rows of \(x.shape) for \(y.shape)")
+        indices.withUnsafeBufferPointer { indices in
+            weights.withUnsafeBufferPointer { weights in
+                let args = nephele_mix_rows_f32_args(
+                    isa: instructionSet.isa, x: x.f32, indices: indices.baseAddress, weights: weights.baseAddress,
+                    residual: residual?.f32, y: y.f32, count: count, width: y.width, scale: scale)
+                run(nephele_mix_rows_f32, args, count: y.rowCount, grain: max(1, 16_384 / max(1, y.width * count)))
+            }
+        }
     }
 
     /// y = (scaleA · a + scaleB · b) / divisor: each product, the sum and the quotient are rounded by themselves, as

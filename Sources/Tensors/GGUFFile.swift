@@ -42,6 +42,8 @@ package final class GGUFFile: Sendable {
 
     /// A matrix that is stored in blocks; nil for one of floats.
     ///
+    /// - Parameters:
+    ///   - shape: `[N, K]`; or `[E, N, K]` for several, of which `rows` names one.
     /// - Throws: `TensorError` as `tensor`, and `.mismatch` for a type that is not supported.
     package func blocks(
         _ name: String, shape: [Int], rows: Range<Int>? = nil
@@ -49,12 +51,14 @@ package final class GGUFFile: Sendable {
         let info = try info(name, shape: shape)
         if case .other = info.type { throw unsupported(name, info.type) }
         guard let type = BlockMatrix.Format(info.type) else { return nil }
-        guard shape.count == 2 else {
+        guard shape.count == 2 || shape.count == 3 && rows?.count == 1, let depth = shape.last else {
             throw TensorError(.mismatch, "tensor \"\(name)\" in \(path) has shape \(shape); blocks make a matrix")
         }
         let width = shape[0] == 0 ? 0 : info.byteCount / shape[0]
         let bytes = try file.tensor(name, at: info.offset, shape: [shape[0], width], dtype: .u8, rows: rows)
-        return BlockMatrix(format: type, depth: shape[1], rows: bytes)
+        let outputs = shape.count == 3 ? shape[1] : bytes.rowCount
+        return BlockMatrix(
+            format: type, depth: depth, rows: bytes.reshaped([outputs, outputs == 0 ? 0 : bytes.count / outputs]))
     }
 
     private func info(_ name: String, shape: [Int]?) throws(TensorError) -> GGUFHeader.TensorInfo {

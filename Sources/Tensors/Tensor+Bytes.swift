@@ -13,6 +13,15 @@ extension Tensor {
         bytes.withUnsafeBytes(fill)
     }
 
+    /// A tensor of bytes.
+    ///
+    /// - Throws: `TensorError.mismatch` when there are not as many as the shape has.
+    package init(u8 bytes: [UInt8], shape: [Int]) throws(TensorError) {
+        try self.init(uninitialized: shape, dtype: .u8)
+        guard bytes.count == byteCount else { throw TensorError(.mismatch, "\(bytes.count) bytes are not \(shape)") }
+        bytes.withUnsafeBytes(fill)
+    }
+
     private init(_ shape: [Int], ofByteCount count: Int) throws(TensorError) {
         try self.init(uninitialized: shape)
         guard count == byteCount else { throw TensorError(.mismatch, "\(count) bytes are not \(shape) in f32") }

@@ -115,6 +115,20 @@ extension Tensor {
         return selected
     }
 
+    /// A matrix with rows and columns exchanged.
+    package func transposed() throws(TensorError) -> Tensor {
+        precondition(shape.count == 2, "a matrix has two dimensions, not \(shape)")
+        let (rows, columns, size) = (shape[0], shape[1], dtype.size)
+        let turned = try Tensor(uninitialized: [columns, rows], dtype: dtype)
+        for row in 0..<rows {
+            for column in 0..<columns {
+                (turned.raw + (column * rows + row) * size).copyMemory(
+                    from: raw + (row * columns + column) * size, byteCount: size)
+            }
+        }
+        return turned
+    }
+
     /// Copies the chosen rows of `other`, in that order, to all rows of this one.
     func copyRows(_ indices: [Int], from other: Tensor) {
         precondition(

@@ -20,6 +20,7 @@ package struct DecoderShape: Sendable, Hashable {
         static let layers = 1...1_024
         static let heads = 1...1_024
         static let headDim = 2...256
+        static let experts = 1...1_024
         static let feedForward = 1...1_048_576
     }
 

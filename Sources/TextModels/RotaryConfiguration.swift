@@ -7,13 +7,18 @@ extension RotaryFrequencies {
 
     // MARK: config.json
 
-    /// - Parameter partial: whether the architecture may turn only the first elements of a head.
+    /// - Parameters:
+    ///   - partial: how many elements of a head are turned where the file does not say it, as a part of 1; nil for an
+    ///     architecture that turns all.
+    ///   - standardBase: θ where the file does not say it.
     /// - Throws: `TextModelError.unsupported` for a scaling that is not known here, `.invalidCheckpoint` for one that is
     ///   incomplete.
     init(
-        _ file: ConfigurationFile, shape: DecoderShape, partial: Bool = false, standardBase: Double = standardBase
+        _ file: ConfigurationFile, shape: DecoderShape, partial: Double? = nil, standardBase: Double = standardBase
     ) throws(TextModelError) {
-        try self.init(file, try Self.scaling(file), shape, partial: partial, standardBase: standardBase)
+        try self.init(
+            file, try Self.scaling(file, standardBase: standardBase), shape, partial: partial,
+            standardBase: standardBase)
     }
 
     /// The rotation of one type of layers: `rope_parameters` of transformers 5 has an object for each. Earlier versions
@@ -27,16 +32,18 @@ extension RotaryFrequencies {
         _ file: ConfigurationFile, shape: DecoderShape, type: String, localBase: String? = nil, standardBase: Double
     ) throws(TextModelError) {
         if let own = try file.fields("rope_parameters")?.fields(type) {
-            try self.init(file, own, shape, partial: false, standardBase: standardBase)
+            try self.init(file, own, shape, partial: nil, standardBase: standardBase)
         } else if let localBase {
             self.init(base: try file.positive(localBase, absent: standardBase), width: shape.headDim)
         } else {
-            try self.init(file, try Self.scaling(file), shape, partial: false, standardBase: standardBase)
+            try self.init(
+                file, try Self.scaling(file, standardBase: standardBase), shape, partial: nil,
+                standardBase: standardBase)
         }
     }
 
     private init(
-        _ file: ConfigurationFile, _ scaling: ConfigurationFile?, _ shape: DecoderShape, partial: Bool,
+        _ file: ConfigurationFile, _ scaling: ConfigurationFile?, _ shape: DecoderShape, partial: Double?,
         standardBase: Double
     ) throws(TextModelError) {
         let kind = try scaling.flatMap { fields throws(TextModelError) in try Self.kind(fields) }
@@ -58,7 +65,7 @@ extension RotaryFrequencies {
         let width = try Self.width(file, scaling, shape, partial: partial)
         self.init(
             base: base, width: width,
-            scaling: try Self.scaling(file, scaling, kind: kind ?? "default", shape, pairs: width / 2))
+            scaling: try Self.scaling(file, scaling, kind: kind ?? "default", shape, width: width))
     }
 
     private static func kind(_ fields: ConfigurationFile) throws(TextModelError) -> String? {
@@ -69,7 +76,9 @@ extension RotaryFrequencies {
     /// transformers 5 writes `rope_parameters`, earlier versions `rope_theta` and `rope_scaling`. Where both are there, as
     /// when a card's scaling for long texts was added to a newer file, transformers takes `rope_scaling` and forgets the
     /// base that stands in `rope_parameters`: a model with another base would go wrong, and is refused.
-    private static func scaling(_ file: ConfigurationFile) throws(TextModelError) -> ConfigurationFile? {
+    private static func scaling(
+        _ file: ConfigurationFile, standardBase: Double
+    ) throws(TextModelError) -> ConfigurationFile? {
         let scaling = try file.fields("rope_scaling")
         guard let parameters = try file.fields("rope_parameters") else { return scaling }
         guard let scaling else { return parameters }
@@ -95,7 +104,7 @@ extension RotaryFrequencies {
         guard kinds.0 == kinds.1 else { return false }
         let numbers = [
             "factor", "low_freq_factor", "high_freq_factor", "original_max_position_embeddings",
-            "partial_rotary_factor", "attention_factor",
+            "partial_rotary_factor", "attention_factor", "beta_fast", "beta_slow", "mscale", "mscale_all_dim",
         ]
         for name in numbers where try a.number(name) != b.number(name) { return false }
         for name in ["short_factor", "long_factor"] where try a.numbers(name) != b.numbers(name) { return false }
@@ -104,12 +113,12 @@ extension RotaryFrequencies {
 
     /// How many elements of a head are turned.
     private static func width(
-        _ file: ConfigurationFile, _ scaling: ConfigurationFile?, _ shape: DecoderShape, partial: Bool
+        _ file: ConfigurationFile, _ scaling: ConfigurationFile?, _ shape: DecoderShape, partial: Double?
     ) throws(TextModelError) -> Int {
         let name = "partial_rotary_factor"
         let own = try scaling?.number(name), outer = try file.number(name)
-        guard let factor = own ?? outer, factor != 1 else { return shape.headDim }
-        guard partial else {
+        guard let factor = own ?? outer ?? partial, factor != 1 else { return shape.headDim }
+        guard partial != nil else {
             throw file.refusal(name, "is \(factor); only 1 is supported here", .unsupported)
         }
         let width = factor > 0 && factor < 1 ? Int(Double(shape.headDim) * factor) : 0
@@ -120,11 +129,16 @@ extension RotaryFrequencies {
     }
 
     private static func scaling(
-        _ file: ConfigurationFile, _ scaling: ConfigurationFile?, kind: String, _ shape: DecoderShape, pairs: Int
+        _ file: ConfigurationFile, _ scaling: ConfigurationFile?, kind: String, _ shape: DecoderShape, width: Int
     ) throws(TextModelError) -> Scaling {
         guard let scaling else { return .none }
         switch kind {
         case "default": return .none
+        case "dynamic":
+            // It changes nothing within the context, and no sequence outgrows that here.
+            _ = try scaling.positive("factor")
+            return .none
+        case "yarn": return try yarn(file, scaling, shape)
         case "linear": return .linear(factor: Float(try scaling.positive("factor")))
         case "llama3":
             let factor = Float(try scaling.positive("factor"))
@@ -135,10 +149,44 @@ extension RotaryFrequencies {
                 throw scaling.refusal("high_freq_factor", "is \(high); it must exceed \"low_freq_factor\", \(low)")
             }
             return .llama3(factor: factor, low: low, high: high, originalContext: original)
-        case "longrope", "su": return try longRoPE(file, scaling, shape, pairs: pairs)
+        case "longrope", "su": return try longRoPE(file, scaling, shape, pairs: width / 2)
         default:
             throw TextModelError(.unsupported, "\(file.path): RoPE scaling \"\(kind)\" is not supported")
         }
+    }
+
+    private static func yarn(
+        _ file: ConfigurationFile, _ scaling: ConfigurationFile, _ shape: DecoderShape
+    ) throws(TextModelError) -> Scaling {
+        let original = try originalContext(file, scaling, absent: shape.context)
+        let factor = try scaling.positive("factor", absent: Double(shape.context) / Double(original))
+        let attention: Double
+        if let own = try scaling.number("attention_factor") {
+            attention = own
+        } else if let m = try scaling.number("mscale"), let all = try scaling.number("mscale_all_dim"), m != 0, all != 0
+        {
+            attention = yarnAttention(factor, m) / yarnAttention(factor, all)
+        } else {
+            attention = yarnAttention(factor)
+        }
+        // As in Python, 0 stands for none.
+        func turns(_ name: String, absent: Double) throws(TextModelError) -> Double {
+            guard let value = try scaling.number(name), value != 0 else { return absent }
+            return try scaling.positive(name)
+        }
+        return .yarn(
+            factor: factor, attention: Float(attention), fast: try turns("beta_fast", absent: 32),
+            slow: try turns("beta_slow", absent: 1), originalContext: Double(original),
+            truncates: try scaling.bool("truncate") ?? true)
+    }
+
+    /// The context of which a scaling stretches the rotation; the file's own field comes before the scaling's.
+    private static func originalContext(
+        _ file: ConfigurationFile, _ scaling: ConfigurationFile, absent: Int? = nil
+    ) throws(TextModelError) -> Int {
+        let key = "original_max_position_embeddings"
+        return try file.integer(key) != nil
+            ? file.extent(key, in: contexts) : scaling.extent(key, in: contexts, absent: absent)
     }
 
     /// transformers changes from the short factors to the long ones when a sequence outgrows the original context. Here
@@ -147,10 +195,7 @@ extension RotaryFrequencies {
     private static func longRoPE(
         _ file: ConfigurationFile, _ scaling: ConfigurationFile, _ shape: DecoderShape, pairs: Int
     ) throws(TextModelError) -> Scaling {
-        let key = "original_max_position_embeddings"
-        let original =
-            try file.integer(key) != nil
-            ? file.extent(key, in: contexts) : scaling.extent(key, in: contexts)
+        let original = try originalContext(file, scaling)
         let name = shape.context > original ? "long_factor" : "short_factor"
         let factors = try scaling.numbers(name) ?? []
         guard factors.count == pairs, factors.allSatisfy({ $0 > 0 && $0.isFinite }) else {
@@ -165,10 +210,13 @@ extension RotaryFrequencies {
 
     // MARK: GGUF
 
-    /// - Parameter partial: whether the architecture may turn only the first elements of a head.
+    /// - Parameters:
+    ///   - partial: whether the architecture may turn only the first elements of a head.
+    ///   - truncates: whether YaRN's bounds are whole pairs.
     /// - Throws: `TextModelError` that names the key.
     init(
-        _ file: GGUFMetadata, shape: DecoderShape, partial: Bool = false, standardBase: Double = standardBase
+        _ file: GGUFMetadata, shape: DecoderShape, partial: Bool = false, standardBase: Double = standardBase,
+        truncates: Bool = true
     ) throws(TextModelError) {
         let key = "rope.dimension_count"
         let width = try file.integer(key) ?? shape.headDim
@@ -181,11 +229,11 @@ extension RotaryFrequencies {
         }
         self.init(
             base: try file.positive("rope.freq_base", absent: standardBase), width: width,
-            scaling: try Self.scaling(file, shape, pairs: width / 2))
+            scaling: try Self.scaling(file, shape, pairs: width / 2, truncates: truncates))
     }
 
     private static func scaling(
-        _ file: GGUFMetadata, _ shape: DecoderShape, pairs: Int
+        _ file: GGUFMetadata, _ shape: DecoderShape, pairs: Int, truncates: Bool
     ) throws(TextModelError) -> Scaling {
         if let factors = try factors(file, shape) {
             guard factors.count == pairs, factors.allSatisfy({ $0 > 0 && $0.isFinite }) else {
@@ -197,6 +245,17 @@ extension RotaryFrequencies {
         switch file.text("rope.scaling.type") {
         case "none": return .none
         case "linear": return .linear(factor: Float(try file.positive("rope.scaling.factor")))
+        case "yarn":
+            let factor = try file.positive("rope.scaling.factor")
+            let original = try file.extent(
+                "rope.scaling.original_context_length", in: contexts, absent: shape.context)
+            return .yarn(
+                factor: factor,
+                attention: Float(
+                    try file.positive("rope.scaling.yarn_attn_factor", absent: 1) * yarnAttention(factor)),
+                fast: try file.positive("rope.scaling.yarn_beta_fast", absent: 32),
+                slow: try file.positive("rope.scaling.yarn_beta_slow", absent: 1),
+                originalContext: Double(original), truncates: truncates)
         case let kind?: throw file.refusal("rope.scaling.type", "is \"\(kind)\", which is not supported", .unsupported)
         case nil:
             // Before `rope.scaling.type` there was this key.

@@ -79,11 +79,12 @@ struct TextModelMain: ConfigurableCommand {
         let loader = try revisionLoader(on: device, gauge: gauge)
         let first = try loader.checkpoint(packing: device)
         let log = Logger(label: "nephele-text-model")
-        let faults = [first.loaded.generationFault, first.loaded.abilities.embeddingFault].compactMap { $0 }
-        // What a classifier does not do is no fault of it.
-        for fault in faults where first.loaded.abilities.scoringFault != nil { log.warning("\(fault.message)") }
+        let abilities = first.loaded.abilities
+        // That a model which scores does not embed is no fault of it.
+        if let fault = abilities.embeddingFault, abilities.scoringFault != nil { log.warning("\(fault.message)") }
         var shards: LaterShardClients?
         if case .decoder(let loaded) = first.loaded {
+            if let fault = loaded.generationFault { log.warning("\(fault.message)") }
             if loaded.model.layers.lowerBound > 0 {
                 return try await serveShard(loaded, first.numericsID, on: device, gauge: gauge)
             }

@@ -43,7 +43,7 @@ import Testing
             WeightLoader(checkpoint: weights, device: device), "norm", count: 4, epsilon: 1e-6)
         let numbers = (0..<24).map { Float($0 * $0 % 11) - 4 }
         let heads = try Tensor(numbers, shape: [2, 12]), rows = try Tensor(numbers, shape: [6, 4])
-        norm(heads: heads, on: device)
+        norm(parts: heads, on: device)
         norm(rows, into: rows, on: device)
         #expect(heads.floats == rows.floats && heads.shape == [2, 12])
     }

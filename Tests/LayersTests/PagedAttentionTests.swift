@@ -39,12 +39,11 @@ import Testing
 
     private func configuration(_ variant: Variant) -> PagedAttention.Configuration {
         var configuration = PagedAttention.Configuration(
-            hidden: Self.hidden, heads: Self.heads, kvHeads: variant.kvHeads, headDim: Self.headDim, layers: 1,
-            rotary: RotaryFrequencies(base: 100, width: 4))
+            hidden: Self.hidden, heads: Self.heads, kvHeads: variant.kvHeads, headDim: Self.headDim, layers: 1)
         configuration.windows = [variant.window]
         configuration.softCap = variant.softCap
         configuration.inputBias = variant.hasBias
-        configuration.headNormEpsilon = variant.normsHeads ? 1e-6 : nil
+        configuration.normEpsilon = variant.normsHeads ? 1e-6 : nil
         configuration.isJoint = variant.isJoint
         return configuration
     }
@@ -52,9 +51,10 @@ import Testing
     /// The layer's rows `[T, C]`, computed in passes of so many positions.
     private func run(_ variant: Variant, _ x: [Float], passes: [Range<Int>]) throws -> [Float] {
         let configuration = configuration(variant)
+        let table = try RotaryFrequencies(base: 100, width: 4).table(positions: 64)
         let layer = try PagedAttention(
             WeightLoader(checkpoint: try weights(variant), device: device), layer: 0, "a.", configuration,
-            table: try configuration.rotary.table(positions: 64))
+            rotation: .init(queries: table, keys: table))
         let cache = try KVStorage(pageCount: 2, layers: 1, kvHeads: variant.kvHeads, headDim: Self.headDim)
         var out: [Float] = []
         for pass in passes {

@@ -31,7 +31,10 @@ import Tokenizers
         }
     }
 
-    @Test(arguments: ["mistral", "qwen2-sliding", "qwen3", "gemma2", "gemma3", "phi3", "phi3-longrope"])
+    @Test(arguments: [
+        "mistral", "qwen2-sliding", "qwen3", "gemma2", "gemma3", "phi3", "phi3-longrope", "smollm3", "granite",
+        "ministral3", "olmo2", "olmo3", "exaone4", "glm4", "mixtral", "qwen3-moe", "granite-moe", "olmoe", "gpt-oss",
+    ])
     func `a choice is the same alone, in a crowd, in chunks, on one thread and without SIMD`(name: String) throws {
         let loaded = try LoadedModel(directory: goldens + name, on: device)
         // Some end within the window of 32 positions, some begin beyond it.
@@ -87,14 +90,22 @@ import Tokenizers
     }
 
     @Test(arguments: [
-        Refusal("mistral", "model_type", #""mixtral""#, says: "mixtral", "mistral"),
+        Refusal("mistral", "model_type", #""deepseek_v3""#, says: "deepseek_v3", "mistral"),
         Refusal("mistral", "hidden_act", #""mish""#, says: "mish"),
         Refusal("mistral", "sliding_window", "0", says: "sliding_window", "0"),
         Refusal("mistral", "sliding_window", "-5", says: "sliding_window", "-5"),
         Refusal("mistral", "quantization_config", #"{"quant_method":"gptq"}"#, says: "quantization_config", "gptq"),
         Refusal("mistral", "head_dim", "15", says: "15"),
         Refusal("mistral", "head_dim", "8", says: "self_attn.q_proj.weight"),
-        Refusal("mistral", "rope_parameters", #"{"rope_type":"yarn","factor":4}"#, says: "yarn"),
+        Refusal("mistral", "rope_parameters", #"{"rope_type":"proportional","factor":4}"#, says: "proportional"),
+        Refusal("mistral", "rope_parameters", #"{"rope_type":"yarn","factor":-4}"#, says: "factor", "-4"),
+        Refusal("mixtral", "num_experts_per_tok", "6", says: "6"),
+        Refusal("mixtral", "num_experts", "4", says: "num_local_experts", "5"),
+        Refusal("mixtral", "num_local_experts", "6", says: "experts.5.w1"),
+        Refusal("granite-moe", "num_local_experts", "6", says: "input_linear"),
+        Refusal("olmoe", "clip_qkv", "8.0", says: "8"),
+        Refusal("smollm3", "no_rope_layers", "[1]", says: "1 entries"),
+        Refusal("gpt-oss", "swiglu_alpha", "2.0", says: "2.0"),
         Refusal("mistral", "rope_parameters", #"{"full_attention":{"rope_type":"default"}}"#, says: "rope_type"),
         Refusal("mistral", "partial_rotary_factor", "0.5", says: "partial_rotary_factor", "0.5"),
         Refusal("qwen2", "layer_types", #"["full_attention","linear_attention"]"#, says: "layer_types", "linear_"),

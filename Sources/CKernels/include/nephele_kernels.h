@@ -251,13 +251,15 @@ typedef enum {
     NEPHELE_MAP_IDENTITY = 7,
 } nephele_map;
 
-/// y[i] = map(x[i]), times factor[i] if given. y may be x. Work unit: elements.
+/// y[i] = map(x[i]), times factor[i] if given. Where `limit` is above 0, x is at most that, and the factor becomes 1
+/// more than itself within [-limit, limit]. y may be x. Work unit: elements.
 typedef struct {
     nephele_isa isa;
     nephele_map map;
     const float *x;
     const float *factor;
     float *y;
+    float limit;
 } nephele_map_f32_args;
 void nephele_map_f32(const void *args, nephele_index begin, nephele_index end);
 
@@ -270,6 +272,20 @@ typedef struct {
     float scale_a, scale_b;
 } nephele_combine_f32_args;
 void nephele_combine_f32(const void *args, nephele_index begin, nephele_index end);
+
+/// y[m] = residual[m] + scale * (sum over j of weights[m][j] * x[indices[m][j]]), the sum in one chain of FMAs, j
+/// ascending. y may be the residual. Work unit: rows.
+typedef struct {
+    nephele_isa isa;
+    const float *x;         // [any][width]
+    const int32_t *indices; // [rows][count]
+    const float *weights;   // [rows][count]
+    const float *residual;  // [rows][width], or null for zeros
+    float *y;               // [rows][width]
+    nephele_index count, width;
+    float scale;
+} nephele_mix_rows_f32_args;
+void nephele_mix_rows_f32(const void *args, nephele_index begin, nephele_index end);
 
 /// y[i] = (scale_a * a[i] + scale_b * b[i]) / divisor: each product, the sum and the quotient are rounded by
 /// themselves, as diffusers rounds them. Without `b` its elements are 1. y may be a or b. Work unit: elements.
@@ -302,14 +318,15 @@ void nephele_soft_cap_f32(const void *args, nephele_index begin, nephele_index e
 
 // ---------------------------------------------------------------------------------------------- attention
 
-/// Rotates each head of each row (half-split: element i pairs with i + rotary/2; arXiv 2104.09864) in place:
-/// cosine and sine are tables [positions][rotary/2]. Work unit: rows.
+/// Rotates each head of each row (arXiv 2104.09864) in place: cosine and sine are tables [positions][rotary/2]. Element
+/// i pairs with i + rotary/2, or, where `is_interleaved`, 2i with 2i + 1. Work unit: rows.
 typedef struct {
     float *x;
     const int32_t *positions;
     const float *cosine;
     const float *sine;
     nephele_index heads, head_dim, rotary, x_stride;
+    int32_t is_interleaved;
 } nephele_rope_f32_args;
 void nephele_rope_f32(const void *args, nephele_index begin, nephele_index end);
 
@@ -337,7 +354,8 @@ void nephele_kv_write_int8(const void *args, nephele_index begin, nephele_index 
 
 /// Causal attention of each row over positions [first, position] of its pages; query head h reads key-value head
 /// h / (heads / kv_heads). `window` > 0 limits it to the last `window` positions. `soft_cap` > 0
-/// passes each score s through cap * tanh(s / cap). Work units: row_count * heads.
+/// passes each score s through cap * tanh(s / cap). `sinks`, one for each query head, are scores of their own that take
+/// part in the softmax and have no value (arXiv 2309.17453); null for none. Work units: row_count * heads.
 typedef struct {
     nephele_isa isa;
     const float *queries;
@@ -349,6 +367,7 @@ typedef struct {
     nephele_index page_stride; // bytes
     nephele_index query_stride, y_stride;
     nephele_index window;
+    const float *sinks;
     float scale, soft_cap;
 } nephele_attention_args;
 typedef nephele_attention_args nephele_attention_f32_args, nephele_attention_bf16_args, nephele_attention_int8_args;

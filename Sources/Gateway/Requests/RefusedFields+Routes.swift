@@ -178,7 +178,8 @@ extension RefusedFields {
         refuse("truncation_side", because: "texts are cut as the model's tokenizer does"),
         refuse("rank_fields", because: "documents are texts, or objects of one 'text'"),
         refuse("max_chunks_per_doc", "overlap_tokens", because: "a document is scored as a whole, or cut"),
-        refuse("raw_scores", "activation", "use_activation", "softmax", because: "the model's files say what a score is"),
+        refuse(
+            "raw_scores", "activation", "use_activation", "softmax", because: "the model's files say what a score is"),
         refuse("instruction", "chat_template", "chat_template_kwargs", because: "the template is the model's own"),
         refuse("max_tokens_per_query", because: "a query is never cut alone"),
         refuse("add_special_tokens", because: "texts are read as the model expects them", unless: isTrue),

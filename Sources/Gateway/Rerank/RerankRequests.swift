@@ -56,7 +56,8 @@ struct RerankRequest: Decodable, Sendable {
 
     var pairs: ScoredPairs {
         ScoredPairs(
-            pairs: documents.map { (query, $0.text) }, fields: ("query", "documents"), documentLimit: max_tokens_per_doc,
+            pairs: documents.map { (query, $0.text) }, fields: ("query", "documents"),
+            documentLimit: max_tokens_per_doc,
             truncation: truncate_prompt_tokens)
     }
 

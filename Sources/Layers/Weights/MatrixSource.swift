@@ -9,8 +9,17 @@ final class MatrixSource {
         case blocks(BlockMatrix)
     }
 
+    /// One of several matrices in one tensor, whose first dimension counts them.
+    struct Expert {
+        var index: Int
+        var count: Int
+    }
+
     private let loader: WeightLoader
     private let name: String
+    private let expert: Expert?
+    /// Which of the file's outputs each output is; nil where they stand as they are.
+    private let order: [Int]?
     private let outputs: Int
     private let inputs: Int
     /// Whether the file holds `[inputs, outputs]`.
@@ -22,11 +31,14 @@ final class MatrixSource {
     /// memory than the panels.
     private static let portionBytes = 8 << 20
 
-    /// - Parameter transposed: whether a file of Hugging Face's layout holds `[inputs, outputs]`.
+    /// - Parameters:
+    ///   - transposed: whether a file of Hugging Face's layout holds `[inputs, outputs]`.
+    ///   - order: which of the file's outputs each output is; as they stand by default.
     init(
         _ loader: WeightLoader, _ name: String, outputs: Int, inputs: Int, transposed: Bool = false,
-        isVocabulary: Bool = false
+        isVocabulary: Bool = false, expert: Expert? = nil, order: [Int]? = nil
     ) {
+        (self.expert, self.order) = (expert, order)
         self.loader = loader
         self.name = loader.fileName(name)
         (self.outputs, self.inputs, self.isVocabulary) = (outputs, inputs, isVocabulary)
@@ -51,11 +63,14 @@ final class MatrixSource {
     }
 
     /// Whether others rounded the weights.
-    private var isInBlocks: Bool { loader.checkpoint.layout == .gguf }
+    private var isInBlocks: Bool {
+        loader.checkpoint.layout == .gguf || loader.checkpoint.contains(name + MXFP4Matrix.blocksSuffix)
+    }
 
     private func fromCache(_ part: Range<Int>) throws(TensorError) -> PackedMatrix {
         guard let cache = loader.cache else { return try pack(part) }
-        let key = part == 0..<outputs ? name : "\(name)[\(part.lowerBound)..<\(part.upperBound)]"
+        let whole = expert.map { "\(name)[\($0.index)]" } ?? name
+        let key = part == 0..<outputs ? whole : "\(whole)[\(part.lowerBound)..<\(part.upperBound)]"
         return try cache.matrix(key, columns: part.count, depth: inputs) { () throws(TensorError) in try pack(part) }
     }
 
@@ -63,9 +78,23 @@ final class MatrixSource {
         // What is recorded, to be written as a checkpoint, is wanted whole.
         if isVocabulary, loader.recorder == nil { return try packPortions() }
         let values: Values
-        if let read = self.values { values = read } else { values = try read(nil) }
+        if let read = self.values { values = read } else { values = try ordered(try read(nil)) }
         self.values = values
-        return try Self.pack(values, part, transposed: isTransposed, on: loader.device)
+        return try Self.pack(values, part, transposed: isTransposed && order == nil, on: loader.device)
+    }
+
+    private func ordered(_ values: Values) throws(TensorError) -> Values {
+        guard let order else { return values }
+        switch values {
+        case .plain(let tensor):
+            return .plain(try (isTransposed ? try tensor.transposed() : tensor).selectingRows(order))
+        case .grouped(let weights):
+            return .grouped(
+                GroupedWeights(
+                    weights.format, depth: weights.depth, values: try weights.values.selectingRows(order),
+                    scales: try weights.scales.selectingRows(order)))
+        case .blocks(let matrix): return .blocks(try matrix.reordered(order))
+        }
     }
 
     private func packPortions() throws(TensorError) -> PackedMatrix {
@@ -104,10 +133,8 @@ final class MatrixSource {
                     scales: try checkpoint.tensor(scales, shape: nil, rows: rows), columns: rows?.count ?? outputs,
                     depth: inputs, name: name))
         }
-        let shape = isTransposed ? [inputs, outputs] : [outputs, inputs]
-        // Blocks too are what they were written as.
-        if let blocks = try checkpoint.blocks(name, shape: shape, rows: rows) { return .blocks(blocks) }
-        let tensor = try checkpoint.tensor(name, shape: shape, rows: rows)
+        if let blocks = try blocks(rows) { return .blocks(blocks) }
+        let tensor = try floats(rows)
         if let format = loader.precision.grouped(isVocabulary: isVocabulary) {
             let weights = try GroupedWeights(
                 quantizing: tensor, transposed: isTransposed, to: format, on: loader.device)
@@ -120,5 +147,34 @@ final class MatrixSource {
         case .f16: return .plain(tensor.dtype == .f16 ? tensor : try tensor.widened().narrowedToF16())
         case .auto, .int8, .int4: return .plain(tensor)
         }
+    }
+
+    /// What the file has in blocks, which are never rounded again; nil for floats.
+    private func blocks(_ rows: Range<Int>?) throws(TensorError) -> BlockMatrix? {
+        guard let expert else {
+            return try loader.checkpoint.blocks(
+                name, shape: isTransposed ? [inputs, outputs] : [outputs, inputs], rows: rows)
+        }
+        if let matrix = try MXFP4Matrix(
+            loader.checkpoint, name, expert: expert.index, of: expert.count, outputs: outputs, inputs: inputs)
+        {
+            return matrix.blocks
+        }
+        return try loader.checkpoint.blocks(
+            name, shape: [expert.count, outputs, inputs], rows: expert.index..<expert.index + 1)
+    }
+
+    private func floats(_ rows: Range<Int>?) throws(TensorError) -> Tensor {
+        let shape = isTransposed ? [inputs, outputs] : [outputs, inputs]
+        guard let expert else { return try loader.checkpoint.tensor(name, shape: shape, rows: rows) }
+        guard loader.recorder == nil else {
+            throw TensorError(
+                .mismatch,
+                "\"\(name)\" holds all experts in one tensor, which is not written in whole numbers; serve the checkpoint "
+                    + "itself with --precision")
+        }
+        return try loader.checkpoint.tensor(
+            name, shape: [expert.count] + shape, rows: expert.index..<expert.index + 1
+        ).reshaped(shape)
     }
 }

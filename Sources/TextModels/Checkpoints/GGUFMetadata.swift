@@ -67,6 +67,22 @@ package struct GGUFMetadata: Sendable {
         return window == 0 ? nil : try extent("attention.sliding_window", in: 1...Int(Int32.max), absent: window)
     }
 
+    /// The window of each layer, 0 for none: as a list of flags says, or else in all but every so many-th.
+    ///
+    /// - Throws: `TextModelError` that names the key.
+    func windows(_ window: Int, layers: Int, pattern: Int) throws(TextModelError) -> [Int] {
+        let key = "attention.sliding_window_pattern"
+        guard let list = value(key)?.array else {
+            let pattern = try extent(key, in: 1...1_024, absent: pattern)
+            return (0..<layers).map { ($0 + 1) % pattern != 0 ? window : 0 }
+        }
+        let flags = list.compactMap { if case .bool(let flag) = $0 { flag } else { nil } }
+        guard flags.count == list.count, flags.count == layers else {
+            throw refusal(key, "is no list of \(layers) flags")
+        }
+        return flags.map { $0 ? window : 0 }
+    }
+
     /// V, the rows of the embedding.
     var vocabulary: Int? { file.header.tensors["token_embd.weight"]?.shape.first }
 
@@ -93,7 +109,8 @@ package struct GGUFMetadata: Sendable {
         "attention.layer_norm_rms_epsilon", "attention.sliding_window", "attention.value_length", "block_count",
         "context_length", "embedding_length", "feed_forward_length", "rope.dimension_count", "rope.freq_base",
         "rope.scale_linear", "rope.scaling.attn_factor", "rope.scaling.factor", "rope.scaling.finetuned",
-        "rope.scaling.original_context_length", "rope.scaling.type", "tensor_data_layout", "vocab_size",
+        "rope.scaling.original_context_length", "rope.scaling.type", "rope.scaling.yarn_attn_factor",
+        "rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow", "tensor_data_layout", "vocab_size",
         "pooling_type",
     ]
 
@@ -102,7 +119,7 @@ package struct GGUFMetadata: Sendable {
     /// - Parameter own: keys that the architecture reads besides the common ones.
     /// - Throws: `TextModelError.unsupported` that names the file and the key.
     func refuseUnknownKeys(own: Set<String>) throws(TextModelError) {
-        if let experts = try integer("expert_count"), experts > 0 {
+        if !own.contains("expert_count"), let experts = try integer("expert_count"), experts > 0 {
             throw TextModelError(.unsupported, "\(file.path): a mixture of \(experts) experts is not supported")
         }
         let prefix = architecture + "."

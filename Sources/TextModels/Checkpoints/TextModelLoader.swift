@@ -48,7 +48,8 @@ package enum TextModelLoader {
     private static func refuseUnsupported(_ file: ConfigurationFile) throws(TextModelError) {
         if let quantization = try file.fields("quantization_config") {
             let method = try quantization.text("quant_method") ?? "none"
-            guard method == "nephele" else {
+            // gpt-oss is the one that is published in MXFP4; its layers look for the blocks.
+            guard method == "nephele" || method == "mxfp4" else {
                 throw file.refusal("quantization_config", "is of \"\(method)\", which is not supported", .unsupported)
             }
         }

@@ -169,7 +169,9 @@ package struct SentenceFiles: Sendable {
         }
         if file.has("pooling_mode") {
             let names: [String]
-            if let text = file.value("pooling_mode")?.text { names = [text] } else {
+            if let text = file.value("pooling_mode")?.text {
+                names = [text]
+            } else {
                 names = try file.texts("pooling_mode") ?? []
             }
             pooling = []

@@ -3,54 +3,50 @@ import Tensors
 
 /// Gemma 2 (arXiv 2408.00118): RMSNorm before and after each block, a GELU-gated feed-forward, soft-capped attention
 /// scores and logits, and a window in every second layer.
-struct Gemma2: Architecture {
+struct Gemma2: DecoderArchitecture {
     static let modelType = "gemma2"
     static let className = "Gemma2ForCausalLM"
     static let gguf: GGUFLayout? = .gemma(modelType, keys: ["attn_logit_softcapping", "final_logit_softcapping"])
 
-    private var configuration: GemmaModel.Configuration
+    private(set) var configuration: Decoder.Configuration
 
     init(_ file: ConfigurationFile) throws(TextModelError) {
         try file.refuse("use_bidirectional_attention")
-        let shape = try DecoderShape(file, headDim: 256, context: 8_192)
-        var attention = PagedAttention.Configuration(shape, rotary: try RotaryFrequencies(file, shape: shape))
-        attention.scale = 1 / Float(try file.positive("query_pre_attn_scalar", absent: 256)).squareRoot()
-        attention.softCap = try file.positiveOrNone("attn_logit_softcapping", absent: 50) ?? 0
-        let isBiased = try file.bool("attention_bias") ?? false
-        attention.inputBias = isBiased
-        attention.outputBias = isBiased
-        attention.windows = try file.windows(try file.window(absent: 4_096), layers: shape.layers) { $0 % 2 == 0 }
-        configuration = GemmaModel.Configuration(
-            shape: shape, attention: attention,
-            feedForward: GatedFeedForward.Configuration(
-                width: try file.extent("intermediate_size", in: DecoderShape.Limits.feedForward),
-                activation: try file.activation("hidden_activation", absent: "gelu_pytorch_tanh")),
-            epsilon: Float(try file.number("rms_norm_eps") ?? 1e-6),
-            isTied: try file.bool("tie_word_embeddings") ?? true,
-            logitCap: try file.positiveOrNone("final_logit_softcapping", absent: 30))
+        configuration = try Decoder.Configuration(
+            file, headDim: 256, context: 8_192, activation: "hidden_activation",
+            standardActivation: "gelu_pytorch_tanh", isTied: true)
+        configuration.becomeGemma(dividing: try file.positive("query_pre_attn_scalar", absent: 256))
+        configuration.attention.softCap = try file.positiveOrNone("attn_logit_softcapping", absent: 50) ?? 0
+        configuration.scales.logitCap = try file.positiveOrNone("final_logit_softcapping", absent: 30)
+        try configuration.readAttentionBias(file)
+        configuration.attention.windows = try file.windows(
+            try file.window(absent: 4_096), layers: configuration.shape.layers
+        ) { $0 % 2 == 0 }
     }
 
     init(_ file: GGUFMetadata) throws(TextModelError) {
-        let shape = try DecoderShape(file)
-        var attention = PagedAttention.Configuration(shape, rotary: try RotaryFrequencies(file, shape: shape))
+        configuration = try Decoder.Configuration(file, activation: .geluTanh)
+        let shape = configuration.shape
         // The file does not say what scores are divided by; only the 27B model, of 46 layers, differs.
-        let scalar = shape.layers == 46 ? shape.hidden / shape.heads : shape.headDim
-        attention.scale = 1 / Float(scalar).squareRoot()
-        attention.softCap = Float(try file.positive("attn_logit_softcapping", absent: 50))
-        attention.inputBias = file.hasTensor("blk.0.attn_q.bias")
-        attention.outputBias = file.hasTensor("blk.0.attn_output.bias")
+        configuration.becomeGemma(dividing: Double(shape.layers == 46 ? shape.hidden / shape.heads : shape.headDim))
+        configuration.attention.softCap = Float(try file.positive("attn_logit_softcapping", absent: 50))
+        configuration.scales.logitCap = Float(try file.positive("final_logit_softcapping", absent: 30))
         let window = try file.window(absent: 4_096) ?? 0
-        attention.windows = (0..<shape.layers).map { $0 % 2 == 0 ? window : 0 }
-        configuration = GemmaModel.Configuration(
-            shape: shape, attention: attention,
-            feedForward: GatedFeedForward.Configuration(
-                width: try file.extent("feed_forward_length", in: DecoderShape.Limits.feedForward),
-                activation: .geluTanh),
-            epsilon: Float(try file.number("attention.layer_norm_rms_epsilon") ?? 1e-6), isTied: file.isTied,
-            logitCap: Float(try file.positive("final_logit_softcapping", absent: 30)))
+        configuration.attention.windows = (0..<shape.layers).map { $0 % 2 == 0 ? window : 0 }
     }
+}
 
-    func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try GemmaModel(configuration, loader) }
+extension Decoder.Configuration {
+    /// What Gemma 2 and 3 have in common: norms around each block with weights less one, embeddings times √C.
+    ///
+    /// - Parameter scalar: scores are divided by its square root.
+    mutating func becomeGemma(dividing scalar: Double) {
+        norms = .around
+        isNormOffset = true
+        // Rounded once, as transformers does where it computes in f32.
+        scales.embedding = Float(Double(shape.hidden).squareRoot())
+        attention.scale = 1 / Float(scalar).squareRoot()
+    }
 }
 
 extension GGUFLayout {

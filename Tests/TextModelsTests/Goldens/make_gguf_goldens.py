@@ -19,6 +19,10 @@ import numpy as np
 import torch
 import gguf
 from gguf import GGMLQuantizationType as Q
+from transformers import (Exaone4Config, Exaone4ForCausalLM, Glm4Config, Glm4ForCausalLM, GptOssConfig, GptOssForCausalLM,
+                          GraniteConfig, GraniteForCausalLM, GraniteMoeConfig, GraniteMoeForCausalLM, MixtralConfig,
+                          MixtralForCausalLM, Olmo2Config, Olmo2ForCausalLM, Olmo3Config, Olmo3ForCausalLM, OlmoeConfig,
+                          OlmoeForCausalLM, Qwen3MoeConfig, Qwen3MoeForCausalLM, SmolLM3Config, SmolLM3ForCausalLM)
 from transformers import (Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM,
                           MistralConfig, MistralForCausalLM, Phi3Config, Phi3ForCausalLM, Qwen2Config, Qwen2ForCausalLM,
                           Qwen3Config, Qwen3ForCausalLM)
@@ -28,7 +32,12 @@ os.makedirs(here, exist_ok=True)
 PROMPT = [5, 17, 3, 39, 42, 42, 7, 20, 44, 31, 1, 0, 8, 47, 30, 12, 2, 2, 19, 33]
 ALPHABET = [chr(c) for c in range(33, 127)]
 ARCH = {"llama": gguf.MODEL_ARCH.LLAMA, "qwen2": gguf.MODEL_ARCH.QWEN2, "qwen3": gguf.MODEL_ARCH.QWEN3,
-        "gemma2": gguf.MODEL_ARCH.GEMMA2, "gemma3": gguf.MODEL_ARCH.GEMMA3, "phi3": gguf.MODEL_ARCH.PHI3, "gpt2": gguf.MODEL_ARCH.GPT2}
+        "gemma2": gguf.MODEL_ARCH.GEMMA2, "gemma3": gguf.MODEL_ARCH.GEMMA3, "phi3": gguf.MODEL_ARCH.PHI3, "gpt2": gguf.MODEL_ARCH.GPT2,
+        "smollm3": gguf.MODEL_ARCH.SMOLLM3, "granite": gguf.MODEL_ARCH.GRANITE, "granitemoe": gguf.MODEL_ARCH.GRANITE_MOE,
+        "olmo2": gguf.MODEL_ARCH.OLMO2, "exaone4": gguf.MODEL_ARCH.EXAONE4, "glm4": gguf.MODEL_ARCH.GLM4,
+        "qwen3moe": gguf.MODEL_ARCH.QWEN3MOE, "olmoe": gguf.MODEL_ARCH.OLMOE, "gpt-oss": gguf.MODEL_ARCH.GPT_OSS}
+# As convert_hf_to_gguf.py: these are stored with the rows of queries and keys in RoPE's pairs.
+PERMUTED = {"llama", "smollm3", "granite", "granitemoe"}
 
 def permute(weights, heads):
     """As convert_hf_to_gguf.py stores Llama's queries and keys."""
@@ -81,6 +90,25 @@ def metadata(writer, arch, config):
         writer.add_rope_scaling_attn_factors(float(np.sqrt(1 + np.log(scale) / np.log(original))))
         writer.add_tensor("rope_factors_long.weight", np.array(rope["long_factor"], dtype=np.float32))
         writer.add_tensor("rope_factors_short.weight", np.array(rope["short_factor"], dtype=np.float32))
+    if rope["rope_type"] == "yarn":
+        writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+        writer.add_rope_scaling_factor(rope["factor"])
+        writer.add_rope_scaling_orig_ctx_len(rope["original_max_position_embeddings"])
+    if arch in ("granite", "granitemoe"):
+        writer.add_attention_scale(c.attention_multiplier)
+        writer.add_embedding_scale(c.embedding_multiplier)
+        writer.add_residual_scale(c.residual_multiplier)
+        writer.add_logit_scale(c.logits_scaling)
+    if arch in ("olmo2", "exaone4") and getattr(c, "sliding_window", None):
+        writer.add_sliding_window(c.sliding_window)
+        writer.add_sliding_window_pattern([kind == "sliding_attention" for kind in c.layer_types])
+    if arch == "gpt-oss": writer.add_sliding_window(c.sliding_window)
+    experts = getattr(c, "num_local_experts", None) or getattr(c, "num_experts", None)
+    if experts:
+        writer.add_expert_count(experts)
+        writer.add_expert_used_count(c.num_experts_per_tok)
+        if arch in ("qwen3moe", "gpt-oss"):
+            writer.add_expert_feed_forward_length(getattr(c, "moe_intermediate_size", c.intermediate_size))
     if getattr(c, "sliding_window", None) and arch in ("gemma2", "gemma3", "phi3", "llama"): writer.add_sliding_window(c.sliding_window)
     if arch == "gemma2":
         writer.add_attn_logit_softcapping(c.attn_logit_softcapping)
@@ -88,6 +116,7 @@ def metadata(writer, arch, config):
 
 def vocabulary(writer, count):
     tokens = [f"{a}{b}" for a in [""] + ALPHABET for b in ALPHABET][:count]
+    if not any(len(t) == 2 for t in tokens): tokens[-1] = tokens[0] + tokens[1]  # llama.cpp wants a merge
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("gpt-2")
     writer.add_token_list(tokens)
@@ -101,10 +130,42 @@ def tensors(model, arch, config):
         if key == "lm_head.weight" and config.tie_word_embeddings: continue
         value = value.float().numpy()
         if arch == "gpt2" and key.endswith(("c_attn.weight", "c_proj.weight", "c_fc.weight")): value = value.T.copy()
-        if arch == "llama" and ".q_proj." in key: value = permute(value, config.num_attention_heads)
-        if arch == "llama" and ".k_proj." in key: value = permute(value, config.num_key_value_heads)
+        if arch in PERMUTED and ".q_proj." in key: value = permute(value, config.num_attention_heads)
+        if arch in PERMUTED and ".k_proj." in key: value = permute(value, config.num_key_value_heads)
+        if ".experts." in key or key.endswith((".gate.weight", ".router.weight", ".router.bias", ".sinks")):
+            yield from experts(key, value, arch)
+            continue
         if arch.startswith("gemma") and key.endswith("norm.weight"): value = value + np.float32(1)
         yield names.get_name(key, try_suffixes=(".weight", ".bias")), np.ascontiguousarray(value)
+
+def experts(key, value, arch):
+    """What transformers holds together in one tensor, apart: `[E, F, C]` for gates and ups, `[E, C, F]` for downs."""
+    layer, last = f"blk.{key.split('.')[2]}.", key.split(".")[-1]
+    if last == "sinks": yield layer + "attn_sinks.weight", value
+    elif ".experts." not in key: yield layer + "ffn_gate_inp." + last, value
+    elif arch == "gpt-oss" and last.startswith("gate_up_proj"):  # gates and ups by turns, inputs first
+        kind = "bias" if last.endswith("bias") else "weight"
+        if kind == "weight": value = value.swapaxes(1, 2)
+        yield layer + f"ffn_gate_exps.{kind}", np.ascontiguousarray(value[:, ::2])
+        yield layer + f"ffn_up_exps.{kind}", np.ascontiguousarray(value[:, 1::2])
+    elif arch == "gpt-oss":
+        bias = last.endswith("bias")
+        yield layer + f"ffn_down_exps.{'bias' if bias else 'weight'}", np.ascontiguousarray(value if bias else value.swapaxes(1, 2))
+    elif last == "gate_up_proj":
+        half = value.shape[1] // 2
+        yield layer + "ffn_gate_exps.weight", np.ascontiguousarray(value[:, :half])
+        yield layer + "ffn_up_exps.weight", np.ascontiguousarray(value[:, half:])
+    else: yield layer + "ffn_down_exps.weight", value
+
+def peer(path, golden):
+    """How far llama.cpp is from transformers on the file, where it is installed: proves the layout, to its roundings."""
+    try: from llama_cpp import Llama
+    except ImportError: return "llama.cpp is not installed"
+    try: model = Llama(path, n_ctx=64, logits_all=True, verbose=False, type_k=0, type_v=0, n_threads=1)
+    except Exception as error: return f"llama.cpp: {error}"
+    model.eval(golden["prompt"])
+    away = np.abs(model.scores[len(golden["prompt"]) - 1] - np.array(golden["last"])).max()
+    return f"llama.cpp is {away:.1e} away, of {np.abs(golden['last']).max():.1f}"
 
 def narrow(value, kind):
     if kind == Q.F32: return value
@@ -129,7 +190,7 @@ def make(name, arch, seed, factory, twin=False):
     turn = 0
     for key, value in tensors(model, arch, model.config):
         kind = Q.F32
-        if value.ndim == 2 and "position_embd" not in key:
+        if value.ndim >= 2 and not key.endswith(".bias") and "position_embd" not in key and "ffn_gate_inp" not in key:
             kind = [Q.BF16, Q.F16, Q.F32][turn % 3]
             turn += 1
         writer.add_tensor(key, narrow(value, kind), raw_dtype=kind)
@@ -137,7 +198,9 @@ def make(name, arch, seed, factory, twin=False):
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    json.dump(logits(model), open(f"{here}/{name}.json", "w"))
+    golden = logits(model)
+    json.dump(golden, open(f"{here}/{name}.json", "w"))
+    print(name, peer(f"{here}/{name}.gguf", golden))
     if twin:
         model.to(torch.bfloat16).save_pretrained(f"{here}/{name}")
         if os.path.exists(f"{here}/{name}/generation_config.json"): os.remove(f"{here}/{name}/generation_config.json")
@@ -161,6 +224,29 @@ make("phi3", "phi3", 7, lambda: Phi3ForCausalLM(Phi3Config(**{k: v for k, v in s
                       "short_factor": [1.0] * 3, "long_factor": [1.0, 2.1, 17.0]})))
 make("gpt2", "gpt2", 8, lambda: GPT2LMHeadModel(GPT2Config(vocab_size=48, n_positions=64, n_embd=16, n_layer=1, n_head=2,
      bos_token_id=0, eos_token_id=None, attn_pdrop=0, embd_pdrop=0, resid_pdrop=0)), twin=True)
+
+mid = {k: v for k, v in {**small, "num_hidden_layers": 4, "hidden_size": 32}.items() if k != "head_dim"}
+make("smollm3", "smollm3", 20, lambda: SmolLM3ForCausalLM(SmolLM3Config(**mid)))
+make("granite", "granite", 21, lambda: GraniteForCausalLM(GraniteConfig(**mid, embedding_multiplier=3.0, residual_multiplier=0.6,
+     attention_multiplier=0.4, logits_scaling=0.5)))
+make("olmo2", "olmo2", 22, lambda: Olmo2ForCausalLM(Olmo2Config(**mid)))
+make("olmo3", "olmo2", 23, lambda: Olmo3ForCausalLM(Olmo3Config(**mid, sliding_window=8, rope_parameters={
+    "full_attention": {"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "original_max_position_embeddings": 16},
+    "sliding_attention": {"rope_type": "default", "rope_theta": 10000.0}})))
+# (llama.cpp takes a window for models of 64 layers only, whatever the keys say: it is far away here.)
+make("exaone4", "exaone4", 24, lambda: Exaone4ForCausalLM(Exaone4Config(**mid, sliding_window=8)))
+make("glm4", "glm4", 25, lambda: Glm4ForCausalLM(Glm4Config(**{**mid, "eos_token_id": [1]}, head_dim=8)))
+make("mixtral", "llama", 26, lambda: MixtralForCausalLM(MixtralConfig(**mid, num_local_experts=4, num_experts_per_tok=2)))
+make("qwen3moe", "qwen3moe", 27, lambda: Qwen3MoeForCausalLM(Qwen3MoeConfig(**mid, head_dim=8, num_experts=5,
+     num_experts_per_tok=2, moe_intermediate_size=16, norm_topk_prob=True)))
+make("granitemoe", "granitemoe", 28, lambda: GraniteMoeForCausalLM(GraniteMoeConfig(**mid, num_local_experts=4,
+     num_experts_per_tok=2, embedding_multiplier=3.0, residual_multiplier=0.6, attention_multiplier=0.4, logits_scaling=0.5)))
+make("olmoe", "olmoe", 29, lambda: OlmoeForCausalLM(OlmoeConfig(**{**mid, "num_key_value_heads": 2}, num_experts=5,
+     num_experts_per_tok=2)))
+make("gpt-oss", "gpt-oss", 30, lambda: GptOssForCausalLM(GptOssConfig(**mid, head_dim=8, num_local_experts=4,
+     num_experts_per_tok=2, sliding_window=8, attn_implementation="eager", rope_parameters={"rope_type": "yarn",
+     "rope_theta": 10000.0, "factor": 4.0, "beta_fast": 32.0, "beta_slow": 1.0, "truncate": False,
+     "original_max_position_embeddings": 16})))
 
 # ---------------------------------------------------------------------------------------------------------- blocks
 

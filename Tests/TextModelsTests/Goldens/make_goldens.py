@@ -36,6 +36,8 @@ def make(name, factory, seed, dtype=torch.float32, scale=3.0, shard=None, embedd
     while True:
         torch.manual_seed(seed)
         model = factory()
+        # Some configurations cannot be made without one.
+        model.config.eos_token_id = model.generation_config.eos_token_id = None
         with torch.no_grad():
             for key, p in model.named_parameters():  # larger than by default, so that choices are clear
                 if p.dim() > 1: p.mul_(embedding if embedding and "embed_tokens" in key else scale)
@@ -120,3 +122,93 @@ make("gemma3-conditional", lambda: Gemma3ForConditionalGeneration(Gemma3Config(
     text_config=Gemma3TextConfig(**gemma3), image_token_index=255, boi_token_index=254, eoi_token_index=253,
     vision_config=SiglipVisionConfig(hidden_size=16, intermediate_size=16, num_hidden_layers=1, num_attention_heads=2,
                                      image_size=28, patch_size=14), mm_tokens_per_image=4)), 15, norms=1.0, **varied)
+
+# Architectures that differ from Llama in the places of norms, positions, scales.
+from transformers import (Exaone4Config, Exaone4ForCausalLM, Glm4Config, Glm4ForCausalLM, GptOssConfig, GptOssForCausalLM,
+                          GraniteConfig, GraniteForCausalLM, GraniteMoeConfig, GraniteMoeForCausalLM, Ministral3Config,
+                          Ministral3ForCausalLM, MixtralConfig, MixtralForCausalLM, Olmo2Config, Olmo2ForCausalLM,
+                          Olmo3Config, Olmo3ForCausalLM, OlmoeConfig, OlmoeForCausalLM, Qwen3MoeConfig,
+                          Qwen3MoeForCausalLM, SmolLM3Config, SmolLM3ForCausalLM)
+
+half = torch.bfloat16
+make("llama-yarn", lambda: llama(rope_parameters={"rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0,
+     "original_max_position_embeddings": 64, "beta_fast": 16.0}), 20, half)
+make("llama-dynamic", lambda: llama(rope_parameters={"rope_type": "dynamic", "rope_theta": 10000.0, "factor": 2.0}), 21,
+     half)
+make("smollm3", lambda: SmolLM3ForCausalLM(SmolLM3Config(**{**small, "num_hidden_layers": 3}, no_rope_layers=[1, 0, 1],
+     use_sliding_window=True, sliding_window=32)), 22, half, **varied)
+make("granite", lambda: GraniteForCausalLM(GraniteConfig(**small, embedding_multiplier=3.0, residual_multiplier=0.6,
+     attention_multiplier=0.4, logits_scaling=0.5)), 23, half, **varied)
+make("ministral3", lambda: Ministral3ForCausalLM(Ministral3Config(**small, head_dim=16, rope_parameters={
+    "rope_type": "yarn", "rope_theta": 1000000.0, "factor": 8.0, "original_max_position_embeddings": 64,
+    "beta_fast": 32.0, "beta_slow": 1.0, "mscale_all_dim": 1.0, "mscale": 1.0, "llama_4_scaling_beta": 0.5})), 24, half,
+     **varied)
+make("olmo2", lambda: Olmo2ForCausalLM(Olmo2Config(**small)), 25, half, **varied)
+make("olmo3", lambda: Olmo3ForCausalLM(Olmo3Config(**{**small, "num_hidden_layers": 3}, sliding_window=32,
+     layer_types=["sliding_attention", "full_attention", "sliding_attention"], rope_parameters={
+         "full_attention": {"rope_type": "yarn", "rope_theta": 500000.0, "factor": 8.0,
+                            "original_max_position_embeddings": 64},
+         "sliding_attention": {"rope_type": "default", "rope_theta": 500000.0}})), 26, half, **varied)
+make("exaone4", lambda: Exaone4ForCausalLM(Exaone4Config(**{**small, "num_hidden_layers": 3}, sliding_window=32,
+     layer_types=["sliding_attention", "full_attention", "sliding_attention"])), 27, half, **varied)
+make("glm4", lambda: Glm4ForCausalLM(Glm4Config(**{**small, "eos_token_id": [255]}, head_dim=16)), 28, half, norms=1.0,
+     **varied)
+
+# Experts: more of them than a row takes.
+make("mixtral", lambda: MixtralForCausalLM(MixtralConfig(**small, num_local_experts=5, num_experts_per_tok=2,
+     sliding_window=32)), 30, half, **varied)
+make("qwen3-moe", lambda: Qwen3MoeForCausalLM(Qwen3MoeConfig(**{**small, "num_hidden_layers": 3}, head_dim=16,
+     num_experts=6, num_experts_per_tok=3, moe_intermediate_size=32, mlp_only_layers=[1], norm_topk_prob=True)), 31, half,
+     **varied)
+make("granite-moe", lambda: GraniteMoeForCausalLM(GraniteMoeConfig(**small, num_local_experts=5, num_experts_per_tok=2,
+     embedding_multiplier=3.0, residual_multiplier=0.6, attention_multiplier=0.4, logits_scaling=0.5)), 32, half,
+     **varied)
+make("olmoe", lambda: OlmoeForCausalLM(OlmoeConfig(**small, num_experts=6, num_experts_per_tok=3)), 33, half, **varied)
+make("gpt-oss", lambda: GptOssForCausalLM(GptOssConfig(**small, head_dim=16, num_local_experts=5, num_experts_per_tok=2,
+     sliding_window=32, swiglu_limit=2.0, attn_implementation="eager", rope_parameters={
+         "rope_type": "yarn", "rope_theta": 150000.0, "factor": 8.0, "beta_fast": 32.0, "beta_slow": 1.0,
+         "truncate": False, "original_max_position_embeddings": 64})), 34, half, **varied)
+
+
+# gpt-oss as it is published: experts in blocks of MXFP4 (OCP Microscaling Formats 1.0). Random blocks; transformers
+# computes with what its own dequantiser makes of them.
+def mxfp4(name, seed):
+    from safetensors.torch import load_file, save_file
+    from transformers.integrations.mxfp4 import convert_moe_packed_tensors
+    directory = f"{here}/{name}"
+    if not (name in sys.argv[1:] or len(sys.argv) == 1 and not os.path.exists(directory)): return
+    while True:
+        torch.manual_seed(seed)
+        model = GptOssForCausalLM(GptOssConfig(**{**small, "hidden_size": 64, "intermediate_size": 32},
+            head_dim=16, num_local_experts=3, num_experts_per_tok=2, sliding_window=32, swiglu_limit=2.0,
+            attn_implementation="eager"))
+        packed = {}
+        with torch.no_grad():
+            for key, p in model.named_parameters():
+                if key.endswith(("gate_up_proj", "down_proj")):
+                    experts, inputs, outputs = p.shape
+                    blocks = torch.randint(0, 256, (experts, outputs, inputs // 32, 16), dtype=torch.uint8)
+                    scales = torch.randint(121, 125, (experts, outputs, inputs // 32), dtype=torch.uint8)
+                    packed[key + "_blocks"], packed[key + "_scales"] = blocks, scales
+                    p.copy_(convert_moe_packed_tensors(blocks, scales, dtype=torch.float32).reshape(p.shape))
+                elif p.dim() > 1: p.mul_(3.0 if "embed_tokens" in key else 8.0)
+                elif "bias" in key: p.add_(torch.randn_like(p) * 0.1)
+                else: p.add_(torch.randn_like(p) * 0.2)
+            for key, p in model.named_parameters():
+                if key + "_blocks" not in packed: p.copy_(p.to(half))
+        golden = follow(model.eval())
+        if golden["gap"] > 2e-3 and len(set(golden["greedy"][100:])) >= 20: break
+        seed += 100
+    shutil.rmtree(directory, ignore_errors=True)
+    model.to(half).save_pretrained(directory)
+    weights = {k: v for k, v in load_file(f"{directory}/model.safetensors").items() if k + "_blocks" not in packed}
+    save_file({**weights, **packed}, f"{directory}/model.safetensors", metadata={"format": "pt"})
+    config = json.load(open(f"{directory}/config.json"))
+    config["quantization_config"] = {"quant_method": "mxfp4", "modules_to_not_convert": [
+        "model.layers.*.self_attn", "model.layers.*.mlp.router", "model.embed_tokens", "lm_head"]}
+    json.dump(config, open(f"{directory}/config.json", "w"), indent=1)
+    tokenizer(directory)
+    json.dump(golden, open(f"{directory}/golden.json", "w"))
+    print(name, "seed", seed, "smallest gap", golden["gap"])
+
+mxfp4("gpt-oss-mxfp4", 35)

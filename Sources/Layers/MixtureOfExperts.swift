@@ -1,0 +1,225 @@
+package import Tensors
+
+/// A feed-forward of several experts (arXiv 1701.06538, 2101.03961), of which each row goes through few: a router scores
+/// them, and the row's result is the weighted sum of what its best experts give.
+package struct MixtureOfExperts: Sendable {
+    package struct Configuration: Sendable {
+        /// E.
+        package var experts: Int
+        /// k, how many each row goes through.
+        package var chosen: Int
+        /// F, the width of one expert.
+        package var width: Int
+        package var activation: Device.Activation
+        /// Whether the weights of a row's experts are made to sum to 1: then they are the softmax over those alone, else over
+        /// all experts.
+        package var normalizes = true
+        /// Whether router and experts have biases.
+        package var bias = false
+        /// Where it is above 0: the gate is at most that, and what it multiplies is 1 more than itself within ±limit (gpt-oss).
+        package var limit: Float = 0
+        package var layout: Layout
+
+        package init(
+            experts: Int, chosen: Int, width: Int, activation: Device.Activation, layout: Layout
+        ) {
+            (self.experts, self.chosen, self.width) = (experts, chosen, width)
+            (self.activation, self.layout) = (activation, layout)
+        }
+    }
+
+    /// How a file holds the experts.
+    package enum Layout: Sendable {
+        /// A matrix of its own for each expert and part, `NAME.EXPERT.PART.weight`, by the names of the three parts.
+        case apart(router: String, experts: String, gate: String, up: String, down: String)
+        /// All experts' gates and ups in one tensor `[E, 2F, C]`, gates first, and downs in another `[E, C, F]`.
+        case joint(router: String, input: String, output: String)
+        /// A tensor `[E, F, C]` each for gates and ups, and `[E, C, F]` for downs (GGUF).
+        case stacked(router: String, gate: String, up: String, down: String)
+        /// gpt-oss: `[E, C, 2F]` and `[E, F, C]`, inputs first, or blocks of MXFP4 with the outputs first; gates and ups
+        /// alternate.
+        case alternating(router: String, experts: String)
+    }
+
+    private struct Expert: Sendable {
+        var gate: PackedMatrix  // [F, C]
+        var up: PackedMatrix  // [F, C]
+        var down: PackedMatrix  // [C, F]
+        var gateBias: Tensor?  // [F]
+        var upBias: Tensor?  // [F]
+        var downBias: Tensor?  // [C]
+    }
+
+    private let router: PackedMatrix  // [E, C]
+    private let routerBias: Tensor?  // [E]
+    private let experts: [Expert]
+    private let configuration: Configuration
+
+    /// - Parameter name: what stands before the names of its tensors, with the dot.
+    /// - Throws: `TensorError` that names the tensor at fault.
+    package init(
+        _ loader: WeightLoader, _ name: String, _ configuration: Configuration, hidden c: Int
+    ) throws(TensorError) {
+        let (count, f) = (configuration.experts, configuration.width)
+        let router: String
+        var experts: [Expert] = []
+        switch configuration.layout {
+        case .apart(let own, let list, let gate, let up, let down):
+            router = own
+            for index in 0..<count {
+                let stem = "\(name)\(list).\(index)."
+                experts.append(
+                    Expert(
+                        gate: try loader.matrix(stem + gate + ".weight", outputs: f, inputs: c),
+                        up: try loader.matrix(stem + up + ".weight", outputs: f, inputs: c),
+                        down: try loader.matrix(stem + down + ".weight", outputs: c, inputs: f)))
+            }
+        case .joint(let own, let input, let output):
+            router = own
+            for index in 0..<count {
+                let expert = MatrixSource.Expert(index: index, count: count)
+                let both = MatrixSource(loader, name + input, outputs: 2 * f, inputs: c, expert: expert)
+                let down = MatrixSource(loader, name + output, outputs: c, inputs: f, expert: expert)
+                experts.append(
+                    Expert(
+                        gate: try both.packed(0..<f), up: try both.packed(f..<2 * f), down: try down.packed()))
+            }
+        case .stacked(let own, let gate, let up, let down):
+            router = own
+            func matrix(_ part: String, _ index: Int, _ outputs: Int, _ inputs: Int) throws(TensorError) -> PackedMatrix
+            {
+                let expert = MatrixSource.Expert(index: index, count: count)
+                return try MatrixSource(
+                    loader, name + part + ".weight", outputs: outputs, inputs: inputs, expert: expert
+                ).packed()
+            }
+            func bias(_ part: String, _ index: Int, _ outputs: Int) throws(TensorError) -> Tensor? {
+                guard configuration.bias else { return nil }
+                let all = try loader.table(name + part + ".bias", shape: [count, outputs])
+                return all.rows(index..<index + 1).reshaped([outputs])
+            }
+            for index in 0..<count {
+                experts.append(
+                    Expert(
+                        gate: try matrix(gate, index, f, c), up: try matrix(up, index, f, c),
+                        down: try matrix(down, index, c, f), gateBias: try bias(gate, index, f),
+                        upBias: try bias(up, index, f), downBias: try bias(down, index, c)))
+            }
+        case .alternating(let own, let list):
+            router = own
+            let raised = try loader.table("\(name)\(list).gate_up_proj_bias", shape: [count, 2 * f])
+            let lowered = try loader.table("\(name)\(list).down_proj_bias", shape: [count, c])
+            // Gates are the even outputs, ups the odd ones.
+            let order = (0..<f).map { 2 * $0 } + (0..<f).map { 2 * $0 + 1 }
+            for index in 0..<count {
+                let expert = MatrixSource.Expert(index: index, count: count)
+                let both = MatrixSource(
+                    loader, "\(name)\(list).gate_up_proj", outputs: 2 * f, inputs: c, transposed: true, expert: expert,
+                    order: order)
+                let down = MatrixSource(
+                    loader, "\(name)\(list).down_proj", outputs: c, inputs: f, transposed: true, expert: expert)
+                let bias = raised.rows(index..<index + 1).floats
+                experts.append(
+                    Expert(
+                        gate: try both.packed(0..<f), up: try both.packed(f..<2 * f), down: try down.packed(),
+                        gateBias: try Tensor(order.prefix(f).map { bias[$0] }, shape: [f]),
+                        upBias: try Tensor(order.suffix(f).map { bias[$0] }, shape: [f]),
+                        downBias: lowered.rows(index..<index + 1).reshaped([c])))
+            }
+        }
+        // Small, and what it decides is not: never rounded.
+        self.router = try PackedMatrix(
+            try loader.table(name + router + ".weight", shape: [count, c]), on: loader.device)
+        routerBias = configuration.bias ? try loader.vector(name + router + ".bias", count: count) : nil
+        self.experts = experts
+        self.configuration = configuration
+    }
+
+    package var matrices: [PackedMatrix] { [router] + experts.flatMap { [$0.gate, $0.up, $0.down] } }
+
+    /// y = scale · feed-forward(h) (+ residual), all `[R, C]`; `residual` may be `y`.
+    ///
+    /// A row's experts are summed in the order of their numbers, so that a row's bits do not depend on the rows beside it.
+    package func callAsFunction(
+        _ h: Tensor, scale: Float = 1, residual: Tensor? = nil, into y: Tensor, on device: Device
+    ) throws(TensorError) {
+        let scores = try device.makeRows(h.rowCount, width: configuration.experts)  // [R, E]
+        try device.matmul(h, router, bias: routerBias, into: scores)
+        let routes = ExpertRoutes(scores: scores, chosen: configuration.chosen, normalizes: configuration.normalizes)
+        let x = try device.select(routes.rows, from: h)  // [R·k, C]
+        let gated = try device.makeRows(x.rowCount, width: configuration.width)  // [R·k, F]
+        let raised = try device.makeRows(x.rowCount, width: configuration.width)  // [R·k, F]
+        var segments: [Device.Segment] = []
+        for (index, rows) in routes.spans {
+            let expert = experts[index]
+            segments.append(.init(rows: rows, expert.gate, bias: expert.gateBias, into: gated))
+            segments.append(.init(rows: rows, expert.up, bias: expert.upBias, into: raised))
+        }
+        try device.matmul(x, segments: segments)
+        device.map(configuration.activation, gated, times: raised, limit: configuration.limit, into: gated)
+        try device.matmul(
+            gated,
+            segments: routes.spans.map { index, rows in
+                .init(rows: rows, experts[index].down, bias: experts[index].downBias, into: x)
+            })
+        device.mixRows(
+            of: x, indices: routes.places, weights: routes.weights, count: configuration.chosen, scale: scale,
+            residual: residual, into: y)
+    }
+}
+
+/// Which rows go through which experts, the rows of an expert one after another.
+struct ExpertRoutes {
+    /// The row at each place, `[R·k]`.
+    private(set) var rows: [Int] = []
+    /// The places of each expert that has any, by its number.
+    private(set) var spans: [(expert: Int, rows: Range<Int>)] = []
+    /// The places of each row, in the order of its experts' numbers, and their weights: `[R, k]`.
+    private(set) var places: [Int32]
+    private(set) var weights: [Float]
+
+    /// The numbers of the `count` largest scores, the largest first.
+    private static func best(_ count: Int, of scores: ArraySlice<Float>) -> [Int] {
+        var best: [(expert: Int, score: Float)] = []
+        for (expert, score) in scores.enumerated() {
+            // NaN is the least.
+            let score = score.isNaN ? -.infinity : score
+            if best.count == count, let last = best.last, score <= last.score { continue }
+            let place = best.firstIndex { $0.score < score } ?? best.count
+            best.insert((expert, score), at: place)
+            if best.count > count { best.removeLast() }
+        }
+        return best.map(\.expert)
+    }
+
+    /// - Parameters:
+    ///   - scores: `[R, E]`, not yet exponentiated. Of equal ones the first counts.
+    ///   - chosen: k.
+    init(scores: Tensor, chosen k: Int, normalizes: Bool) {
+        let (rowCount, experts, values) = (scores.rowCount, scores.width, scores.floats)
+        places = Array(repeating: 0, count: rowCount * k)
+        weights = Array(repeating: 0, count: rowCount * k)
+        var members: [[(row: Int, place: Int)]] = Array(repeating: [], count: experts)
+        for row in 0..<rowCount {
+            let own = values[row * experts..<(row + 1) * experts]
+            let best = Self.best(k, of: own)
+            let top = best.first.map { own[own.startIndex + $0] } ?? 0
+            let shift = top.isFinite ? top : 0
+            let chosen = best.sorted()
+            let parts = chosen.map { Device.exp(own[own.startIndex + $0] - shift) }
+            let sum = normalizes ? parts.reduce(0, +) : Device.sumExp(Array(own), shift: shift)
+            for (index, (expert, part)) in zip(chosen, parts).enumerated() {
+                weights[row * k + index] = part / sum
+                members[expert].append((row, row * k + index))
+            }
+        }
+        rows.reserveCapacity(rowCount * k)
+        for (expert, list) in members.enumerated() where !list.isEmpty {
+            spans.append((expert, rows.count..<rows.count + list.count))
+            for member in list {
+                places[member.place] = Int32(rows.count)
+                rows.append(member.row)
+            }
+        }
+    }
+}
