@@ -156,7 +156,7 @@ extension RefusedFields {
             "truncate", "truncation", because: "'truncate_prompt_tokens' cuts texts", unless: isOne(of: "NONE")),
         refuse("truncation_side", because: "texts are cut as the model's tokenizer does"),
         refuse("task", "instruction", because: "'prompt_name' says what is written before a text"),
-        refuse("normalized", because: "its name here is 'normalize'"),
+        refuse("normalized", because: "its name here is 'normalize'") { _ in false },
         refuse(
             "embed_dtype", "output_dtype", because: "'encoding_format' is float or base64",
             unless: isOne(of: "float", "float32")),

@@ -84,8 +84,7 @@ struct PairScorer: Sendable {
         _ scope: RequestScope
     ) async throws -> Wire.TokensReply {
         let own = request.documentLimit.flatMap { UInt32(exactly: $0) }
-        return try await fleet.call(
-            Wire.Tokenizer.encode,
+        return try await fleet.encode(
             Wire.EncodeRequest(
                 model: model.base, text: first, addSpecialTokens: true, pair: second,
                 limit: limit.flatMap { UInt32(exactly: $0) }, pairLimit: second == nil ? nil : own), model: model,

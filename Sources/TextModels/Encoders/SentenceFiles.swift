@@ -34,7 +34,7 @@ package struct SentenceFiles: Sendable {
     /// Their vectors one after the other.
     package private(set) var pooling: [PoolingMode] = [.mean]
     package private(set) var isNormalized = true
-    /// Tokens of a text, at most; nil where only the model's context bounds it.
+    /// Tokens of a text that an encoder reads, at most; nil where only its context bounds it.
     package private(set) var lengthLimit: Int?
     package private(set) var prompts: [Prompt] = []
     /// The name of the one that is written before a text where a request names none.
@@ -72,7 +72,7 @@ package struct SentenceFiles: Sendable {
     /// The files whose content an embedding or a score depends on besides `config.json` and the weights.
     package static func names(directory: String) -> Set<String> {
         var names: Set = [
-            "modules.json", "config_sentence_transformers.json", "1_Pooling/config.json",
+            "modules.json", "config_sentence_transformers.json", "1_Pooling/config.json", "tokenizer_config.json",
         ]
         names.formUnion(lengthFiles)
         for module in (try? modules(directory)) ?? [] where !module.path.isEmpty {
@@ -230,7 +230,13 @@ package struct SentenceFiles: Sendable {
             {
                 throw file.refusal("do_lower_case", "is true, but the tokenizer keeps capitals", .unsupported)
             }
-            return
+            break
+        }
+        // Where sentence-transformers 6 puts it. Without a limit of its own a tokenizer has an enormous one.
+        if lengthLimit == nil, let file = try Self.file(directory, "tokenizer_config.json"),
+            let most = try file.number("model_max_length"), most >= 1, most <= Double(Int32.max)
+        {
+            lengthLimit = Int(most)
         }
     }
 
