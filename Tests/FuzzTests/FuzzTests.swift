@@ -30,7 +30,8 @@ import Testing
         ("adapter", 500),
         ("packed-cache", 500), ("pictures", 4_000), ("tokenizer-json", 150), ("tokenizer-config", 50),
         ("vocabulary", 100),
-        ("merges", 100), ("sentencepiece", 100), ("template", 2_000), ("routes", 300), ("http", 300),
+        ("merges", 100), ("sentencepiece", 100), ("unigram", 100), ("tekken", 60), ("tiktoken", 60), ("vocab-txt", 500),
+        ("template", 2_000), ("routes", 300), ("http", 300),
     ]) func `nearly valid bytes are refused or read, and nothing else happens`(_ target: String, _ cases: Int)
         async throws
     {

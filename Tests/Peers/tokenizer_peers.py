@@ -45,6 +45,10 @@ def texts():
 
 def reader(place):
     """What gives ids of a text, with and without special tokens, and text of ids."""
+    if place.endswith(".gguf"):
+        import llama_cpp
+        t = llama_cpp.Llama(place, vocab_only=True, verbose=False)
+        return lambda text: t.tokenize(text.encode(), add_bos=False, special=True) if text else [], None, None, None
     if os.path.isdir(place) and os.path.exists(f"{place}/tokenizer.json"):
         from tokenizers import Tokenizer
         t = Tokenizer.from_file(f"{place}/tokenizer.json"); t.no_padding(); t.no_truncation()
@@ -53,6 +57,29 @@ def reader(place):
         from transformers import AutoTokenizer
         t = AutoTokenizer.from_pretrained(place)
         return lambda text: t.encode(text, add_special_tokens=False), lambda text: t.encode(text), lambda ids: t.decode(ids, clean_up_tokenization_spaces=False), t._tokenizer
+    if os.path.exists(f"{place}/tekken.json"):
+        from mistral_common.tokens.tokenizers.tekken import Tekkenizer
+        t = Tekkenizer.from_file(f"{place}/tekken.json")
+        return lambda text: t.encode(text, bos=False, eos=False), lambda text: t.encode(text, bos=True, eos=False), None, None
+    ranks = [f for f in os.listdir(place) if f.endswith(".tiktoken")]
+    if not ranks and os.path.exists(f"{place}/tokenizer.model") and open(f"{place}/tokenizer.model", "rb").read(1) != b"\n": ranks = ["tokenizer.model"]
+    if ranks:
+        import tiktoken, tiktoken.load, tiktoken_ext.openai_public as known
+        tiktoken.load.read_file_cached = lambda path, expected_hash=None: open(f"{place}/{ranks[0]}", "rb").read()
+        llama = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}%s| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
+        stem = ranks[0].split(".")[0]
+        known.load_tiktoken_bpe = tiktoken.load.load_tiktoken_bpe
+        if hasattr(known, stem): t = tiktoken.Encoding(**getattr(known, stem)())
+        else:
+            # Meta's and Qwen's own code
+            t = tiktoken.Encoding(stem, pat_str=llama % ("" if stem == "qwen" else "{1,3}"), mergeable_ranks=tiktoken.load.load_tiktoken_bpe(ranks[0]), special_tokens={"<|endoftext|>": 151643, "<|im_start|>": 151644} if stem == "qwen" else {"<|begin_of_text|>": 128000, "<|eot_id|>": 128009})
+        import unicodedata
+        normal = (lambda text: unicodedata.normalize("NFC", text)) if stem == "qwen" else lambda text: text
+        return lambda text: t.encode(normal(text), allowed_special="all"), None, lambda ids: t.decode(ids), None
+    if os.path.exists(f"{place}/tokenizer.model"):
+        import sentencepiece
+        t = sentencepiece.SentencePieceProcessor(model_file=f"{place}/tokenizer.model")
+        return lambda text: t.encode(text.replace("<s>", "").replace("</s>", "")), None, None, None
     sys.exit(f"{place}: no library for this format")
 
 
@@ -75,5 +102,5 @@ for model in options.models:
                 e = tokenizer.encode(a, b); case |= {"ids": e.ids, "types": e.type_ids}
             except BaseException: pass
             tokenizer.no_truncation(); pairs.append(case)
-    json.dump({"place": os.path.abspath(place), "vectors": vectors, "pairs": pairs}, open(f"{options.out}/{name}.json", "w"))
+    json.dump({"place": os.path.abspath(place), "vectors": vectors, "pairs": pairs, "parses": not os.path.exists(f"{place}/tekken.json")}, open(f"{options.out}/{name}.json", "w"))
     print(name, len(vectors), "texts,", len(pairs), "pairs")

@@ -117,7 +117,9 @@ import Testing
     private static let base = #""vocab": {"a": 0, "b": 1, "ab": 2, "<unk>": 3}, "merges": ["a b"]"#
 
     @Test(arguments: [
-        (#"{"model": {"type": "Unigram", "vocab": []}}"#, ["Unigram"]),
+        (#"{"model": {"type": "Unigram", "vocab": []}}"#, ["model", "unk_id"]),
+        (#"{"model": {"type": "Unigram", "unk_id": 0, "vocab": [["a", 0.0], ["b"]]}}"#, ["model", "entry 1"]),
+        (#"{"model": {"type": "Odd", "vocab": {}}}"#, ["Odd", "Unigram"]),
         (#"{"model": {"type": "BPE", "dropout": 0.1, \#(base)}}"#, ["dropout"]),
         (#"{"model": {"type": "BPE", "speed": 1, \#(base)}}"#, ["model", "speed"]),
         (#"{"padding": {"glue": 1}, "model": {"type": "BPE", \#(base)}}"#, ["padding", "glue"]),

@@ -19,6 +19,14 @@ indirect enum PreTokenizer: Sendable {
     case splitAt(CharacterClass, Behavior)
     /// SentencePiece's: spaces become ▁, one is put before the text, words begin at ▁.
     case metaspace(replacement: [UInt8], prepend: Prepend, split: Bool)
+    /// Before each mark that stands behind something else.
+    case words(before: [UInt8])
+    /// Decimal digits in a row by three, counted from the right.
+    ///
+    /// - Parameter endWords: whether only where no word goes on behind them.
+    case digitGroups(endWords: Bool)
+    /// So many characters each.
+    case fixedLength(Int)
     case sequence([PreTokenizer])
 
     enum CharacterClass: Sendable {
@@ -68,20 +76,75 @@ indirect enum PreTokenizer: Sendable {
                 if wanted, !word.starts(with: replacement) { word = replacement + word }
                 return split ? Self.cutBefore(word, replacement) : [word]
             }
+        case .words(let mark): words.flatMap { Self.cutBefore($0, mark, keepsRuns: true) }
+        case .digitGroups(let endWords): words.flatMap { Self.cut($0, digitsThatEndWords: endWords) }
+        case .fixedLength(let count): words.flatMap { Self.cut($0, every: count) }
         case .sequence(let steps):
             steps.reduce(words) { $1.apply($0, isFirst: isFirst) }
         }
     }
 
-    private static func cutBefore(_ word: [UInt8], _ mark: [UInt8]) -> [[UInt8]] {
+    private static func cut(_ word: [UInt8], digitsThatEndWords endWords: Bool) -> [[UInt8]] {
         var words: [[UInt8]] = []
-        var start = 0
-        var position = 1
-        while position < word.count {
-            if position + mark.count <= word.count, word[position..<position + mark.count].elementsEqual(mark) {
+        var (start, position) = (0, 0)
+        /// Where the digits of a row begin.
+        var digits: [Int] = []
+        func flush(_ end: Int, _ next: Unicode.Scalar?) {
+            defer { digits = [] }
+            guard let first = digits.first, !(endWords && next.map(UnicodeClasses.isWord) ?? false) else { return }
+            if first > start { words.append(Array(word[start..<first])) }
+            let head = digits.count % 3 == 0 ? 3 : digits.count % 3
+            var index = 0
+            while index < digits.count {
+                let next = index + (index == 0 ? head : 3)
+                words.append(Array(word[digits[index]..<(next < digits.count ? digits[next] : end)]))
+                index = next
+            }
+            start = end
+        }
+        while let (scalar, length) = UnicodeClasses.scalar(word[position...]) {
+            if scalar.properties.generalCategory == .decimalNumber {
+                digits.append(position)
+            } else {
+                flush(position, scalar)
+            }
+            position += length
+        }
+        flush(word.count, nil)
+        if start < word.count { words.append(Array(word[start...])) }
+        return words
+    }
+
+    private static func cut(_ word: [UInt8], every count: Int) -> [[UInt8]] {
+        var words: [[UInt8]] = []
+        var (start, characters) = (0, 0)
+        for position in word.indices where word[position] & 0xC0 != 0x80 {
+            if characters == count {
                 words.append(Array(word[start..<position]))
-                start = position
+                (start, characters) = (position, 0)
+            }
+            characters += 1
+        }
+        if start < word.count { words.append(Array(word[start...])) }
+        return words
+    }
+
+    /// - Parameter keepsRuns: whether marks in a row stay together.
+    private static func cutBefore(_ word: [UInt8], _ mark: [UInt8], keepsRuns: Bool = false) -> [[UInt8]] {
+        guard let first = mark.first else { return [word] }
+        var words: [[UInt8]] = []
+        var (start, position, runEnd) = (0, 0, 0)
+        while position < word.count {
+            let isMark =
+                word[position] == first && position + mark.count <= word.count
+                && word[position..<position + mark.count].elementsEqual(mark)
+            if isMark {
+                if position > start, !keepsRuns || runEnd != position {
+                    words.append(Array(word[start..<position]))
+                    start = position
+                }
                 position += mark.count
+                runEnd = position
             } else {
                 position += 1
             }
@@ -179,6 +242,11 @@ indirect enum PreTokenizer: Sendable {
         case "Split":
             let fields = try fields("pattern", "behavior", "invert")
             let behavior = try Self.behavior(fields)
+            // As an expression it would look at all the digits that follow for each three of them.
+            if behavior == .isolated, fields["pattern"]?["Regex"]?.text == GGUFPreTokenizer.digitGroupsOfWords {
+                self = .digitGroups(endWords: true)
+                return
+            }
             let pattern: RegularExpression
             switch try Pattern(fields) {
             case .expression(let expression): pattern = expression
@@ -215,6 +283,10 @@ indirect enum PreTokenizer: Sendable {
             self = .metaspace(
                 replacement: try fields.bytes("replacement") ?? Array("▁".utf8), prepend: prepend,
                 split: try fields.bool("split", true))
+        case "FixedLength":
+            let length = try fields("length").int("length") ?? 5
+            guard length > 0 else { throw TokenizerError(.malformed, "\(place): \"length\" is \(length)") }
+            self = .fixedLength(length)
         case "WhitespaceSplit":
             _ = try fields()
             self = .splitAt(.space, .removed)

@@ -1,49 +1,44 @@
-/// The parts of a SentencePiece `ModelProto` (sentencepiece_model.proto) that encoding needs.
+/// A SentencePiece model (sentencepiece_model.proto): its pieces, what kind of model they make, and what is done to a
+/// text before.
 struct SentencePieceModel {
     enum Kind: UInt64 { case normal = 1, unknown, control, userDefined, unused, byte }
+    enum ModelType: UInt64 { case unigram = 1, bytePair, word, character }
 
     struct Piece {
         var bytes: [UInt8] = []
         var score: Float = 0
         var kind = Kind.normal
+        /// What the model's algorithm may find in a text.
+        var isText: Bool { kind == .normal || kind == .userDefined || kind == .unused }
     }
 
-    private var pieces: [Piece] = []
-    private var modelType: UInt64 = 1
-    private var addsDummyPrefix = true
-    private var removesExtraWhitespace = true
-    private var hasCharacterMap = false
+    var pieces: [Piece] = []
+    var modelType = ModelType.unigram
+    var normalizer = SentencePieceNormalizer()
+    var begin = 1
+    var end = 2
+
+    static let mark = Array("▁".utf8)
 
     /// A model whose parts are known.
-    init(_ pieces: [Piece], addsDummyPrefix: Bool) {
-        (self.pieces, self.addsDummyPrefix) = (pieces, addsDummyPrefix)
+    init(_ pieces: [Piece], _ modelType: ModelType, normalizer: SentencePieceNormalizer) {
+        (self.pieces, self.modelType, self.normalizer) = (pieces, modelType, normalizer)
     }
 
-    /// - Throws: `TokenizerError.malformed` when the bytes are not such a message, `.unsupported` for a model
-    ///   other than BPE.
+    /// - Throws: `TokenizerError.malformed` when the bytes are not such a message, `.unsupported` for what is not done
+    ///   here.
     init(_ file: [UInt8]) throws(TokenizerError) {
         var reader = ProtobufReader(file[...])
         while let field = try reader.next() {
             switch (field.number, field.value) {
             case (1, .bytes(let message)): pieces.append(try Self.piece(message))
-            case (2, .bytes(let message)):
-                var trainer = ProtobufReader(message)
-                while let field = try trainer.next() {
-                    if case (3, .integer(let type)) = (field.number, field.value) { modelType = type }
-                }
+            case (2, .bytes(let message)): try readTrainer(message)
             case (3, .bytes(let message)): try readNormalizer(message)
+            case (5, .bytes(let message)): try Self.checkDenormalizer(message)
             default: break
             }
         }
-        guard !pieces.isEmpty else { throw TokenizerError(.malformed, "tokenizer.model holds no pieces") }
-        guard modelType == 2 else {
-            throw TokenizerError(
-                .unsupported, "tokenizer.model is not a BPE model (type \(modelType)); only BPE is supported")
-        }
-        guard !hasCharacterMap else {
-            throw TokenizerError(
-                .unsupported, "tokenizer.model normalises characters; convert it to a tokenizer.json with transformers")
-        }
+        guard !pieces.isEmpty else { throw TokenizerError(.malformed, "the SentencePiece model holds no pieces") }
     }
 
     private static func piece(_ message: ArraySlice<UInt8>) throws(TokenizerError) -> Piece {
@@ -53,124 +48,169 @@ struct SentencePieceModel {
             switch (field.number, field.value) {
             case (1, .bytes(let bytes)): piece.bytes = Array(bytes)
             case (2, .fixed32(let bits)): piece.score = Float(bitPattern: bits)
-            case (3, .integer(let kind)): piece.kind = Kind(rawValue: kind) ?? .normal
+            case (3, .integer(let number)):
+                guard let kind = Kind(rawValue: number) else {
+                    throw TokenizerError(.malformed, "a piece of the SentencePiece model has the type \(number)")
+                }
+                piece.kind = kind
             default: break
             }
         }
+        guard !piece.score.isNaN else {
+            throw TokenizerError(.malformed, "a piece of the SentencePiece model has no number as its score")
+        }
         return piece
+    }
+
+    private mutating func readTrainer(_ message: ArraySlice<UInt8>) throws(TokenizerError) {
+        var reader = ProtobufReader(message)
+        while let field = try reader.next() {
+            switch (field.number, field.value) {
+            case (3, .integer(let number)):
+                guard let type = ModelType(rawValue: number) else {
+                    throw TokenizerError(
+                        .unsupported,
+                        "the SentencePiece model is of type \(number); known: 1 to 4 (unigram, bpe, word, char)")
+                }
+                modelType = type
+            case (24, .integer(let flag)) where flag != 0:
+                throw TokenizerError(
+                    .unsupported, "the SentencePiece model has treat_whitespace_as_suffix, which is not supported")
+            case (41, .integer(let id)): begin = Int(Int32(truncatingIfNeeded: id))
+            case (42, .integer(let id)): end = Int(Int32(truncatingIfNeeded: id))
+            default: break
+            }
+        }
     }
 
     private mutating func readNormalizer(_ message: ArraySlice<UInt8>) throws(TokenizerError) {
         var reader = ProtobufReader(message)
         while let field = try reader.next() {
             switch (field.number, field.value) {
-            case (2, .bytes(let map)): hasCharacterMap = !map.isEmpty
-            case (3, .integer(let value)): addsDummyPrefix = value != 0
-            case (4, .integer(let value)): removesExtraWhitespace = value != 0
+            case (2, .bytes(let map)): normalizer.map = map.isEmpty ? nil : try CharacterMap(Array(map))
+            case (3, .integer(let value)): normalizer.addsDummyPrefix = value != 0
+            case (4, .integer(let value)): normalizer.removesExtraWhitespace = value != 0
+            case (5, .integer(let value)): normalizer.escapesWhitespace = value != 0
             default: break
             }
         }
     }
 
-    /// Two pieces merge when their concatenation is a piece; the highest score goes first.
-    func definition() throws(TokenizerError) -> TokenizerDefinition {
-        var definition = TokenizerDefinition()
-        var model = BytePairModel()
-        let space = Array("▁".utf8)
-        definition.decoder.steps = [.byteFallback, .replace(space, with: [0x20])]
-        for (id, piece) in pieces.enumerated() {
-            let special = piece.kind == .control || piece.kind == .unknown
-            let byte = piece.kind == .byte ? TokenizerDefinition.fallbackByte(piece.bytes) : nil
-            let bytes = byte.map { [$0] } ?? (special ? piece.bytes : Normalizer.replace(piece.bytes, space, [0x20]))
-            try definition.vocabulary.insert(
-                id: id, piece: piece.bytes, bytes: bytes, isSpecial: special, isAdded: special)
-            if piece.kind == .normal || piece.kind == .userDefined { definition.pieces[piece.bytes] = Int32(id) }
-            if special || piece.kind == .userDefined {
-                definition.addedTokens.append(.init(id: Int32(id), content: piece.bytes, isSpecial: special))
-            }
-            if piece.kind == .unknown { definition.unknownID = Int32(id) }
-            if let byte { model.byteIDs[Int(byte)] = Int32(id) }
+    private static func checkDenormalizer(_ message: ArraySlice<UInt8>) throws(TokenizerError) {
+        var reader = ProtobufReader(message)
+        while let field = try reader.next() {
+            guard case (2, .bytes(let map)) = (field.number, field.value), !map.isEmpty else { continue }
+            throw TokenizerError(
+                .unsupported, "the SentencePiece model denormalizes its output, which is not supported")
         }
-        model.merges = merges(definition.pieces)
-        definition.model = .bytePair(model)
-        let replace = Normalizer.replace([0x20], with: space)
-        definition.normalizer = addsDummyPrefix ? .sequence([.prepend(space), replace]) : replace
-        if addsDummyPrefix { definition.decoder.strips = [([0x20], 1, 0)] }
-        definition.beginOfText = definition.vocabulary.idOfPiece[Array("<s>".utf8)]
-        definition.endOfText = definition.vocabulary.idOfPiece[Array("</s>".utf8)]
-        definition.addsBegin = true
-        return definition
-    }
-
-    private func merges(_ ids: [[UInt8]: Int32]) -> [TokenPair: BytePairEncoder.Merge] {
-        // Ranks in order of falling score; equal scores in order of id.
-        let normal = pieces.indices.filter { pieces[$0].kind == .normal || pieces[$0].kind == .userDefined }
-        let order = normal.sorted {
-            pieces[$0].score != pieces[$1].score ? pieces[$0].score > pieces[$1].score : $0 < $1
-        }
-        var merges: [TokenPair: BytePairEncoder.Merge] = [:]
-        for (rank, id) in order.enumerated() where pieces[id].kind == .normal {
-            let bytes = pieces[id].bytes
-            for cut in bytes.indices.dropFirst() where bytes[cut] & 0xC0 != 0x80 {
-                guard let left = ids[Array(bytes[..<cut])],
-                    let right = ids[Array(bytes[cut...])],
-                    pieces[Int(left)].kind == .normal, pieces[Int(right)].kind == .normal
-                else { continue }
-                merges[TokenPair(left: left, right: right)] = .init(rank: Int32(rank), result: Int32(id))
-            }
-        }
-        return merges
     }
 }
 
-/// The wire format of protocol buffers, as far as a model file needs it.
-struct ProtobufReader {
-    enum Value {
-        case integer(UInt64)
-        case fixed32(UInt32)
-        case fixed64
-        case bytes(ArraySlice<UInt8>)
+extension SentencePieceModel {
+    /// - Parameter splitsUserDefined: whether user-defined pieces are cut out of a text before anything else, as
+    ///   llama.cpp and Hugging Face do; SentencePiece itself finds them while it encodes.
+    func definition(splitsUserDefined: Bool = false) throws(TokenizerError) -> TokenizerDefinition {
+        var definition = TokenizerDefinition()
+        definition.decoder.steps = [.byteFallback, .replace(Self.mark, with: [0x20])]
+        var byteIDs = [Int32?](repeating: nil, count: 256)
+        for (id, piece) in pieces.enumerated() {
+            let special = piece.kind == .control || piece.kind == .unknown
+            let byte = piece.kind == .byte ? TokenizerDefinition.fallbackByte(piece.bytes) : nil
+            let text = special ? piece.bytes : Normalizer.replace(piece.bytes, Self.mark, [0x20])
+            try definition.vocabulary.insert(
+                id: id, piece: piece.bytes, bytes: byte.map { [$0] } ?? text, isSpecial: special, isAdded: special)
+            if piece.isText { definition.pieces[piece.bytes] = Int32(id) }
+            if special || (piece.kind == .userDefined && splitsUserDefined) {
+                definition.addedTokens.append(.init(id: Int32(id), content: piece.bytes, isSpecial: special))
+            }
+            if piece.kind == .unknown { definition.unknownID = Int32(id) }
+            if let byte { byteIDs[Int(byte)] = Int32(id) }
+        }
+        var normalizer = normalizer
+        let symbols = pieces.enumerated().filter { $0.element.kind == .userDefined && !$0.element.bytes.isEmpty }
+        if !symbols.isEmpty, !splitsUserDefined {
+            normalizer.userDefined = ByteTrie(symbols.map { ($0.element.bytes, Int32($0.offset)) })
+        }
+        definition.normalizer = .sentencePiece(normalizer)
+        if normalizer.addsDummyPrefix || normalizer.removesExtraWhitespace {
+            definition.decoder.strips = [([0x20], normalizer.removesExtraWhitespace ? .max : 1, 0)]
+        }
+        func control(_ id: Int) -> Int32? {
+            pieces.indices.contains(id) && pieces[id].kind == .control ? Int32(id) : nil
+        }
+        (definition.beginOfText, definition.endOfText) = (control(begin), control(end))
+        definition.addsBegin = true
+        try setModel(of: &definition, byteIDs, normalizer.userDefined)
+        return definition
     }
 
-    private var rest: ArraySlice<UInt8>
-
-    init(_ bytes: ArraySlice<UInt8>) { rest = bytes }
-
-    /// - Throws: `TokenizerError.malformed` at a field that does not end within the message.
-    mutating func next() throws(TokenizerError) -> (number: UInt64, value: Value)? {
-        if rest.isEmpty { return nil }
-        let tag = try varint()
-        switch tag & 7 {
-        case 0: return (tag >> 3, .integer(try varint()))
-        case 1:
-            _ = try take(8)
-            return (tag >> 3, .fixed64)
-        case 2:
-            let length = try varint()
-            guard length <= UInt64(rest.count) else { throw Self.truncated }
-            return (tag >> 3, .bytes(try take(Int(length))))
-        case 5:
-            let bits = try take(4).reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
-            return (tag >> 3, .fixed32(bits))
-        default: throw Self.truncated
+    private func setModel(
+        of definition: inout TokenizerDefinition, _ byteIDs: [Int32?], _ userDefined: ByteTrie?
+    ) throws(TokenizerError) {
+        switch modelType {
+        case .unigram:
+            let normal = pieces.filter { $0.kind == .normal }.map(\.score)
+            let found = pieces.enumerated().filter { $0.element.isText && $0.element.kind != .unused }
+            guard let unknown = definition.unknownID, !found.contains(where: { $0.element.bytes.isEmpty }) else {
+                throw TokenizerError(.malformed, "the SentencePiece model has no unknown piece, or an empty one")
+            }
+            definition.model = .other(
+                UnigramModel<Float>(
+                    found.map {
+                        .init(
+                            bytes: $0.element.bytes, id: Int32($0.offset), score: $0.element.score,
+                            isUserDefined: $0.element.kind == .userDefined)
+                    }, minimum: normal.min() ?? 0, maximum: normal.max() ?? 0, unknownID: unknown,
+                    byteIDs: byteIDs.contains(nil) ? [] : byteIDs))
+        case .word:
+            definition.preTokenizer = .metaspace(replacement: Self.mark, prepend: .never, split: true)
+            definition.model = .wordLevel(fusesUnknown: true)
+        case .bytePair, .character:
+            var model = BytePairModel()
+            model.byteIDs = byteIDs
+            model.userDefined = userDefined
+            if modelType == .bytePair { setMerges(of: &model, definition.pieces) }
+            definition.preTokenizer = cutsBeforeMarks ? .words(before: Self.mark) : .identity
+            definition.model = .bytePair(model)
         }
     }
 
-    private static let truncated = TokenizerError(.malformed, "not a SentencePiece model, or a truncated one")
-
-    private mutating func take(_ count: Int) throws(TokenizerError) -> ArraySlice<UInt8> {
-        guard count <= rest.count else { throw Self.truncated }
-        defer { rest = rest.dropFirst(count) }
-        return rest.prefix(count)
+    /// Whether no piece goes on with a mark behind something else, so that words can be encoded one by one.
+    private var cutsBeforeMarks: Bool {
+        guard pieces.contains(where: { $0.isText && $0.bytes == Self.mark }) else { return false }
+        return pieces.allSatisfy { piece in
+            guard piece.isText else { return true }
+            var rest = piece.bytes[...]
+            while rest.starts(with: Self.mark) { rest = rest.dropFirst(Self.mark.count) }
+            return !Normalizer.contains(rest, Self.mark)
+        }
     }
 
-    private mutating func varint() throws(TokenizerError) -> UInt64 {
-        var value: UInt64 = 0
-        for shift in stride(from: UInt64(0), to: 64, by: 7) {
-            guard let byte = rest.popFirst() else { throw Self.truncated }
-            value |= UInt64(byte & 0x7F) << shift
-            if byte < 0x80 { return value }
+    /// Two neighbours merge when their concatenation is a piece; the highest score goes first.
+    private func setMerges(of model: inout BytePairModel, _ ids: [[UInt8]: Int32]) {
+        // Characters that are no pieces can be parts of some.
+        var ids = ids
+        var next = Int32(pieces.count)
+        for piece in pieces where piece.isText {
+            for character in String(decoding: piece.bytes, as: UTF8.self).unicodeScalars {
+                let bytes = Array(String(character).utf8)
+                if ids[bytes] != nil { continue }
+                ids[bytes] = next
+                (model.strangers[bytes], model.strangerBytes[next]) = (next, bytes)
+                next += 1
+            }
         }
-        throw Self.truncated
+        model.firstStranger = Int32(pieces.count)
+        let scores = Set(pieces.lazy.filter(\.isText).map(\.score)).sorted(by: >)
+        let ranks = Dictionary(uniqueKeysWithValues: scores.enumerated().map { ($1, Int32($0)) })
+        for (id, piece) in pieces.enumerated() where piece.isText {
+            let bytes = piece.bytes
+            guard ids[bytes] == Int32(id), let rank = ranks[piece.score] else { continue }
+            if piece.kind == .unused { model.unused.insert(Int32(id)) }
+            for cut in bytes.indices.dropFirst() where bytes[cut] & 0xC0 != 0x80 {
+                guard let left = ids[Array(bytes[..<cut])], let right = ids[Array(bytes[cut...])] else { continue }
+                model.merges.insert(left, right, .init(rank: rank, result: Int32(id)))
+            }
+        }
     }
 }

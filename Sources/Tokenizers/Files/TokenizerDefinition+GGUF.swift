@@ -24,6 +24,8 @@ extension Tokenizer {
 
 /// What a GGUF file says of its tokenizer.
 private struct GGUFTokenizer {
+    private enum Model: String { case llama, gpt2, gemma4, bert, t5 }
+
     private static let prefix = "tokenizer.ggml."
     /// Tokens that end a turn by their name, whatever their type, as in llama.cpp.
     private static let endNames = [
@@ -36,7 +38,7 @@ private struct GGUFTokenizer {
     private let kinds: [SentencePieceModel.Kind]
     /// Which tokens end a turn by their name: control tokens, whatever their type.
     private let isEnd: [Bool]
-    private let isSentencePiece: Bool
+    private let model: Model
     /// How text is cut, of a byte-level model.
     private let cut: GGUFPreTokenizer?
 
@@ -48,10 +50,12 @@ private struct GGUFTokenizer {
             TokenizerError(.malformed, "\(header.path): \"\(Self.prefix)\(key)\" \(what)")
         }
         guard let model = value("model")?.text else { throw malformed("model", "is missing") }
-        guard model == "llama" || model == "gpt2" else {
+        guard let kind = Model(rawValue: model) else {
             throw TokenizerError(
-                .unsupported, "\(header.path): tokenizer model \"\(model)\" is not supported; known: gpt2, llama")
+                .unsupported,
+                "\(header.path): tokenizer model \"\(model)\" is not supported; known: bert, gemma4, gpt2, llama, t5")
         }
+        self.model = kind
         guard let list = value("tokens")?.array, !list.isEmpty else { throw malformed("tokens", "is missing or empty") }
         tokens = list.compactMap { $0.bytes }
         guard tokens.count == list.count else { throw malformed("tokens", "holds something that is no string") }
@@ -64,9 +68,14 @@ private struct GGUFTokenizer {
         guard self.kinds.count == tokens.count else {
             throw malformed("token_type", "has \(self.kinds.count) entries for \(tokens.count) tokens")
         }
-        isSentencePiece = model == "llama"
-        let pre = value("pre")?.text ?? "default"
-        cut = isSentencePiece ? nil : try GGUFPreTokenizer(pre, path: header.path)
+        let pre = kind == .gemma4 ? "gemma4" : value("pre")?.text ?? "default"
+        cut = kind == .gpt2 || kind == .gemma4 ? try GGUFPreTokenizer(pre, path: header.path) : nil
+        var ids: [[UInt8]: Int] = [:]
+        for (id, token) in tokens.enumerated() where self.kinds[id] != .unused && !token.isEmpty {
+            if let other = ids.updateValue(id, forKey: token) {
+                throw malformed("tokens", "has \"\(String(decoding: token, as: UTF8.self))\" as \(other) and as \(id)")
+            }
+        }
     }
 
     private func value(_ key: String) -> GGUFValue? { values[Self.prefix + key] }
@@ -76,11 +85,18 @@ private struct GGUFTokenizer {
     }
 
     func definition() throws(TokenizerError) -> TokenizerDefinition {
-        var definition = isSentencePiece ? try sentencePiece() : try byteLevel()
-        definition.beginOfText = token("bos_token_id") ?? (isSentencePiece ? definition.beginOfText : nil)
-        definition.endOfText = token("eos_token_id") ?? (isSentencePiece ? definition.endOfText : nil)
+        var definition =
+            switch model {
+            case .llama: try sentencePiece(.bytePair)
+            case .t5: try sentencePiece(.unigram)
+            case .bert: try wordPieces()
+            case .gpt2, .gemma4: try bytePairs()
+            }
+        definition.beginOfText = token("bos_token_id") ?? (model == .llama ? definition.beginOfText : nil)
+        definition.endOfText = token("eos_token_id") ?? (model == .llama ? definition.endOfText : nil)
         definition.unknownID = token("unknown_token_id") ?? definition.unknownID
-        definition.addsBegin = cut?.addsBegin ?? true
+        definition.addsBegin = cut?.addsBegin ?? (model == .llama)
+        definition.addsEnd = model == .t5
         // A chat model's turn ends otherwise than a text; where no key says how, by the names that are in use.
         let named = Self.endNames.compactMap { definition.vocabulary.idOfPiece[Array($0.utf8)] }
         definition.endOfTurn = Set([token("eot_token_id"), token("eom_token_id")].compactMap { $0 } + named)
@@ -92,7 +108,9 @@ private struct GGUFTokenizer {
         return definition
     }
 
-    private func sentencePiece() throws(TokenizerError) -> TokenizerDefinition {
+    private func sentencePiece(
+        _ type: SentencePieceModel.ModelType
+    ) throws(TokenizerError) -> TokenizerDefinition {
         let scores = value("scores")?.array?.map { Float($0.number ?? .nan) }
         guard let scores, scores.count == tokens.count, scores.allSatisfy({ !$0.isNaN }) else {
             throw TokenizerError(
@@ -103,10 +121,45 @@ private struct GGUFTokenizer {
             SentencePieceModel.Piece(
                 bytes: tokens[$0], score: scores[$0], kind: isEnd[$0] ? .control : kinds[$0])
         }
-        return try SentencePieceModel(pieces, addsDummyPrefix: value("add_space_prefix")?.bool ?? true).definition()
+        var normalizer = SentencePieceNormalizer(
+            addsDummyPrefix: value("add_space_prefix")?.bool ?? true,
+            removesExtraWhitespace: value("remove_extra_whitespaces")?.bool ?? false)
+        if type == .unigram, let map = value("precompiled_charsmap") {
+            let bytes = (map.array ?? []).compactMap { $0.integer.map { UInt8(truncatingIfNeeded: $0) } }
+            do { normalizer.map = bytes.isEmpty ? nil : try CharacterMap(bytes) } catch {
+                throw TokenizerError(error.code, "\(path): \"\(Self.prefix)precompiled_charsmap\": \(error.message)")
+            }
+        }
+        var model = SentencePieceModel(pieces, type, normalizer: normalizer)
+        if let unknown = token("unknown_token_id"), type == .unigram { model.pieces[Int(unknown)].kind = .unknown }
+        do { return try model.definition(splitsUserDefined: true) } catch {
+            throw TokenizerError(error.code, "\(path): \"\(Self.prefix)tokens\": \(error.message)")
+        }
     }
 
-    private func byteLevel() throws(TokenizerError) -> TokenizerDefinition {
+    /// BERT's pieces, where ▁ begins a word and what is inside of one has no prefix.
+    private func wordPieces() throws(TokenizerError) -> TokenizerDefinition {
+        let mark = Array("▁".utf8)
+        let pieces = tokens.map { token -> [UInt8] in
+            if token.starts(with: mark) { return Array(token.dropFirst(mark.count)) }
+            let isBracketed = token.first == UInt8(ascii: "[") && token.last == UInt8(ascii: "]")
+            return isBracketed ? token : Array("##".utf8) + token
+        }
+        let keys = [
+            "unk_token": "unknown_token_id", "sep_token": "seperator_token_id", "pad_token": "padding_token_id",
+            "cls_token": "cls_token_id", "mask_token": "mask_token_id",
+        ]
+        let lowercases = value("normalizer.lowercase")?.bool ?? true
+        return try TokenizerDefinition(
+            wordPieces: pieces,
+            normalizer: .bert(
+                cleans: true, chinese: true, stripsAccents: value("normalizer.strip_accents")?.bool ?? lowercases,
+                lowercases: lowercases),
+            names: { key in keys[key].flatMap { token($0) }.map { pieces[Int($0)] } },
+            place: "\(path): \"\(Self.prefix)tokens\"")
+    }
+
+    private func bytePairs() throws(TokenizerError) -> TokenizerDefinition {
         var pairs: [([UInt8], [UInt8])] = []
         for merge in value("merges")?.array ?? [] {
             guard let line = merge.bytes, let space = line.dropFirst().firstIndex(of: 0x20) else {
@@ -115,7 +168,9 @@ private struct GGUFTokenizer {
             pairs.append((Array(line[..<space]), Array(line[(space + 1)...])))
         }
         var definition = TokenizerDefinition()
-        definition.decoder.steps = [.byteLevel]
+        let escapes = cut?.escapesWhitespace ?? false
+        let mark = Array("▁".utf8)
+        definition.decoder.steps = escapes ? [.byteFallback, .replace(mark, with: [0x20])] : [.byteLevel]
         for (id, token) in tokens.enumerated() {
             switch isEnd[id] ? .control : kinds[id] {
             case .unused: continue  // fills a gap of the vocabulary
@@ -132,6 +187,10 @@ private struct GGUFTokenizer {
             definition.preTokenizer = cut.preTokenizer
             definition.normalizer = cut.normalizesToNFC ? .nfc : .identity
             model.ignoresMerges = cut.ignoresMerges
+        }
+        if escapes {
+            definition.normalizer = .replace([0x20], with: mark)
+            model.byteIDs = definition.fallbackIDs
         }
         try definition.setBytePairs(model, merges: pairs, in: path)
         return definition

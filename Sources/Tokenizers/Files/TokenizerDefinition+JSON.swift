@@ -49,7 +49,7 @@ extension TokenizerDefinition {
             "ignore_merges", "vocab", "merges",
         ],
         "WordPiece": ["unk_token", "continuing_subword_prefix", "max_input_chars_per_word", "vocab"],
-        "WordLevel": ["unk_token", "vocab"],
+        "WordLevel": ["unk_token", "vocab"], "Unigram": ["unk_id", "vocab", "byte_fallback"],
     ]
 
     /// The kind of a model, and its fields. Old files do not name it.
@@ -70,6 +70,10 @@ extension TokenizerDefinition {
         _ model: (kind: String, fields: JSONFields), _ directory: String
     ) throws(TokenizerError) {
         let fields = model.fields
+        if model.kind == "Unigram" {
+            try readUnigram(fields)
+            return
+        }
         try addVocabulary(try fields.required("vocab", fields["vocab"]), in: directory)
         let unknown = try fields.bytes("unk_token")
         unknownID = unknown.flatMap { pieces[$0] }
@@ -81,9 +85,31 @@ extension TokenizerDefinition {
             self.model = .wordPiece(continuingPrefix: prefix, characterLimit: limit)
         case "WordLevel":
             unknownID = pieces[unknown ?? Array("<unk>".utf8)]
-            self.model = .wordLevel
+            self.model = .wordLevel(fusesUnknown: false)
         default: try readBytePairs(fields, directory)
         }
+    }
+
+    /// A list of pieces and their scores, by id.
+    private mutating func readUnigram(_ fields: JSONFields) throws(TokenizerError) {
+        var scores: [(bytes: [UInt8], score: Double)] = []
+        for entry in try fields.array("vocab") {
+            guard let entry = entry.array, entry.count == 2, let piece = entry[0].bytes,
+                case .number(let score) = entry[1], score.isFinite
+            else {
+                throw TokenizerError(
+                    .malformed, "\(fields.place): entry \(scores.count) of \"vocab\" is not a piece and its score")
+            }
+            try addPiece(piece, id: scores.count)
+            scores.append((piece, score))
+        }
+        guard let unknown = try fields.int("unk_id"), scores.indices.contains(unknown) else {
+            throw TokenizerError(
+                .malformed, "\(fields.place): \"unk_id\" is not one of the \(scores.count) pieces of \"vocab\"")
+        }
+        unknownID = Int32(unknown)
+        let byteIDs = try fields.bool("byte_fallback", false) ? fallbackIDs : [nil]
+        model = .unigram(.init(pieces: scores, byteIDs: byteIDs))
     }
 
     private mutating func readBytePairs(_ fields: JSONFields, _ directory: String) throws(TokenizerError) {

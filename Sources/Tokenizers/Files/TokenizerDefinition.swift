@@ -4,7 +4,15 @@ struct TokenizerDefinition: Sendable {
     enum Model: Sendable {
         case bytePair(BytePairModel)
         case wordPiece(continuingPrefix: [UInt8], characterLimit: Int)
-        case wordLevel
+        case wordLevel(fusesUnknown: Bool)
+        case unigram(UnigramDefinition)
+        /// One that needs nothing else.
+        case other(any TokenModel)
+    }
+
+    struct UnigramDefinition: Sendable {
+        var pieces: [(bytes: [UInt8], score: Double)]
+        var byteIDs: [Int32?]
     }
 
     var vocabulary = Vocabulary()
@@ -24,6 +32,7 @@ struct TokenizerDefinition: Sendable {
     var notes: [String] = []
     /// Whether a begin token is put first when no file says otherwise.
     var addsBegin = false
+    var addsEnd = false
     /// What stands around a text, where a file says so.
     var postProcessor: PostProcessor?
     /// How a text is truncated where nobody says otherwise.
@@ -83,7 +92,7 @@ struct TokenizerDefinition: Sendable {
         if model.isByteLevel {
             for (byte, spelling) in ByteLevelAlphabet.spellings.enumerated() { model.byteIDs[byte] = pieces[spelling] }
         }
-        model.merges.reserveCapacity(pairs.count)
+        model.merges = PairTable(capacity: pairs.count)
         for (rank, (left, right)) in pairs.enumerated() {
             guard let leftID = pieces[left], let rightID = pieces[right],
                 let result = pieces[left + right.dropFirst(model.continuingPrefix.count)]
@@ -91,8 +100,7 @@ struct TokenizerDefinition: Sendable {
                 throw TokenizerError(
                     .malformed, "merge \(rank) in \(directory) names a token that is not in the vocabulary")
             }
-            let pair = TokenPair(left: leftID, right: rightID)
-            if model.merges[pair] == nil { model.merges[pair] = .init(rank: Int32(rank), result: result) }
+            model.merges.insert(leftID, rightID, .init(rank: Int32(rank), result: result))
         }
         self.model = .bytePair(model)
     }
@@ -130,10 +138,10 @@ struct TokenizerDefinition: Sendable {
         switch model {
         case .bytePair(var model):
             model.unknownID = unknownID
-            model.merges = model.merges.filter { !isSpecial($0.value.result) }
+            model.merges = model.merges.filter { !isSpecial($0.result) }
             let around = model.continuingPrefix.count + model.wordSuffix.count
             model.idOfSymbol = pieces.filter { $0.key.count <= 4 + around && !isSpecial($0.value) }
-            if model.ignoresMerges {
+            if model.ignoresMerges, model.idOfWord.isEmpty {
                 for (piece, id) in pieces where !isSpecial(id) {
                     // «½» spells the byte 0xBD.
                     guard let word = model.isByteLevel ? ByteLevelAlphabet.bytes(of: piece) : piece else { continue }
@@ -145,8 +153,16 @@ struct TokenizerDefinition: Sendable {
             return WordPieceModel(
                 pieces.filter { !isSpecial($0.value) }, unknownID: try unknown(), continuingPrefix: prefix,
                 characterLimit: limit)
-        case .wordLevel:
-            return WordLevelModel(ids: pieces.filter { !isSpecial($0.value) }, unknownID: try unknown())
+        case .unigram(let model):
+            return UnigramModel<Double>(
+                model.pieces.enumerated().filter { !isSpecial(Int32($0.offset)) }.map {
+                    .init(bytes: $0.element.bytes, id: Int32($0.offset), score: $0.element.score)
+                }, minimum: model.pieces.map(\.score).min() ?? 0, maximum: model.pieces.map(\.score).max() ?? 0,
+                unknownID: try unknown(), byteIDs: model.byteIDs.contains(nil) ? [] : model.byteIDs)
+        case .other(let model): return model
+        case .wordLevel(let fusesUnknown):
+            return WordLevelModel(
+                ids: pieces.filter { !isSpecial($0.value) }, unknownID: try unknown(), fusesUnknown: fusesUnknown)
         }
     }
 

@@ -52,6 +52,17 @@ struct TokenizerFiles {
         return .object(members + named)
     }
 
+    /// The file of tiktoken's ranks, where there is one: `tokenizer.model` as Llama 3 has it, or one that is called so.
+    var rankedName: String? {
+        let model = "tokenizer.model"
+        if let handle = FileHandle(forReadingAtPath: directory + "/" + model) {
+            defer { try? handle.close() }
+            return (try? handle.read(upToCount: 1)).map { TiktokenFile.isLikely(Array($0)) } ?? false ? model : nil
+        }
+        let files = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        return files.filter { $0.hasSuffix(".tiktoken") }.min()
+    }
+
     /// The names of the templates in `additional_chat_templates`.
     var templateNames: [String] {
         let files = try? FileManager.default.contentsOfDirectory(atPath: directory + "/additional_chat_templates")
@@ -64,7 +75,8 @@ struct TokenizerFiles {
 }
 
 extension Tokenizer {
-    /// The tokenizer of a checkpoint directory: `tokenizer.json`, else `tokenizer.model` (SentencePiece), else
+    /// The tokenizer of a checkpoint directory: `tokenizer.json`, else `tekken.json`, else `tokenizer.model` (SentencePiece, or
+    /// tiktoken's ranks), else a file `*.tiktoken`, else
     /// `vocab.json` with `merges.txt`, else `vocab.txt` (BERT's); beside it `tokenizer_config.json`, and `chat_template.jinja`. That of a GGUF file
     /// where the directory holds one as its weights, or is one.
     ///
@@ -82,8 +94,15 @@ extension Tokenizer {
         var definition: TokenizerDefinition
         if files.has("tokenizer.json") {
             definition = try TokenizerDefinition(tokenizerJSON: try files.json("tokenizer.json"), in: directory)
+        } else if files.has("tekken.json") {
+            definition = try TekkenFile(try files.json("tekken.json"), place: "\(directory)/tekken.json").definition()
+        } else if let name = files.rankedName {
+            let file = try TiktokenFile(try files.read(name), name: name, place: "\(directory)/\(name)")
+            definition = try file.definition(namesTokens: try files.configuration()?["added_tokens_decoder"] != nil)
         } else if files.has("tokenizer.model") {
-            definition = try SentencePieceModel(try files.read("tokenizer.model")).definition()
+            do { definition = try SentencePieceModel(try files.read("tokenizer.model")).definition() } catch {
+                throw TokenizerError(error.code, "\(directory)/tokenizer.model: \(error.message)")
+            }
         } else if files.has("vocab.json") {
             definition = try TokenizerDefinition(
                 vocabulary: try files.json("vocab.json"), merges: try files.read("merges.txt"), in: directory)
@@ -93,7 +112,8 @@ extension Tokenizer {
         } else {
             throw TokenizerError(
                 .unreadable,
-                "\(directory) holds no tokenizer.json, tokenizer.model, vocab.json with merges.txt, or vocab.txt")
+                "\(directory) holds no tokenizer.json, tekken.json, tokenizer.model, *.tiktoken, vocab.json with merges.txt, or vocab.txt"
+            )
         }
         let configuration = try files.configuration()
         if configuration?["added_tokens_decoder"] == nil, files.has("added_tokens.json") {
@@ -135,7 +155,7 @@ extension Tokenizer {
             postProcessor = given
         } else {
             let addsBegin = configuration?["add_bos_token"]?.bool ?? definition.addsBegin
-            let addsEnd = configuration?["add_eos_token"]?.bool ?? false
+            let addsEnd = configuration?["add_eos_token"]?.bool ?? definition.addsEnd
             postProcessor = PostProcessor(
                 prefix: addsBegin ? beginOfText.map { [$0] } ?? [] : [],
                 suffix: addsEnd ? endOfText.map { [$0] } ?? [] : [])

@@ -1,80 +1,90 @@
 import HeapModule
 
-/// Two adjacent tokens.
-struct TokenPair: Hashable, Sendable {
-    var left: Int32
-    var right: Int32
-}
-
 /// Byte-pair encoding (Sennrich et al., arXiv 1508.07909): of all adjacent pairs the one of lowest rank is merged
 /// first, the leftmost among equals, until no pair can be merged.
 struct BytePairEncoder: Sendable {
-    struct Merge: Sendable {
-        var rank: Int32
-        var result: Int32
-    }
+    let merges: PairTable
 
-    let merges: [TokenPair: Merge]
-
+    /// A pair that may merge.
     private struct Candidate: Comparable {
-        var rank: Int32
+        var merge: PairTable.Merge
         var position: Int32
-        var pair: TokenPair
+        var left: Int32
+        var right: Int32
 
         static func < (a: Candidate, b: Candidate) -> Bool {
-            a.rank != b.rank ? a.rank < b.rank : a.position < b.position
+            a.merge.rank != b.merge.rank ? a.merge.rank < b.merge.rank : a.position < b.position
         }
+
+        static func == (a: Candidate, b: Candidate) -> Bool { a.merge.rank == b.merge.rank && a.position == b.position }
     }
 
     /// Merges `symbols` in O(n log n), whatever their number.
-    func merge(_ symbols: [Int32]) -> [Int32] {
-        if symbols.count < 2 { return symbols }
-        return symbols.count <= 16 ? mergeFew(symbols) : mergeMany(symbols)
+    func merge(_ symbols: inout [Int32]) {
+        if symbols.count < 2 { return }
+        if symbols.count <= 48 { mergeFew(&symbols) } else { symbols = mergeMany(symbols) { _, _, _ in } }
     }
 
-    private func mergeFew(_ symbols: [Int32]) -> [Int32] {
-        var symbols = symbols
-        while symbols.count > 1 {
-            var best: (rank: Int32, index: Int, result: Int32)?
-            for i in 0..<symbols.count - 1 {
-                guard let merge = merges[TokenPair(left: symbols[i], right: symbols[i + 1])] else { continue }
-                if best.map({ merge.rank < $0.rank }) ?? true { best = (merge.rank, i, merge.result) }
-            }
-            guard let best else { break }
-            symbols[best.index] = best.result
-            symbols.remove(at: best.index + 1)
+    /// - Parameter sees: is told every pair that could have merged, in the order in which they came up.
+    func merge(_ symbols: inout [Int32], sees: (_ left: Int32, _ right: Int32, _ result: Int32) -> Void) {
+        if symbols.count > 1 { symbols = mergeMany(symbols, sees: sees) }
+    }
+
+    private func mergeFew(_ symbols: inout [Int32]) {
+        // What each symbol becomes with the one behind it.
+        var ranks: [Int32] = []
+        var results: [Int32] = []
+        ranks.reserveCapacity(symbols.count)
+        results.reserveCapacity(symbols.count)
+        for i in 0..<symbols.count - 1 {
+            let merge = merges[symbols[i], symbols[i + 1]]
+            ranks.append(merge?.rank ?? .max)
+            results.append(merge?.result ?? -1)
         }
-        return symbols
+        while !ranks.isEmpty {
+            var (best, rank) = (0, ranks[0])
+            for i in 1..<ranks.count where ranks[i] < rank { (best, rank) = (i, ranks[i]) }
+            if results[best] < 0 { break }
+            symbols[best] = results[best]
+            symbols.remove(at: best + 1)
+            ranks.remove(at: best)
+            results.remove(at: best)
+            for i in [best - 1, best] where i >= 0 && i < ranks.count {
+                let merge = merges[symbols[i], symbols[i + 1]]
+                ranks[i] = merge?.rank ?? .max
+                results[i] = merge?.result ?? -1
+            }
+        }
     }
 
-    private func mergeMany(_ symbols: [Int32]) -> [Int32] {
+    private func mergeMany(
+        _ symbols: [Int32], sees: (_ left: Int32, _ right: Int32, _ result: Int32) -> Void
+    ) -> [Int32] {
         let count = symbols.count
         var token = symbols
         var previous = (0..<Int32(count)).map { $0 - 1 }
         var next = (0..<Int32(count)).map { $0 + 1 == Int32(count) ? -1 : $0 + 1 }
-        var heap = Heap<Candidate>()
 
-        func consider(_ position: Int32) {
-            guard position >= 0, next[Int(position)] >= 0 else { return }
-            let pair = TokenPair(left: token[Int(position)], right: token[Int(next[Int(position)])])
-            guard let merge = merges[pair] else { return }
-            heap.insert(Candidate(rank: merge.rank, position: position, pair: pair))
+        func candidate(_ position: Int32) -> Candidate? {
+            guard position >= 0, next[Int(position)] >= 0 else { return nil }
+            let (left, right) = (token[Int(position)], token[Int(next[Int(position)])])
+            guard let merge = merges[left, right] else { return nil }
+            sees(left, right, merge.result)
+            return Candidate(merge: merge, position: position, left: left, right: right)
         }
 
-        for position in 0..<Int32(count) { consider(position) }
-        while let candidate = heap.popMin() {
-            let left = Int(candidate.position)
+        var heap = Heap((0..<Int32(count)).compactMap(candidate))
+        while let best = heap.popMin() {
+            let left = Int(best.position)
             // A candidate is stale when either of its tokens has been merged meanwhile; a merged token is −1.
-            guard token[left] == candidate.pair.left, next[left] >= 0, token[Int(next[left])] == candidate.pair.right,
-                let merge = merges[candidate.pair]
-            else { continue }
+            guard token[left] == best.left, next[left] >= 0, token[Int(next[left])] == best.right else { continue }
             let right = Int(next[left])
-            token[left] = merge.result
+            token[left] = best.merge.result
             token[right] = -1
             next[left] = next[right]
             if next[right] >= 0 { previous[Int(next[right])] = Int32(left) }
-            consider(previous[left])
-            consider(Int32(left))
+            if let more = candidate(previous[left]) { heap.insert(more) }
+            if let more = candidate(Int32(left)) { heap.insert(more) }
         }
         return token.filter { $0 >= 0 }
     }

@@ -8,6 +8,11 @@ protocol TokenModel: Sendable {
 struct WordLevelModel: TokenModel {
     let ids: [[UInt8]: Int32]
     let unknownID: Int32
+    /// Whether unknown words in a row are one unknown token.
+    var fusesUnknown = false
 
-    func append(_ word: [UInt8], to ids: inout [Int32]) { ids.append(self.ids[word] ?? unknownID) }
+    func append(_ word: [UInt8], to ids: inout [Int32]) {
+        let id = self.ids[word] ?? unknownID
+        if !(fusesUnknown && id == unknownID && ids.last == unknownID) { ids.append(id) }
+    }
 }

@@ -17,6 +17,9 @@ indirect enum Normalizer: Sendable {
     case nmt
     /// Bytes in GPT-2's alphabet.
     case byteLevel
+    /// SentencePiece's mapping of characters, as Hugging Face has it.
+    case precompiled(CharacterMap)
+    case sentencePiece(SentencePieceNormalizer)
     case sequence([Normalizer])
 
     func apply(_ bytes: [UInt8]) -> [UInt8] {
@@ -38,6 +41,8 @@ indirect enum Normalizer: Sendable {
                 UnicodeClasses.isMark(scalar) ? "" : nil
             }
         case .nmt: Self.scalars(bytes, Self.nmt)
+        case .precompiled(let map): map.apply(bytes)
+        case .sentencePiece(let own): own.apply(bytes)
         case .byteLevel: ByteLevelAlphabet.spelling(of: bytes)
         case .bert(let cleans, let chinese, let stripsAccents, let lowercases):
             Self.bert(bytes, cleans, chinese, stripsAccents, lowercases)
@@ -135,6 +140,11 @@ indirect enum Normalizer: Sendable {
         }
     }
 
+    static func contains(_ bytes: ArraySlice<UInt8>, _ pattern: [UInt8]) -> Bool {
+        guard let first = pattern.first else { return true }
+        return bytes.indices.contains { bytes[$0] == first && bytes[$0...].starts(with: pattern) }
+    }
+
     static func replace(_ bytes: [UInt8], _ pattern: [UInt8], _ replacement: [UInt8]) -> [UInt8] {
         guard let first = pattern.first else { return bytes }
         var out: [UInt8] = []
@@ -199,6 +209,15 @@ indirect enum Normalizer: Sendable {
             self = .bert(
                 cleans: try fields.bool("clean_text", true), chinese: try fields.bool("handle_chinese_chars", true),
                 stripsAccents: try fields.bool("strip_accents", lowercases), lowercases: lowercases)
+        case "Precompiled":
+            let fields = try fields("precompiled_charsmap")
+            let text = try fields.required("precompiled_charsmap", fields.text("precompiled_charsmap"))
+            guard let map = Data(base64Encoded: text) else {
+                throw TokenizerError(.malformed, "\(place): \"precompiled_charsmap\" is not base64")
+            }
+            do { self = .precompiled(try CharacterMap(Array(map))) } catch {
+                throw TokenizerError(error.code, "\(place): Precompiled: \(error.message)")
+            }
         case let kind?:
             let plain: [String: Normalizer] = [
                 "Lowercase": .lowercase, "NFC": .nfc, "NFD": .nfd, "NFKC": .nfkc, "NFKD": .nfkd,

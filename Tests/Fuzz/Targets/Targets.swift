@@ -2,7 +2,8 @@
 enum Targets {
     static let names = [
         "messages", "frames", "safetensors", "gguf", "config", "adapter", "packed-cache", "pictures", "tokenizer-json",
-        "tokenizer-config", "vocabulary", "merges", "sentencepiece", "template", "routes", "http",
+        "tokenizer-config", "vocabulary", "merges", "sentencepiece", "unigram", "tekken", "tiktoken", "vocab-txt",
+        "template", "routes", "http",
     ]
 
     static func make(_ name: String) async throws -> any FuzzTarget {
@@ -19,7 +20,10 @@ enum Targets {
         case "tokenizer-json":
             return try TokenizerFileTarget(
                 "tokenizer.json", .text,
-                folders: [goldens + "llama3-tiny", goldens + "llama2-converted", "TextModelsTests/Goldens/llama"])
+                folders: [
+                    goldens + "llama3-tiny", goldens + "llama2-converted", goldens + "unigram-tiny",
+                    goldens + "wordpiece-tiny", "TextModelsTests/Goldens/llama",
+                ])
         case "tokenizer-config":
             return try TokenizerFileTarget(
                 "tokenizer_config.json", .text, folders: [goldens + "llama3-tiny"], beside: ["tokenizer.json"])
@@ -31,6 +35,16 @@ enum Targets {
                 "merges.txt", .text, folders: [goldens + "gpt2-tiny"], beside: ["vocab.json"])
         case "sentencepiece":
             return try TokenizerFileTarget("tokenizer.model", .protobuf, folders: [goldens + "llama2-tiny"])
+        case "unigram":
+            // A model of another kind, and a map of characters behind it
+            return try TokenizerFileTarget("tokenizer.model", .protobuf, samples: try SentencePieceSamples.all())
+        case "tekken": return try TokenizerFileTarget("tekken.json", .text, folders: [goldens + "tekken-tiny"])
+        case "tiktoken":
+            return try TokenizerFileTarget("cl100k_base.tiktoken", .text, folders: [goldens + "tiktoken-tiny"])
+        case "vocab-txt":
+            let pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "hello", "##lo", "he", ",", "world", "##l"]
+            return try TokenizerFileTarget(
+                "vocab.txt", .text, samples: [Array(pieces.joined(separator: "\n").utf8)])
         case "template": return try TemplateTarget()
         case "routes": return try RoutesTarget()
         case "http": return try await GatewayTarget()

@@ -38,9 +38,35 @@ struct TokenizerFileTarget: FuzzTarget {
         for other in beside { try scratch.write(try Corpus.file(folders[0] + "/" + other), to: other) }
     }
 
+    init(_ name: String, _ kind: SampleKind, samples: [[UInt8]]) throws {
+        (self.name, self.kind, self.samples) = (name, kind, samples)
+        scratch = try Scratch()
+    }
+
     mutating func run(_ input: [UInt8]) throws {
         try scratch.write(input, to: name)
         if let tokenizer = try? Tokenizer(directory: scratch.path) { Texts.use(tokenizer) }
+    }
+}
+
+/// SentencePiece models of the goldens, those with short maps of characters.
+enum SentencePieceSamples {
+    private struct Goldens: Decodable {
+        struct Model: Decodable {
+            var name: String
+            var model: Data
+        }
+        var models: [Model]
+    }
+
+    static func all() throws -> [[UInt8]] {
+        let file = try Corpus.file("TokenizersTests/Goldens/sentencepiece.json")
+        let goldens = try JSONDecoder().decode(Goldens.self, from: Data(file))
+        return goldens.models.filter { ["unigram symbols", "unigram unused", "word", "char"].contains($0.name) }
+            // A map of one key, "A", which becomes "B"
+            .map {
+                Array($0.model) + [0x1A, 0x12, 0x12, 0x10, 8, 0, 0, 0, 0, 4, 0, 0, 0x41, 1, 0, 0, 0x42, 0, 0x43, 0]
+            }
     }
 }
 

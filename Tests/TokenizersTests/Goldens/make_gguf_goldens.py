@@ -102,3 +102,42 @@ for text in texts:
     ids = tok.encode(text, add_special_tokens=False).ids
     vectors.append({"text": text, "ids": ids, "decoded": tok.decode(ids, skip_special_tokens=False)})
 json.dump(vectors, open(f"{here}/gguf/qwen2-tiny.vectors.json", "w"), ensure_ascii=True, indent=0)
+
+def save(name, texts, encode):
+    vectors = [{"text": text, "ids": encode(text)} for text in texts]
+    json.dump(vectors, open(f"{here}/gguf/{name}.vectors.json", "w"), ensure_ascii=True, indent=0)
+
+# 5. BERT's, as the converter respells its pieces; ids as Hugging Face gives them.
+tok = Tokenizer(models.WordPiece(unk_token="[UNK]")); tok.normalizer = normalizers.BertNormalizer(); tok.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+tok.train_from_iterator(texts * 4, trainers.WordPieceTrainer(vocab_size=420, show_progress=False, special_tokens=["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]))
+def bert(w):
+    inverse = {i: t for t, i in tok.get_vocab().items()}
+    pieces = [inverse[i] for i in range(len(inverse))]
+    w.add_tokenizer_model("bert"); w.add_tokenizer_pre("default")
+    w.add_token_list([t if t.startswith("[") and t.endswith("]") else t[2:] if t.startswith("##") else "▁" + t for t in pieces])
+    w.add_token_types([T.CONTROL if i < 5 else T.NORMAL for i in range(len(pieces))])
+    for key, token in (("padding", "[PAD]"), ("unknown", "[UNK]"), ("cls", "[CLS]"), ("seperator", "[SEP]"), ("mask", "[MASK]")):
+        w.add_uint32(f"tokenizer.ggml.{key}_token_id", tok.token_to_id(token))
+write("bert-tiny", bert)
+save("bert-tiny", texts, lambda text: tok.encode(text, add_special_tokens=False).ids)
+
+# 6. T5's: a unigram model with a map of characters; ids as SentencePiece gives them.
+import io, tempfile
+import sentencepiece as spm
+from sentencepiece import sentencepiece_model_pb2 as pb
+with tempfile.NamedTemporaryFile("w", suffix=".tsv") as rules:
+    for key, value in (("ﬁ", "fi"), ("Ａ", "A"), ("e\u0301", "é"), ("½", "1/2"), ("\u3000", " "), ("\u00a0", " "), ("\n", " "), ("\t", " "), ("…", "...")):
+        rules.write(" ".join(f"{ord(c):X}" for c in key) + "\t" + " ".join(f"{ord(c):X}" for c in value) + "\n")
+    rules.flush(); file = io.BytesIO()
+    corpus = [t.replace("\n", " ").replace("\0", "") for t in texts if t.strip()] * 4 + ["To be, or not to be, that is the question"] * 200
+    spm.SentencePieceTrainer.train(sentence_iterator=iter(corpus), model_writer=file, model_type="unigram", vocab_size=420, character_coverage=0.98, hard_vocab_limit=False, minloglevel=2, num_threads=1, normalization_rule_tsv=rules.name, pad_id=0, eos_id=1, unk_id=2, bos_id=-1)
+proto = pb.ModelProto(); proto.ParseFromString(file.getvalue())
+sp = SentencePieceProcessor(); sp.LoadFromSerializedProto(file.getvalue())
+def t5(w):
+    w.add_tokenizer_model("t5"); w.add_tokenizer_pre("default")
+    w.add_token_list([p.piece.encode() for p in proto.pieces]); w.add_token_scores([p.score for p in proto.pieces]); w.add_token_types([p.type for p in proto.pieces])
+    w.add_eos_token_id(1); w.add_unk_token_id(2); w.add_pad_token_id(0); w.add_add_bos_token(False); w.add_add_eos_token(True)
+    w.add_add_space_prefix(proto.normalizer_spec.add_dummy_prefix); w.add_remove_extra_whitespaces(proto.normalizer_spec.remove_extra_whitespaces)
+    w.add_precompiled_charsmap(proto.normalizer_spec.precompiled_charsmap)
+write("t5-tiny", t5)
+save("t5-tiny", [t for t in texts if "<" not in t], lambda text: sp.encode(text))

@@ -117,6 +117,29 @@ add("word pieces spelt", pieces, decoder=None, pre_tokenizer={"type": "ByteLevel
 types = copy.deepcopy(temp); types["pair"] = [{"Sequence": {"id": "B", "type_id": 3}}, {"SpecialToken": {"id": "[B]", "type_id": 2}}, {"Sequence": {"id": "A", "type_id": 1}}]
 add("words", words(models.WordLevel), decoder=None, post_processor=types, pairs=True)
 add("norm Nmt", BL, normalizer={"type": "Nmt"}); add("norm ByteLevel", pieces, normalizer={"type": "ByteLevel"}, decoder={"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True})
+# Unigram models, and SentencePiece's map of characters as Hugging Face reads it.
+import base64
+from sentencepiece import sentencepiece_model_pb2 as pb
+proto = pb.ModelProto(); proto.MergeFromString(base64.b64decode(json.load(open(f"{here}/sentencepiece.json"))["maps"][0]))
+MAP = {"type": "Precompiled", "precompiled_charsmap": base64.b64encode(proto.normalizer_spec.precompiled_charsmap).decode()}
+MARKS = {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}
+def unigram(**model):
+    t = Tokenizer(models.Unigram()); t.pre_tokenizer = pre_tokenizers.Metaspace()
+    t.train_from_iterator([t for t in CORPUS if "\x00" not in t], trainers.UnigramTrainer(vocab_size=1100, show_progress=False, special_tokens=["<s>", "<pad>", "</s>", "<unk>", "<mask>"], unk_token="<unk>"))
+    d = json.loads(t.to_str()); d["model"].update(model)
+    # Some characters are unknown.
+    d["model"]["vocab"] = [v for i, v in enumerate(d["model"]["vocab"]) if not (len(v[0]) == 1 and i % 3 == 0)]
+    if model.get("byte_fallback"): d["model"]["vocab"] += [[f"<0x{b:02X}>", -20.0] for b in range(256)]
+    return d
+pieces = unigram()
+add("unigram", pieces, normalizer={"type": "Sequence", "normalizers": [MAP, {"type": "Replace", "pattern": {"Regex": " {2,}"}, "content": " "}]}, pre_tokenizer={"type": "Sequence", "pretokenizers": [{"type": "WhitespaceSplit"}, MARKS]}, decoder=MARKS, post_processor={"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "</s>", "type_id": 0}}], "pair": [{"SpecialToken": {"id": "<s>", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}, {"SpecialToken": {"id": "</s>", "type_id": 0}}, {"SpecialToken": {"id": "</s>", "type_id": 0}}, {"Sequence": {"id": "B", "type_id": 0}}, {"SpecialToken": {"id": "</s>", "type_id": 0}}], "special_tokens": {"<s>": {"id": "<s>", "ids": [0], "tokens": ["<s>"]}, "</s>": {"id": "</s>", "ids": [2], "tokens": ["</s>"]}}}, pairs=True)
+add("unigram whole", pieces, pre_tokenizer={"type": "Metaspace", "replacement": "▁", "prepend_scheme": "first", "split": False}, decoder=MARKS)
+add("unigram bytes", unigram(byte_fallback=True), pre_tokenizer=MARKS, decoder={"type": "Sequence", "decoders": [{"type": "ByteFallback"}, {"type": "Metaspace", "replacement": "▁", "prepend_scheme": "always", "split": True}]})
+add("fixed length", BL, pre_tokenizer={"type": "Sequence", "pretokenizers": [{"type": "FixedLength", "length": 3}, BLS]})
+add("digits from the right", BL, pre_tokenizer=split(r"\d{1,3}(?=(?:\d{3})*\b)"))
+# Files for other tests.
+for name, kind in (("unigram-tiny", "unigram whole"), ("wordpiece-tiny", "word pieces")):
+    os.makedirs(f"{here}/{name}", exist_ok=True); json.dump(out[kind]["tokenizer"], open(f"{here}/{name}/tokenizer.json", "w"), ensure_ascii=True, separators=(",", ":"))
 # The vocabularies are few: each is kept once, the vectors in one list.
 bases, kinds = [], []
 for name, kind in out.items():
