@@ -10,7 +10,6 @@ import Tensors
 import TextGeneration
 import TextModelOptions
 import TextModelService
-import TextModels
 import ZeroMQTransport
 
 @main
@@ -88,7 +87,7 @@ struct TextModelMain: ConfigurableCommand {
             if loaded.model.layers.lowerBound > 0 {
                 return try await serveShard(loaded, first.numericsID, on: device, gauge: gauge)
             }
-            shards = try await laterShards(of: loaded.model, first.numericsID)
+            shards = try await laterShards(of: loaded, first.numericsID)
         } else if !self.shards.isEmpty {
             throw ValidationError("\(model.name) is an encoder; --shards has nothing to add")
         }
@@ -144,7 +143,8 @@ struct TextModelMain: ConfigurableCommand {
     }
 
     /// - Returns: nil when all layers are here.
-    private func laterShards(of model: any TextModel, _ numericsID: String) async throws -> LaterShardClients? {
+    private func laterShards(of loaded: LoadedModel, _ numericsID: String) async throws -> LaterShardClients? {
+        let model = loaded.model
         guard model.layers.count < model.shape.layers else {
             guard shards.isEmpty else {
                 throw ValidationError("--layers are all that the model has; --shards has nothing to add")
