@@ -175,7 +175,7 @@ let package = Package(
         .target(
             name: "TextGeneration",
             dependencies: [
-                "GGUF", "JSON", "Layers", "Tensors", "TextModels", "Tokenizers", "Watermarking",
+                "GGUF", "Layers", "Tensors", "TextModels", "Tokenizers", "Watermarking",
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: safe),

@@ -34,13 +34,17 @@ package struct RMSNorm: Sendable {
 /// Layer norm (arXiv 1607.06450): y = w · (x − mean(x)) / √(var(x) + ε) + b, row by row.
 package struct LayerNorm: Sendable {
     package let weight: Tensor  // [C]
-    package let bias: Tensor  // [C]
+    package let bias: Tensor?  // [C]
     package let epsilon: Float
 
     /// - Throws: `TensorError` that names the tensor.
-    package init(_ loader: WeightLoader, _ name: String, count: Int, epsilon: Float) throws(TensorError) {
-        weight = try loader.vector(name + ".weight", count: count)
-        bias = try loader.vector(name + ".bias", count: count)
+    package init(
+        _ loader: WeightLoader, _ name: String, count: Int, epsilon: Float, hasBias: Bool = true
+    ) throws(TensorError) {
+        // What files of TensorFlow's time call them.
+        let isOld = loader.checkpoint.contains(loader.fileName(name + ".gamma"))
+        weight = try loader.vector(name + (isOld ? ".gamma" : ".weight"), count: count)
+        bias = hasBias ? try loader.vector(name + (isOld ? ".beta" : ".bias"), count: count) : nil
         self.epsilon = epsilon
     }
 

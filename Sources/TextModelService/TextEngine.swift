@@ -41,6 +41,12 @@ package final class TextEngine: Sendable {
     let samplingDefaults: LoadedModel.SamplingDefaults
     /// What keys and values may take.
     let cacheByteCount: Int
+    /// What is made of texts besides more text.
+    let abilities: TextAbilities
+    /// How many types of tokens the model tells apart.
+    let tokenTypes: Int
+    /// Whether text is generated.
+    let generates: Bool
     private let admission: Admission
     private let started = Atomic<Int>(0)
     private let ended = Atomic<Int>(0)
@@ -63,6 +69,7 @@ package final class TextEngine: Sendable {
         (shape, layers) = (loaded.model.shape, loaded.model.layers)
         (self.shards, shardCount) = (shards, 1 + (shards?.layers.count ?? 0))
         samplingDefaults = loaded.samplingDefaults
+        (abilities, tokenTypes, generates) = (loaded.abilities, 1, loaded.generationFault == nil)
         let core = try EngineCore(
             loaded, drafts: drafts, laterShards: shards?.layers.count ?? 0, options: options, on: device)
         cacheByteCount = core.cacheByteCount
@@ -75,6 +82,29 @@ package final class TextEngine: Sendable {
         thread = try DedicatedThread(name: "text-engine", rank: .computing) {
             var loop = TextEngineLoop(
                 core: core, shards: shards, gauge: gauge, forecast: forecast, admission: admission)
+            loop.run(queue)
+        }
+    }
+
+    /// An engine of an encoder, which keeps no cache and generates no text.
+    ///
+    /// - Throws: when the system gives no thread.
+    package init(
+        _ loaded: LoadedEncoder, options: EncoderCore.Options = EncoderCore.Options(), on device: Device,
+        gauge: LoadGauge
+    ) throws {
+        (shape, layers, shards, shardCount) = (loaded.shape, 0..<loaded.shape.layers, nil, 1)
+        (samplingDefaults, cacheByteCount) = (LoadedModel.SamplingDefaults(), 0)
+        (abilities, tokenTypes, generates) = (loaded.abilities, loaded.encoder.tokenTypes, false)
+        let core = EncoderCore(loaded, options: options, on: device)
+        let queue = BoundedQueue<Job>(capacity: options.queueLimit)
+        self.queue = queue
+        // Texts take their turn one after the other, and hold nothing.
+        let forecast = AdmissionForecast(sequenceLimit: 1, cachePositions: 1 << 40)
+        let admission = Admission(forecast)
+        self.admission = admission
+        thread = try DedicatedThread(name: "text-engine", rank: .computing) {
+            var loop = EncoderLoop(core: core, gauge: gauge, forecast: forecast, admission: admission)
             loop.run(queue)
         }
     }
@@ -98,10 +128,10 @@ package final class TextEngine: Sendable {
         _ = try await run(request, batchingDelay: mayWait ? batchingDelay : .zero, to: writer, context)
     }
 
-    /// The embeddings of texts, in their order; they go through the engine as so many requests.
+    /// The embeddings or scores of texts, in their order; they go through the engine as so many requests.
     ///
     /// - Throws: `RPCError`, as ``generate(_:batchingDelay:to:_:)``.
-    func embed(_ requests: [GenerationRequest], _ context: ServerContext) async throws -> [[Float]] {
+    func read(_ requests: [GenerationRequest], _ context: ServerContext) async throws -> [[Float]] {
         try await withThrowingTaskGroup(of: (Int, [Float]).self) { group in
             for (index, request) in requests.enumerated() {
                 group.addTask { (index, try await self.run(request, to: nil, context)) }

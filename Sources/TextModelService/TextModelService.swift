@@ -64,6 +64,9 @@ package struct TextModelService: RPCService {
         router.unary(Wire.TextModel.embed) { request, context in
             try await keeper.use(context) { try await $0.embed(request.message, context) }
         }
+        router.unary(Wire.TextModel.score) { request, context in
+            try await keeper.use(context) { ServerReply(try await $0.score(request.message, context)) }
+        }
         router.unary(Wire.Revisions.reload) { request, _ in
             guard request.message.model == name else {
                 throw RPCError(

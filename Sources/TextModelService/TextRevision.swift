@@ -32,6 +32,14 @@ package struct TextRevision: ModelRevision {
         model.contextLength = engine.shape.context
         model.sampling = Wire.SamplingDefaults(engine.samplingDefaults)
         model.tokenizerHash = tokenizerHash
+        let abilities = engine.abilities
+        if engine.generates { model.tasks.append("generate") }
+        if abilities.embeddingFault == nil {
+            model.tasks.append("embed")
+            model.embedding = Wire.EmbeddingDescription(abilities)
+        }
+        if abilities.scoringFault == nil { model.tasks.append("score") }
+        model.scoresConversations = abilities.scoresConversations
         let contents = adapters?.contents ?? [:]
         return [model]
             + contents.sorted { $0.key < $1.key }.map { name, contentID in
@@ -42,6 +50,20 @@ package struct TextRevision: ModelRevision {
                 adapted.revision = String(contentID.prefix(12))
                 return adapted
             }
+    }
+}
+
+extension Wire.EmbeddingDescription {
+    init(_ abilities: TextAbilities) {
+        self.init()
+        width = abilities.embeddingWidth
+        switch abilities.files.dimensions {
+        case .all: break
+        case .any: takesAnyDimension = true
+        case .some(let sizes): dimensions = sizes.compactMap { Int32(exactly: $0) }
+        }
+        prompts = abilities.files.prompts.map { Wire.NamedPrompt(name: $0.name, text: $0.text) }
+        defaultPrompt = abilities.files.defaultPrompt
     }
 }
 

@@ -27,7 +27,7 @@ package struct TextRevisionLoader: Sendable {
 
     /// A checkpoint, and its identity.
     package struct Checkpoint: Sendable {
-        package let loaded: LoadedModel
+        package let loaded: LoadedText
         package let numericsID: String
     }
 
@@ -56,7 +56,7 @@ package struct TextRevisionLoader: Sendable {
     /// - Throws: what is wrong with the files.
     package func checkpoint(packing: Device) throws -> Checkpoint {
         let directory = try directory()
-        let loaded = try LoadedModel(
+        let loaded = try LoadedText(
             directory: directory, layers: options.layers, precision: options.precision,
             activations: options.activations, cache: options.cache, on: packing)
         let id = try numericsID(directory, tokenizerHash: loaded.tokenizer.hash)
@@ -85,26 +85,52 @@ package struct TextRevisionLoader: Sendable {
         _ checkpoint: Checkpoint, shards: LaterShardClients?, adapters: [String: String], packing: Device,
         gauge: LoadGauge
     ) throws -> TextRevision {
+        let loaded: LoadedModel
+        switch checkpoint.loaded {
+        case .decoder(let decoder): loaded = decoder
+        case .encoder(let encoder):
+            return try revision(checkpoint, of: encoder, adapters: adapters, gauge: gauge)
+        }
         let drafts = try draftDirectory.map {
             try LoadedModel(
                 directory: $0(), precision: options.precision, activations: options.activations, cache: options.cache,
                 on: packing)
         }
         let library = try options.adapters.map {
-            try AdapterLibrary(for: checkpoint.loaded.model, modelName: name, options: $0)
+            try AdapterLibrary(for: loaded.model, modelName: name, options: $0)
         }
         for (name, directory) in adapters.sorted(by: { $0.key < $1.key }) {
             try library?.load(name, directory: directory)
         }
         let engine = try TextEngine(
-            checkpoint.loaded, drafts: drafts, shards: shards, options: options.engine, on: device, gauge: gauge)
+            loaded, drafts: drafts, shards: shards, options: options.engine, on: device, gauge: gauge)
         // Requests need not wait for the disk.
-        for packed in [checkpoint.loaded.packedCache, drafts?.packedCache].compactMap({ $0 }) {
+        try keep(loaded.packedCache, drafts?.packedCache)
+        return TextRevision(
+            name: name, numericsID: checkpoint.numericsID, tokenizerHash: loaded.tokenizer.hash, engine: engine,
+            adapters: library)
+    }
+
+    /// An encoder has no cache, no drafts and no adapters.
+    private func revision(
+        _ checkpoint: Checkpoint, of encoder: LoadedEncoder, adapters: [String: String], gauge: LoadGauge
+    ) throws -> TextRevision {
+        guard adapters.isEmpty else {
+            throw TextModelError(.unsupported, "\"\(name)\" is an encoder, and encoders take no adapters")
+        }
+        guard draftDirectory == nil else {
+            throw TextModelError(.unsupported, "\"\(name)\" is an encoder, and generates nothing to propose")
+        }
+        let engine = try TextEngine(encoder, on: device, gauge: gauge)
+        try keep(encoder.packedCache)
+        return TextRevision(
+            name: name, numericsID: checkpoint.numericsID, tokenizerHash: encoder.tokenizer.hash, engine: engine)
+    }
+
+    private func keep(_ caches: PackedCache?...) throws {
+        for packed in caches.compactMap({ $0 }) {
             _ = try DedicatedThread(name: "packed-cache", rank: .computing) { packed.write() }
         }
-        return TextRevision(
-            name: name, numericsID: checkpoint.numericsID, tokenizerHash: checkpoint.loaded.tokenizer.hash,
-            engine: engine, adapters: library)
     }
 
     /// Loads what is at the model's place now, with the adapters that the current revision has.
@@ -118,12 +144,8 @@ package struct TextRevisionLoader: Sendable {
             let hash = try Tokenizer(directory: directory).hash
             let id = try numericsID(directory, tokenizerHash: hash)
             guard id != current.numericsID else { return nil }
-            let cache = { (shape: DecoderShape) in
-                shape.cacheSize(
-                    positions: options.engine.cachePositions, precision: options.engine.cachePrecision)
-            }
             let weights = try CheckpointSize.weights(directory: directory, precision: options.precision)
-            try options.room.require(weights + cache(current.engine.shape), for: "a new revision of \"\(name)\"")
+            try options.room.require(weights + current.engine.cacheByteCount, for: "a new revision of \"\(name)\"")
             // The running engine's threads are left alone.
             let packing = Device(threadCount: 1)
             let checkpoint = try checkpoint(packing: packing)
@@ -134,7 +156,9 @@ package struct TextRevisionLoader: Sendable {
                     reason: "invalid_checkpoint")
             }
             try options.room.require(
-                cache(checkpoint.loaded.model.shape), for: "the key-value cache of a new revision of \"\(name)\"")
+                checkpoint.loaded.cacheSize(
+                    positions: options.engine.cachePositions, precision: options.engine.cachePrecision),
+                for: "the key-value cache of a new revision of \"\(name)\"")
             return try revision(
                 checkpoint, shards: nil, adapters: current.adapters?.directories ?? [:], packing: packing,
                 gauge: gauge.part())

@@ -108,9 +108,15 @@ package struct TokenizerService: RPCService {
         router.unary(Wire.Tokenizer.encode) { request, context in
             try await keeper(request.message.model).use(context) { revision in
                 let tokenizer = revision.tokenizer
-                let ids = tokenizer.encode(
-                    request.message.text, addSpecialTokens: request.message.addSpecialTokens)
-                return ServerReply(Wire.TokensReply(ids: ids, tokenizerHash: tokenizer.hash))
+                do throws(TokenizerError) {
+                    let text = try tokenizer.encode(request.message)
+                    return ServerReply(
+                        Wire.TokensReply(
+                            ids: text.ids, tokenizerHash: tokenizer.hash,
+                            types: text.typeIDs.contains { $0 != 0 } ? text.typeIDs : []))
+                } catch {
+                    throw RPCError(tokenizer: error, field: "limit", model: request.message.model)
+                }
             }
         }
         router.unary(Wire.Tokenizer.renderChat) { request, context in
@@ -155,6 +161,28 @@ package struct TokenizerService: RPCService {
         throw RPCError(
             .notFound, "this tokenizer does not serve the model; it serves \(names)", reason: "model_not_found",
             field: "model")
+    }
+}
+
+extension Tokenizer {
+    fileprivate func encode(_ message: Wire.EncodeRequest) throws(TokenizerError) -> TokenizedText {
+        let special = message.addSpecialTokens
+        let limit = message.limit.map { Truncation(maxLength: Int($0)) }
+        guard let pair = message.pair else {
+            return try encode(message.text, addSpecialTokens: special, truncation: limit)
+        }
+        guard let most = message.pairLimit.map({ Int($0) }),
+            case let count = encode(pair, addSpecialTokens: false).count, count > most
+        else { return try encodePair(message.text, pair, addSpecialTokens: special, truncation: limit) }
+        // The second text alone gives way first, then both.
+        let whole = try encodePair(message.text, pair, addSpecialTokens: special)
+        let shorter = whole.ids.count - count + most
+        if let limit, limit.maxLength < shorter {
+            return try encodePair(message.text, pair, addSpecialTokens: special, truncation: limit)
+        }
+        return try encodePair(
+            message.text, pair, addSpecialTokens: special,
+            truncation: Truncation(maxLength: shorter, strategy: .onlySecond))
     }
 }
 

@@ -78,11 +78,19 @@ struct TextModelMain: ConfigurableCommand {
         let loader = try revisionLoader(on: device, gauge: gauge)
         let first = try loader.checkpoint(packing: device)
         let log = Logger(label: "nephele-text-model")
-        for fault in [first.loaded.generationFault, first.loaded.embeddingFault].compactMap({ $0 }) {
-            log.warning("\(fault.message)")
+        let abilities = first.loaded.abilities
+        // That a model which scores does not embed is no fault of it.
+        if let fault = abilities.embeddingFault, abilities.scoringFault != nil { log.warning("\(fault.message)") }
+        var shards: LaterShardClients?
+        if case .decoder(let loaded) = first.loaded {
+            if let fault = loaded.generationFault { log.warning("\(fault.message)") }
+            if loaded.model.layers.lowerBound > 0 {
+                return try await serveShard(loaded, first.numericsID, on: device, gauge: gauge)
+            }
+            shards = try await laterShards(of: loaded, first.numericsID)
+        } else if !self.shards.isEmpty {
+            throw ValidationError("\(model.name) is an encoder; --shards has nothing to add")
         }
-        if first.loaded.model.layers.lowerBound > 0 { return try await serveShard(first, on: device, gauge: gauge) }
-        let shards = try await laterShards(of: first)
         let given = Dictionary(adapter.map { ($0.name, $0.directory) }) { $1 }
         let next: RevisionKeeper<TextRevision>.Loader = { try loader.next(after: $0) }
         let service = TextModelService(
@@ -118,25 +126,25 @@ struct TextModelMain: ConfigurableCommand {
 
     /// Serves later layers of a model that is cut.
     private func serveShard(
-        _ checkpoint: TextRevisionLoader.Checkpoint, on device: Device, gauge: LoadGauge
+        _ loaded: LoadedModel, _ numericsID: String, on device: Device, gauge: LoadGauge
     ) async throws {
         let service = try TextShardService(
-            name: model.name, model: checkpoint.loaded.model, cachePositions: text.cachePositions,
+            name: model.name, model: loaded.model, cachePositions: text.cachePositions,
             cachePrecision: text.cachePrecision, on: device, gauge: gauge)
         // Requests need not wait for the disk.
-        if let packed = checkpoint.loaded.packedCache {
+        if let packed = loaded.packedCache {
             _ = try DedicatedThread(name: "packed-cache", rank: .computing) { packed.write() }
         }
         let server = RPCServer(
-            service.description(numericsID: checkpoint.numericsID, capacity: text.sequences), services: [service],
+            service.description(numericsID: numericsID, capacity: text.sequences), services: [service],
             transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge,
             interceptors: [CallLog(label: "nephele-text-model")])
         try await ServerLifetime.serve(server, label: "nephele-text-model")
     }
 
     /// - Returns: nil when all layers are here.
-    private func laterShards(of checkpoint: TextRevisionLoader.Checkpoint) async throws -> LaterShardClients? {
-        let model = checkpoint.loaded.model
+    private func laterShards(of loaded: LoadedModel, _ numericsID: String) async throws -> LaterShardClients? {
+        let model = loaded.model
         guard model.layers.count < model.shape.layers else {
             guard shards.isEmpty else {
                 throw ValidationError("--layers are all that the model has; --shards has nothing to add")
@@ -147,7 +155,7 @@ struct TextModelMain: ConfigurableCommand {
             throw ValidationError("layers from \(model.layers.upperBound) on are elsewhere: name them with --shards")
         }
         return try await LaterShardClients(
-            try shards.map { try RPCClient(target: $0) }, after: model, numericsID: checkpoint.numericsID)
+            try shards.map { try RPCClient(target: $0) }, after: model, numericsID: numericsID)
     }
 
     private func adapterOptions() throws -> AdapterLibrary.Options {

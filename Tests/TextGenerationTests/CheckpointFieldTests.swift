@@ -109,35 +109,39 @@ import Tokenizers
     }
 
     @Test(arguments: [
-        (
-            "1_Pooling/config.json", #"{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}"#,
-            "pooling_mode_cls_token"
-        ),
-        (
-            "1_Pooling/config.json", #"{"pooling_mode_mean_tokens": false, "pooling_mode_lasttoken": true}"#,
-            "pooling_mode_mean_tokens"
-        ),
-        ("1_Pooling/config.json", #"{"pooling_mode": "lasttoken"}"#, "lasttoken"),
+        ("1_Pooling/config.json", #"{"pooling_mode": "median"}"#, "median"),
+        ("1_Pooling/config.json", #"{"pooling_mode_median": true}"#, "pooling_mode_median"),
+        ("1_Pooling/config.json", #"{"include_prompt": false}"#, "include_prompt"),
         ("1_Pooling/config.json", "[", "1_Pooling"),
+        ("modules.json", #"[{"type": "sentence_transformers.models.LSTM", "path": "1_LSTM"}]"#, "LSTM"),
+        ("modules.json", #"[{"type": "a.Transformer", "path": "0_Transformer"}]"#, "Transformer"),
+        ("modules.json", #"[{"type": "a.Dense", "path": "../other"}]"#, "../other"), ("modules.json", "{}", "a list"),
         (
-            "modules.json",
-            #"[{"type": "sentence_transformers.models.Transformer"}, {"type": "sentence_transformers.models.Dense"}]"#,
-            "Dense"
+            "modules.json", #"[{"type": "a.Normalize", "path": ""}, {"type": "a.Pooling", "path": "x"}]"#,
+            "x/config.json"
         ),
+        ("config_sentence_transformers.json", #"{"default_prompt_name": "query"}"#, "default_prompt_name"),
+        ("config_sentence_transformers.json", #"{"prompts": {"query": 5}}"#, "query"),
+        ("sentence_bert_config.json", #"{"do_lower_case": true}"#, "do_lower_case"),
+        ("sentence_bert_config.json", #"{"max_seq_length": 0}"#, "max_seq_length"),
     ])
-    func `pooling other than the mean refuses embeddings, and text is given`(file: String, json: String, says: String)
-        throws
-    {
+    func `what is not computed of states refuses embeddings, and text is given`(
+        file: String, json: String, says: String
+    ) throws {
         let loaded = try loaded("base-tied", [file: json])
-        #expect { try embed(loaded, [1, 2, 3]) } throws: { "\($0)".contains(says) && "\($0)".contains(file) }
+        #expect { try embed(loaded, [1, 2, 3]) } throws: { "\($0)".contains(says) }
         try generate(loaded)
     }
 
-    @Test func `the mean is what is computed`() throws {
-        let json =
-            #"{"word_embedding_dimension": 16, "pooling_mode_cls_token": false, "pooling_mode_mean_tokens": true, "include_prompt": true}"#
+    @Test(arguments: [
+        (#"{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}"#, 16),
+        (#"{"pooling_mode_mean_tokens": false, "pooling_mode_lasttoken": true}"#, 16),
+        (#"{"pooling_mode": ["max", "weightedmean"], "include_prompt": true}"#, 32),
+        (#"{"word_embedding_dimension": 16, "pooling_mode_mean_tokens": true, "pooling_mode_max_tokens": true}"#, 32),
+    ])
+    func `every pooling is computed`(json: String, width: Int) throws {
         let loaded = try loaded("base-tied", ["1_Pooling/config.json": json])
-        #expect(try embed(loaded, [1, 2, 3]).count == 16)
+        #expect(try embed(loaded, [1, 2, 3]).count == width)
     }
 
     private static let both =

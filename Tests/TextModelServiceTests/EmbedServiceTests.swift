@@ -17,9 +17,17 @@ private final class Embedder: Sendable {
     let server: RPCServer
     let client: RPCClient
 
-    init() throws {
+    /// - Parameter configuration: fields that are added to the checkpoint's `config.json`.
+    init(configuration: [String: Any] = [:]) throws {
         let device = Device(threadCount: 1), network = try InProcessNetwork(), gauge = LoadGauge(capacity: 64)
-        loaded = try LoadedModel(directory: llama, on: device)
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("nephele-" + UUID().uuidString)
+            .path
+        try FileManager.default.copyItem(atPath: llama, toPath: directory)
+        defer { try? FileManager.default.removeItem(atPath: directory) }
+        let file = URL(fileURLWithPath: directory + "/config.json")
+        let fields = try JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any] ?? [:]
+        try JSONSerialization.data(withJSONObject: fields.merging(configuration) { $1 }).write(to: file)
+        loaded = try LoadedModel(directory: directory, on: device)
         let adapters = try AdapterLibrary(for: loaded.model, modelName: "llama")
         try adapters.load("verses", directory: llama + "/../adapters/llama-all")
         let service = TextModelService(
@@ -74,18 +82,34 @@ private final class Embedder: Sendable {
         }
     }
 
-    @Test func `fewer dimensions are the first ones, of length 1 again`() async throws {
-        let embedder = try Embedder()
-        let whole = try await embedder.embed(Wire.EmbedRequest(model: "llama", inputs: inputs))
-        var request = Wire.EmbedRequest(model: "llama", inputs: inputs)
-        for width in [1, 7, 48] {
-            request.dimensions = UInt32(width)
-            for (cut, embedding) in zip(try await embedder.embed(request), whole) {
-                let length = embedding.prefix(width).reduce(0) { $0 + $1 * $1 }.squareRoot()
-                #expect(cut.count == width)
-                #expect(zip(cut, embedding).allSatisfy { abs($0 - $1 / length) < 1e-6 })
+    @Test func `fewer dimensions are the first ones, of length 1 again, where the checkpoint says that they may be`()
+        async throws
+    {
+        let plain = try Embedder()
+        let whole = try await plain.embed(Wire.EmbedRequest(model: "llama", inputs: inputs))
+        func check(_ embedder: Embedder, widths: [Int], refused: [Int]) async throws {
+            var request = Wire.EmbedRequest(model: "llama", inputs: inputs)
+            for width in widths {
+                request.dimensions = UInt32(width)
+                for (cut, embedding) in zip(try await embedder.embed(request), whole) {
+                    let length = embedding.prefix(width).reduce(0) { $0 + $1 * $1 }.squareRoot()
+                    #expect(cut.count == width)
+                    #expect(zip(cut, embedding).allSatisfy { abs($0 - $1 / length) < 1e-6 })
+                }
+            }
+            for width in refused {
+                request.dimensions = UInt32(width)
+                await #expect {
+                    try await embedder.embed(request)
+                } throws: {
+                    ($0 as? RPCError)?.code == .invalidArgument && ($0 as? RPCError)?.field == "dimensions"
+                }
             }
         }
+        try await check(plain, widths: [48], refused: [1, 7, 49])
+        try await check(Embedder(configuration: ["is_matryoshka": true]), widths: [1, 7, 48], refused: [49])
+        try await check(
+            Embedder(configuration: ["matryoshka_dimensions": [16, 8]]), widths: [8, 16, 48], refused: [7])
     }
 
     @Test func `what a call gets wrong is an error that names it`() async throws {

@@ -388,6 +388,48 @@ typedef struct {
 } nephele_full_attention_f32_args;
 void nephele_full_attention_f32(const void *args, nephele_index begin, nephele_index end);
 
+/// Queries of one text that packed attention takes together, at most.
+#define NEPHELE_QUERY_TILE 24
+
+/// Rows [row, row + rows) of the text whose `length` rows begin with row `text` of all. Its first group of keys is
+/// `group`.
+typedef struct {
+    nephele_index text, length, group, row, rows;
+} nephele_text_tile;
+
+/// Up to sixteen rows of one text, the first of which is row `row` of all.
+typedef struct {
+    nephele_index row, rows;
+} nephele_key_group;
+
+/// Keys [rows][heads][head_dim] as panels [heads][groups][head_dim][16], with zeros behind a text's last key. Work
+/// unit: groups.
+typedef struct {
+    const float *k;
+    const nephele_key_group *key_groups;
+    float *keys;
+    nephele_index groups, heads, head_dim, k_stride;
+} nephele_pack_keys_f32_args;
+void nephele_pack_keys_f32(const void *args, nephele_index begin, nephele_index end);
+
+/// Attention of each row to the rows of its own text, or, where `window` > 0, to those at most that far from it. `keys`
+/// is what `nephele_pack_keys_f32` makes. `bias`, if not null, is [heads][2 * bias_reach - 1] and is added to the
+/// scores: element j - i + bias_reach - 1 for key j of query i. Work units: tile_count * heads.
+typedef struct {
+    nephele_isa isa;
+    const float *q;
+    const float *keys;
+    const float *v;
+    const float *bias;
+    float *y;
+    const nephele_text_tile *tiles;
+    nephele_index tile_count, groups, heads, head_dim;
+    nephele_index q_stride, v_stride, y_stride;
+    nephele_index window, bias_reach;
+    float scale;
+} nephele_packed_attention_f32_args;
+void nephele_packed_attention_f32(const void *args, nephele_index begin, nephele_index end);
+
 // ---------------------------------------------------------------------------------------------- reductions
 
 /// The largest element; NaN counts as smallest. -infinity for no element.

@@ -34,14 +34,17 @@ struct PromptReader: Sendable {
         return passed == spelled ? prompt : .text(passed)
     }
 
+    /// - Parameter limit: tokens of a text, at most; it is cut to them. nil: nothing is cut.
     func encode(
-        _ prompt: CompletionPrompt, model: ModelDescription, until deadline: ContinuousClock.Instant
+        _ prompt: CompletionPrompt, limit: Int? = nil, model: ModelDescription,
+        until deadline: ContinuousClock.Instant
     ) async throws -> Wire.TokensReply {
         switch prompt {
         case .tokens(let ids): return Wire.TokensReply(ids: ids, tokenizerHash: "")
         case .text(let text):
-            return try await fleet.call(
-                Wire.Tokenizer.encode, Wire.EncodeRequest(model: model.base, text: text, addSpecialTokens: true),
+            return try await fleet.encode(
+                Wire.EncodeRequest(
+                    model: model.base, text: text, addSpecialTokens: true, limit: limit.flatMap { UInt32(exactly: $0) }),
                 model: model, until: deadline)
         }
     }
@@ -56,6 +59,21 @@ struct PromptReader: Sendable {
                 Wire.Tokenizer.decode, Wire.DecodeRequest(model: model.base, ids: ids, skipSpecialTokens: false),
                 model: model, until: deadline
             ).text
+        }
+    }
+}
+
+extension Fleet {
+    /// The ids of a text, or of two.
+    func encode(
+        _ request: Wire.EncodeRequest, model: ModelDescription, until deadline: ContinuousClock.Instant
+    ) async throws -> Wire.TokensReply {
+        do {
+            return try await call(Wire.Tokenizer.encode, request, model: model, until: deadline)
+        } catch var error as APIError {
+            // The tokenizer knows it by another name.
+            if error.parameter == "limit" { error.parameter = "truncate_prompt_tokens" }
+            throw error
         }
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Messages
 
 /// `POST /v1/embeddings`.
 struct EmbeddingRequest: Decodable, Sendable {
@@ -15,10 +16,17 @@ struct EmbeddingRequest: Decodable, Sendable {
     var form: Form? { encoding_format.flatMap(Form.init) }
     /// How many numbers of each are wanted.
     var dimensions: Int?
+    /// The name of what is written before each text; or what the texts are for, in Cohere's words.
+    var prompt_name: String?
+    var input_type: String?
+    /// Tokens of a text, at most: a longer one is cut. −1 for as many as the model takes.
+    var truncate_prompt_tokens: Int?
+    /// Whether embeddings have length 1; as the model's files say where it is left out.
+    var normalize: Bool?
     var user: String?
 
     private enum CodingKeys: String, CodingKey {
-        case model, dimensions, user, encoding_format
+        case model, dimensions, user, encoding_format, prompt_name, input_type, truncate_prompt_tokens, normalize
         case inputs = "input"
     }
 
@@ -43,6 +51,58 @@ struct EmbeddingRequest: Decodable, Sendable {
             throw APIError.invalidRequest(
                 "dimensions is \(dimensions); it must be at least 1.", parameter: "dimensions")
         }
+    }
+}
+
+extension EmbeddingRequest {
+    /// What Cohere and others call what a text is for, and what sentence-transformers' files call it.
+    private static let kinds: [String: [String]] = [
+        "search_query": ["query", "search_query"], "query": ["query", "search_query"],
+        "search_document": ["document", "passage", "search_document", "corpus"],
+        "document": ["document", "passage", "search_document", "corpus"],
+        "passage": ["passage", "document", "search_document", "corpus"],
+        "classification": ["classification", "Classification"], "clustering": ["clustering", "Clustering"],
+    ]
+
+    /// What is written before each text.
+    ///
+    /// - Throws: `APIError` for a name that the model's files do not have.
+    func prefix(for model: ModelDescription) throws -> String {
+        let prompts = model.embedding?.prompts ?? []
+        let (field, wanted): (String, [String])
+        switch (prompt_name, input_type) {
+        case (let name?, nil): (field, wanted) = ("prompt_name", [name])
+        case (nil, let type?): (field, wanted) = ("input_type", Self.kinds[type] ?? [type])
+        case (_?, _?):
+            throw APIError.invalidRequest("Give either 'prompt_name' or 'input_type'.", parameter: "input_type")
+        case (nil, nil):
+            return prompts.first { $0.name == model.embedding?.defaultPrompt }?.text ?? ""
+        }
+        for name in wanted {
+            if let prompt = prompts.first(where: { $0.name == name }) { return prompt.text }
+        }
+        let known = prompts.map(\.name).sorted()
+        throw APIError.invalidRequest(
+            "'\(field)' is '\((prompt_name ?? input_type ?? "").prefix(40))'; "
+                + (known.isEmpty ? "this model has no prompts." : "this model's prompts are \(known)."),
+            parameter: field)
+    }
+}
+
+/// How many tokens of a text are read, where a client lets it be cut.
+enum TextLimit {
+    /// - Parameter asked: the client's `truncate_prompt_tokens`.
+    /// - Returns: nil where nothing is cut.
+    /// - Throws: `APIError` for a number of tokens that no text can have.
+    static func tokens(_ asked: Int?, of model: ModelDescription) throws -> Int? {
+        guard let asked else { return nil }
+        if asked == -1 { return model.contextLength }
+        guard (1...model.contextLength).contains(asked) else {
+            throw APIError.invalidRequest(
+                "truncate_prompt_tokens is \(asked); it must lie in 1…\(model.contextLength), or be -1.",
+                parameter: "truncate_prompt_tokens")
+        }
+        return asked
     }
 }
 

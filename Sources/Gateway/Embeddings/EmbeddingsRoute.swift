@@ -17,13 +17,16 @@ struct EmbeddingsRoute: RouteGroup {
     private func answer(_ data: Data, _ scope: RequestScope) async throws -> Response {
         let request = try JSONRequest.decode(EmbeddingRequest.self, from: data, refusing: .embeddings)
         try request.check()
-        return try await models.answer(request.routing, preset: nil, modalities: ["text"], scope) { model, _, scope in
+        return try await models.answer(
+            request.routing, preset: nil, modalities: ["text"], tasks: [.embed], scope
+        ) { model, _, scope in
             try fleet.admit(model, tokens: 0, until: scope.deadline)
             let (inputs, hash) = try await tokens(of: request, model, scope)
             var call = Wire.EmbedRequest(model: model.base, inputs: inputs)
             call.tokenizerHash = hash
             call.adapter = model.parent == nil ? "" : model.name
             call.dimensions = request.dimensions.flatMap { UInt32(exactly: $0) }
+            call.normalizes = request.normalize
             let embeddings = try await fleet.embed(call, model: model, until: scope.deadline)
             let count = inputs.reduce(0) { $0 + $1.count }
             scope.record.began("embd-" + ServiceDescription.newInstanceID(), promptTokens: count)
@@ -40,13 +43,25 @@ struct EmbeddingsRoute: RouteGroup {
     ) async throws -> (inputs: [[Int32]], tokenizerHash: String) {
         var inputs: [[Int32]] = []
         var (hash, total) = ("", 0)
+        let prefix = try request.prefix(for: model)
+        let limit = try TextLimit.tokens(request.truncate_prompt_tokens, of: model)
         for (index, prompt) in request.inputs.prompts.enumerated() {
-            let passed = try await prompts.filtered(prompt, from: "input", model: model, scope)
-            let reply = try await prompts.encode(passed, model: model, until: scope.deadline)
+            var passed = try await prompts.filtered(prompt, from: "input", model: model, scope)
+            switch passed {
+            case .text(let text): passed = .text(prefix + text)
+            case .tokens:
+                // They are taken as they are.
+                guard request.prompt_name == nil, request.input_type == nil else {
+                    throw APIError.invalidRequest(
+                        "Nothing can be written before token ids; give texts.",
+                        parameter: request.prompt_name == nil ? "input_type" : "prompt_name")
+                }
+            }
+            let reply = try await prompts.encode(passed, limit: limit, model: model, until: scope.deadline)
             guard (1...model.contextLength).contains(reply.ids.count) else {
                 throw APIError.invalidRequest(
                     "Text \(index) of 'input' has \(reply.ids.count) tokens; the model takes 1 to "
-                        + "\(model.contextLength).", parameter: "input",
+                        + "\(model.contextLength). 'truncate_prompt_tokens' cuts texts.", parameter: "input",
                     code: reply.ids.isEmpty ? nil : "context_length_exceeded")
             }
             total += reply.ids.count

@@ -152,11 +152,11 @@ extension RefusedFields {
         ])
 
     static let embeddings = RefusedFields([
-        refuse("truncate_prompt_tokens", "truncate", because: "a text is never cut"),
         refuse(
-            "input_type", "task", "prompt_name", "instruction",
-            because: "write what the model expects before a text into the text itself"),
-        refuse("normalize", "normalized", because: "embeddings have length 1", unless: isTrue),
+            "truncate", "truncation", because: "'truncate_prompt_tokens' cuts texts", unless: isOne(of: "NONE")),
+        refuse("truncation_side", because: "texts are cut as the model's tokenizer does"),
+        refuse("task", "instruction", because: "'prompt_name' says what is written before a text"),
+        refuse("normalized", because: "its name here is 'normalize'") { _ in false },
         refuse(
             "embed_dtype", "output_dtype", because: "'encoding_format' is float or base64",
             unless: isOne(of: "float", "float32")),
@@ -165,13 +165,27 @@ extension RefusedFields {
         refuse(
             "embedding_types", "embedding_type", because: "'encoding_format' is float or base64"),
         refuse(
-            "task_type", "text_type", because: "write what the model expects before a text into the text itself"),
-        refuse(
-            "pooling", "pooling_type", because: "a text's embedding is the mean of its states",
-            unless: isOne(of: "mean")),
-        refuse("softmax", "activation", because: "embeddings have length 1"),
+            "task_type", "text_type", because: "'prompt_name' says what is written before a text"),
+        refuse("pooling", "pooling_type", because: "the model's files say how states become an embedding"),
+        refuse("softmax", "activation", because: "nothing is applied to embeddings"),
         refuse("messages", because: "'input' is a text, texts or token ids"),
         refuse("add_special_tokens", because: "texts are read as the model expects them", unless: isTrue),
+    ])
+
+    static let scores = RefusedFields([
+        refuse(
+            "truncate", "truncation", because: "'truncate_prompt_tokens' cuts texts", unless: isOne(of: "NONE")),
+        refuse("truncation_side", because: "texts are cut as the model's tokenizer does"),
+        refuse("rank_fields", because: "documents are texts, or objects of one 'text'"),
+        refuse("max_chunks_per_doc", "overlap_tokens", because: "a document is scored as a whole, or cut"),
+        refuse(
+            "raw_scores", "activation", "use_activation", "softmax", because: "the model's files say what a score is"),
+        refuse("instruction", "chat_template", "chat_template_kwargs", because: "the template is the model's own"),
+        refuse("max_tokens_per_query", because: "a query is never cut alone"),
+        refuse("add_special_tokens", because: "texts are read as the model expects them", unless: isTrue),
+        refuse("mm_processor_kwargs", "cache_salt", because: "it belongs to another engine"),
+        refuse("priority", because: "requests are taken in the order in which they come", unless: isNumber(0)),
+        refuse("return_embeddings", because: "/v1/embeddings gives them"),
     ])
 
     static let images = RefusedFields([

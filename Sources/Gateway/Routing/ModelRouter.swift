@@ -17,11 +17,12 @@ struct ModelRouter: Sendable {
     /// - Parameters:
     ///   - tokens: how many tokens the answers will probably have.
     ///   - modalities: of models that `body` can do something with.
+    ///   - tasks: what a text model has to do for `body`, one of them.
     ///   - body: throws before it has answered anything when its model cannot take the request.
     /// - Throws: `APIError`.
     func answer(
         _ request: RoutingRequest, preset: String?, tokens: Int = 0, modalities: Set<String>,
-        _ scope: RequestScope,
+        tasks: Set<ModelTask> = [.generate], _ scope: RequestScope,
         _ body: (ModelDescription, RouteDecision, RequestScope) async throws -> Response
     ) async throws -> Response {
         let table = routing.current
@@ -43,7 +44,8 @@ struct ModelRouter: Sendable {
         for (index, target) in targets.enumerated() {
             let isLast = index == targets.count - 1
             do {
-                let model = try fleet.model(target, modalities: modalities)
+                let model = try fleet.model(target, modalities: modalities, tasks: tasks)
+                try model.require(tasks)
                 // A request that has another model to turn to does not wait for one without an instance.
                 if !isLast, !fleet.isServed(model) { continue }
                 // A preset may ask for less than what is known here.
@@ -90,16 +92,22 @@ extension Fleet {
     /// The revision of a model that a target means.
     ///
     /// - Throws: `APIError`.
-    func model(_ target: RouteTarget, modalities: Set<String>) throws -> ModelDescription {
+    func model(
+        _ target: RouteTarget, modalities: Set<String>, tasks: Set<ModelTask>
+    ) throws -> ModelDescription {
         switch target.model {
         case .named(let name): return try model(name, modalities: modalities, revision: target.revision)
-        case .anyText: return try any("text", modalities)
-        case .anyImage: return try any("image", modalities)
+        case .anyText: return try any("text", modalities, tasks)
+        case .anyImage: return try any("image", modalities, tasks)
         }
     }
 
-    private func any(_ modality: String, _ modalities: Set<String>) throws -> ModelDescription {
-        let names = models.values.filter { $0.modality == modality && $0.parent == nil && !$0.isRetiring }.map(\.name)
+    private func any(
+        _ modality: String, _ modalities: Set<String>, _ tasks: Set<ModelTask>
+    ) throws -> ModelDescription {
+        let names = models.values.filter {
+            $0.modality == modality && $0.parent == nil && !$0.isRetiring && $0.does(tasks)
+        }.map(\.name)
         guard modalities.contains(modality), let name = names.min() else {
             guard isReady else { throw APIError.notReady }
             throw APIError(

@@ -80,6 +80,7 @@ package struct Gateway: Sendable {
             CompletionsRoute(pipeline: pipeline, models: models, streams: streams, prompts: prompts, fleet: fleet),
             ResponsesRoute(pipeline: pipeline, models: models, streams: streams, conversations: conversations),
             EmbeddingsRoute(pipeline: pipeline, models: models, prompts: prompts, fleet: fleet),
+            RerankRoutes(pipeline: pipeline, models: models, scorer: PairScorer(fleet: fleet)),
             ImagesRoute(pipeline: pipeline, models: models, streams: streams, fleet: fleet),
             ModerationsRoute(pipeline: pipeline, moderator: filters.moderator),
             WatermarkRoute(pipeline: pipeline, fleet: fleet, routing: routing, labels: labels),

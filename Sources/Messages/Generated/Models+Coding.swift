@@ -17,6 +17,9 @@ extension ModelDescription: CCodable {
         parent = c.has_parent != 0 ? try c.parent.text("parent") : nil
         isRetiring = c.is_retiring != 0
         tokenizerHash = try c.tokenizer_hash.text("tokenizer_hash")
+        tasks = try readAll(c.tasks, c.n_tasks).map { try $0.text("tasks") }
+        embedding = try c.embedding.map { try Wire.EmbeddingDescription(reading: $0.pointee) }
+        scoresConversations = c.scores_conversations != 0
         try validate()
     }
 
@@ -30,6 +33,9 @@ extension ModelDescription: CCodable {
         if let parent { (c.has_parent, c.parent) = (1, arena.text(parent)) }
         if isRetiring { (c.has_is_retiring, c.is_retiring) = (1, isRetiring ? 1 : 0) }
         if !tokenizerHash.isEmpty { (c.has_tokenizer_hash, c.tokenizer_hash) = (1, arena.text(tokenizerHash)) }
+        (c.n_tasks, c.tasks) = (tasks.count, arena.numbers(tasks.map { arena.text($0) }))
+        if let embedding { c.embedding = arena.message(embedding) }
+        if scoresConversations { (c.has_scores_conversations, c.scores_conversations) = (1, scoresConversations ? 1 : 0) }
     }
 }
 

@@ -20,11 +20,19 @@ package struct ModelDescription: BusMessage {
     package var isRetiring: Bool
     /// The tokenizer that has to encode the model's prompts; empty when none is needed, or it is not known.
     package var tokenizerHash: String
+    /// What a text model does, of `generate`, `embed` and `score`; empty where that is not known.
+    package var tasks: [String]
+    /// nil for a model that does not embed.
+    package var embedding: Wire.EmbeddingDescription?
+    /// Whether the texts of a pair are scored as a conversation of `query` and `document` in the model's template, and not
+    /// as two texts in one.
+    package var scoresConversations: Bool
 
     package init(
         name: String = "", revision: String = "", numericsID: String = "", modality: String = "",
         contextLength: Int = 0, sampling: Wire.SamplingDefaults = Wire.SamplingDefaults(), parent: String? = nil,
-        isRetiring: Bool = false, tokenizerHash: String = ""
+        isRetiring: Bool = false, tokenizerHash: String = "", tasks: [String] = [],
+        embedding: Wire.EmbeddingDescription? = nil, scoresConversations: Bool = false
     ) {
         self.name = name
         self.revision = revision
@@ -35,6 +43,9 @@ package struct ModelDescription: BusMessage {
         self.parent = parent
         self.isRetiring = isRetiring
         self.tokenizerHash = tokenizerHash
+        self.tasks = tasks
+        self.embedding = embedding
+        self.scoresConversations = scoresConversations
     }
 
     package static let codec = MessageCodec(Self.self)

@@ -201,6 +201,46 @@ extension Wire.GenerateDelta: CCodable {
     }
 }
 
+extension Wire.EmbeddingDescription: CCodable {
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__EmbeddingDescription>) {
+        nephele__v1__embedding_description__init(c)
+    }
+
+    init(reading c: Nephele__V1__EmbeddingDescription) throws {
+        width = Int(c.width)
+        dimensions = readAll(c.dimensions, c.n_dimensions)
+        takesAnyDimension = c.takes_any_dimension != 0
+        prompts = try readAll(Wire.NamedPrompt.self, c.prompts, c.n_prompts)
+        defaultPrompt = c.has_default_prompt != 0 ? try c.default_prompt.text("default_prompt") : nil
+        try validate()
+    }
+
+    func write(to c: inout Nephele__V1__EmbeddingDescription, in arena: inout Arena) {
+        (c.has_width, c.width) = (1, UInt32(clamping: width))
+        (c.n_dimensions, c.dimensions) = (dimensions.count, arena.numbers(dimensions))
+        if takesAnyDimension { (c.has_takes_any_dimension, c.takes_any_dimension) = (1, takesAnyDimension ? 1 : 0) }
+        (c.n_prompts, c.prompts) = (prompts.count, arena.messages(prompts))
+        if let defaultPrompt { (c.has_default_prompt, c.default_prompt) = (1, arena.text(defaultPrompt)) }
+    }
+}
+
+extension Wire.NamedPrompt: CCodable {
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__NamedPrompt>) {
+        nephele__v1__named_prompt__init(c)
+    }
+
+    init(reading c: Nephele__V1__NamedPrompt) throws {
+        name = try c.name.text("name")
+        text = try c.text.text("text")
+        try validate()
+    }
+
+    func write(to c: inout Nephele__V1__NamedPrompt, in arena: inout Arena) {
+        (c.has_name, c.name) = (1, arena.text(name))
+        (c.has_text, c.text) = (1, arena.text(text))
+    }
+}
+
 extension Wire.EmbedRequest: CCodable {
     static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__EmbedRequest>) {
         nephele__v1__embed_request__init(c)
@@ -213,6 +253,7 @@ extension Wire.EmbedRequest: CCodable {
         adapter = try c.adapter.text("adapter")
         dimensions = c.has_dimensions != 0 ? c.dimensions : nil
         crashesWithoutProgress = c.crashes_without_progress
+        normalizes = c.has_normalizes != 0 ? c.normalizes != 0 : nil
         try validate()
     }
 
@@ -223,6 +264,7 @@ extension Wire.EmbedRequest: CCodable {
         if !adapter.isEmpty { (c.has_adapter, c.adapter) = (1, arena.text(adapter)) }
         if let dimensions { (c.has_dimensions, c.dimensions) = (1, dimensions) }
         if crashesWithoutProgress != 0 { (c.has_crashes_without_progress, c.crashes_without_progress) = (1, crashesWithoutProgress) }
+        if let normalizes { (c.has_normalizes, c.normalizes) = (1, normalizes ? 1 : 0) }
     }
 }
 
@@ -253,6 +295,59 @@ extension Wire.EmbedReply: CCodable {
 
     func write(to c: inout Nephele__V1__EmbedReply, in arena: inout Arena) {
         (c.has_width, c.width) = (1, UInt32(clamping: width))
+    }
+}
+
+extension Wire.ScoreRequest: CCodable {
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__ScoreRequest>) {
+        nephele__v1__score_request__init(c)
+    }
+
+    init(reading c: Nephele__V1__ScoreRequest) throws {
+        model = try c.model.text("model")
+        inputs = try readAll(Wire.TypedTokens.self, c.inputs, c.n_inputs)
+        tokenizerHash = try c.tokenizer_hash.text("tokenizer_hash")
+        crashesWithoutProgress = c.crashes_without_progress
+        try validate()
+    }
+
+    func write(to c: inout Nephele__V1__ScoreRequest, in arena: inout Arena) {
+        (c.has_model, c.model) = (1, arena.text(model))
+        (c.n_inputs, c.inputs) = (inputs.count, arena.messages(inputs))
+        (c.has_tokenizer_hash, c.tokenizer_hash) = (1, arena.text(tokenizerHash))
+        if crashesWithoutProgress != 0 { (c.has_crashes_without_progress, c.crashes_without_progress) = (1, crashesWithoutProgress) }
+    }
+}
+
+extension Wire.TypedTokens: CCodable {
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__TypedTokens>) {
+        nephele__v1__typed_tokens__init(c)
+    }
+
+    init(reading c: Nephele__V1__TypedTokens) throws {
+        ids = readAll(c.ids, c.n_ids)
+        types = readAll(c.types, c.n_types)
+        try validate()
+    }
+
+    func write(to c: inout Nephele__V1__TypedTokens, in arena: inout Arena) {
+        (c.n_ids, c.ids) = (ids.count, arena.numbers(ids))
+        (c.n_types, c.types) = (types.count, arena.numbers(types))
+    }
+}
+
+extension Wire.ScoreReply: CCodable {
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__ScoreReply>) {
+        nephele__v1__score_reply__init(c)
+    }
+
+    init(reading c: Nephele__V1__ScoreReply) throws {
+        scores = readAll(c.scores, c.n_scores)
+        try validate()
+    }
+
+    func write(to c: inout Nephele__V1__ScoreReply, in arena: inout Arena) {
+        (c.n_scores, c.scores) = (scores.count, arena.numbers(scores))
     }
 }
 

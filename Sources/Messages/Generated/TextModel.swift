@@ -11,6 +11,8 @@ extension Wire {
         )
         /// May be called again: it changes nothing.
         package static let embed = Method<Wire.EmbedRequest, Wire.EmbedReply>(service, "Embed", .unary)
+        /// May be called again: it changes nothing.
+        package static let score = Method<Wire.ScoreRequest, Wire.ScoreReply>(service, "Score", .unary)
         package static let loadAdapter = Method<Wire.LoadAdapterRequest, Wire.LoadAdapterReply>(
             service, "LoadAdapter", .unary
         )
@@ -236,9 +238,48 @@ extension Wire {
         package static let codec = MessageCodec(Self.self)
     }
 
+    /// What a model that embeds says of its embeddings.
+    package struct EmbeddingDescription: BusMessage {
+        /// How many numbers one has.
+        package var width: Int
+        /// To how few it may be cut; empty for not at all, unless any number will do.
+        package var dimensions: [Int32]
+        package var takesAnyDimension: Bool
+        /// What may be written before a text, by what the text is for.
+        package var prompts: [Wire.NamedPrompt]
+        /// The name of the one that is written where a request names none; nil for nothing.
+        package var defaultPrompt: String?
+
+        package init(
+            width: Int = 0, dimensions: [Int32] = [], takesAnyDimension: Bool = false, prompts: [Wire.NamedPrompt] = [],
+            defaultPrompt: String? = nil
+        ) {
+            self.width = width
+            self.dimensions = dimensions
+            self.takesAnyDimension = takesAnyDimension
+            self.prompts = prompts
+            self.defaultPrompt = defaultPrompt
+        }
+
+        package static let codec = MessageCodec(Self.self)
+    }
+
+    /// What is written before a text.
+    package struct NamedPrompt: BusMessage {
+        package var name: String
+        package var text: String
+
+        package init(name: String = "", text: String = "") {
+            self.name = name
+            self.text = text
+        }
+
+        package static let codec = MessageCodec(Self.self)
+    }
+
     /// Texts whose embeddings are wanted. The text-model checks the ranges: it alone knows its model.
     ///
-    /// An embedding is the mean of the hidden states of a text's tokens after the final norm, scaled to length 1.
+    /// An embedding is made of the states of a text's tokens as the model's files say.
     package struct EmbedRequest: BusMessage {
         package var model: String
         /// One for each text.
@@ -251,10 +292,12 @@ extension Wire {
         package var dimensions: UInt32?
         /// Instances lost under this call. From one on its texts are computed apart from others.
         package var crashesWithoutProgress: UInt32
+        /// Whether embeddings have length 1; nil for as the model's files say.
+        package var normalizes: Bool?
 
         package init(
             model: String = "", inputs: [[Int32]] = [], tokenizerHash: String = "", adapter: String = "",
-            dimensions: UInt32? = nil, crashesWithoutProgress: UInt32 = 0
+            dimensions: UInt32? = nil, crashesWithoutProgress: UInt32 = 0, normalizes: Bool? = nil
         ) {
             self.model = model
             self.inputs = inputs
@@ -262,6 +305,7 @@ extension Wire {
             self.adapter = adapter
             self.dimensions = dimensions
             self.crashesWithoutProgress = crashesWithoutProgress
+            self.normalizes = normalizes
         }
 
         package static let codec = MessageCodec(Self.self)
@@ -284,6 +328,53 @@ extension Wire {
 
         package init(width: Int = 0) {
             self.width = width
+        }
+
+        package static let codec = MessageCodec(Self.self)
+    }
+
+    /// Texts, or pairs of texts, that a model gives one number each: how well they fit.
+    package struct ScoreRequest: BusMessage {
+        package var model: String
+        package var inputs: [Wire.TypedTokens]
+        /// Empty when the ids do not come from a tokenizer.
+        package var tokenizerHash: String
+        /// Instances lost under this call. From one on its texts are computed apart from others.
+        package var crashesWithoutProgress: UInt32
+
+        package init(
+            model: String = "", inputs: [Wire.TypedTokens] = [], tokenizerHash: String = "",
+            crashesWithoutProgress: UInt32 = 0
+        ) {
+            self.model = model
+            self.inputs = inputs
+            self.tokenizerHash = tokenizerHash
+            self.crashesWithoutProgress = crashesWithoutProgress
+        }
+
+        package static let codec = MessageCodec(Self.self)
+    }
+
+    /// The tokens of a text, or of two in one.
+    package struct TypedTokens: BusMessage {
+        package var ids: [Int32]
+        /// Of each token, which text it belongs to; empty where all are 0.
+        package var types: [Int32]
+
+        package init(ids: [Int32] = [], types: [Int32] = []) {
+            self.ids = ids
+            self.types = types
+        }
+
+        package static let codec = MessageCodec(Self.self)
+    }
+
+    /// A number for each text.
+    package struct ScoreReply: BusMessage {
+        package var scores: [Float]
+
+        package init(scores: [Float] = []) {
+            self.scores = scores
         }
 
         package static let codec = MessageCodec(Self.self)

@@ -11,6 +11,9 @@ extension Wire.EncodeRequest: CCodable {
         model = try c.model.text("model")
         text = try c.text.text("text")
         addSpecialTokens = c.add_special_tokens != 0
+        pair = c.has_pair != 0 ? try c.pair.text("pair") : nil
+        limit = c.has_limit != 0 ? c.limit : nil
+        pairLimit = c.has_pair_limit != 0 ? c.pair_limit : nil
         try validate()
     }
 
@@ -18,6 +21,9 @@ extension Wire.EncodeRequest: CCodable {
         (c.has_model, c.model) = (1, arena.text(model))
         (c.has_text, c.text) = (1, arena.text(text))
         (c.has_add_special_tokens, c.add_special_tokens) = (1, addSpecialTokens ? 1 : 0)
+        if let pair { (c.has_pair, c.pair) = (1, arena.text(pair)) }
+        if let limit { (c.has_limit, c.limit) = (1, limit) }
+        if let pairLimit { (c.has_pair_limit, c.pair_limit) = (1, pairLimit) }
     }
 }
 
@@ -65,12 +71,14 @@ extension Wire.TokensReply: CCodable {
     init(reading c: Nephele__V1__TokensReply) throws {
         ids = readAll(c.ids, c.n_ids)
         tokenizerHash = try c.tokenizer_hash.text("tokenizer_hash")
+        types = readAll(c.types, c.n_types)
         try validate()
     }
 
     func write(to c: inout Nephele__V1__TokensReply, in arena: inout Arena) {
         (c.n_ids, c.ids) = (ids.count, arena.numbers(ids))
         (c.has_tokenizer_hash, c.tokenizer_hash) = (1, arena.text(tokenizerHash))
+        (c.n_types, c.types) = (types.count, arena.numbers(types))
     }
 }
 

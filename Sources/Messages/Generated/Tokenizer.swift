@@ -16,11 +16,23 @@ extension Wire {
         package var model: String
         package var text: String
         package var addSpecialTokens: Bool
+        /// A second text, which is encoded as a pair with the first; nil for none.
+        package var pair: String?
+        /// Tokens, at most: what is longer is cut, of two texts the longer one first. nil: nothing is cut.
+        package var limit: UInt32?
+        /// Tokens of the second text, at most; nil for as many as it has.
+        package var pairLimit: UInt32?
 
-        package init(model: String = "", text: String = "", addSpecialTokens: Bool = false) {
+        package init(
+            model: String = "", text: String = "", addSpecialTokens: Bool = false, pair: String? = nil,
+            limit: UInt32? = nil, pairLimit: UInt32? = nil
+        ) {
             self.model = model
             self.text = text
             self.addSpecialTokens = addSpecialTokens
+            self.pair = pair
+            self.limit = limit
+            self.pairLimit = pairLimit
         }
 
         package static let codec = MessageCodec(Self.self)
@@ -59,10 +71,13 @@ extension Wire {
         package var ids: [Int32]
         /// SHA-256 of the tokenizer's files: a text-model with another one must not take these ids.
         package var tokenizerHash: String
+        /// Of each token, which of two texts it belongs to, as the model was taught; empty where all are 0.
+        package var types: [Int32]
 
-        package init(ids: [Int32] = [], tokenizerHash: String = "") {
+        package init(ids: [Int32] = [], tokenizerHash: String = "", types: [Int32] = []) {
             self.ids = ids
             self.tokenizerHash = tokenizerHash
+            self.types = types
         }
 
         package static let codec = MessageCodec(Self.self)

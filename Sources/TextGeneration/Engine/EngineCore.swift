@@ -58,6 +58,12 @@ package struct EngineCore {
             (hasKnownLength, positions) = (sequence.parameters.hasKnownLength, sequence.tokens.count)
             isPatient = sequence.parameters.isPatient
         }
+
+        /// A text that is read as a whole.
+        init(text request: UInt64, tokens: Int) {
+            (self.request, prompt, positions) = (request, tokens, tokens)
+            (generated, allowed, hasKnownLength, isPatient) = (0, 0, true, false)
+        }
     }
 
     /// What has happened since the engine was made.
@@ -69,6 +75,8 @@ package struct EngineCore {
         package var preemptions = 0
         package var draftedTokens = 0
         package var acceptedTokens = 0
+
+        package init() {}
     }
 
     package let loaded: LoadedModel
@@ -211,10 +219,23 @@ package struct EngineCore {
             scheduler.share(chunk.sequence, drafts: draftModel != nil)
             scheduler.countDrafts(chunk.drafts.count, accepted: max(0, result.count - 1))
         }
-        let deltas = results.flatMap { $0 }
+        let deltas = try read(results.flatMap { $0 })
         scheduler.noteProgress(deltas)
         let ended = Set(deltas.filter { $0.finishReason != nil }.map { [$0.request, UInt64($0.choice)] })
         if !ended.isEmpty { scheduler.retire { ended.contains([$0.request, UInt64($0.choice)]) } }
+        return deltas
+    }
+
+    /// Makes of the pooled states that deltas bring what their requests want.
+    private func read(_ deltas: [GenerationDelta]) throws(TensorError) -> [GenerationDelta] {
+        var deltas = deltas
+        for reading in [GenerationRequest.Reading.embedding, .score] {
+            let own = deltas.indices.filter { deltas[$0].reading == reading }
+            let results = try loaded.abilities.results(
+                of: own.map { deltas[$0].embedding }, for: reading, on: device
+            ) { rows throws(TensorError) in try loaded.model.logits(rows, on: device) }
+            for (index, result) in zip(own, results) { deltas[index].embedding = result }
+        }
         return deltas
     }
 

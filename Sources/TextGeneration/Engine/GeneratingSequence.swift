@@ -26,8 +26,9 @@ struct GeneratingSequence: Sendable {
     /// How many tokens a draft may have: as many as were right last time, and two more.
     var draftLength = 2
     var promptLogProbabilities: [TokenLogProbability] = []
-    /// For an embedding, the sum of the hidden states so far.
-    var pool = MeanPool()
+    /// Of a text that is read, its states so far.
+    var pool: Pool
+    private let pooling: [PoolingMode]
     private(set) var sampler: Sampler
     private var decoder: StreamingDecoder
     private var stops: StopMatcher
@@ -39,8 +40,13 @@ struct GeneratingSequence: Sendable {
     /// Text that a resume's caller lacks: the next delta brings it.
     private var unsent = ""
 
-    init(request: UInt64, choice: Int, parameters: GenerationRequest, priority: UInt64, tokenizer: Tokenizer) {
+    /// - Parameter pooling: of a text that is read.
+    init(
+        request: UInt64, choice: Int, parameters: GenerationRequest, priority: UInt64, tokenizer: Tokenizer,
+        pooling: [PoolingMode] = []
+    ) {
         (self.request, self.choice, self.parameters, self.priority) = (request, choice, parameters, priority)
+        (self.pooling, pool) = (pooling, Pool(pooling))
         tokens = parameters.prompt
         sampler = Sampler(parameters.sampling, choice: choice, prompt: parameters.prompt)
         decoder = StreamingDecoder(tokenizer)
@@ -55,7 +61,7 @@ struct GeneratingSequence: Sendable {
     var remaining: Int { parameters.maxTokens - generatedCount }
     var wantsPromptLogProbabilities: Bool { parameters.promptLogProbabilities && choice == 0 && generatedCount == 0 }
     /// Whether every row of its prompt is read, so that none may come from the cache.
-    var readsAllRows: Bool { wantsPromptLogProbabilities || parameters.isEmbedding }
+    var readsAllRows: Bool { wantsPromptLogProbabilities || parameters.isEmbedding && pooling != [.last] }
 
     /// Whether it comes before another in turn.
     func precedes(_ other: Self) -> Bool {
@@ -65,7 +71,7 @@ struct GeneratingSequence: Sendable {
     /// Forgets where its keys and values were: all of them have to be computed again. What it has generated stays.
     mutating func lose() {
         (pages, nodes, computed, drafted) = ([], [], 0, 0)
-        pool = MeanPool()
+        pool = Pool(pooling)
         if generatedCount == 0 { promptLogProbabilities = [] }
     }
 

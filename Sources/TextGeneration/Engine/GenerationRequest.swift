@@ -32,8 +32,14 @@ package struct GenerationRequest: Sendable {
     /// What the prompt's pages depend on besides its tokens: requests with different roots never share any.
     package var cacheRoot: String { "\(adapter?.contentID ?? "")/\(cacheSalt)" }
 
-    /// Whether what is wanted is the mean of the prompt's hidden states, and no token.
-    package private(set) var isEmbedding = false
+    /// What is made of the prompt's states; nil where tokens are generated.
+    package private(set) var reading: Reading?
+    /// Which of two texts each token of the prompt belongs to; empty where all belong to the first.
+    package private(set) var types: [Int32] = []
+    /// Whether the prompt's states are what is wanted, and no token.
+    package var isEmbedding: Bool { reading != nil }
+
+    package enum Reading: Sendable { case embedding, score }
 
     package static let choiceLimit = 128
     package static let stopLimit = 16
@@ -95,18 +101,44 @@ package struct GenerationRequest: Sendable {
 }
 
 extension GenerationRequest {
-    /// The embedding of a text: the mean over its tokens of the hidden states after the final norm.
+    /// The embedding of a text.
     ///
     /// - Throws: `TextModelError` that names the field `input`: `.contextLengthExceeded` for a text that is too long,
     ///   `.invalidRequest` for one without tokens or with an id outside the vocabulary.
     package static func embedding(
         of tokens: [Int32], adapter: LowRankAdapter? = nil, runsAlone: Bool = false, shape: DecoderShape
     ) throws(TextModelError) -> GenerationRequest {
+        try reading(.embedding, of: tokens, adapter: adapter, runsAlone: runsAlone, shape: shape)
+    }
+
+    /// The score of a text, or of two in one.
+    ///
+    /// - Parameter types: as many as tokens, or none.
+    /// - Throws: `TextModelError` as ``embedding(of:adapter:runsAlone:shape:)``, and `.invalidRequest` for other types.
+    package static func score(
+        of tokens: [Int32], types: [Int32] = [], tokenTypes: Int = 1, runsAlone: Bool = false, shape: DecoderShape
+    ) throws(TextModelError) -> GenerationRequest {
+        var request = try reading(.score, of: tokens, adapter: nil, runsAlone: runsAlone, shape: shape)
+        guard types.isEmpty || types.count == tokens.count else {
+            throw TextModelError(
+                .invalidRequest, "\(types.count) types of \(tokens.count) tokens", field: "input")
+        }
+        if tokenTypes > 1, let type = types.first(where: { $0 < 0 || Int($0) >= tokenTypes }) {
+            throw TextModelError(
+                .invalidRequest, "a token's type is \(type); the model knows \(tokenTypes)", field: "input")
+        }
+        request.types = types
+        return request
+    }
+
+    private static func reading(
+        _ reading: Reading, of tokens: [Int32], adapter: LowRankAdapter?, runsAlone: Bool, shape: DecoderShape
+    ) throws(TextModelError) -> GenerationRequest {
         do throws(TextModelError) {
             var request = try GenerationRequest(
                 prompt: tokens, maxTokens: 0, sampling: SamplingParameters(seed: 0), adapter: adapter,
                 runsAlone: runsAlone, shape: shape)
-            request.isEmbedding = true
+            request.reading = reading
             return request
         } catch {
             var error = error
@@ -148,8 +180,10 @@ package struct GenerationDelta: Sendable {
     /// Log-probabilities of the prompt's tokens from the second on, in the first delta of choice 0, where asked for.
     package var promptLogProbabilities: [TokenLogProbability] = []
     package var finishReason: FinishReason?
-    /// `[C]`, where that was asked for: the mean of the prompt's hidden states.
+    /// What was made of the prompt's states, where that was asked for: an embedding, not scaled, or one score.
     package var embedding: [Float] = []
+    /// What `embedding` is still to become; nil for a delta without one.
+    var reading: GenerationRequest.Reading?
     /// Says, and no more, that a request that runs alone comes next.
     package var isStart = false
 }

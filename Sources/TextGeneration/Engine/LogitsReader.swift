@@ -44,7 +44,7 @@ struct LogitsReader: Sendable {
         guard isComplete else { return [] }
         var delta = GenerationDelta(
             request: sequence.request, choice: sequence.choice, index: -1, token: nil, text: "", finishReason: .stop)
-        delta.embedding = sequence.pool.mean
+        (delta.embedding, delta.reading) = (sequence.pool.vector, sequence.parameters.reading)
         return [delta]
     }
 

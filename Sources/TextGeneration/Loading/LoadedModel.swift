@@ -12,8 +12,8 @@ package struct LoadedModel: Sendable {
     package let samplingDefaults: SamplingDefaults
     /// Why no text is generated, where a file that only generating needs is at fault; embeddings are given.
     package let generationFault: TextModelError?
-    /// Why no embeddings are given, where the files want them made otherwise than here.
-    package let embeddingFault: TextModelError?
+    /// What is made of the states of a text.
+    package let abilities: TextAbilities
     /// The weights' cache, whose `write` is still to be called where it is not warm.
     package let packedCache: PackedCache?
 
@@ -24,13 +24,21 @@ package struct LoadedModel: Sendable {
         package var topP: Float?
         package var minP: Float?
         package var repetitionPenalty: Float?
+
+        package init(
+            temperature: Float? = nil, topK: Int? = nil, topP: Float? = nil, minP: Float? = nil,
+            repetitionPenalty: Float? = nil
+        ) {
+            (self.temperature, self.topK, self.topP, self.minP) = (temperature, topK, topP, minP)
+            self.repetitionPenalty = repetitionPenalty
+        }
     }
 
     /// A copy of `other` with another model in the place of its own.
     package init(_ other: LoadedModel, model: any TextModel) {
         self.model = model
         (tokenizer, endTokens, samplingDefaults) = (other.tokenizer, other.endTokens, other.samplingDefaults)
-        (generationFault, embeddingFault) = (other.generationFault, other.embeddingFault)
+        (generationFault, abilities) = (other.generationFault, other.abilities)
         packedCache = nil
     }
 
@@ -64,7 +72,9 @@ package struct LoadedModel: Sendable {
             }
         }
         (endTokens, samplingDefaults, generationFault) = (ends, defaults, fault)
-        embeddingFault = Pooling.fault(directory: directory)
+        abilities = TextAbilities(
+            directory: directory, width: model.shape.hidden,
+            vocabulary: model.hasHead ? model.shape.vocabulary : nil, on: device)
     }
 
     private static func noHead(_ directory: String) -> TextModelError {

@@ -97,7 +97,14 @@ struct RequestScheduler: Sendable {
     /// - Throws: `TextModelError.resourceExhausted` when the queue is full, or when the cache could not hold the
     ///   request even alone; `.invalidRequest` and `.resumeMismatch` for a resume that cannot have been.
     mutating func add(_ request: GenerationRequest, number: UInt64, of loaded: LoadedModel) throws(TextModelError) {
-        if let fault = request.isEmbedding ? loaded.embeddingFault : loaded.generationFault { throw fault }
+        let abilities = loaded.abilities
+        let fault =
+            switch request.reading {
+            case nil: loaded.generationFault
+            case .embedding: abilities.embeddingFault
+            case .score: abilities.scoringFault
+            }
+        if let fault { throw fault }
         guard waiting.count + request.n <= options.queueLimit else {
             throw TextModelError(
                 .resourceExhausted, "\(waiting.count) requests wait; the queue holds \(options.queueLimit)")
@@ -114,7 +121,8 @@ struct RequestScheduler: Sendable {
         for choice in 0..<request.n where resumed[choice]?.isFinished != true {
             var sequence = GeneratingSequence(
                 request: number, choice: choice, parameters: request,
-                priority: admissions + UInt64(choice) * Self.choiceSpacing, tokenizer: loaded.tokenizer)
+                priority: admissions + UInt64(choice) * Self.choiceSpacing, tokenizer: loaded.tokenizer,
+                pooling: request.reading.map(abilities.pooling) ?? [])
             let end = try resumed[choice].flatMap { resumed throws(TextModelError) in
                 try sequence.resume(resumed, endTokens: loaded.endTokens)
             }
@@ -341,8 +349,9 @@ struct RequestScheduler: Sendable {
     /// - Parameter drafts: whether a draft model keeps its keys and values in pages of the same numbers.
     mutating func share(_ index: Int, drafts: Bool) {
         let sequence = running[index]
-        // A text that is embedded is hardly the beginning of another one: its pages are free at once.
-        guard !sequence.parameters.isEmbedding else { return }
+        // A text that is embedded is hardly the beginning of another one: its pages are free at once. Those of pairs that
+        // are scored often begin with the same query.
+        guard sequence.parameters.reading != .embedding else { return }
         let full = (drafts ? min(sequence.computed, sequence.drafted) : sequence.computed) / KVStorage.pagePositions
         for number in sequence.nodes.count..<max(full, sequence.nodes.count) {
             let start = number * KVStorage.pagePositions

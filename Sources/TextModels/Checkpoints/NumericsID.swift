@@ -17,7 +17,8 @@ package enum NumericsID {
         // Which tokens end a text stands in generation_config.json.
         try compute(
             "\(precision.rawValue) weights, \(activations.rawValue) activations, \(cachePrecision.rawValue) cache, tokenizer \(tokenizerHash)",
-            files: ["config.json", "generation_config.json"], directory: directory, cache: cache)
+            files: SentenceFiles.names(directory: directory).union(["config.json", "generation_config.json"]),
+            directory: directory, cache: cache)
     }
 
     /// What packed weights are known by: configuration, weights and precision, and which layers they are of.
@@ -41,7 +42,7 @@ package enum NumericsID {
                 for part in try GGUFParts.paths(of: file) { try digest.add(file: part) }
             } else {
                 try digest.add(directory: directory) {
-                    !$0.contains("/") && ($0.hasSuffix(".safetensors") || files.contains($0))
+                    files.contains($0) || !$0.contains("/") && $0.hasSuffix(".safetensors")
                 }
             }
         } catch let error as TensorError {

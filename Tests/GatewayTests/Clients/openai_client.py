@@ -45,7 +45,7 @@ assert [item.index for item in vectors.data] == [0, 1] and all(len(item.embeddin
 assert abs(sum(x * x for x in vectors.data[0].embedding) - 1) < 1e-5 and vectors.usage.total_tokens == 6
 floats = client.embeddings.create(model="llama", input="one", encoding_format="float").data[0].embedding
 assert max(abs(a - b) for a, b in zip(floats, vectors.data[0].embedding)) < 1e-7
-assert len(client.embeddings.create(model="llama", input=[[1, 2], [3]], dimensions=5).data[1].embedding) == 5
+assert len(client.embeddings.create(model="llama", input=[[1, 2], [3]], dimensions=48).data[1].embedding) == 48
 
 response = client.responses.create(model="llama", input="你好 hello", instructions="be brief", max_output_tokens=12,
                                    temperature=0.5, extra_body={"seed": 7})

@@ -51,10 +51,15 @@ import Testing
                 let bytes = try #require((item["embedding"] as? String).flatMap { Data(base64Encoded: $0) })
                 #expect(floats(bytes) == vector.map { Float($0) })
             }
+            // A text of which a part is read is another text.
             let cut = try embeddings(
-                await post(client, path, #"{"model":"llama","input":"Hello 世界","dimensions":8}"#))[0]
-            let length = both[0].prefix(8).reduce(0) { $0 + $1 * $1 }.squareRoot()
-            #expect(cut.count == 8 && zip(cut, both[0]).allSatisfy { abs($0 - $1 / length) < 1e-6 })
+                await post(client, path, #"{"model":"llama","input":"Hello 世界","truncate_prompt_tokens":3}"#))
+            let part = try embeddings(await post(client, path, #"{"model":"llama","input":\#(Array(ids.prefix(3)))}"#))
+            #expect(cut == part && cut != [both[0]])
+            let long = String(repeating: "x ", count: 600)
+            let most = try await post(
+                client, path, #"{"model":"llama","input":"\#(long)","truncate_prompt_tokens":-1}"#)
+            #expect(most.status == 200)
         }
     }
 
@@ -86,6 +91,11 @@ import Testing
             (#"{"model":"llama","input":"x","dimensions":0}"#, 400, "dimensions", nil),
             (#"{"model":"llama","input":"x","dimensions":-3}"#, 400, "dimensions", nil),
             (#"{"model":"llama","input":"x","dimensions":49}"#, 400, "dimensions", nil),
+            (#"{"model":"llama","input":"x","dimensions":8}"#, 400, "dimensions", nil),
+            (#"{"model":"llama","input":"x","prompt_name":"query"}"#, 400, "prompt_name", nil),
+            (#"{"model":"llama","input":"x","input_type":"search_query"}"#, 400, "input_type", nil),
+            (#"{"model":"llama","input":[1],"truncate_prompt_tokens":0}"#, 400, "truncate_prompt_tokens", nil),
+            (#"{"model":"llama","input":"x","truncate_prompt_tokens":600}"#, 400, "truncate_prompt_tokens", nil),
             (#"{"model":"tiny","input":"x"}"#, 400, "model", nil),
             (#"{"model":"gpt-9","input":"x"}"#, 404, "model", "model_not_found"),
             (

@@ -185,7 +185,15 @@ import Testing
                 #""model":"llama","input":"hi""#,
                 [
                     (#""encoding_format":"int8""#, "encoding_format"), (#""input_type":"query""#, "input_type"),
-                    (#""truncate_prompt_tokens":5"#, "truncate_prompt_tokens"), (#""normalize":false"#, "normalize"),
+                    (#""truncate":true"#, "truncate"), (#""normalized":false"#, "normalized"),
+                ]))
+        try await expectRefusal(
+            "/v1/rerank",
+            bodies(
+                #""model":"llama","query":"hi","documents":["x"]"#,
+                [
+                    (#""rank_fields":["a"]"#, "rank_fields"), (#""max_chunks_per_doc":2"#, "max_chunks_per_doc"),
+                    (#""top_n":-1"#, "top_n"), (#""max_tokens_per_doc":0"#, "max_tokens_per_doc"),
                 ]))
         try await expectRefusal(
             "/v1/images/generations",

@@ -97,7 +97,7 @@ void   nephele__v1__engine_load__free_unpacked
   assert(message->base.descriptor == &nephele__v1__engine_load__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor nephele__v1__model_description__field_descriptors[9] =
+static const ProtobufCFieldDescriptor nephele__v1__model_description__field_descriptors[12] =
 {
   {
     "name",
@@ -207,9 +207,46 @@ static const ProtobufCFieldDescriptor nephele__v1__model_description__field_desc
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "tasks",
+    10,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__ModelDescription, n_tasks),
+    offsetof(Nephele__V1__ModelDescription, tasks),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "embedding",
+    11,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Nephele__V1__ModelDescription, embedding),
+    &nephele__v1__embedding_description__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "scores_conversations",
+    12,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__ModelDescription, has_scores_conversations),
+    offsetof(Nephele__V1__ModelDescription, scores_conversations),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__model_description__field_indices_by_name[] = {
   4,   /* field[4] = context_length */
+  10,   /* field[10] = embedding */
   7,   /* field[7] = is_retiring */
   3,   /* field[3] = modality */
   0,   /* field[0] = name */
@@ -217,12 +254,14 @@ static const unsigned nephele__v1__model_description__field_indices_by_name[] = 
   6,   /* field[6] = parent */
   1,   /* field[1] = revision */
   5,   /* field[5] = sampling */
+  11,   /* field[11] = scores_conversations */
+  9,   /* field[9] = tasks */
   8,   /* field[8] = tokenizer_hash */
 };
 static const ProtobufCIntRange nephele__v1__model_description__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 12 }
 };
 const ProtobufCMessageDescriptor nephele__v1__model_description__descriptor =
 {
@@ -232,7 +271,7 @@ const ProtobufCMessageDescriptor nephele__v1__model_description__descriptor =
   "Nephele__V1__ModelDescription",
   "nephele.v1",
   sizeof(Nephele__V1__ModelDescription),
-  9,
+  12,
   nephele__v1__model_description__field_descriptors,
   nephele__v1__model_description__field_indices_by_name,
   1,  nephele__v1__model_description__number_ranges,

@@ -322,6 +322,96 @@ void   nephele__v1__generate_delta__free_unpacked
   assert(message->base.descriptor == &nephele__v1__generate_delta__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   nephele__v1__embedding_description__init
+                     (Nephele__V1__EmbeddingDescription         *message)
+{
+  static const Nephele__V1__EmbeddingDescription init_value = NEPHELE__V1__EMBEDDING_DESCRIPTION__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__embedding_description__get_packed_size
+                     (const Nephele__V1__EmbeddingDescription *message)
+{
+  assert(message->base.descriptor == &nephele__v1__embedding_description__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__embedding_description__pack
+                     (const Nephele__V1__EmbeddingDescription *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__embedding_description__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__embedding_description__pack_to_buffer
+                     (const Nephele__V1__EmbeddingDescription *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__embedding_description__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__EmbeddingDescription *
+       nephele__v1__embedding_description__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__EmbeddingDescription *)
+     protobuf_c_message_unpack (&nephele__v1__embedding_description__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__embedding_description__free_unpacked
+                     (Nephele__V1__EmbeddingDescription *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__embedding_description__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   nephele__v1__named_prompt__init
+                     (Nephele__V1__NamedPrompt         *message)
+{
+  static const Nephele__V1__NamedPrompt init_value = NEPHELE__V1__NAMED_PROMPT__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__named_prompt__get_packed_size
+                     (const Nephele__V1__NamedPrompt *message)
+{
+  assert(message->base.descriptor == &nephele__v1__named_prompt__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__named_prompt__pack
+                     (const Nephele__V1__NamedPrompt *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__named_prompt__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__named_prompt__pack_to_buffer
+                     (const Nephele__V1__NamedPrompt *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__named_prompt__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__NamedPrompt *
+       nephele__v1__named_prompt__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__NamedPrompt *)
+     protobuf_c_message_unpack (&nephele__v1__named_prompt__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__named_prompt__free_unpacked
+                     (Nephele__V1__NamedPrompt *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__named_prompt__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   nephele__v1__embed_request__init
                      (Nephele__V1__EmbedRequest         *message)
 {
@@ -455,6 +545,141 @@ void   nephele__v1__embed_reply__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &nephele__v1__embed_reply__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   nephele__v1__score_request__init
+                     (Nephele__V1__ScoreRequest         *message)
+{
+  static const Nephele__V1__ScoreRequest init_value = NEPHELE__V1__SCORE_REQUEST__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__score_request__get_packed_size
+                     (const Nephele__V1__ScoreRequest *message)
+{
+  assert(message->base.descriptor == &nephele__v1__score_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__score_request__pack
+                     (const Nephele__V1__ScoreRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__score_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__score_request__pack_to_buffer
+                     (const Nephele__V1__ScoreRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__score_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__ScoreRequest *
+       nephele__v1__score_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__ScoreRequest *)
+     protobuf_c_message_unpack (&nephele__v1__score_request__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__score_request__free_unpacked
+                     (Nephele__V1__ScoreRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__score_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   nephele__v1__typed_tokens__init
+                     (Nephele__V1__TypedTokens         *message)
+{
+  static const Nephele__V1__TypedTokens init_value = NEPHELE__V1__TYPED_TOKENS__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__typed_tokens__get_packed_size
+                     (const Nephele__V1__TypedTokens *message)
+{
+  assert(message->base.descriptor == &nephele__v1__typed_tokens__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__typed_tokens__pack
+                     (const Nephele__V1__TypedTokens *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__typed_tokens__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__typed_tokens__pack_to_buffer
+                     (const Nephele__V1__TypedTokens *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__typed_tokens__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__TypedTokens *
+       nephele__v1__typed_tokens__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__TypedTokens *)
+     protobuf_c_message_unpack (&nephele__v1__typed_tokens__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__typed_tokens__free_unpacked
+                     (Nephele__V1__TypedTokens *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__typed_tokens__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   nephele__v1__score_reply__init
+                     (Nephele__V1__ScoreReply         *message)
+{
+  static const Nephele__V1__ScoreReply init_value = NEPHELE__V1__SCORE_REPLY__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__score_reply__get_packed_size
+                     (const Nephele__V1__ScoreReply *message)
+{
+  assert(message->base.descriptor == &nephele__v1__score_reply__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__score_reply__pack
+                     (const Nephele__V1__ScoreReply *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__score_reply__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__score_reply__pack_to_buffer
+                     (const Nephele__V1__ScoreReply *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__score_reply__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__ScoreReply *
+       nephele__v1__score_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__ScoreReply *)
+     protobuf_c_message_unpack (&nephele__v1__score_reply__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__score_reply__free_unpacked
+                     (Nephele__V1__ScoreReply *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__score_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   nephele__v1__load_adapter_request__init
@@ -1518,7 +1743,148 @@ const ProtobufCMessageDescriptor nephele__v1__generate_delta__descriptor =
   (ProtobufCMessageInit) nephele__v1__generate_delta__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__embed_request__field_descriptors[6] =
+static const ProtobufCFieldDescriptor nephele__v1__embedding_description__field_descriptors[5] =
+{
+  {
+    "width",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__EmbeddingDescription, has_width),
+    offsetof(Nephele__V1__EmbeddingDescription, width),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "dimensions",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_INT32,
+    offsetof(Nephele__V1__EmbeddingDescription, n_dimensions),
+    offsetof(Nephele__V1__EmbeddingDescription, dimensions),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "takes_any_dimension",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__EmbeddingDescription, has_takes_any_dimension),
+    offsetof(Nephele__V1__EmbeddingDescription, takes_any_dimension),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "prompts",
+    4,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Nephele__V1__EmbeddingDescription, n_prompts),
+    offsetof(Nephele__V1__EmbeddingDescription, prompts),
+    &nephele__v1__named_prompt__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "default_prompt",
+    5,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__EmbeddingDescription, has_default_prompt),
+    offsetof(Nephele__V1__EmbeddingDescription, default_prompt),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__embedding_description__field_indices_by_name[] = {
+  4,   /* field[4] = default_prompt */
+  1,   /* field[1] = dimensions */
+  3,   /* field[3] = prompts */
+  2,   /* field[2] = takes_any_dimension */
+  0,   /* field[0] = width */
+};
+static const ProtobufCIntRange nephele__v1__embedding_description__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor nephele__v1__embedding_description__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.EmbeddingDescription",
+  "EmbeddingDescription",
+  "Nephele__V1__EmbeddingDescription",
+  "nephele.v1",
+  sizeof(Nephele__V1__EmbeddingDescription),
+  5,
+  nephele__v1__embedding_description__field_descriptors,
+  nephele__v1__embedding_description__field_indices_by_name,
+  1,  nephele__v1__embedding_description__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__embedding_description__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor nephele__v1__named_prompt__field_descriptors[2] =
+{
+  {
+    "name",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__NamedPrompt, has_name),
+    offsetof(Nephele__V1__NamedPrompt, name),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "text",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__NamedPrompt, has_text),
+    offsetof(Nephele__V1__NamedPrompt, text),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__named_prompt__field_indices_by_name[] = {
+  0,   /* field[0] = name */
+  1,   /* field[1] = text */
+};
+static const ProtobufCIntRange nephele__v1__named_prompt__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor nephele__v1__named_prompt__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.NamedPrompt",
+  "NamedPrompt",
+  "Nephele__V1__NamedPrompt",
+  "nephele.v1",
+  sizeof(Nephele__V1__NamedPrompt),
+  2,
+  nephele__v1__named_prompt__field_descriptors,
+  nephele__v1__named_prompt__field_indices_by_name,
+  1,  nephele__v1__named_prompt__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__named_prompt__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor nephele__v1__embed_request__field_descriptors[7] =
 {
   {
     "model",
@@ -1592,6 +1958,18 @@ static const ProtobufCFieldDescriptor nephele__v1__embed_request__field_descript
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "normalizes",
+    7,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__EmbedRequest, has_normalizes),
+    offsetof(Nephele__V1__EmbedRequest, normalizes),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__embed_request__field_indices_by_name[] = {
   3,   /* field[3] = adapter */
@@ -1599,12 +1977,13 @@ static const unsigned nephele__v1__embed_request__field_indices_by_name[] = {
   4,   /* field[4] = dimensions */
   1,   /* field[1] = inputs */
   0,   /* field[0] = model */
+  6,   /* field[6] = normalizes */
   2,   /* field[2] = tokenizer_hash */
 };
 static const ProtobufCIntRange nephele__v1__embed_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor nephele__v1__embed_request__descriptor =
 {
@@ -1614,7 +1993,7 @@ const ProtobufCMessageDescriptor nephele__v1__embed_request__descriptor =
   "Nephele__V1__EmbedRequest",
   "nephele.v1",
   sizeof(Nephele__V1__EmbedRequest),
-  6,
+  7,
   nephele__v1__embed_request__field_descriptors,
   nephele__v1__embed_request__field_indices_by_name,
   1,  nephele__v1__embed_request__number_ranges,
@@ -1695,6 +2074,172 @@ const ProtobufCMessageDescriptor nephele__v1__embed_reply__descriptor =
   nephele__v1__embed_reply__field_indices_by_name,
   1,  nephele__v1__embed_reply__number_ranges,
   (ProtobufCMessageInit) nephele__v1__embed_reply__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor nephele__v1__score_request__field_descriptors[4] =
+{
+  {
+    "model",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__ScoreRequest, has_model),
+    offsetof(Nephele__V1__ScoreRequest, model),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "inputs",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_MESSAGE,
+    offsetof(Nephele__V1__ScoreRequest, n_inputs),
+    offsetof(Nephele__V1__ScoreRequest, inputs),
+    &nephele__v1__typed_tokens__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tokenizer_hash",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__ScoreRequest, has_tokenizer_hash),
+    offsetof(Nephele__V1__ScoreRequest, tokenizer_hash),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "crashes_without_progress",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__ScoreRequest, has_crashes_without_progress),
+    offsetof(Nephele__V1__ScoreRequest, crashes_without_progress),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__score_request__field_indices_by_name[] = {
+  3,   /* field[3] = crashes_without_progress */
+  1,   /* field[1] = inputs */
+  0,   /* field[0] = model */
+  2,   /* field[2] = tokenizer_hash */
+};
+static const ProtobufCIntRange nephele__v1__score_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor nephele__v1__score_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.ScoreRequest",
+  "ScoreRequest",
+  "Nephele__V1__ScoreRequest",
+  "nephele.v1",
+  sizeof(Nephele__V1__ScoreRequest),
+  4,
+  nephele__v1__score_request__field_descriptors,
+  nephele__v1__score_request__field_indices_by_name,
+  1,  nephele__v1__score_request__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__score_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor nephele__v1__typed_tokens__field_descriptors[2] =
+{
+  {
+    "ids",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_INT32,
+    offsetof(Nephele__V1__TypedTokens, n_ids),
+    offsetof(Nephele__V1__TypedTokens, ids),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "types",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_INT32,
+    offsetof(Nephele__V1__TypedTokens, n_types),
+    offsetof(Nephele__V1__TypedTokens, types),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__typed_tokens__field_indices_by_name[] = {
+  0,   /* field[0] = ids */
+  1,   /* field[1] = types */
+};
+static const ProtobufCIntRange nephele__v1__typed_tokens__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor nephele__v1__typed_tokens__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.TypedTokens",
+  "TypedTokens",
+  "Nephele__V1__TypedTokens",
+  "nephele.v1",
+  sizeof(Nephele__V1__TypedTokens),
+  2,
+  nephele__v1__typed_tokens__field_descriptors,
+  nephele__v1__typed_tokens__field_indices_by_name,
+  1,  nephele__v1__typed_tokens__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__typed_tokens__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor nephele__v1__score_reply__field_descriptors[1] =
+{
+  {
+    "scores",
+    1,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_FLOAT,
+    offsetof(Nephele__V1__ScoreReply, n_scores),
+    offsetof(Nephele__V1__ScoreReply, scores),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__score_reply__field_indices_by_name[] = {
+  0,   /* field[0] = scores */
+};
+static const ProtobufCIntRange nephele__v1__score_reply__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor nephele__v1__score_reply__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.ScoreReply",
+  "ScoreReply",
+  "Nephele__V1__ScoreReply",
+  "nephele.v1",
+  sizeof(Nephele__V1__ScoreReply),
+  1,
+  nephele__v1__score_reply__field_descriptors,
+  nephele__v1__score_reply__field_indices_by_name,
+  1,  nephele__v1__score_reply__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__score_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor nephele__v1__load_adapter_request__field_descriptors[3] =
@@ -1907,18 +2452,20 @@ const ProtobufCMessageDescriptor nephele__v1__unload_adapter_reply__descriptor =
   (ProtobufCMessageInit) nephele__v1__unload_adapter_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor nephele__v1__text_model__method_descriptors[4] =
+static const ProtobufCMethodDescriptor nephele__v1__text_model__method_descriptors[5] =
 {
   { "Generate", &nephele__v1__generate_request__descriptor, &nephele__v1__generate_delta__descriptor },
   { "Embed", &nephele__v1__embed_request__descriptor, &nephele__v1__embed_reply__descriptor },
+  { "Score", &nephele__v1__score_request__descriptor, &nephele__v1__score_reply__descriptor },
   { "LoadAdapter", &nephele__v1__load_adapter_request__descriptor, &nephele__v1__load_adapter_reply__descriptor },
   { "UnloadAdapter", &nephele__v1__unload_adapter_request__descriptor, &nephele__v1__unload_adapter_reply__descriptor },
 };
 const unsigned nephele__v1__text_model__method_indices_by_name[] = {
   1,        /* Embed */
   0,        /* Generate */
-  2,        /* LoadAdapter */
-  3         /* UnloadAdapter */
+  3,        /* LoadAdapter */
+  2,        /* Score */
+  4         /* UnloadAdapter */
 };
 const ProtobufCServiceDescriptor nephele__v1__text_model__descriptor =
 {
@@ -1927,7 +2474,7 @@ const ProtobufCServiceDescriptor nephele__v1__text_model__descriptor =
   "TextModel",
   "Nephele__V1__TextModel",
   "nephele.v1",
-  4,
+  5,
   nephele__v1__text_model__method_descriptors,
   nephele__v1__text_model__method_indices_by_name
 };
@@ -1947,13 +2494,21 @@ void nephele__v1__text_model__embed(ProtobufCService *service,
   assert(service->descriptor == &nephele__v1__text_model__descriptor);
   service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void nephele__v1__text_model__score(ProtobufCService *service,
+                                    const Nephele__V1__ScoreRequest *input,
+                                    Nephele__V1__ScoreReply_Closure closure,
+                                    void *closure_data)
+{
+  assert(service->descriptor == &nephele__v1__text_model__descriptor);
+  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void nephele__v1__text_model__load_adapter(ProtobufCService *service,
                                            const Nephele__V1__LoadAdapterRequest *input,
                                            Nephele__V1__LoadAdapterReply_Closure closure,
                                            void *closure_data)
 {
   assert(service->descriptor == &nephele__v1__text_model__descriptor);
-  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void nephele__v1__text_model__unload_adapter(ProtobufCService *service,
                                              const Nephele__V1__UnloadAdapterRequest *input,
@@ -1961,7 +2516,7 @@ void nephele__v1__text_model__unload_adapter(ProtobufCService *service,
                                              void *closure_data)
 {
   assert(service->descriptor == &nephele__v1__text_model__descriptor);
-  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 4, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void nephele__v1__text_model__init (Nephele__V1__TextModel_Service *service,
                                     Nephele__V1__TextModel_ServiceDestroy destroy)

@@ -277,7 +277,7 @@ void   nephele__v1__text_reply__free_unpacked
   assert(message->base.descriptor == &nephele__v1__text_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor nephele__v1__encode_request__field_descriptors[3] =
+static const ProtobufCFieldDescriptor nephele__v1__encode_request__field_descriptors[6] =
 {
   {
     "model",
@@ -315,16 +315,55 @@ static const ProtobufCFieldDescriptor nephele__v1__encode_request__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "pair",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__EncodeRequest, has_pair),
+    offsetof(Nephele__V1__EncodeRequest, pair),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "limit",
+    5,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__EncodeRequest, has_limit),
+    offsetof(Nephele__V1__EncodeRequest, limit),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "pair_limit",
+    6,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__EncodeRequest, has_pair_limit),
+    offsetof(Nephele__V1__EncodeRequest, pair_limit),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__encode_request__field_indices_by_name[] = {
   2,   /* field[2] = add_special_tokens */
+  4,   /* field[4] = limit */
   0,   /* field[0] = model */
+  3,   /* field[3] = pair */
+  5,   /* field[5] = pair_limit */
   1,   /* field[1] = text */
 };
 static const ProtobufCIntRange nephele__v1__encode_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor nephele__v1__encode_request__descriptor =
 {
@@ -334,7 +373,7 @@ const ProtobufCMessageDescriptor nephele__v1__encode_request__descriptor =
   "Nephele__V1__EncodeRequest",
   "nephele.v1",
   sizeof(Nephele__V1__EncodeRequest),
-  3,
+  6,
   nephele__v1__encode_request__field_descriptors,
   nephele__v1__encode_request__field_indices_by_name,
   1,  nephele__v1__encode_request__number_ranges,
@@ -457,7 +496,7 @@ const ProtobufCMessageDescriptor nephele__v1__chat_message__descriptor =
   (ProtobufCMessageInit) nephele__v1__chat_message__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__tokens_reply__field_descriptors[2] =
+static const ProtobufCFieldDescriptor nephele__v1__tokens_reply__field_descriptors[3] =
 {
   {
     "ids",
@@ -483,15 +522,28 @@ static const ProtobufCFieldDescriptor nephele__v1__tokens_reply__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "types",
+    3,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_INT32,
+    offsetof(Nephele__V1__TokensReply, n_types),
+    offsetof(Nephele__V1__TokensReply, types),
+    NULL,
+    NULL,
+    0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__tokens_reply__field_indices_by_name[] = {
   0,   /* field[0] = ids */
   1,   /* field[1] = tokenizer_hash */
+  2,   /* field[2] = types */
 };
 static const ProtobufCIntRange nephele__v1__tokens_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor nephele__v1__tokens_reply__descriptor =
 {
@@ -501,7 +553,7 @@ const ProtobufCMessageDescriptor nephele__v1__tokens_reply__descriptor =
   "Nephele__V1__TokensReply",
   "nephele.v1",
   sizeof(Nephele__V1__TokensReply),
-  2,
+  3,
   nephele__v1__tokens_reply__field_descriptors,
   nephele__v1__tokens_reply__field_indices_by_name,
   1,  nephele__v1__tokens_reply__number_ranges,

@@ -81,10 +81,31 @@ struct  Nephele__V1__ModelDescription
    */
   protobuf_c_boolean has_tokenizer_hash;
   ProtobufCBinaryData tokenizer_hash;
+  /*
+   * What a text model does, of `generate`, `embed` and `score`; empty where that is not known.
+   */
+  size_t n_tasks;
+  ProtobufCBinaryData *tasks;
+  /*
+   * nil for a model that does not embed.
+   */
+  /*
+   * Wire.EmbeddingDescription?
+   */
+  Nephele__V1__EmbeddingDescription *embedding;
+  /*
+   * Whether the texts of a pair are scored as a conversation of `query` and `document` in the model's template, and not
+   * as two texts in one.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_scores_conversations;
+  protobuf_c_boolean scores_conversations;
 };
 #define NEPHELE__V1__MODEL_DESCRIPTION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__model_description__descriptor) \
-    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, 0, NULL, 0, {0,NULL}, 0, 0, 0, {0,NULL} }
+    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, 0, NULL, 0, {0,NULL}, 0, 0, 0, {0,NULL}, 0,NULL, NULL, 0, 0 }
 
 
 /*

@@ -22,9 +22,14 @@ typedef struct Nephele__V1__LogitBias Nephele__V1__LogitBias;
 typedef struct Nephele__V1__TokenLogprob Nephele__V1__TokenLogprob;
 typedef struct Nephele__V1__SamplingDefaults Nephele__V1__SamplingDefaults;
 typedef struct Nephele__V1__GenerateDelta Nephele__V1__GenerateDelta;
+typedef struct Nephele__V1__EmbeddingDescription Nephele__V1__EmbeddingDescription;
+typedef struct Nephele__V1__NamedPrompt Nephele__V1__NamedPrompt;
 typedef struct Nephele__V1__EmbedRequest Nephele__V1__EmbedRequest;
 typedef struct Nephele__V1__TokenList Nephele__V1__TokenList;
 typedef struct Nephele__V1__EmbedReply Nephele__V1__EmbedReply;
+typedef struct Nephele__V1__ScoreRequest Nephele__V1__ScoreRequest;
+typedef struct Nephele__V1__TypedTokens Nephele__V1__TypedTokens;
+typedef struct Nephele__V1__ScoreReply Nephele__V1__ScoreReply;
 typedef struct Nephele__V1__LoadAdapterRequest Nephele__V1__LoadAdapterRequest;
 typedef struct Nephele__V1__LoadAdapterReply Nephele__V1__LoadAdapterReply;
 typedef struct Nephele__V1__UnloadAdapterRequest Nephele__V1__UnloadAdapterRequest;
@@ -340,8 +345,67 @@ struct  Nephele__V1__GenerateDelta
 
 
 /*
+ * What a model that embeds says of its embeddings.
+ */
+struct  Nephele__V1__EmbeddingDescription
+{
+  ProtobufCMessage base;
+  /*
+   * How many numbers one has.
+   */
+  /*
+   * Int
+   */
+  protobuf_c_boolean has_width;
+  uint32_t width;
+  /*
+   * To how few it may be cut; empty for not at all, unless any number will do.
+   */
+  size_t n_dimensions;
+  int32_t *dimensions;
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_takes_any_dimension;
+  protobuf_c_boolean takes_any_dimension;
+  /*
+   * What may be written before a text, by what the text is for.
+   */
+  size_t n_prompts;
+  Nephele__V1__NamedPrompt **prompts;
+  /*
+   * The name of the one that is written where a request names none; nil for nothing.
+   */
+  /*
+   * String?
+   */
+  protobuf_c_boolean has_default_prompt;
+  ProtobufCBinaryData default_prompt;
+};
+#define NEPHELE__V1__EMBEDDING_DESCRIPTION__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__embedding_description__descriptor) \
+    , 0, 0, 0,NULL, 0, 0, 0,NULL, 0, {0,NULL} }
+
+
+/*
+ * What is written before a text.
+ */
+struct  Nephele__V1__NamedPrompt
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean has_name;
+  ProtobufCBinaryData name;
+  protobuf_c_boolean has_text;
+  ProtobufCBinaryData text;
+};
+#define NEPHELE__V1__NAMED_PROMPT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__named_prompt__descriptor) \
+    , 0, {0,NULL}, 0, {0,NULL} }
+
+
+/*
  * Texts whose embeddings are wanted. The text-model checks the ranges: it alone knows its model.
- * An embedding is the mean of the hidden states of a text's tokens after the final norm, scaled to length 1.
+ * An embedding is made of the states of a text's tokens as the model's files say.
  */
 struct  Nephele__V1__EmbedRequest
 {
@@ -385,10 +449,18 @@ struct  Nephele__V1__EmbedRequest
    */
   protobuf_c_boolean has_crashes_without_progress;
   uint32_t crashes_without_progress;
+  /*
+   * Whether embeddings have length 1; nil for as the model's files say.
+   */
+  /*
+   * Bool?
+   */
+  protobuf_c_boolean has_normalizes;
+  protobuf_c_boolean normalizes;
 };
 #define NEPHELE__V1__EMBED_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__embed_request__descriptor) \
-    , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, 0 }
+    , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, 0, 0, 0 }
 
 
 /*
@@ -420,6 +492,68 @@ struct  Nephele__V1__EmbedReply
 #define NEPHELE__V1__EMBED_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__embed_reply__descriptor) \
     , 0, 0 }
+
+
+/*
+ * Texts, or pairs of texts, that a model gives one number each: how well they fit.
+ */
+struct  Nephele__V1__ScoreRequest
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean has_model;
+  ProtobufCBinaryData model;
+  size_t n_inputs;
+  Nephele__V1__TypedTokens **inputs;
+  /*
+   * Empty when the ids do not come from a tokenizer.
+   */
+  protobuf_c_boolean has_tokenizer_hash;
+  ProtobufCBinaryData tokenizer_hash;
+  /*
+   * Instances lost under this call. From one on its texts are computed apart from others.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_crashes_without_progress;
+  uint32_t crashes_without_progress;
+};
+#define NEPHELE__V1__SCORE_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__score_request__descriptor) \
+    , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, 0 }
+
+
+/*
+ * The tokens of a text, or of two in one.
+ */
+struct  Nephele__V1__TypedTokens
+{
+  ProtobufCMessage base;
+  size_t n_ids;
+  int32_t *ids;
+  /*
+   * Of each token, which text it belongs to; empty where all are 0.
+   */
+  size_t n_types;
+  int32_t *types;
+};
+#define NEPHELE__V1__TYPED_TOKENS__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__typed_tokens__descriptor) \
+    , 0,NULL, 0,NULL }
+
+
+/*
+ * A number for each text.
+ */
+struct  Nephele__V1__ScoreReply
+{
+  ProtobufCMessage base;
+  size_t n_scores;
+  float *scores;
+};
+#define NEPHELE__V1__SCORE_REPLY__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__score_reply__descriptor) \
+    , 0,NULL }
 
 
 /*
@@ -645,6 +779,44 @@ Nephele__V1__GenerateDelta *
 void   nephele__v1__generate_delta__free_unpacked
                      (Nephele__V1__GenerateDelta *message,
                       ProtobufCAllocator *allocator);
+/* Nephele__V1__EmbeddingDescription methods */
+void   nephele__v1__embedding_description__init
+                     (Nephele__V1__EmbeddingDescription         *message);
+size_t nephele__v1__embedding_description__get_packed_size
+                     (const Nephele__V1__EmbeddingDescription   *message);
+size_t nephele__v1__embedding_description__pack
+                     (const Nephele__V1__EmbeddingDescription   *message,
+                      uint8_t             *out);
+size_t nephele__v1__embedding_description__pack_to_buffer
+                     (const Nephele__V1__EmbeddingDescription   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__EmbeddingDescription *
+       nephele__v1__embedding_description__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__embedding_description__free_unpacked
+                     (Nephele__V1__EmbeddingDescription *message,
+                      ProtobufCAllocator *allocator);
+/* Nephele__V1__NamedPrompt methods */
+void   nephele__v1__named_prompt__init
+                     (Nephele__V1__NamedPrompt         *message);
+size_t nephele__v1__named_prompt__get_packed_size
+                     (const Nephele__V1__NamedPrompt   *message);
+size_t nephele__v1__named_prompt__pack
+                     (const Nephele__V1__NamedPrompt   *message,
+                      uint8_t             *out);
+size_t nephele__v1__named_prompt__pack_to_buffer
+                     (const Nephele__V1__NamedPrompt   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__NamedPrompt *
+       nephele__v1__named_prompt__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__named_prompt__free_unpacked
+                     (Nephele__V1__NamedPrompt *message,
+                      ProtobufCAllocator *allocator);
 /* Nephele__V1__EmbedRequest methods */
 void   nephele__v1__embed_request__init
                      (Nephele__V1__EmbedRequest         *message);
@@ -701,6 +873,63 @@ Nephele__V1__EmbedReply *
                       const uint8_t       *data);
 void   nephele__v1__embed_reply__free_unpacked
                      (Nephele__V1__EmbedReply *message,
+                      ProtobufCAllocator *allocator);
+/* Nephele__V1__ScoreRequest methods */
+void   nephele__v1__score_request__init
+                     (Nephele__V1__ScoreRequest         *message);
+size_t nephele__v1__score_request__get_packed_size
+                     (const Nephele__V1__ScoreRequest   *message);
+size_t nephele__v1__score_request__pack
+                     (const Nephele__V1__ScoreRequest   *message,
+                      uint8_t             *out);
+size_t nephele__v1__score_request__pack_to_buffer
+                     (const Nephele__V1__ScoreRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__ScoreRequest *
+       nephele__v1__score_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__score_request__free_unpacked
+                     (Nephele__V1__ScoreRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Nephele__V1__TypedTokens methods */
+void   nephele__v1__typed_tokens__init
+                     (Nephele__V1__TypedTokens         *message);
+size_t nephele__v1__typed_tokens__get_packed_size
+                     (const Nephele__V1__TypedTokens   *message);
+size_t nephele__v1__typed_tokens__pack
+                     (const Nephele__V1__TypedTokens   *message,
+                      uint8_t             *out);
+size_t nephele__v1__typed_tokens__pack_to_buffer
+                     (const Nephele__V1__TypedTokens   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__TypedTokens *
+       nephele__v1__typed_tokens__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__typed_tokens__free_unpacked
+                     (Nephele__V1__TypedTokens *message,
+                      ProtobufCAllocator *allocator);
+/* Nephele__V1__ScoreReply methods */
+void   nephele__v1__score_reply__init
+                     (Nephele__V1__ScoreReply         *message);
+size_t nephele__v1__score_reply__get_packed_size
+                     (const Nephele__V1__ScoreReply   *message);
+size_t nephele__v1__score_reply__pack
+                     (const Nephele__V1__ScoreReply   *message,
+                      uint8_t             *out);
+size_t nephele__v1__score_reply__pack_to_buffer
+                     (const Nephele__V1__ScoreReply   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__ScoreReply *
+       nephele__v1__score_reply__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__score_reply__free_unpacked
+                     (Nephele__V1__ScoreReply *message,
                       ProtobufCAllocator *allocator);
 /* Nephele__V1__LoadAdapterRequest methods */
 void   nephele__v1__load_adapter_request__init
@@ -801,6 +1030,12 @@ typedef void (*Nephele__V1__SamplingDefaults_Closure)
 typedef void (*Nephele__V1__GenerateDelta_Closure)
                  (const Nephele__V1__GenerateDelta *message,
                   void *closure_data);
+typedef void (*Nephele__V1__EmbeddingDescription_Closure)
+                 (const Nephele__V1__EmbeddingDescription *message,
+                  void *closure_data);
+typedef void (*Nephele__V1__NamedPrompt_Closure)
+                 (const Nephele__V1__NamedPrompt *message,
+                  void *closure_data);
 typedef void (*Nephele__V1__EmbedRequest_Closure)
                  (const Nephele__V1__EmbedRequest *message,
                   void *closure_data);
@@ -809,6 +1044,15 @@ typedef void (*Nephele__V1__TokenList_Closure)
                   void *closure_data);
 typedef void (*Nephele__V1__EmbedReply_Closure)
                  (const Nephele__V1__EmbedReply *message,
+                  void *closure_data);
+typedef void (*Nephele__V1__ScoreRequest_Closure)
+                 (const Nephele__V1__ScoreRequest *message,
+                  void *closure_data);
+typedef void (*Nephele__V1__TypedTokens_Closure)
+                 (const Nephele__V1__TypedTokens *message,
+                  void *closure_data);
+typedef void (*Nephele__V1__ScoreReply_Closure)
+                 (const Nephele__V1__ScoreReply *message,
                   void *closure_data);
 typedef void (*Nephele__V1__LoadAdapterRequest_Closure)
                  (const Nephele__V1__LoadAdapterRequest *message,
@@ -837,6 +1081,10 @@ struct Nephele__V1__TextModel_Service
                 const Nephele__V1__EmbedRequest *input,
                 Nephele__V1__EmbedReply_Closure closure,
                 void *closure_data);
+  void (*score)(Nephele__V1__TextModel_Service *service,
+                const Nephele__V1__ScoreRequest *input,
+                Nephele__V1__ScoreReply_Closure closure,
+                void *closure_data);
   void (*load_adapter)(Nephele__V1__TextModel_Service *service,
                        const Nephele__V1__LoadAdapterRequest *input,
                        Nephele__V1__LoadAdapterReply_Closure closure,
@@ -855,6 +1103,7 @@ void nephele__v1__text_model__init (Nephele__V1__TextModel_Service *service,
     { NEPHELE__V1__TEXT_MODEL__BASE_INIT,\
       function_prefix__ ## generate,\
       function_prefix__ ## embed,\
+      function_prefix__ ## score,\
       function_prefix__ ## load_adapter,\
       function_prefix__ ## unload_adapter  }
 void nephele__v1__text_model__generate(ProtobufCService *service,
@@ -864,6 +1113,10 @@ void nephele__v1__text_model__generate(ProtobufCService *service,
 void nephele__v1__text_model__embed(ProtobufCService *service,
                                     const Nephele__V1__EmbedRequest *input,
                                     Nephele__V1__EmbedReply_Closure closure,
+                                    void *closure_data);
+void nephele__v1__text_model__score(ProtobufCService *service,
+                                    const Nephele__V1__ScoreRequest *input,
+                                    Nephele__V1__ScoreReply_Closure closure,
                                     void *closure_data);
 void nephele__v1__text_model__load_adapter(ProtobufCService *service,
                                            const Nephele__V1__LoadAdapterRequest *input,
@@ -883,9 +1136,14 @@ extern const ProtobufCMessageDescriptor nephele__v1__logit_bias__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__token_logprob__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__sampling_defaults__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__generate_delta__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__embedding_description__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__named_prompt__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__embed_request__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__token_list__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__embed_reply__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__score_request__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__typed_tokens__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__score_reply__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__load_adapter_request__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__load_adapter_reply__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__unload_adapter_request__descriptor;

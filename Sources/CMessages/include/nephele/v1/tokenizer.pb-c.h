@@ -40,10 +40,34 @@ struct  Nephele__V1__EncodeRequest
   ProtobufCBinaryData text;
   protobuf_c_boolean has_add_special_tokens;
   protobuf_c_boolean add_special_tokens;
+  /*
+   * A second text, which is encoded as a pair with the first; nil for none.
+   */
+  /*
+   * String?
+   */
+  protobuf_c_boolean has_pair;
+  ProtobufCBinaryData pair;
+  /*
+   * Tokens, at most: what is longer is cut, of two texts the longer one first. nil: nothing is cut.
+   */
+  /*
+   * UInt32?
+   */
+  protobuf_c_boolean has_limit;
+  uint32_t limit;
+  /*
+   * Tokens of the second text, at most; nil for as many as it has.
+   */
+  /*
+   * UInt32?
+   */
+  protobuf_c_boolean has_pair_limit;
+  uint32_t pair_limit;
 };
 #define NEPHELE__V1__ENCODE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__encode_request__descriptor) \
-    , 0, {0,NULL}, 0, {0,NULL}, 0, 0 }
+    , 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, {0,NULL}, 0, 0, 0, 0 }
 
 
 /*
@@ -93,10 +117,15 @@ struct  Nephele__V1__TokensReply
    */
   protobuf_c_boolean has_tokenizer_hash;
   ProtobufCBinaryData tokenizer_hash;
+  /*
+   * Of each token, which of two texts it belongs to, as the model was taught; empty where all are 0.
+   */
+  size_t n_types;
+  int32_t *types;
 };
 #define NEPHELE__V1__TOKENS_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__tokens_reply__descriptor) \
-    , 0,NULL, 0, {0,NULL} }
+    , 0,NULL, 0, {0,NULL}, 0,NULL }
 
 
 /*
