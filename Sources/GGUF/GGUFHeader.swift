@@ -1,6 +1,7 @@
 import Foundation
 
-/// What a GGUF file (version 2 or 3, little-endian) says before its data: metadata by key, and where each tensor lies.
+/// What a GGUF file (version 2 or 3, little-endian) says before its data: metadata by key, and where each tensor lies. A
+/// file in parts (``GGUFParts``) is read as one.
 ///
 /// Specification: https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 package struct GGUFHeader: Sendable {
@@ -9,24 +10,63 @@ package struct GGUFHeader: Sendable {
         package var type: GGUFTensorType
         /// Outermost first, as everywhere here; the file has the innermost first.
         package var shape: [Int]
+        /// The file that holds it, one of `files`.
+        package var file: Int
         /// Bytes from the file's beginning.
         package var offset: Int
         /// 0 for a type that is not read here.
         package var byteCount: Int
     }
 
+    /// The first file's.
     package let path: String
-    /// The file's size when the header was read.
-    package let fileSize: Int
+    /// The files, and the size of each when its header was read.
+    package private(set) var files: [(path: String, size: Int)] = []
     package private(set) var metadata: [String: GGUFValue] = [:]
     package private(set) var tensors: [String: TensorInfo] = [:]
 
     /// - Throws: `GGUFError` that names the file and the key or tensor: it is truncated, or not such a file.
     package init(path: String) throws(GGUFError) {
+        let paths = try GGUFParts.paths(of: path)
+        try self.init(file: path)
+        let parts = metadata["split.count"]?.integer ?? 1
+        guard parts == paths.count || parts == 0 && paths.count == 1 else {
+            throw GGUFError(
+                .malformed, "\(path) says that it is one of \(parts) parts, but its name says \(paths.count)")
+        }
+        for (index, part) in paths.enumerated().dropFirst() { try add(GGUFHeader(file: part), part: index, of: parts) }
+        if parts > 1, let total = metadata["split.tensors.count"]?.integer, total != tensors.count {
+            throw GGUFError(
+                .malformed, "\(path) says that its parts hold \(total) tensors; they hold \(tensors.count)")
+        }
+    }
+
+    /// Takes in the tensors of another part.
+    private mutating func add(_ other: GGUFHeader, part: Int, of count: Int) throws(GGUFError) {
+        func malformed(_ what: String) -> GGUFError { GGUFError(.malformed, "\(other.path) \(what)") }
+        guard other.metadata["split.no"]?.integer == part, other.metadata["split.count"]?.integer == count else {
+            throw malformed("does not say that it is part \(part + 1) of \(count)")
+        }
+        // What a later part says of the model would be passed over.
+        let known = ["split.no", "split.count", "split.tensors.count", "general.alignment"]
+        if let key = other.metadata.keys.sorted().first(where: { !known.contains($0) }) {
+            throw malformed("has the key \"\(key)\", which belongs into the first part")
+        }
+        for (name, info) in other.tensors {
+            var info = info
+            info.file = files.count
+            guard tensors.updateValue(info, forKey: name) == nil else {
+                throw malformed("has the tensor \"\(name)\", which another part has too")
+            }
+        }
+        files += other.files
+    }
+
+    private init(file path: String) throws(GGUFError) {
         var reader = try GGUFReader(path: path)
         defer { reader.close() }
         self.path = path
-        fileSize = reader.fileSize
+        files = [(path, reader.fileSize)]
         guard try reader.take(4, "the file's mark").elementsEqual(Array("GGUF".utf8)) else {
             throw reader.malformed("the first bytes are not \"GGUF\"")
         }
@@ -46,8 +86,7 @@ package struct GGUFHeader: Sendable {
         for _ in 0..<keyCount { try readEntry(&reader) }
         var infos: [(name: String, type: GGUFTensorType, shape: [Int], offset: UInt64)] = []
         for _ in 0..<tensorCount { infos.append(try Self.readInfo(&reader)) }
-        try place(infos, after: reader.position, alignment: try alignment(reader))
-        try refuseParts()
+        try place(infos, after: reader.position, alignment: try alignment(reader), size: reader.fileSize)
     }
 
     private mutating func readEntry(_ reader: inout GGUFReader) throws(GGUFError) {
@@ -97,7 +136,7 @@ package struct GGUFHeader: Sendable {
     /// Checks that every tensor lies within the file, alone.
     private mutating func place(
         _ infos: [(name: String, type: GGUFTensorType, shape: [Int], offset: UInt64)], after header: Int,
-        alignment: Int
+        alignment: Int, size: Int
     ) throws(GGUFError) {
         func malformed(_ name: String, _ what: String) -> GGUFError {
             GGUFError(.malformed, "tensor \"\(name)\" in \(path) \(what)")
@@ -108,13 +147,13 @@ package struct GGUFHeader: Sendable {
             guard info.offset % UInt64(alignment) == 0 else {
                 throw malformed(info.name, "lies at \(info.offset), which is no multiple of \(alignment)")
             }
-            let room = max(0, fileSize - start)
+            let room = max(0, size - start)
             guard info.offset <= UInt64(room), bytes <= room - Int(info.offset) else {
                 throw malformed(
                     info.name, "takes \(bytes) bytes from \(info.offset) of \(room) on: the file is truncated")
             }
             let placed = TensorInfo(
-                type: info.type, shape: info.shape, offset: start + Int(info.offset), byteCount: bytes)
+                type: info.type, shape: info.shape, file: 0, offset: start + Int(info.offset), byteCount: bytes)
             guard tensors.updateValue(placed, forKey: info.name) == nil else {
                 throw malformed(info.name, "is there twice")
             }
@@ -141,11 +180,5 @@ package struct GGUFHeader: Sendable {
             count = product
         }
         return count
-    }
-
-    private func refuseParts() throws(GGUFError) {
-        guard let parts = metadata["split.count"]?.integer, parts > 1 else { return }
-        throw GGUFError(
-            .unsupported, "\(path) is one of \(parts) parts; join them with llama.cpp's `llama-gguf-split --merge`")
     }
 }

@@ -3,16 +3,19 @@ package import GGUF
 /// A GGUF file opened for reading: its header, and tensors as floats or as blocks of whole numbers.
 package final class GGUFFile: Sendable {
     package let header: GGUFHeader
-    private let file: ReadableFile
+    private let files: [ReadableFile]
 
     /// - Throws: `TensorError` that names the file, and the key or tensor at fault.
     package init(path: String) throws(TensorError) {
-        file = try ReadableFile(path: path)
         do { header = try GGUFHeader(path: path) } catch {
             throw TensorError(error.code == .unreadable ? .unreadable : .malformed, error.message)
         }
-        guard file.size == header.fileSize else {
-            throw TensorError(.unreadable, "\(path) changed while it was read")
+        files = try header.files.map { part throws(TensorError) in
+            let file = try ReadableFile(path: part.path)
+            guard file.size == part.size else {
+                throw TensorError(.unreadable, "\(part.path) changed while it was read")
+            }
+            return file
         }
     }
 
@@ -37,7 +40,7 @@ package final class GGUFFile: Sendable {
                 .mismatch, "tensor \"\(name)\" in \(path) is \(info.type.name); floats (F32, F16, BF16) are needed")
         case .other: throw unsupported(name, info.type)
         }
-        return try file.tensor(name, at: info.offset, shape: info.shape, dtype: dtype, rows: rows)
+        return try files[info.file].tensor(name, at: info.offset, shape: info.shape, dtype: dtype, rows: rows)
     }
 
     /// A matrix that is stored in blocks; nil for one of floats.
@@ -55,7 +58,7 @@ package final class GGUFFile: Sendable {
             throw TensorError(.mismatch, "tensor \"\(name)\" in \(path) has shape \(shape); blocks make a matrix")
         }
         let width = shape[0] == 0 ? 0 : info.byteCount / shape[0]
-        let bytes = try file.tensor(name, at: info.offset, shape: [shape[0], width], dtype: .u8, rows: rows)
+        let bytes = try files[info.file].tensor(name, at: info.offset, shape: [shape[0], width], dtype: .u8, rows: rows)
         let outputs = shape.count == 3 ? shape[1] : bytes.rowCount
         return BlockMatrix(
             format: type, depth: depth, rows: bytes.reshaped([outputs, outputs == 0 ? 0 : bytes.count / outputs]))

@@ -13,6 +13,11 @@ import Testing
         var hasBias = false
         var normsHeads = false
         var isJoint = false
+        var hasSinks = false
+        /// The norm over all heads together.
+        var normsRows = false
+        var isInterleaved = false
+        var hasPositions = true
     }
 
     private static let (hidden, heads, headDim) = (12, 4, 6)
@@ -34,6 +39,11 @@ import Testing
             try weights.add("a.q_norm.weight", [Self.headDim])
             try weights.add("a.k_norm.weight", [Self.headDim])
         }
+        if variant.normsRows {
+            try weights.add("a.q_norm.weight", [q])
+            try weights.add("a.k_norm.weight", [kv])
+        }
+        if variant.hasSinks { try weights.add("a.sinks", [Self.heads], scale: 2) }
         return weights
     }
 
@@ -43,7 +53,9 @@ import Testing
         configuration.windows = [variant.window]
         configuration.softCap = variant.softCap
         configuration.inputBias = variant.hasBias
-        configuration.normEpsilon = variant.normsHeads ? 1e-6 : nil
+        configuration.normEpsilon = variant.normsHeads || variant.normsRows ? 1e-6 : nil
+        configuration.isNormJoint = variant.normsRows
+        configuration.hasSinks = variant.hasSinks
         configuration.isJoint = variant.isJoint
         return configuration
     }
@@ -51,10 +63,11 @@ import Testing
     /// The layer's rows `[T, C]`, computed in passes of so many positions.
     private func run(_ variant: Variant, _ x: [Float], passes: [Range<Int>]) throws -> [Float] {
         let configuration = configuration(variant)
-        let table = try RotaryFrequencies(base: 100, width: 4).table(positions: 64)
+        let table = try RotaryFrequencies(base: 100, width: 4).table(
+            positions: 64, isInterleaved: variant.isInterleaved)
         let layer = try PagedAttention(
             WeightLoader(checkpoint: try weights(variant), device: device), layer: 0, "a.", configuration,
-            rotation: .init(queries: table, keys: table))
+            rotation: variant.hasPositions ? .init(queries: table, keys: table) : nil)
         let cache = try KVStorage(pageCount: 2, layers: 1, kvHeads: variant.kvHeads, headDim: Self.headDim)
         var out: [Float] = []
         for pass in passes {
@@ -88,26 +101,35 @@ import Testing
                 let root = (head.reduce(0) { $0 + $1 * $1 } / Double(d) + 1e-6).squareRoot()
                 head = zip(head, weights.numbers("a.\(name)_norm.weight")).map { $0 / root * $1 }
             }
-            // Of six elements the first four are turned, in the pairs (0, 2) and (1, 3).
+            guard variant.hasPositions else { return head }
+            // Of six elements the first four are turned, in the pairs (0, 2) and (1, 3), or (0, 1) and (2, 3).
             for pair in 0..<2 {
                 let angle = Double(position) * pow(100, -Double(pair) / 2)
-                let (a, b) = (head[pair], head[pair + 2])
-                head[pair] = a * cos(angle) - b * sin(angle)
-                head[pair + 2] = b * cos(angle) + a * sin(angle)
+                let first = variant.isInterleaved ? 2 * pair : pair
+                let second = variant.isInterleaved ? first + 1 : pair + 2
+                let (a, b) = (head[first], head[second])
+                head[first] = a * cos(angle) - b * sin(angle)
+                head[second] = b * cos(angle) + a * sin(angle)
             }
             return head
         }
+        func normed(_ rows: [Double], _ name: String) -> [Double] {
+            guard variant.normsRows else { return rows }
+            let root = (rows.reduce(0) { $0 + $1 * $1 } / Double(rows.count) + 1e-6).squareRoot()
+            return zip(rows, weights.numbers("a.\(name)_norm.weight")).map { $0 / root * $1 }
+        }
+        let sinks = weights.numbers("a.sinks")
         let count = x.count / c, group = Self.heads / variant.kvHeads
         var out: [Double] = []
         for row in 0..<count {
             var attended: [Double] = []
-            let queries = project("q", 0, q, row)
+            let queries = normed(project("q", 0, q, row), "q")
             for head in 0..<Self.heads {
                 let query = turned(Array(queries[head * d..<(head + 1) * d]), "q", at: row)
                 let first = variant.window == 0 ? 0 : max(0, row - variant.window + 1)
                 let own = (head / group) * d..<(head / group + 1) * d
                 let scores = (first...row).map { other -> Double in
-                    let key = turned(Array(project("k", q, kv, other)[own]), "k", at: other)
+                    let key = turned(Array(normed(project("k", q, kv, other), "k")[own]), "k", at: other)
                     let score = zip(query, key).reduce(0) { $0 + $1.0 * $1.1 } / Double(d).squareRoot()
                     let cap = Double(variant.softCap)
                     return cap == 0 ? score : cap * tanh(score / cap)
@@ -118,7 +140,8 @@ import Testing
                     let value = project("v", q + kv, kv, other)[own]
                     for (index, number) in value.enumerated() { sum[index] += share * number }
                 }
-                attended += sum.map { $0 / shares.reduce(0, +) }
+                let sink = sinks.isEmpty ? 0 : exp(sinks[head] - largest)
+                attended += sum.map { $0 / (shares.reduce(0, +) + sink) }
             }
             let matrix = weights.numbers("a.o_proj.weight")
             out += (0..<c).map { n in (0..<q).reduce(0) { $0 + matrix[n * q + $1] * attended[$1] } }
@@ -132,6 +155,10 @@ import Testing
         Variant(testDescription: "biases", kvHeads: 4, hasBias: true),
         Variant(testDescription: "norms of heads", normsHeads: true),
         Variant(testDescription: "one matrix for all", isJoint: true),
+        Variant(testDescription: "sinks within a window", window: 5, hasSinks: true),
+        Variant(testDescription: "norms of rows", normsRows: true),
+        Variant(testDescription: "pairs side by side", isInterleaved: true),
+        Variant(testDescription: "no positions", hasPositions: false),
     ]
 
     @Test(arguments: variants) func `rows are those of the formula, and in chunks the same bits`(variant: Variant)

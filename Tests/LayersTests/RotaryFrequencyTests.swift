@@ -12,6 +12,10 @@ import Testing
             var high_freq_factor: Float?
             var original_max_position_embeddings: Int?
             var long_factor: [Double]?
+            var beta_fast: Double?
+            var beta_slow: Double?
+            var mscale: Double?
+            var truncate: Bool?
         }
         var name: String
         var parameters: Parameters
@@ -26,7 +30,7 @@ import Testing
         return try #require(all.first { $0.name == name })
     }
 
-    @Test(arguments: ["linear", "llama3", "longrope"])
+    @Test(arguments: ["linear", "llama3", "longrope", "yarn", "yarn-mscale"])
     func `frequencies are those of transformers`(name: String) throws {
         let golden = try golden(name), parameters = golden.parameters
         let scaling: RotaryFrequencies.Scaling
@@ -37,6 +41,16 @@ import Testing
                 factor: Float(parameters.factor), low: try #require(parameters.low_freq_factor),
                 high: try #require(parameters.high_freq_factor),
                 originalContext: Float(try #require(parameters.original_max_position_embeddings)))
+        case "yarn", "yarn-mscale":
+            let factor = parameters.factor
+            let attention = RotaryFrequencies.yarnAttention(factor, parameters.mscale ?? 1)
+            scaling = .yarn(
+                factor: factor,
+                attention: Float(
+                    parameters.mscale == nil ? attention : attention / RotaryFrequencies.yarnAttention(factor)),
+                fast: parameters.beta_fast ?? 32, slow: parameters.beta_slow ?? 1,
+                originalContext: Double(try #require(parameters.original_max_position_embeddings)),
+                truncates: parameters.truncate ?? true)
         default:
             scaling = .stretched(
                 try #require(parameters.long_factor),

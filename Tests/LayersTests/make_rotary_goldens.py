@@ -11,6 +11,10 @@ from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 CASES = {
     "linear": dict(rope_type="linear", factor=4.0, rope_theta=10000.0),
+    "yarn": dict(rope_type="yarn", factor=8.0, original_max_position_embeddings=4096, rope_theta=10000.0, beta_fast=24.0,
+                 beta_slow=2.0),
+    "yarn-mscale": dict(rope_type="yarn", factor=16.0, original_max_position_embeddings=16384, rope_theta=1000000.0,
+                        mscale=2.0, mscale_all_dim=1.0, truncate=False),
     "llama3": dict(rope_type="llama3", factor=8.0, low_freq_factor=1.0, high_freq_factor=4.0,
                    original_max_position_embeddings=8192, rope_theta=500000.0),
 }
@@ -24,8 +28,9 @@ def write(name, config, kind, **more):
 
 goldens = []
 for name, parameters in CASES.items():
-    config = LlamaConfig(hidden_size=256, num_attention_heads=4, max_position_embeddings=131072, rope_parameters=parameters)
-    goldens.append(write(name, config, name))
+    config = LlamaConfig(hidden_size=256, num_attention_heads=4, max_position_embeddings=131072,
+                         rope_parameters=dict(parameters))
+    goldens.append(write(name, config, parameters["rope_type"]))
 long = dict(rope_type="longrope", rope_theta=10000.0, original_max_position_embeddings=4096, factor=32.0,
             short_factor=[1.0 + i / 64 for i in range(32)], long_factor=[1.0 + i / 4 for i in range(32)])
 config = Phi3Config(hidden_size=256, num_attention_heads=4, max_position_embeddings=131072,

@@ -69,6 +69,35 @@ private func dequantized(_ weights: GroupedWeights) -> [Float] {
         }
     }
 
+    @Test(arguments: [PackedMatrix.Format.plain(.f32), .grouped(GroupedFormat(bits: 4))], [false, true])
+    func `segments of rows have the bits of products of their own`(format: PackedMatrix.Format, isWide: Bool) throws {
+        let (depth, columns, rows) = (100, 35, 12)
+        let x = try Tensor(values(rows * depth, seed: 2), shape: [rows, depth])
+        let bias = try Tensor(values(columns, seed: 3), shape: [columns])
+        let matrices = try (0..<3).map { index in
+            let w = try Tensor(values(columns * depth, seed: UInt64(30 + index)), shape: [columns, depth])
+            guard case .grouped(let format) = format else { return try PackedMatrix(w, on: scalar) }
+            var matrix = try PackedMatrix(GroupedWeights(quantizing: w, to: format, on: scalar), on: scalar)
+            matrix.hasWideInputs = isWide
+            return matrix
+        }
+        let spans = [0..<1, 1..<8, 8..<12]
+        for device in devices + [scalar] {
+            let y = try Tensor(zeros: [rows, columns]), z = try Tensor(zeros: [rows, columns])
+            try device.matmul(
+                x,
+                segments: zip(spans, matrices).flatMap {
+                    [.init(rows: $0, $1, bias: bias, into: y), .init(rows: $0, matrices[0], into: z)]
+                })
+            for (rows, matrix) in zip(spans, matrices) {
+                let alone = try Tensor(zeros: [rows.count, columns]), first = try Tensor(zeros: [rows.count, columns])
+                try scalar.matmul(x.rows(rows), matrix, bias: bias, into: alone)
+                try scalar.matmul(x.rows(rows), matrices[0], into: first)
+                #expect(bits(y.rows(rows)) == bits(alone) && bits(z.rows(rows)) == bits(first))
+            }
+        }
+    }
+
     @Test(arguments: formats, [0, 1, 2, 3, 5, 6, 7, 13, 64])
     func `products in groups equal their scalar reference in every bit`(format: GroupedFormat, rows: Int) throws {
         for (columns, depth, isWide) in [(1, 1), (15, 63), (17, 64), (100, 200)].flatMap({

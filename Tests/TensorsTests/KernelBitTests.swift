@@ -97,6 +97,9 @@ import Testing
             scalar.map(activation, x, times: factor, into: expected)
             device.map(activation, x, times: factor, into: y)
             #expect(bits(y) == bits(expected), "\(activation) by \(device.instructionSet)")
+            scalar.map(activation, x, times: factor, limit: 0.75, into: expected)
+            device.map(activation, x, times: factor, limit: 0.75, into: y)
+            #expect(bits(y) == bits(expected), "limited \(activation) by \(device.instructionSet)")
         }
     }
 
@@ -117,6 +120,25 @@ import Testing
         }
     }
 
+    @Test(arguments: [1, 15, 16, 17, 70], [1, 2, 8])
+    func `mixed rows equal their scalar reference in every bit`(width: Int, count: Int) throws {
+        let x = try Tensor(hostile(9 * width, seed: 20), shape: [9, width])
+        let residual = try Tensor(hostile(5 * width, seed: 21, special: false), shape: [5, width])
+        let indices = (0..<5 * count).map { Int32(($0 * 7 + 3) % 9) }
+        let weights = hostile(5 * count, seed: 22, special: false)
+        for device in devices {
+            for residual in [nil, residual] {
+                let expected = try Tensor(zeros: [5, width]), y = try Tensor(zeros: [5, width])
+                scalar.mixRows(
+                    of: x, indices: indices, weights: weights, count: count, scale: 0.3, residual: residual,
+                    into: expected)
+                device.mixRows(
+                    of: x, indices: indices, weights: weights, count: count, scale: 0.3, residual: residual, into: y)
+                #expect(bits(y) == bits(expected), "\(device.instructionSet)")
+            }
+        }
+    }
+
     @Test(arguments: [4, 16, 24], [0, 15, 31, 33, 700])
     func `soft-capped attention within a window equals its scalar reference in every bit`(
         headDim: Int, position: Int
@@ -126,18 +148,21 @@ import Testing
         let k = try Tensor(hostile(count * headDim, seed: 15, special: false), shape: [count, headDim])
         var rows = AttentionRows()
         rows.append(positions: 0..<count, pages: pages)
-        func attend(_ device: Device, window: Int, softCap: Float) throws -> Tensor {
+        let sinks = try Tensor([0.5, -3], shape: [2])
+        func attend(_ device: Device, window: Int, softCap: Float, sinks: Tensor? = nil) throws -> Tensor {
             let cache = try KVStorage(pageCount: pages.count, layers: 1, kvHeads: 1, headDim: headDim)
             let y = try Tensor(zeros: q.shape)
             device.attention(
                 queries: q, keys: k, values: k, rows: rows, cache: cache, layer: 0, scale: 0.5, window: window,
-                softCap: softCap, into: y)
+                softCap: softCap, sinks: sinks, into: y)
             return y
         }
         for window in [1, 17, 32, 600] {
             let expected = bits(try attend(scalar, window: window, softCap: 3))
             for device in devices {
                 #expect(bits(try attend(device, window: window, softCap: 3)) == expected, "\(device.instructionSet)")
+                let sunk = bits(try attend(scalar, window: window, softCap: 0, sinks: sinks))
+                #expect(bits(try attend(device, window: window, softCap: 0, sinks: sinks)) == sunk)
             }
         }
         // A cap far above every score changes next to nothing, one below it a lot.

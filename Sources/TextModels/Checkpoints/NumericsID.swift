@@ -38,7 +38,7 @@ package enum NumericsID {
         var digest = NumericsDigest(kind, cache: cache)
         do {
             if let file = try GGUFLocation.file(at: directory) {
-                try digest.add(file: file)
+                for part in try GGUFParts.paths(of: file) { try digest.add(file: part) }
             } else {
                 try digest.add(directory: directory) {
                     !$0.contains("/") && ($0.hasSuffix(".safetensors") || files.contains($0))
