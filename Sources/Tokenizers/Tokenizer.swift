@@ -16,9 +16,7 @@ package struct Tokenizer: Sendable {
     let normalizer: Normalizer
     let preTokenizer: PreTokenizer
     let added: AddedTokens
-    let model: any TokenModel
-    /// Whether words reach the model in the alphabet of bytes.
-    let spellsWords: Bool
+    let words: WordEncoder
     let postProcessor: PostProcessor
     let decoder: TokenDecoder
     /// What `tokenizer.json` says of truncation; nothing is truncated unless a caller asks for it.
@@ -41,22 +39,25 @@ package struct Tokenizer: Sendable {
     /// - Parameter guarded: further added tokens that only those ranges may hold.
     package func encode(_ bytes: [UInt8], trusted: [Range<Int>], guarded: Set<Int32> = []) -> [Int32] {
         var ids: [Int32] = []
-        var isFirst = true
-        for piece in added.split(bytes, trusted: trusted, guarded: guarded) {
-            switch piece {
-            case .token(let id): ids.append(id)
-            case .text(let range):
-                append(
-                    normalizer.apply(Array(bytes[range])), isTrusted: trusted.first == 0..<bytes.count,
-                    guarded: guarded, isFirst: isFirst, to: &ids)
+        words.withTable { table in
+            var isFirst = true
+            for piece in added.split(bytes, trusted: trusted, guarded: guarded) {
+                switch piece {
+                case .token(let id): ids.append(id)
+                case .text(let range):
+                    append(
+                        normalizer.apply(Array(bytes[range])), isTrusted: trusted.first == 0..<bytes.count,
+                        guarded: guarded, isFirst: isFirst, table: &table, to: &ids)
+                }
+                isFirst = false
             }
-            isFirst = false
         }
         return ids
     }
 
     private func append(
-        _ normal: [UInt8], isTrusted: Bool, guarded: Set<Int32>, isFirst: Bool, to ids: inout [Int32]
+        _ normal: [UInt8], isTrusted: Bool, guarded: Set<Int32>, isFirst: Bool, table: inout WordCache.Table,
+        to ids: inout [Int32]
     ) {
         var isFirst = isFirst
         for piece in added.splitNormalized(normal, isTrusted: isTrusted, guarded: guarded) {
@@ -64,7 +65,7 @@ package struct Tokenizer: Sendable {
             case .token(let id): ids.append(id)
             case .text(let range):
                 for word in preTokenizer.apply([Array(normal[range])], isFirst: isFirst) {
-                    model.append(spellsWords ? ByteLevelAlphabet.spelling(of: word) : word, to: &ids)
+                    words.append(word, to: &ids, using: &table)
                 }
             }
             isFirst = false

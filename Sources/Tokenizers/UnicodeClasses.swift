@@ -2,14 +2,18 @@ import Foundation
 
 /// Classes of characters over UTF-8, as Rust's standard library and `regex` have them.
 enum UnicodeClasses {
-    /// The scalar that begins at `position`, and its length.
+    /// The scalar that begins at `position`, and its length; U+FFFD of one byte for what is not UTF-8.
     static func scalar(_ bytes: ArraySlice<UInt8>) -> (scalar: Unicode.Scalar, length: Int)? {
         guard let first = bytes.first else { return nil }
-        let length = first < 0x80 ? 1 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : 4
-        guard let scalar = String(decoding: bytes.prefix(length), as: UTF8.self).unicodeScalars.first else {
-            return nil
+        if first < 0x80 { return (Unicode.Scalar(first), 1) }
+        let length = first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0
+        guard length > 0, bytes.count >= length else { return ("\u{FFFD}", 1) }
+        var value = UInt32(first) & (0x7F >> UInt32(length))
+        for index in bytes.startIndex + 1..<bytes.startIndex + length {
+            guard bytes[index] & 0xC0 == 0x80 else { return ("\u{FFFD}", 1) }
+            value = value << 6 | UInt32(bytes[index] & 0x3F)
         }
-        return (scalar, min(length, bytes.count))
+        return Unicode.Scalar(value).map { ($0, length) } ?? ("\u{FFFD}", 1)
     }
 
     /// The last scalar of `bytes`.
@@ -19,7 +23,10 @@ enum UnicodeClasses {
         return bytes.isEmpty ? nil : scalar(bytes[start...])
     }
 
-    static func isSpace(_ scalar: Unicode.Scalar) -> Bool { scalar.properties.isWhitespace }
+    static func isSpace(_ scalar: Unicode.Scalar) -> Bool {
+        scalar.isASCII
+            ? scalar.value == 0x20 || (0x9...0xD).contains(scalar.value) : scalar.properties.isWhitespace
+    }
 
     /// `\w` of Rust's `regex`.
     static func isWord(_ scalar: Unicode.Scalar) -> Bool {
@@ -38,9 +45,10 @@ enum UnicodeClasses {
 
     /// Numbers of all kinds: Rust's `char::is_numeric`.
     static func isNumber(_ scalar: Unicode.Scalar) -> Bool {
+        if scalar.isASCII { return (0x30...0x39).contains(scalar.value) }
         switch scalar.properties.generalCategory {
-        case .decimalNumber, .letterNumber, .otherNumber: true
-        default: false
+        case .decimalNumber, .letterNumber, .otherNumber: return true
+        default: return false
         }
     }
 

@@ -184,6 +184,14 @@ import Testing
         }
     }
 
+    @Test func `a file's truncation is for callers that ask for it`() throws {
+        let json =
+            #"{"truncation": {"max_length": 9, "strategy": "OnlyFirst", "direction": "Left", "stride": 0}, "model": {"type": "BPE", \#(Self.base)}}"#
+        let tokenizer = try tokenizer(json)
+        #expect(tokenizer.truncation == Truncation(maxLength: 9, strategy: .onlyFirst, side: .left))
+        #expect(tokenizer.encode(String(repeating: "a", count: 20), addSpecialTokens: true).count == 20)
+    }
+
     @Test func `what changes nothing is passed over`() throws {
         let json =
             #"{"version": "1.0", "truncation": {"max_length": 1}, "padding": {"strategy": {"Fixed": 128}, "direction": "Right", "pad_id": 0, "pad_type_id": 0, "pad_token": "a"}, "normalizer": null, "model": {"type": "BPE", "dropout": null, \#(Self.base)}}"#

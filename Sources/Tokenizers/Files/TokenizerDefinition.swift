@@ -126,12 +126,15 @@ struct TokenizerDefinition: Sendable {
     }
 
     /// The model, once all tokens are known: what a text from outside says never becomes a special token.
-    func tokenModel() throws(TokenizerError) -> any TokenModel {
+    ///
+    /// - Parameter place: names the files in errors.
+    func tokenModel(of place: String) throws(TokenizerError) -> any TokenModel {
         func isSpecial(_ id: Int32) -> Bool { vocabulary.isSpecial(id) }
         func unknown() throws(TokenizerError) -> Int32 {
             guard let unknownID else {
                 throw TokenizerError(
-                    .malformed, "the model's \"unk_token\" is not in its vocabulary, and a word may be unknown")
+                    .malformed,
+                    "\(place): the model's \"unk_token\" is not in its vocabulary, and a word may be unknown")
             }
             return unknownID
         }

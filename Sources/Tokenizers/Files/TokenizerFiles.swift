@@ -145,10 +145,7 @@ extension Tokenizer {
         normalizer = definition.normalizer
         preTokenizer = definition.preTokenizer
         added = AddedTokens(definition.addedTokens, normalizer: definition.normalizer)
-        do { model = try definition.tokenModel() } catch {
-            throw TokenizerError(error.code, "\(place): \(error.message)")
-        }
-        spellsWords = definition.spellsWords
+        words = try WordEncoder(definition.tokenModel(of: place), spellsWords: definition.spellsWords)
         decoder = definition.decoder
         truncation = definition.truncation
         if let given = definition.postProcessor {

@@ -104,7 +104,32 @@ indirect enum Normalizer: Sendable {
         return Array(rest)
     }
 
+    /// ASCII goes byte by byte: no step joins it to what is beside it.
     private static func bert(
+        _ bytes: [UInt8], _ cleans: Bool, _ chinese: Bool, _ stripsAccents: Bool, _ lowercases: Bool
+    ) -> [UInt8] {
+        var out: [UInt8] = []
+        out.reserveCapacity(bytes.count)
+        var position = 0
+        while position < bytes.count {
+            let byte = bytes[position]
+            if byte >= 0x80 {
+                let end = bytes[position...].firstIndex { $0 < 0x80 } ?? bytes.count
+                out += bertBeyondASCII(Array(bytes[position..<end]), cleans, chinese, stripsAccents, lowercases)
+                position = end
+                continue
+            }
+            position += 1
+            if cleans, byte < 0x20 || byte == 0x7F {
+                if byte == 0x9 || byte == 0xA || byte == 0xD { out.append(0x20) }
+            } else {
+                out.append(lowercases && (0x41...0x5A).contains(byte) ? byte | 0x20 : byte)
+            }
+        }
+        return out
+    }
+
+    private static func bertBeyondASCII(
         _ bytes: [UInt8], _ cleans: Bool, _ chinese: Bool, _ stripsAccents: Bool, _ lowercases: Bool
     ) -> [UInt8] {
         var out = bytes
