@@ -17,7 +17,8 @@ package enum GGUFParts {
 
         init?(_ path: String) {
             guard path.hasSuffix(GGUFLocation.suffix) else { return nil }
-            let pieces = path.dropLast(GGUFLocation.suffix.count).split(separator: "-", omittingEmptySubsequences: false)
+            let pieces = path.dropLast(GGUFLocation.suffix.count).split(
+                separator: "-", omittingEmptySubsequences: false)
             guard pieces.count > 3, pieces[pieces.count - 2] == "of" else { return nil }
             let (own, all) = (pieces[pieces.count - 3], pieces[pieces.count - 1])
             guard own.utf8.count == GGUFParts.digits, all.utf8.count == GGUFParts.digits, let number = Int(own),

@@ -58,7 +58,8 @@ package final class GGUFFile: Sendable {
             throw TensorError(.mismatch, "tensor \"\(name)\" in \(path) has shape \(shape); blocks make a matrix")
         }
         let width = shape[0] == 0 ? 0 : info.byteCount / shape[0]
-        let bytes = try files[info.file].tensor(name, at: info.offset, shape: [shape[0], width], dtype: .u8, rows: rows)
+        let bytes = try files[info.file].tensor(
+            name, at: info.offset, shape: [shape[0], width], dtype: .u8, rows: rows)
         let outputs = shape.count == 3 ? shape[1] : bytes.rowCount
         return BlockMatrix(
             format: type, depth: depth, rows: bytes.reshaped([outputs, outputs == 0 ? 0 : bytes.count / outputs]))

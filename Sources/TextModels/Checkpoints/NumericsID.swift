@@ -16,7 +16,8 @@ package enum NumericsID {
     ) throws(TextModelError) -> String {
         // Which tokens end a text stands in generation_config.json.
         try compute(
-            "\(precision.rawValue) weights, \(activations.rawValue) activations, \(cachePrecision.rawValue) cache, tokenizer \(tokenizerHash)",
+            "\(precision.rawValue) weights, \(activations.rawValue) activations, \(cachePrecision.rawValue) cache, "
+                + "tokenizer \(tokenizerHash)",
             files: SentenceFiles.names(directory: directory).union(["config.json", "generation_config.json"]),
             directory: directory, cache: cache)
     }
