@@ -56,7 +56,6 @@ static inline float mixed(const nephele_mix_rows_f32_args *a, nephele_index m, n
     float sum = 0;
     for (nephele_index j = m * a->count; j < (m + 1) * a->count; j++)
         sum = fmaf(a->weights[j], a->x[a->indices[j] * a->width + i], sum);
-    sum = a->scale * sum;
     return a->residual ? a->residual[m * a->width + i] + sum : sum;
 }
 
@@ -75,7 +74,6 @@ NEPHELE_INLINE void nephele_mix_rows_f32_simd(const nephele_mix_rows_f32_args *a
             f32x16 sum = splat16(0);
             for (nephele_index j = m * a->count; j < (m + 1) * a->count; j++)
                 sum = fma16(splat16(a->weights[j]), load16(a->x + a->indices[j] * a->width + i), sum);
-            sum = splat16(a->scale) * sum;
             store16(a->y + m * a->width + i, a->residual ? load16(a->residual + m * a->width + i) + sum : sum);
         }
         for (; i < a->width; i++)

@@ -93,17 +93,18 @@ package struct MixtureOfExperts: Sendable {
                     loader, name + part + ".weight", outputs: outputs, inputs: inputs, expert: expert
                 ).packed()
             }
-            func bias(_ part: String, _ index: Int, _ outputs: Int) throws(TensorError) -> Tensor? {
-                guard configuration.bias else { return nil }
+            func biases(_ part: String, _ outputs: Int) throws(TensorError) -> [Tensor?] {
+                guard configuration.bias else { return Array(repeating: nil, count: count) }
                 let all = try loader.table(name + part + ".bias", shape: [count, outputs])
-                return all.rows(index..<index + 1).reshaped([outputs])
+                return (0..<count).map { all.rows($0..<$0 + 1).reshaped([outputs]) }
             }
+            let (gates, ups, downs) = (try biases(gate, f), try biases(up, f), try biases(down, c))
             for index in 0..<count {
                 experts.append(
                     Expert(
                         gate: try matrix(gate, index, f, c), up: try matrix(up, index, f, c),
-                        down: try matrix(down, index, c, f), gateBias: try bias(gate, index, f),
-                        upBias: try bias(up, index, f), downBias: try bias(down, index, c)))
+                        down: try matrix(down, index, c, f), gateBias: gates[index], upBias: ups[index],
+                        downBias: downs[index]))
             }
         case .alternating(let own, let list):
             router = own
@@ -137,11 +138,11 @@ package struct MixtureOfExperts: Sendable {
 
     package var matrices: [PackedMatrix] { [router] + experts.flatMap { [$0.gate, $0.up, $0.down] } }
 
-    /// y = scale · feed-forward(h) (+ residual), all `[R, C]`; `residual` may be `y`.
+    /// y = feed-forward(h) (+ residual), all `[R, C]`; `residual` may be `y`.
     ///
     /// A row's experts are summed in the order of their numbers, so that a row's bits do not depend on the rows beside it.
     package func callAsFunction(
-        _ h: Tensor, scale: Float = 1, residual: Tensor? = nil, into y: Tensor, on device: Device
+        _ h: Tensor, residual: Tensor? = nil, into y: Tensor, on device: Device
     ) throws(TensorError) {
         let scores = try device.makeRows(h.rowCount, width: configuration.experts)  // [R, E]
         try device.matmul(h, router, bias: routerBias, into: scores)
@@ -163,8 +164,8 @@ package struct MixtureOfExperts: Sendable {
                 .init(rows: rows, experts[index].down, bias: experts[index].downBias, into: x)
             })
         device.mixRows(
-            of: x, indices: routes.places, weights: routes.weights, count: configuration.chosen, scale: scale,
-            residual: residual, into: y)
+            of: x, indices: routes.places, weights: routes.weights, count: configuration.chosen, residual: residual,
+            into: y)
     }
 }
 

@@ -86,8 +86,7 @@ package struct PagedAttention: Sendable {
         } else {
             (queryNorm, keyNorm) = (nil, nil)
         }
-        let sinks = loader.checkpoint.layout == .gguf ? "sinks.weight" : "sinks"
-        self.sinks = configuration.hasSinks ? try loader.vector(name + sinks, count: configuration.heads) : nil
+        sinks = configuration.hasSinks ? try loader.vector(name + "sinks", count: configuration.heads) : nil
         self.layer = layer - (loader.layers?.lowerBound ?? 0)
         window = configuration.windows[layer]
         self.configuration = configuration

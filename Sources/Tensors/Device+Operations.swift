@@ -72,12 +72,12 @@ extension Device {
         run(nephele_combine_f32, args, count: a.count, grain: 16_384)
     }
 
-    /// y = residual + scale · Σ weight · (row of x), over `count` rows for each row of y. `y` may be `residual`.
+    /// y = residual + Σ weight · (row of x), over `count` rows for each row of y. `y` may be `residual`.
     ///
     /// - Parameters:
     ///   - indices: rows of `x`, `count` for each row of `y`; their weights stand in `weights`, in the same order.
     package func mixRows(
-        of x: Tensor, indices: [Int32], weights: [Float], count: Int, scale: Float = 1, residual: Tensor? = nil,
+        of x: Tensor, indices: [Int32], weights: [Float], count: Int, residual: Tensor? = nil,
         into y: Tensor
     ) {
         precondition(
@@ -89,7 +89,7 @@ extension Device {
             weights.withUnsafeBufferPointer { weights in
                 let args = nephele_mix_rows_f32_args(
                     isa: instructionSet.isa, x: x.f32, indices: indices.baseAddress, weights: weights.baseAddress,
-                    residual: residual?.f32, y: y.f32, count: count, width: y.width, scale: scale)
+                    residual: residual?.f32, y: y.f32, count: count, width: y.width)
                 run(nephele_mix_rows_f32, args, count: y.rowCount, grain: max(1, 16_384 / max(1, y.width * count)))
             }
         }

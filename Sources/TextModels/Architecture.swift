@@ -25,6 +25,13 @@ package protocol Architecture: Sendable {
     func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel
 }
 
+extension Architecture {
+    /// An architecture without ``gguf`` is not asked for; one that is refuses.
+    package init(_ file: GGUFMetadata) throws(TextModelError) {
+        throw TextModelError(.unsupported, "\(file.file.path): GGUF files of \"\(Self.modelType)\" are not read")
+    }
+}
+
 /// The one table of architectures.
 package enum Architectures {
     static let all: [any Architecture.Type] = [

@@ -130,10 +130,10 @@ import Testing
             for residual in [nil, residual] {
                 let expected = try Tensor(zeros: [5, width]), y = try Tensor(zeros: [5, width])
                 scalar.mixRows(
-                    of: x, indices: indices, weights: weights, count: count, scale: 0.3, residual: residual,
+                    of: x, indices: indices, weights: weights, count: count, residual: residual,
                     into: expected)
                 device.mixRows(
-                    of: x, indices: indices, weights: weights, count: count, scale: 0.3, residual: residual, into: y)
+                    of: x, indices: indices, weights: weights, count: count, residual: residual, into: y)
                 #expect(bits(y) == bits(expected), "\(device.instructionSet)")
             }
         }

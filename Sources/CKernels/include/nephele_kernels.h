@@ -273,7 +273,7 @@ typedef struct {
 } nephele_combine_f32_args;
 void nephele_combine_f32(const void *args, nephele_index begin, nephele_index end);
 
-/// y[m] = residual[m] + scale * (sum over j of weights[m][j] * x[indices[m][j]]), the sum in one chain of FMAs, j
+/// y[m] = residual[m] + sum over j of weights[m][j] * x[indices[m][j]], the sum in one chain of FMAs, j
 /// ascending. y may be the residual. Work unit: rows.
 typedef struct {
     nephele_isa isa;
@@ -283,7 +283,6 @@ typedef struct {
     const float *residual;  // [rows][width], or null for zeros
     float *y;               // [rows][width]
     nephele_index count, width;
-    float scale;
 } nephele_mix_rows_f32_args;
 void nephele_mix_rows_f32(const void *args, nephele_index begin, nephele_index end);
 

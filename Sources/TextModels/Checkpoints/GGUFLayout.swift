@@ -32,7 +32,10 @@ package struct GGUFLayout: Sendable {
         guard stem.hasPrefix(layerPrefix) else { return nil }
         let rest = stem.dropFirst(layerPrefix.count)
         guard let end = rest.firstIndex(of: ".") else { return nil }
-        return layers[String(rest[rest.index(after: end)...])].map { "blk.\(rest[..<end]).\($0)\(kind)" }
+        let layer = "blk.\(rest[..<end]).", inLayer = rest[rest.index(after: end)...]
+        // What Hugging Face names without a kind, llama.cpp calls a weight.
+        if let whole = layers["\(inLayer)\(kind)"] { return layer + whole + ".weight" }
+        return layers[String(inLayer)].map { layer + $0 + kind }
     }
 
     /// Whether something reads a tensor of the file, or it follows from what is read.

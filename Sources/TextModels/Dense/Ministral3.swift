@@ -26,10 +26,6 @@ struct Ministral3: DecoderArchitecture {
             configuration.queryScale = { 1 + beta * Float(log(Double(1 + (Float($0) / original).rounded(.down)))) }
         }
     }
-
-    init(_ file: GGUFMetadata) throws(TextModelError) {
-        throw TextModelError(.unsupported, "\(file.file.path): GGUF files of Ministral 3 are not supported")
-    }
 }
 
 /// The language model within Mistral's checkpoints of text and pictures. Pictures are not taken in.
@@ -49,8 +45,6 @@ struct Mistral3Conditional: Architecture {
             throw fields.refusal("model_type", "is \"\(other)\"; mistral and ministral3 are known", .unsupported)
         }
     }
-
-    init(_ file: GGUFMetadata) throws(TextModelError) { text = try Mistral(file) }
 
     func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try text.model(loader) }
 }

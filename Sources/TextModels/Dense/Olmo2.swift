@@ -52,8 +52,6 @@ struct Olmo3: DecoderArchitecture {
             ($0 + 1) % Self.pattern != 0
         }
     }
-
-    init(_ file: GGUFMetadata) throws(TextModelError) { configuration = try Olmo2(file).configuration }
 }
 
 extension Decoder.Configuration {

@@ -23,8 +23,6 @@ struct Mixtral: DecoderArchitecture {
             layout: .apart(router: "gate", experts: "experts", gate: "w1", up: "w3", down: "w2"))
         configuration.experts = (experts, "block_sparse_moe.")
     }
-
-    init(_ file: GGUFMetadata) throws(TextModelError) { configuration = try Llama(file).configuration }
 }
 
 extension Decoder.Configuration {

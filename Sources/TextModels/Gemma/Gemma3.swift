@@ -68,7 +68,5 @@ struct Gemma3Conditional: Architecture {
         text = try Gemma3(fields)
     }
 
-    init(_ file: GGUFMetadata) throws(TextModelError) { text = try Gemma3(file) }
-
     func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try text.model(loader) }
 }
