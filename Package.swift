@@ -351,7 +351,7 @@ let package = Package(
             dependencies: [
                 "Accounts", "Benchmarks", "Console", "ContentFilter", "ContentLabels", "DiffusionModels",
                 "EmbeddedModels",
-                "GatewayClient", "PNG",
+                "GatewayClient", "ModelHub", "PNG",
                 "PromptRouting",
                 "RPC",
                 "ServiceRuntime", "Supervision", "Tensors", "TextGeneration", "TextModelOptions", "TextModels",

@@ -86,7 +86,7 @@ package struct HubCache: Sendable {
     }
 
     /// What lies below a folder; links that lead nowhere are not there.
-    private static func files(below folder: String) -> [HubFile] {
+    static func files(below folder: String) -> [HubFile] {
         let paths = FileManager.default.enumerator(atPath: folder)?.compactMap { $0 as? String } ?? []
         return paths.prefix(HubAnswer.fileLimit).compactMap { path in
             guard let size = size(at: folder + "/" + path) else { return nil }
