@@ -1,5 +1,4 @@
 import Layers
-package import Tensors
 
 /// The extents of a decoder.
 package struct DecoderShape: Sendable, Hashable {
@@ -83,12 +82,5 @@ package struct DecoderShape: Sendable, Hashable {
                 .invalidCheckpoint,
                 "\(path): \(heads) heads of width \(headDim) cannot share \(kvHeads) key-value heads")
         }
-    }
-
-    /// Size of a key-value cache for so many positions, in bytes.
-    package func cacheSize(positions: Int, precision: CachePrecision) -> Int {
-        let pages = (positions + KVStorage.pagePositions - 1) / KVStorage.pagePositions
-        return KVStorage.size(
-            pageCount: pages, layers: layers, kvHeads: kvHeads, headDim: headDim, precision: precision)
     }
 }

@@ -35,11 +35,7 @@ import Tokenizers
     ) throws -> Tensor {
         let device = device ?? self.device
         let model = try TextModelLoader.load(directory: path, activations: activations, on: device)
-        let shape = model.shape
-        let cache = try KVStorage(pageCount: 1, layers: shape.layers, kvHeads: shape.kvHeads, headDim: shape.headDim)
-        var batch = TokenBatch()
-        batch.append(prompt, from: 0, pages: [0])
-        return try model.logits(try model.forward(batch, cache: cache, on: device), on: device)
+        return try model.logits(try model.read(prompt, on: device), on: device)
     }
 
     @Test(arguments: [
