@@ -290,6 +290,11 @@ package struct EngineCore {
         if let draftModel {
             let room = Dictionary(
                 uniqueKeysWithValues: decoding.map { ($0, scheduler.draftRoom($0, share: share)) })
+            // Of drafts that no pass took up nothing is known.
+            for index in decoding {
+                scheduler.running[index].drafted = min(
+                    scheduler.running[index].drafted, scheduler.running[index].computed)
+            }
             return try draftModel.propose(&scheduler.running, room: room, on: device)
         }
         var drafts: [Int: [Int32]] = [:]

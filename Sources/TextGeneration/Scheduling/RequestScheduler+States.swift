@@ -28,9 +28,8 @@ extension RequestScheduler {
         let end = sequence.computed + count
         state.next = end
         if let border = checkpointBorder(sequence, end: end) {
-            if let old = state.checkpoint { pages.states?.release(checkpoint: old.slot) }
             let lasts = border == sequence.branch || end == sequence.tokens.count && sequence.generatedCount == 0
-            state.checkpoint = pages.takeCheckpoint().map { .init(slot: $0, position: border, lasts: lasts) }
+            pages.begin(at: border, lasts: lasts, of: &state)
         }
         running[index].state = state
         if let branch = sequence.branch, branch <= end { running[index].branch = nil }
@@ -71,13 +70,20 @@ extension PageCache {
             slot: slot, source: found.checkpoint, position: found.pages.count * KVStorage.pagePositions)
     }
 
-    /// Puts a sequence's checkpoint at the end of a page; that which moves with the sequence leaves the page before.
+    /// Takes a slot for a checkpoint of a sequence: that which moves with it leaves its page, and another's is not taken.
+    mutating func begin(at position: Int, lasts: Bool, of state: inout SequenceState) {
+        if let old = state.checkpoint { states?.release(checkpoint: old.slot) }
+        if let moving = state.moving { dropCheckpoint(at: moving) }
+        state.moving = nil
+        state.checkpoint = takeCheckpoint().map { .init(slot: $0, position: position, lasts: lasts) }
+    }
+
+    /// Puts a sequence's checkpoint at the end of a page.
     mutating func keep(
         _ checkpoint: SequenceState.PendingCheckpoint, at node: Node, of state: inout SequenceState
     ) {
         state.checkpoint = nil
         guard put(checkpoint: checkpoint.slot, at: node) else { return }
-        if let moving = state.moving { dropCheckpoint(at: moving) }
         state.moving = checkpoint.lasts ? nil : node
     }
 

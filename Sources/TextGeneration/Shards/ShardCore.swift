@@ -221,10 +221,7 @@ extension ShardCore.Held {
         guard var state else { return }
         state.next = part.start + part.taken
         if let wanted = part.checkpoint {
-            if let old = state.checkpoint { cache.states?.release(checkpoint: old.slot) }
-            state.checkpoint = cache.takeCheckpoint().map {
-                .init(slot: $0, position: part.start + wanted.rows, lasts: wanted.lasts)
-            }
+            cache.begin(at: part.start + wanted.rows, lasts: wanted.lasts, of: &state)
         }
         self.state = state
     }
