@@ -175,7 +175,8 @@ NEPHELE_INLINE void span_columns(int simd, int vectors, const nephele_delta_rule
                                  const nephele_state_span *s, nephele_index head, nephele_index column) {
     static const float zeros[16 * 4];
     float drafted[NEPHELE_MAX_STATE_KEY][16 * 4], d[16 * 4];
-    nephele_index key_head = head / (a->value_heads / a->key_heads), keys = a->key_heads * a->key_dim;
+    nephele_index key_head = a->is_tiled ? head % a->key_heads : head / (a->value_heads / a->key_heads),
+                  keys = a->key_heads * a->key_dim;
     nephele_index values = a->value_heads * a->value_dim, stride = a->value_dim, width = 16 * vectors;
     nephele_index place = a->state + head * a->key_dim * stride + column, own = head * stride + column;
     float *target = s->target + place;

@@ -15,6 +15,8 @@ package struct GatedDeltaNet: Sendable {
         package var taps: Int
         package var activation: Device.Activation
         package var epsilon: Float
+        /// Whether value heads that share a key head stand as far apart as there are key heads: llama.cpp's order.
+        package var isTiled = false
 
         package init(
             hidden: Int, keyHeads: Int, valueHeads: Int, keyDim: Int, valueDim: Int, taps: Int,
@@ -31,7 +33,7 @@ package struct GatedDeltaNet: Sendable {
         package func state(layers: Int) -> StateShape {
             var shape = StateShape(layers: layers, taps: taps, channels: 2 * widths.keys + widths.values)
             (shape.keyHeads, shape.valueHeads) = (keyHeads, valueHeads)
-            (shape.keyDim, shape.valueDim) = (keyDim, valueDim)
+            (shape.keyDim, shape.valueDim, shape.isTiled) = (keyDim, valueDim, isTiled)
             return shape
         }
     }
@@ -60,6 +62,9 @@ package struct GatedDeltaNet: Sendable {
     ) throws(TensorError) {
         let c = configuration.hidden, heads = configuration.valueHeads
         let (keys, values) = configuration.widths
+        // Adapters were trained on heads in the other order.
+        var loader = loader
+        loader.hidesModules = configuration.isTiled && configuration.keyHeads != heads
         mixed = try loader.linears(name + "in_proj_qkv", parts: [keys, keys, values], inputs: c, bias: false)
         gate = try loader.linear(name + "in_proj_z", outputs: values, inputs: c, bias: false)
         decay = try loader.linear(name + "in_proj_a", outputs: heads, inputs: c, bias: false)

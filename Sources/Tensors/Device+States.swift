@@ -65,7 +65,8 @@ extension Device {
                 isa: instructionSet.isa, q: q.f32, k: k.f32, v: v.f32, decay: decay.f32, beta: beta.f32, y: y.f32,
                 spans: spans, key_heads: shape.keyHeads, value_heads: shape.valueHeads, key_dim: shape.keyDim,
                 value_dim: shape.valueDim, state: shape.matrixOffset, log: shape.deltaOffset(logRows),
-                decay_log: shape.decayOffset(logRows), key_log: shape.keyOffset(logRows))
+                decay_log: shape.decayOffset(logRows), key_log: shape.keyOffset(logRows),
+                is_tiled: shape.isTiled ? 1 : 0)
             let columns = Int(NEPHELE_STATE_COLUMNS)
             run(
                 nephele_delta_rule_f32, args,

@@ -12,6 +12,8 @@ package struct StateShape: Sendable, Hashable {
     package var valueHeads = 0
     package var keyDim = 0
     package var valueDim = 0
+    /// Whether value heads that share a key head stand as far apart as there are key heads, in the place of side by side.
+    package var isTiled = false
 
     package init(layers: Int, taps: Int, channels: Int) {
         (self.layers, self.taps, self.channels) = (layers, taps, channels)

@@ -58,7 +58,8 @@ package struct DecoderShape: Sendable, Hashable {
     init(_ file: GGUFMetadata) throws(TextModelError) {
         hidden = try file.extent("embedding_length", in: Limits.hidden)
         heads = try file.extent("attention.head_count", in: Limits.heads)
-        kvHeads = try file.extent("attention.head_count_kv", in: 1...heads, absent: heads)
+        // A layer without attention has none.
+        kvHeads = try file.extent("attention.head_count_kv", in: 1...heads, absent: heads, ignoringZeros: true)
         headDim = try file.extent("attention.key_length", in: Limits.headDim, absent: hidden / heads)
         if let value = try file.integer("attention.value_length"), try file.integer("attention.key_length") != nil,
             value != headDim

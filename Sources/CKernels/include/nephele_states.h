@@ -48,7 +48,7 @@ void nephele_short_convolution_f32(const void *args, nephele_index begin, nephel
 #define NEPHELE_STATE_COLUMNS 64
 
 /// The gated delta rule (arXiv 2412.06464). Row by row, for each value head h, which shares key head
-/// h / (value_heads / key_heads) with its neighbours:
+/// h / (value_heads / key_heads) with its neighbours, or, where `is_tiled`, h mod key_heads:
 ///   S     = decay * S                          rounded by itself
 ///   d[j]  = beta * (v[j] - sum_i k[i] S[i][j])  one FMA chain, i ascending
 ///   S[i][j] = fma(k[i], d[j], S[i][j])
@@ -66,6 +66,7 @@ typedef struct {
     const nephele_state_span *spans;
     nephele_index key_heads, value_heads, key_dim, value_dim;
     nephele_index state, log, decay_log, key_log;
+    int32_t is_tiled;
 } nephele_delta_rule_f32_args;
 void nephele_delta_rule_f32(const void *args, nephele_index begin, nephele_index end);
 

@@ -48,6 +48,9 @@ package struct WeightLoader {
     package var prefix = ""
     /// What the architecture's files call parts of a name, by what they are asked for as.
     package var ownNames: [String: String] = [:]
+    /// Whether adapters do not fit the linear layers, which have other rows or columns than the checkpoint that they
+    /// were trained with.
+    package var hidesModules = false
 
     /// - Parameters:
     ///   - recorder: is shown the matrices that are quantized on the way.
@@ -130,7 +133,7 @@ package struct WeightLoader {
         let weight = try matrix(name + ".weight", outputs: outputs, inputs: inputs, transposed: transposed)
         return Linear(
             weight: weight, bias: bias ? try vector(name + ".bias", count: outputs) : nil,
-            number: linearModules.add(ownName(name), inputs: inputs, parts: [outputs])[0])
+            number: linearModules.add(hidesModules ? nil : ownName(name), inputs: inputs, parts: [outputs])[0])
     }
 
     /// A joint projection, cut into linear layers of `parts` outputs.
@@ -140,7 +143,7 @@ package struct WeightLoader {
         let all = parts.reduce(0, +)
         let bias = bias ? try vector(name + ".bias", count: all).floats : nil
         let matrix = MatrixSource(self, name + ".weight", outputs: all, inputs: inputs, transposed: transposed)
-        let numbers = linearModules.add(ownName(name), inputs: inputs, parts: parts)
+        let numbers = linearModules.add(hidesModules ? nil : ownName(name), inputs: inputs, parts: parts)
         var linears: [Linear] = []
         var first = 0
         for (part, number) in zip(parts, numbers) {

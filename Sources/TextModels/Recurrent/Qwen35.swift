@@ -6,7 +6,23 @@ import Tensors
 struct Qwen35: DecoderArchitecture {
     static let modelType = "qwen3_5_text"
     static let className = "Qwen3_5ForCausalLM"
-    static let gguf: GGUFLayout? = nil
+    static let gguf: GGUFLayout? = {
+        var layout = GGUFLayout(
+            name: "qwen35",
+            keys: [
+                "full_attention_interval", "rope.dimension_sections", "ssm.conv_kernel", "ssm.group_count",
+                "ssm.inner_size", "ssm.state_size", "ssm.time_step_rank",
+            ])
+        layout.layers["post_attention_layernorm"] = "post_attention_norm"
+        for (own, theirs) in [
+            ("in_proj_qkv", "attn_qkv"), ("in_proj_z", "attn_gate"), ("in_proj_a", "ssm_alpha"),
+            ("in_proj_b", "ssm_beta"), ("conv1d", "ssm_conv1d"), ("norm", "ssm_norm"), ("out_proj", "ssm_out"),
+        ] {
+            layout.layers["linear_attn." + own] = theirs
+        }
+        layout.layerTensors = ["linear_attn.A_log": "ssm_a", "linear_attn.dt_bias": "ssm_dt.bias"]
+        return layout
+    }()
 
     private(set) var configuration: Decoder.Configuration
 
@@ -22,6 +38,33 @@ struct Qwen35: DecoderArchitecture {
         try configuration.readAttentionBias(file)
         configuration.recurrentLayers = try Self.recurrentLayers(file, layers: shape.layers)
         configuration.recurrence = .deltaNet(try Self.deltaNet(file, configuration), name: "linear_attn.")
+    }
+
+    init(_ file: GGUFMetadata) throws(TextModelError) {
+        let shape = try DecoderShape(file)
+        configuration = try Decoder.Configuration(
+            file, rotary: try RotaryFrequencies(file, shape: shape, partial: true))
+        configuration.isNormOffset = true
+        configuration.attention.normEpsilon = configuration.epsilon
+        configuration.attention.isNormOffset = true
+        configuration.attention.isGated = true
+        configuration.recurrentLayers = Set((0..<shape.layers).filter { file.hasTensor("blk.\($0).ssm_a") })
+        let heads = DecoderShape.Limits.heads
+        let (keyHeads, valueHeads) = (
+            try file.extent("ssm.group_count", in: heads), try file.extent("ssm.time_step_rank", in: heads)
+        )
+        let width = try file.extent("ssm.inner_size", in: 1...1_048_576)
+        guard valueHeads % keyHeads == 0, width % valueHeads == 0, width / valueHeads % 16 == 0 else {
+            throw file.refusal(
+                "ssm.inner_size", "is \(width), of \(valueHeads) heads in \(keyHeads) groups", .unsupported)
+        }
+        var deltaNet = GatedDeltaNet.Configuration(
+            hidden: shape.hidden, keyHeads: keyHeads, valueHeads: valueHeads,
+            keyDim: try file.extent("ssm.state_size", in: StateShape.keyRange), valueDim: width / valueHeads,
+            taps: try file.extent("ssm.conv_kernel", in: StateShape.tapsRange), activation: .silu,
+            epsilon: configuration.epsilon)
+        deltaNet.isTiled = true
+        configuration.recurrence = .deltaNet(deltaNet, name: "linear_attn.")
     }
 
     private static func recurrentLayers(_ file: ConfigurationFile, layers: Int) throws(TextModelError) -> Set<Int> {
