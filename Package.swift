@@ -383,7 +383,8 @@ let package = Package(
             name: "fuzz",
             dependencies: [
                 "Benchmarks", "CKernels", "Concurrency", "DiffusionModels", "DiffusionService", "Gateway", "Messages",
-                "PNG", "PromptRouting", "RPC", "Tensors", "TextGeneration", "TextModelService", "TextModels",
+                "ModelHub", "PNG", "PromptRouting", "RPC", "Tensors", "TextGeneration", "TextModelService",
+                "TextModels",
                 "TokenizerService", "Tokenizers", "Layers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),

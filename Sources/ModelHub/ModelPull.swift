@@ -31,6 +31,7 @@ package struct ModelPull: Sendable {
     package func run(
         _ reference: HubReference, progress: PullProgress = PullProgress(), planned: (Plan) -> Void = { _ in }
     ) async throws -> PulledModel {
+        if settings.isOffline, let known = cache.model(reference) { return known }
         let transport = HubTransport(settings)
         do {
             let model = try await run(reference, transport, progress, planned)

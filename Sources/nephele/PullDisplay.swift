@@ -16,9 +16,12 @@ enum PullDisplay {
             defer { group.cancelAll() }
             group.addTask {
                 try await ModelPull(settings).run(reference, progress: progress) { plan in
-                    let there = plan.needed.files.count - plan.missing.count
-                    let what = "\(plan.needed.files.count) files, \(size(plan.needed.byteCount))"
-                    let rest = there > 0 ? ", of which \(size(plan.missingBytes)) are still to come" : ""
+                    let count = plan.needed.files.count
+                    let what = "\(count) \(count == 1 ? "file" : "files"), \(size(plan.needed.byteCount))"
+                    let rest =
+                        plan.missing.isEmpty
+                        ? ", all there already"
+                        : plan.missing.count < count ? ", of which \(size(plan.missingBytes)) are still to come" : ""
                     Terminal.line("\(reference.description) is \(what)\(rest) (commit \(plan.commit.prefix(12)))")
                 }
             }

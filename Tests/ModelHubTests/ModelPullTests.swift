@@ -323,6 +323,10 @@ let neededNames = [
                 try await ModelPull(offline).run(try HubReference("org/model"))
             }
             #expect(error?.code == .offline && server.requests.isEmpty)
+            let model = try await pull(server, folder)
+            let before = server.requests.count
+            #expect(try await ModelPull(offline).run(try HubReference("org/model")) == model)
+            #expect(server.requests.count == before)
             var nowhere = settings(server, folder)
             nowhere.endpoint = "http://127.0.0.1:9"
             let unreachable = await #expect(throws: HubError.self) {

@@ -18,7 +18,7 @@ package struct HubSettings: Sendable {
     /// Seconds without a byte after which a connection counts as broken.
     package var silence = 60
     /// Bytes that are asked for at a time; a larger file comes in several such ranges side by side.
-    package var rangeSize = 32 << 20
+    package var rangeSize = 8 << 20
 
     package init(cache: String, endpoint: String, token: String? = nil) {
         (self.cache, self.endpoint, self.token) = (cache, endpoint, token)
