@@ -51,5 +51,7 @@ struct GPT2: Architecture {
             activation: .geluTanh, scale: 1 / Float(shape.headDim).squareRoot())
     }
 
+    var extents: ModelExtents { ModelExtents(shape: configuration.shape, pagedLayers: configuration.shape.layers) }
+
     func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try GPT2Model(configuration, loader) }
 }

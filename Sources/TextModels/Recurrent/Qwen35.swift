@@ -110,5 +110,7 @@ struct Qwen35Conditional: Architecture {
         text = try Qwen35(fields)
     }
 
+    var extents: ModelExtents { text.extents }
+
     func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try text.model(loader) }
 }
