@@ -152,10 +152,10 @@ class GPTQ:
         source.weight.copy_(weight)
         packed.pack(source, scales.clone(), zeros.clone(), index)
         if self.v2:
-            # As GPTQModel makes the second version from the first: a string of ones is added to each row of words.
-            ones = sum(1 << i for i in range(0, 32 * 3 * bits, bits))
-            words = torch.tensor([ones >> 32 * (i % (3 * bits)) & 0xffffffff for i in range(packed.qzeros.shape[1])])
-            packed.qzeros = ((packed.qzeros.long() + words) & 0xffffffff).to(torch.uint32).view(torch.int32)
+            # The zeros as they are, in the same strings of bits.
+            strings = [sum(int(z) << bits * i for i, z in enumerate(row)) for row in zeros.t()]
+            packed.qzeros = torch.tensor([[s >> 32 * i & 0xffffffff for i in range(packed.qzeros.shape[1])]
+                                          for s in strings]).to(torch.uint32).view(torch.int32)
         return {".qweight": packed.qweight, ".qzeros": packed.qzeros, ".scales": packed.scales.half(), ".g_idx": index}, weight
 
 class AWQ:

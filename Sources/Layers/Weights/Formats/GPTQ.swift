@@ -14,7 +14,7 @@ enum GPTQ {
     ) throws(TensorError) -> MatrixValues {
         let (outputs, inputs) = (tensors.outputs, tensors.inputs)
         let words = try tensors.tensor(".qweight", [.i32])
-        let own = words.shape[0] * 32 / inputs
+        let own = (words.shape.first ?? 0) * 32 / max(1, inputs)
         guard words.shape == [inputs * own / 32, outputs], inputs * own % 32 == 0, [2, 3, 4, 8].contains(own),
             own == bits ?? own
         else {
@@ -40,22 +40,18 @@ enum GPTQ {
         ).values()
     }
 
-    /// - Parameter addOne: to every zero point, as the tools do it: to the words, so that what writing has borrowed from the
-    ///   neighbour comes back.
+    /// - Parameter addOne: as the tools do it: to the words, so that what writing has borrowed from the neighbour comes
+    ///   back, or, of 3 bits, which are cut by the ends of words, to each number.
     private static func zeroPoints(_ words: [Int32], groups: Int, outputs: Int, bits: Int, addOne: Bool) -> [Int16] {
         let perRow = groups == 0 ? 0 : words.count / groups
+        let ones: UInt32 = addOne && bits != 3 ? (0..<32 / UInt32(bits)).reduce(0) { $0 | 1 << ($1 * UInt32(bits)) } : 0
         return (0..<groups).flatMap { group in
-            let row = (0..<perRow).map { index in
-                let word = UInt32(bitPattern: words[group * perRow + index])
-                return addOne ? word &+ ones(bits, word: index) : word
+            let row = words[group * perRow..<(group + 1) * perRow].map { UInt32(bitPattern: $0) &+ ones }
+            return (0..<outputs).map { n in
+                let zero = BitString.element(n, of: row, bits: bits)
+                return Int16(addOne && bits == 3 ? (zero + 1) & 7 : zero)
             }
-            return (0..<outputs).map { Int16(BitString.element($0, of: row, bits: bits)) }
         }
-    }
-
-    /// A word of a string of ones of so many bits each.
-    private static func ones(_ bits: Int, word: Int) -> UInt32 {
-        (0..<UInt32(32)).reduce(0) { (word * 32 + Int($1)) % bits == 0 ? $0 | 1 << $1 : $0 }
     }
 
     /// `[G, N]` as `[N, G]`.
