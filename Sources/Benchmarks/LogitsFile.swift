@@ -19,8 +19,6 @@ package enum LogitsFile {
     ) throws -> [Int32] {
         let shape = loaded.model.shape, window = min(window, shape.context)
         let tokens = Array(loaded.tokenizer.encode(text, addSpecialTokens: false).prefix(window * limit))
-        let pages = (window + KVStorage.pagePositions - 1) / KVStorage.pagePositions
-        let cache = try loaded.model.cache(pageCount: pages, precision: cachePrecision)
         guard FileManager.default.createFile(atPath: path, contents: header(tokens.count, shape.vocabulary)) else {
             throw CocoaError(.fileWriteUnknown, userInfo: [NSFilePathErrorKey: path])
         }
@@ -28,10 +26,8 @@ package enum LogitsFile {
         defer { try? file.close() }
         try file.seekToEnd()
         for start in stride(from: 0, to: tokens.count, by: window) {
-            var batch = TokenBatch()
-            batch.append(
-                tokens[start..<min(start + window, tokens.count)], from: 0, pages: (0..<Int32(pages)).map { $0 })
-            let hidden = try loaded.model.forward(batch, cache: cache, on: device)
+            let own = Array(tokens[start..<min(start + window, tokens.count)])
+            let hidden = try loaded.model.read(own, cachePrecision: cachePrecision, on: device)
             for row in stride(from: 0, to: hidden.rowCount, by: portion) {
                 let rows = row..<min(row + portion, hidden.rowCount)
                 try file.write(contentsOf: Data(try loaded.model.logits(hidden.rows(rows), on: device).bytes))

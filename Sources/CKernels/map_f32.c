@@ -22,6 +22,8 @@ static inline float scalar_map(nephele_map map, float x) {
         return x > 0 ? x : 0;
     case NEPHELE_MAP_IDENTITY:
         return x;
+    case NEPHELE_MAP_SIGMOID:
+        return 1.0f / (1.0f + scalar_exp(-x));
     }
     return x;
 }
@@ -82,6 +84,8 @@ NEPHELE_INLINE f32x16 map16(nephele_map map, f32x16 x) {
         return select16(x > splat16(0), x, splat16(0));
     case NEPHELE_MAP_IDENTITY:
         return x;
+    case NEPHELE_MAP_SIGMOID:
+        return one / (one + exp16(-x));
     }
     return x;
 }

@@ -118,6 +118,52 @@ static inline float scalar_erf(float x) {
     return copysignf(y, x);
 }
 
+// log: x = 2^n m, sqrt(1/2) <= m < sqrt(2); log m by a minimax polynomial (Cephes logf); ln 2 in two parts.
+#define LOG_C0 7.0376836292e-2f
+#define LOG_C1 -1.1514610310e-1f
+#define LOG_C2 1.1676998740e-1f
+#define LOG_C3 -1.2420140846e-1f
+#define LOG_C4 1.4249322787e-1f
+#define LOG_C5 -1.6668057665e-1f
+#define LOG_C6 2.0000714765e-1f
+#define LOG_C7 -2.4999993993e-1f
+#define LOG_C8 3.3333331174e-1f
+
+/// Of a normal number above 0.
+static inline float scalar_log(float x) {
+    int32_t bits;
+    memcpy(&bits, &x, sizeof bits);
+    int32_t n = (bits >> 23) - 126;
+    bits = (bits & 0x007fffff) | 0x3f000000;
+    float m;
+    memcpy(&m, &bits, sizeof m);
+    if (m < 0.707106781186547524f) {
+        m += m;
+        n--;
+    }
+    float r = m - 1.0f, z = r * r;
+    float p = LOG_C0;
+    p = fmaf(p, r, LOG_C1);
+    p = fmaf(p, r, LOG_C2);
+    p = fmaf(p, r, LOG_C3);
+    p = fmaf(p, r, LOG_C4);
+    p = fmaf(p, r, LOG_C5);
+    p = fmaf(p, r, LOG_C6);
+    p = fmaf(p, r, LOG_C7);
+    p = fmaf(p, r, LOG_C8);
+    float y = fmaf((float)n, EXP_LN2_LOW, p * r * z);
+    y = fmaf(-0.5f, z, y);
+    return fmaf((float)n, EXP_LN2_HIGH, r + y);
+}
+
+/// log(1 + exp x), which is x itself above 20. What is lost in 1 + e is made good by e / ((1 + e) - 1).
+static inline float scalar_softplus(float x) {
+    if (!(x <= 20.0f))
+        return x;
+    float e = scalar_exp(x), sum = 1.0f + e;
+    return sum == 1.0f ? e : scalar_log(sum) * (e / (sum - 1.0f));
+}
+
 /// The fixed tree of a 16-lane sum: lanes 8 apart, then 4, 2, 1.
 static inline float fold_lanes(float *lane) {
     for (int width = 8; width > 0; width /= 2) {

@@ -27,6 +27,9 @@ package struct PagedAttention: Sendable {
         package var hasSinks = false
         /// Whether one matrix holds queries, keys and values, in that order.
         package var isJoint = false
+        /// Whether the projection to queries has a gate behind each head's: what is attended to is multiplied by its
+        /// sigmoid.
+        package var isGated = false
 
         /// Llama's: every row sees all before it, scores are multiplied by 1/√D.
         package init(hidden: Int, heads: Int, kvHeads: Int, headDim: Int, layers: Int) {
@@ -36,7 +39,7 @@ package struct PagedAttention: Sendable {
         }
     }
 
-    private let query: Linear  // [H·D, C]
+    private let query: Linear  // [H·D, C], or [H·2D, C] with gates
     private let key: Linear  // [G·D, C]
     private let value: Linear  // [G·D, C]
     private let output: Linear  // [C, H·D]
@@ -59,11 +62,13 @@ package struct PagedAttention: Sendable {
 
     /// - Parameters:
     ///   - layer: the layer's number in the model.
+    ///   - cacheLayer: the layer's number in the cache.
     ///   - name: what stands before the names of its matrices, with the dot.
     ///   - rotation: nil for a layer without positions.
     /// - Throws: `TensorError` that names the tensor at fault.
     package init(
-        _ loader: WeightLoader, layer: Int, _ name: String, _ configuration: Configuration, rotation: Rotation?
+        _ loader: WeightLoader, layer: Int, cacheLayer: Int, _ name: String, _ configuration: Configuration,
+        rotation: Rotation?
     ) throws(TensorError) {
         let c = configuration.hidden, d = configuration.headDim
         let (q, kv) = (configuration.heads * d, configuration.kvHeads * d)
@@ -72,7 +77,8 @@ package struct PagedAttention: Sendable {
             let joint = try loader.linears(name + "qkv_proj", parts: [q, kv, kv], inputs: c, bias: biased)
             (query, key, value) = (joint[0], joint[1], joint[2])
         } else {
-            query = try loader.linear(name + "q_proj", outputs: q, inputs: c, bias: biased)
+            query = try loader.linear(
+                name + "q_proj", outputs: configuration.isGated ? 2 * q : q, inputs: c, bias: biased)
             key = try loader.linear(name + "k_proj", outputs: kv, inputs: c, bias: biased)
             value = try loader.linear(name + "v_proj", outputs: kv, inputs: c, bias: biased)
         }
@@ -87,7 +93,7 @@ package struct PagedAttention: Sendable {
             (queryNorm, keyNorm) = (nil, nil)
         }
         sinks = configuration.hasSinks ? try loader.vector(name + "sinks", count: configuration.heads) : nil
-        self.layer = layer - (loader.layers?.lowerBound ?? 0)
+        self.layer = cacheLayer
         window = configuration.windows[layer]
         self.configuration = configuration
         self.rotation = rotation
@@ -100,8 +106,9 @@ package struct PagedAttention: Sendable {
         _ h: Tensor, _ rows: AttentionRows, _ adapters: AdapterRows, cache: KVStorage, residual: Tensor? = nil,
         into y: Tensor, on device: Device
     ) throws(TensorError) {
-        let (q, k, v) = try Linear.together(
+        let (projected, k, v) = try Linear.together(
             query, key, value, h, adapters, on: device)  // [R, H·D], [R, G·D], [R, G·D]
+        let (q, gate) = try parted(projected, on: device)
         queryNorm?(parts: q, on: device)
         keyNorm?(parts: k, on: device)
         if let rotation {
@@ -112,6 +119,17 @@ package struct PagedAttention: Sendable {
         device.attention(
             queries: q, keys: k, values: v, rows: rows, cache: cache, layer: layer, scale: configuration.scale,
             window: window, softCap: configuration.softCap, sinks: sinks, into: attended)
+        if let gate { device.map(.sigmoid, gate, times: attended, into: attended) }
         try output(attended, adapters, residual: residual, into: y, on: device)
+    }
+
+    /// Queries and gates, `[R, H·D]` each.
+    private func parted(_ x: Tensor, on device: Device) throws(TensorError) -> (queries: Tensor, gate: Tensor?) {
+        guard configuration.isGated else { return (x, nil) }
+        let width = configuration.heads * configuration.headDim
+        let q = try device.makeRows(x.rowCount, width: width), gate = try device.makeRows(x.rowCount, width: width)
+        let heads = [x.rowCount * configuration.heads, configuration.headDim]  // [R·H, D]
+        device.split(x.reshaped([heads[0], 2 * heads[1]]), into: q.reshaped(heads), gate.reshaped(heads))
+        return (q, gate)
     }
 }

@@ -3,7 +3,7 @@ internal import CKernels
 extension Device {
     /// A function applied to each element.
     package enum Activation: Sendable, Hashable {
-        case exp, tanh, silu, geluTanh, geluErf, geluQuick, relu, identity
+        case exp, tanh, silu, geluTanh, geluErf, geluQuick, relu, identity, sigmoid
 
         var map: nephele_map {
             switch self {
@@ -15,6 +15,7 @@ extension Device {
             case .geluQuick: NEPHELE_MAP_GELU_QUICK
             case .relu: NEPHELE_MAP_RELU
             case .identity: NEPHELE_MAP_IDENTITY
+            case .sigmoid: NEPHELE_MAP_SIGMOID
             }
         }
     }

@@ -26,6 +26,13 @@ package struct TextModelOptions: ParsableArguments {
 
     @Option(
         help: """
+            Copies of recurrent states that a text model keeps for prompts to come, at most; of models with such layers \
+            (Qwen 3.5, LFM 2).
+            """)
+    package var stateCheckpoints: Int = 32
+
+    @Option(
+        help: """
             Where packed weights are kept for the next start: a directory, or none. NEPHELE_CACHE by default, else the \
             user's cache directory.
             """)
@@ -49,6 +56,9 @@ package struct TextModelOptions: ParsableArguments {
         }
         guard (1...4_096).contains(sequences) else {
             throw ValidationError("--sequences is \(sequences); give 1 to 4096")
+        }
+        guard (0...65_536).contains(stateCheckpoints) else {
+            throw ValidationError("--state-checkpoints is \(stateCheckpoints); give 0 to 65536")
         }
         guard (0...65_536).contains(adapterLimit) else {
             throw ValidationError("--adapter-limit is \(adapterLimit); give 0 to 65536")

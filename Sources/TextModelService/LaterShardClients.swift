@@ -187,7 +187,9 @@ extension Wire.ShardRows {
     init(_ part: ShardCall.Part) {
         self.init(
             sequence: part.sequence, start: UInt32(clamping: part.start), count: UInt32(clamping: part.count),
-            outputs: UInt32(clamping: part.outputs), tokens: part.tokens, root: part.root)
+            outputs: UInt32(clamping: part.outputs), tokens: part.tokens, root: part.root,
+            taken: UInt32(clamping: part.taken), checkpoint: UInt32(clamping: part.checkpoint?.rows ?? 0),
+            checkpointLasts: part.checkpoint?.lasts ?? false)
     }
 }
 

@@ -156,8 +156,7 @@ package struct TextRevisionLoader: Sendable {
                     reason: "invalid_checkpoint")
             }
             try options.room.require(
-                checkpoint.loaded.cacheSize(
-                    positions: options.engine.cachePositions, precision: options.engine.cachePrecision),
+                checkpoint.loaded.cacheSize(options.engine),
                 for: "the key-value cache of a new revision of \"\(name)\"")
             return try revision(
                 checkpoint, shards: nil, adapters: current.adapters?.directories ?? [:], packing: packing,

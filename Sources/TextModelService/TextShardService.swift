@@ -13,12 +13,12 @@ package struct TextShardService: RPCService {
     /// - Parameter name: the model's name, as requests to its first shard give it.
     /// - Throws: when the key-value cache does not fit in memory, or the system gives no thread.
     package init(
-        name: String, model: any TextModel, cachePositions: Int, cachePrecision: CachePrecision, on device: Device,
-        gauge: LoadGauge
+        name: String, model: any TextModel, cachePositions: Int, cachePrecision: CachePrecision,
+        states: DecoderCache.StateCounts, on device: Device, gauge: LoadGauge
     ) throws {
         self.name = name
         let core = try ShardCore(
-            model, cachePositions: cachePositions, cachePrecision: cachePrecision, on: device)
+            model, cachePositions: cachePositions, cachePrecision: cachePrecision, states: states, on: device)
         engine = try TextShardEngine(core, gauge: gauge)
     }
 
@@ -80,7 +80,9 @@ extension ShardCall {
                 checking: message.sequences.map {
                     Part(
                         sequence: $0.sequence, start: Int($0.start), count: Int($0.count), outputs: Int($0.outputs),
-                        tokens: $0.tokens, root: $0.root)
+                        tokens: $0.tokens, root: $0.root, taken: Int($0.taken),
+                        checkpoint: $0.checkpoint == 0
+                            ? nil : .init(rows: Int($0.checkpoint), lasts: $0.checkpointLasts))
                 }, shape: shape
             ) { shape in
                 try rows.withSpan(0..<rows.count) { try Tensor(f32: $0, shape: shape) }

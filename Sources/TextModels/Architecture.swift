@@ -56,6 +56,9 @@ package enum Architectures {
         Gemma2.self,
         Gemma3.self,
         Gemma3Conditional.self,
+        LFM2.self,
+        Qwen35.self,
+        Qwen35Conditional.self,
         GPT2.self,
     ]
 

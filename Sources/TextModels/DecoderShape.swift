@@ -1,5 +1,4 @@
 import Layers
-package import Tensors
 
 /// The extents of a decoder.
 package struct DecoderShape: Sendable, Hashable {
@@ -59,7 +58,8 @@ package struct DecoderShape: Sendable, Hashable {
     init(_ file: GGUFMetadata) throws(TextModelError) {
         hidden = try file.extent("embedding_length", in: Limits.hidden)
         heads = try file.extent("attention.head_count", in: Limits.heads)
-        kvHeads = try file.extent("attention.head_count_kv", in: 1...heads, absent: heads)
+        // A layer without attention has none.
+        kvHeads = try file.extent("attention.head_count_kv", in: 1...heads, absent: heads, ignoringZeros: true)
         headDim = try file.extent("attention.key_length", in: Limits.headDim, absent: hidden / heads)
         if let value = try file.integer("attention.value_length"), try file.integer("attention.key_length") != nil,
             value != headDim
@@ -83,12 +83,5 @@ package struct DecoderShape: Sendable, Hashable {
                 .invalidCheckpoint,
                 "\(path): \(heads) heads of width \(headDim) cannot share \(kvHeads) key-value heads")
         }
-    }
-
-    /// Size of a key-value cache for so many positions, in bytes.
-    package func cacheSize(positions: Int, precision: CachePrecision) -> Int {
-        let pages = (positions + KVStorage.pagePositions - 1) / KVStorage.pagePositions
-        return KVStorage.size(
-            pageCount: pages, layers: layers, kvHeads: kvHeads, headDim: headDim, precision: precision)
     }
 }

@@ -9,15 +9,20 @@ package import Tensors
 package struct TokenBatch: Sendable {
     package var ids: [Int32] = []
     package var rows = AttentionRows()
+    /// What becomes of the states of recurrent layers; nothing for a model that has none.
+    package private(set) var states = StateRows()
     /// Which of the rows adapters change.
     package private(set) var adapters = AdapterRows()
 
     package init() {}
 
+    /// - Parameter state: of a model with recurrent layers.
     package mutating func append(
-        _ tokens: some Collection<Int32>, from position: Int, pages: [Int32], adapter: LowRankAdapter? = nil
+        _ tokens: some Collection<Int32>, from position: Int, pages: [Int32], state: StateUse? = nil,
+        adapter: LowRankAdapter? = nil
     ) {
         if let adapter { adapters.append(ids.count..<ids.count + tokens.count, adapter) }
+        if let state, !tokens.isEmpty { states.append(ids.count..<ids.count + tokens.count, state) }
         ids.append(contentsOf: tokens)
         rows.append(positions: position..<position + tokens.count, pages: pages)
     }
@@ -30,8 +35,12 @@ package struct TokenBatch: Sendable {
 package protocol TextModel: Sendable {
     /// The whole model's extents.
     var shape: DecoderShape { get }
-    /// The layers that are here. The cache holds them in this order, from its layer 0.
+    /// The layers that are here.
     var layers: Range<Int> { get }
+    /// Layers here that have keys and values. The cache holds them in the model's order, from its layer 0.
+    var pagedLayers: Int { get }
+    /// The states of the recurrent layers here; nil for none.
+    var state: StateShape? { get }
     var weights: WeightCount { get }
     /// What adapters can change.
     var linearModules: [LinearModule] { get }
@@ -44,8 +53,10 @@ package protocol TextModel: Sendable {
     func embed(_ batch: TokenBatch, on device: Device) throws(TensorError) -> Tensor
 
     /// Takes rows of the residual stream `[R, C]` through the layers that are here, in place, and writes their keys and
-    /// values to `cache`.
-    func run(_ x: Tensor, _ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError)
+    /// values, and their states, to `cache`.
+    ///
+    /// - Throws: `TensorError.tooLarge` when memory cannot be had; the batch's states are lost then.
+    func run(_ x: Tensor, _ batch: TokenBatch, cache: DecoderCache, on device: Device) throws(TensorError)
 
     /// The final norm, in place.
     func normalize(_ x: Tensor, on device: Device)
@@ -56,22 +67,59 @@ package protocol TextModel: Sendable {
 
 extension TextModel {
     package var hasHead: Bool { true }
+    package var pagedLayers: Int { layers.count }
+    package var state: StateShape? { nil }
 
     /// Runs the batch through a model that is here whole, and returns the normed hidden rows `[R, C]`.
-    package func forward(_ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) -> Tensor {
+    package func forward(_ batch: TokenBatch, cache: DecoderCache, on device: Device) throws(TensorError) -> Tensor {
         let x = try embed(batch, on: device)
         try run(x, batch, cache: cache, on: device)
         normalize(x, on: device)
         return x
     }
 
+    /// Reads one text, of one token at least, by itself: the normed hidden rows `[R, C]`.
+    ///
+    /// - Throws: `TensorError.tooLarge` when memory cannot be had.
+    package func read(
+        _ tokens: [Int32], adapter: LowRankAdapter? = nil, cachePrecision: CachePrecision = .f32, on device: Device
+    ) throws(TensorError) -> Tensor {
+        let pages = (tokens.count + KVStorage.pagePositions - 1) / KVStorage.pagePositions
+        var batch = TokenBatch()
+        batch.append(
+            tokens, from: 0, pages: (0..<Int32(pages)).map { $0 },
+            state: state.map { _ in StateUse(slot: 0, source: nil, taken: tokens.count) }, adapter: adapter)
+        return try forward(batch, cache: try cache(pageCount: pages, precision: cachePrecision), on: device)
+    }
+
     /// A cache for the layers that are here.
     ///
+    /// - Parameter states: how many states, of a model with recurrent layers.
     /// - Throws: `TensorError.tooLarge` when it does not fit in memory.
-    package func cache(pageCount: Int, precision: CachePrecision) throws(TensorError) -> KVStorage {
-        try KVStorage(
-            pageCount: pageCount, layers: layers.count, kvHeads: shape.kvHeads, headDim: shape.headDim,
+    package func cache(
+        pageCount: Int, precision: CachePrecision, states counts: DecoderCache.StateCounts = .single
+    ) throws(TensorError) -> DecoderCache {
+        let pages = try KVStorage(
+            pageCount: pageCount, layers: pagedLayers, kvHeads: shape.kvHeads, headDim: shape.headDim,
             precision: precision)
+        guard let state else { return DecoderCache(pages: pages) }
+        let states = try StateStorage(
+            state, sequences: counts.sequences, checkpoints: counts.checkpoints, logRows: counts.logRows)
+        return DecoderCache(pages: pages, states: states)
+    }
+
+    /// The bytes of such a cache, most of which are not taken before they are used.
+    package func cacheSize(
+        positions: Int, precision: CachePrecision, states counts: DecoderCache.StateCounts = .single
+    ) -> Int {
+        let pages = (positions + KVStorage.pagePositions - 1) / KVStorage.pagePositions
+        let keysAndValues = KVStorage.size(
+            pageCount: pages, layers: pagedLayers, kvHeads: shape.kvHeads, headDim: shape.headDim,
+            precision: precision)
+        let states =
+            state?.byteCount(
+                sequences: counts.sequences, checkpoints: counts.checkpoints, logRows: counts.logRows) ?? 0
+        return keysAndValues + states
     }
 }
 

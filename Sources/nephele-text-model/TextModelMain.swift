@@ -103,14 +103,19 @@ struct TextModelMain: ConfigurableCommand {
         try await ServerLifetime.serve(server, label: "nephele-text-model")
     }
 
-    private func revisionLoader(on device: Device, gauge: LoadGauge) throws -> TextRevisionLoader {
+    private var engineOptions: EngineCore.Options {
         var engine = EngineCore.Options(cachePositions: text.cachePositions)
         engine.sequenceLimit = text.sequences
         engine.cachePrecision = text.cachePrecision
+        engine.stateCheckpoints = text.stateCheckpoints
         engine.looksUpDrafts = text.speculate == .lookup
+        return engine
+    }
+
+    private func revisionLoader(on device: Device, gauge: LoadGauge) throws -> TextRevisionLoader {
         var environment = ProcessInfo.processInfo.environment
         if let cacheDir = text.cacheDir { environment["NEPHELE_CACHE"] = cacheDir }
-        var options = TextRevisionLoader.Options(engine: engine)
+        var options = TextRevisionLoader.Options(engine: engineOptions)
         (options.precision, options.activations) = (text.precision, text.activations)
         options.layers = layers?.layers
         options.cache = CacheDirectory.standard(environment)
@@ -130,7 +135,7 @@ struct TextModelMain: ConfigurableCommand {
     ) async throws {
         let service = try TextShardService(
             name: model.name, model: loaded.model, cachePositions: text.cachePositions,
-            cachePrecision: text.cachePrecision, on: device, gauge: gauge)
+            cachePrecision: text.cachePrecision, states: engineOptions.states, on: device, gauge: gauge)
         // Requests need not wait for the disk.
         if let packed = loaded.packedCache {
             _ = try DedicatedThread(name: "packed-cache", rank: .computing) { packed.write() }

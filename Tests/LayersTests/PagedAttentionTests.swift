@@ -66,7 +66,7 @@ import Testing
         let table = try RotaryFrequencies(base: 100, width: 4).table(
             positions: 64, isInterleaved: variant.isInterleaved)
         let layer = try PagedAttention(
-            WeightLoader(checkpoint: try weights(variant), device: device), layer: 0, "a.", configuration,
+            WeightLoader(checkpoint: try weights(variant), device: device), layer: 0, cacheLayer: 0, "a.", configuration,
             rotation: variant.hasPositions ? .init(queries: table, keys: table) : nil)
         let cache = try KVStorage(pageCount: 2, layers: 1, kvHeads: variant.kvHeads, headDim: Self.headDim)
         var out: [Float] = []

@@ -52,7 +52,7 @@ private struct PoisonedModel: TextModel {
         return try model.embed(batch, on: device)
     }
 
-    func run(_ x: Tensor, _ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) {
+    func run(_ x: Tensor, _ batch: TokenBatch, cache: DecoderCache, on device: Device) throws(TensorError) {
         try model.run(x, batch, cache: cache, on: device)
     }
 

@@ -47,11 +47,9 @@ private func agree(_ a: [Float], _ b: [Float]) -> Bool {
         let golden = try Golden(name)
         #expect(golden.difference > 0.1 && golden.gap > 1e-3)
         let model = try TextModelLoader.load(directory: goldens + golden.base, on: device)
-        let shape = model.shape, tokens = golden.prompt + golden.greedy
-        let cache = try KVStorage(pageCount: 3, layers: shape.layers, kvHeads: shape.kvHeads, headDim: shape.headDim)
-        var batch = TokenBatch()
-        batch.append(tokens, from: 0, pages: [0, 1, 2], adapter: try adapter(name, for: model))
-        let logits = try model.logits(try model.forward(batch, cache: cache, on: device), on: device)
+        let tokens = golden.prompt + golden.greedy
+        let hidden = try model.read(tokens, adapter: try adapter(name, for: model), on: device)
+        let logits = try model.logits(hidden, on: device)
         func row(_ index: Int) -> [Float] { logits.rows(index..<index + 1).floats }
         #expect(agree(row(golden.prompt.count - 1), golden.last))
         #expect(agree(row(3), golden.third))

@@ -34,6 +34,7 @@ import Tokenizers
     @Test(arguments: [
         "mistral", "qwen2-sliding", "qwen3", "gemma2", "gemma3", "phi3", "phi3-longrope", "smollm3", "granite",
         "ministral3", "olmo2", "olmo3", "exaone4", "glm4", "mixtral", "qwen3-moe", "granite-moe", "olmoe", "gpt-oss",
+        "lfm2", "qwen3.5",
     ])
     func `a choice is the same alone, in a crowd, in chunks, on one thread and without SIMD`(name: String) throws {
         let loaded = try LoadedModel(directory: goldens + name, on: device)
@@ -67,11 +68,7 @@ import Tokenizers
 
     /// The logits after a text that is longer than the windows.
     private func logits(_ model: any TextModel) throws -> [Float] {
-        let shape = model.shape
-        let cache = try KVStorage(pageCount: 2, layers: shape.layers, kvHeads: shape.kvHeads, headDim: shape.headDim)
-        var batch = TokenBatch()
-        batch.append((0..<64).map { $0 * 29 % 256 }, from: 0, pages: [0, 1])
-        let hidden = try model.forward(batch, cache: cache, on: device)
+        let hidden = try model.read((0..<64).map { $0 * 29 % 256 }, on: device)
         return try model.logits(hidden.rows(63..<64), on: device).floats
     }
 

@@ -23,10 +23,7 @@ import Tokenizers
     }
 
     private func hidden(_ model: any TextModel, _ prompt: [Int32]) throws -> Tensor {
-        let cache = try model.cache(pageCount: 1, precision: .f32)
-        var batch = TokenBatch()
-        batch.append(prompt, from: 0, pages: [0])
-        return try model.forward(batch, cache: cache, on: device)
+        try model.read(prompt, on: device)
     }
 
     private func isNear(_ a: [Float], _ b: [Float]) -> Bool {

@@ -26,12 +26,12 @@ import TextModels
         cache.release(nodes)
         #expect(cache.available == 8 && cache.kept == 3)
         let prompt = page(1) + page(2) + page(4)
-        #expect(cache.match(prompt, root: "", limit: 9).map(\.node) == Array(nodes[..<2]))
+        #expect(cache.match(prompt, root: "", limit: 9).pages.map(\.node) == Array(nodes[..<2]))
         #expect(cache.available == 6)
-        #expect(cache.match(prompt, root: "", limit: 1).count == 1)
-        #expect(cache.match(prompt, root: "another adapter", limit: 9).isEmpty)
-        #expect(cache.match(page(2), root: "", limit: 9).isEmpty)
-        #expect(cache.match(Array(page(1).dropLast()), root: "", limit: 9).isEmpty)
+        #expect(cache.match(prompt, root: "", limit: 1).pages.count == 1)
+        #expect(cache.match(prompt, root: "another adapter", limit: 9).pages.isEmpty)
+        #expect(cache.match(page(2), root: "", limit: 9).pages.isEmpty)
+        #expect(cache.match(Array(page(1).dropLast()), root: "", limit: 9).pages.isEmpty)
     }
 
     @Test func `an equal page that came before takes the place of a sequence's own`() throws {
@@ -55,15 +55,15 @@ import TextModels
         cache.release(chain)
         cache.release(other)
         // The chain is used once more: the other's leaf goes, then its root, then the chain's leaf.
-        cache.release(cache.match(page(1) + page(2), root: "", limit: 2).map(\.node))
+        cache.release(cache.match(page(1) + page(2), root: "", limit: 2).pages.map(\.node))
         _ = cache.allocate()
-        #expect(cache.match(page(7) + page(8), root: "", limit: 2).count == 1)
+        #expect(cache.match(page(7) + page(8), root: "", limit: 2).pages.count == 1)
         cache.release([other[0]])
-        cache.release(cache.match(page(1) + page(2), root: "", limit: 2).map(\.node))
+        cache.release(cache.match(page(1) + page(2), root: "", limit: 2).pages.map(\.node))
         _ = cache.allocate()
-        #expect(cache.match(page(7), root: "", limit: 1).isEmpty)
+        #expect(cache.match(page(7), root: "", limit: 1).pages.isEmpty)
         _ = cache.allocate()
-        #expect(cache.match(page(1) + page(2), root: "", limit: 2).map(\.node) == [chain[0]])
+        #expect(cache.match(page(1) + page(2), root: "", limit: 2).pages.map(\.node) == [chain[0]])
         #expect(cache.available == 0 && cache.allocate() == nil)
     }
 
@@ -77,7 +77,7 @@ import TextModels
                     Int32.random(in: 0..<3, using: &random)
                 }
                 let tokens = contents.flatMap(page)
-                var nodes = cache.match(tokens, root: "", limit: contents.count).map(\.node)
+                var nodes = cache.match(tokens, root: "", limit: contents.count).pages.map(\.node)
                 var own: [Int32] = []
                 while nodes.count < contents.count, let new = cache.allocate() {
                     guard Bool.random(using: &random) else {

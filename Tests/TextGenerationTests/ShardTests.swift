@@ -114,7 +114,7 @@ private struct CutModel {
     @Test(arguments: [
         "llama", "mistral", "qwen2-sliding", "qwen3", "gemma2", "gemma3", "phi3", "phi3-longrope", "gpt2",
         "smollm3", "granite", "ministral3", "olmo3", "exaone4", "glm4", "mixtral", "qwen3-moe", "granite-moe", "olmoe",
-        "gpt-oss",
+        "gpt-oss", "lfm2", "qwen3.5",
         "llama-tied-bf16",
         "gguf/gemma2.gguf", "gguf/blocks.gguf",
     ])
@@ -135,7 +135,7 @@ private struct CutModel {
         #expect(model.engine.load.freePages == 128 && model.engine.passesUnderWay == 0)
     }
 
-    @Test(arguments: ["llama", "qwen2-sliding"])
+    @Test(arguments: ["llama", "qwen2-sliding", "lfm2", "qwen3.5"])
     func `sequences that give way for others come back to the same bits in shards too`(name: String) throws {
         let expected = try whole(goldens + name, .init(cachePositions: 4_096))
         let (trace, model) = try cut(goldens + name, .init(cachePositions: 5 * 32), groups: 2)
@@ -143,7 +143,7 @@ private struct CutModel {
         #expect(model.engine.statistics.preemptions > 0)
     }
 
-    @Test(arguments: ["llama", "qwen2-sliding"], [1, 3])
+    @Test(arguments: ["llama", "qwen2-sliding", "lfm2", "qwen3.5"], [1, 3])
     func `a shard that loses everything in mid-generation is given what it lacks, and nothing is lost`(
         name: String, groups: Int
     ) throws {
@@ -162,9 +162,11 @@ private struct CutModel {
         #expect(model.calls > undisturbed.calls)
     }
 
-    @Test func `a prompt that begins like an earlier one computes the rest only, in every shard`() throws {
-        let options = EngineCore.Options(cachePositions: 4_096), name = goldens + "llama"
-        var cut = try CutModel(name, cuts: [0..<1, 1..<2], options: options, on: device)
+    @Test(arguments: ["llama", "lfm2", "qwen3.5"])
+    func `a prompt that begins like an earlier one computes the rest only, in every shard`(model: String) throws {
+        let options = EngineCore.Options(cachePositions: 4_096), name = goldens + model
+        let layers = try TextModelLoader.load(directory: name, on: device).shape.layers
+        var cut = try CutModel(name, cuts: [0..<1, 1..<layers], options: options, on: device)
         let prompt = (0..<150).map { Int32($0 * 37 % 250) }
         func request(_ prompt: [Int32]) throws -> GenerationRequest {
             try GenerationRequest(

@@ -46,7 +46,9 @@ private final class CutFleet: Sendable {
                 try (0..<count).map { replica in
                     let gauge = LoadGauge(capacity: 64)
                     let service = try TextShardService(
-                        name: name, model: model, cachePositions: cachePositions, cachePrecision: .f32, on: device,
+                        name: name, model: model, cachePositions: cachePositions, cachePrecision: .f32,
+                        states: .standard,
+                        on: device,
                         gauge: gauge)
                     let server = RPCServer(
                         service.description(numericsID: numericsID, capacity: 64), services: [service],

@@ -35,17 +35,13 @@ import Tokenizers
     ) throws -> Tensor {
         let device = device ?? self.device
         let model = try TextModelLoader.load(directory: path, activations: activations, on: device)
-        let shape = model.shape
-        let cache = try KVStorage(pageCount: 1, layers: shape.layers, kvHeads: shape.kvHeads, headDim: shape.headDim)
-        var batch = TokenBatch()
-        batch.append(prompt, from: 0, pages: [0])
-        return try model.logits(try model.forward(batch, cache: cache, on: device), on: device)
+        return try model.logits(try model.read(prompt, on: device), on: device)
     }
 
     @Test(arguments: [
         "llama", "llama3-scaled", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "gpt2",
         "smollm3", "granite", "olmo2", "olmo3", "exaone4", "glm4", "mixtral", "qwen3moe", "granitemoe", "olmoe",
-        "gpt-oss",
+        "gpt-oss", "lfm2", "qwen35",
     ])
     func `every architecture agrees with transformers`(name: String) throws {
         let golden = try read(Golden.self, name + ".json")

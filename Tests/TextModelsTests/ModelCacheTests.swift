@@ -10,11 +10,8 @@ import TextModels
     private let device = Device(threadCount: 2)
 
     private func logits(_ loaded: LoadedModel) throws -> [Float] {
-        let shape = loaded.model.shape
-        let cache = try KVStorage(pageCount: 1, layers: shape.layers, kvHeads: shape.kvHeads, headDim: shape.headDim)
-        var batch = TokenBatch()
-        batch.append((0..<20).map { $0 * 29 % Int32(shape.vocabulary) }, from: 0, pages: [0])
-        let hidden = try loaded.model.forward(batch, cache: cache, on: device)
+        let tokens = (0..<20).map { $0 * 29 % Int32(loaded.model.shape.vocabulary) }
+        let hidden = try loaded.model.read(tokens, on: device)
         return try loaded.model.logits(hidden, on: device).floats
     }
 

@@ -21,7 +21,7 @@ private let names = [
     "llama", "llama-tied-bf16", "llama3-scaled", "llama-sharded-f16", "gpt2", "mistral", "qwen2", "qwen2-sliding",
     "qwen3", "gemma2", "gemma3", "gemma3-conditional", "phi3", "phi3-longrope", "phi3-shortrope",
     "llama-yarn", "llama-dynamic", "smollm3", "granite", "ministral3", "olmo2", "olmo3", "exaone4",
-    "glm4", "mixtral", "qwen3-moe", "granite-moe", "olmoe", "gpt-oss", "gpt-oss-mxfp4",
+    "glm4", "mixtral", "qwen3-moe", "granite-moe", "olmoe", "gpt-oss", "gpt-oss-mxfp4", "lfm2", "qwen3.5",
 ]
 
 private func golden(_ name: String) throws -> Golden {
@@ -42,22 +42,13 @@ private func agree(_ a: [Float], _ b: [Float], tolerance: Float = 1e-4) -> Bool 
         // What fifteen bits of activations cost these logits.
         let tolerance: Float = name.hasSuffix("mxfp4") ? 1e-3 : 1e-4
         let model = try TextModelLoader.load(directory: goldens + name, on: device)
-        let shape = model.shape
-        let cache = try KVStorage(pageCount: 1, layers: shape.layers, kvHeads: shape.kvHeads, headDim: shape.headDim)
-        var batch = TokenBatch()
-        batch.append(golden.prompt, from: 0, pages: [0])
-        let logits = try model.logits(try model.forward(batch, cache: cache, on: device), on: device)
+        let logits = try model.logits(try model.read(golden.prompt, on: device), on: device)
         let count = golden.prompt.count
         #expect(agree(logits.rows(count - 1..<count).floats, golden.last, tolerance: tolerance))
         #expect(agree(logits.rows(3..<4).floats, golden.third, tolerance: tolerance))
         guard let final = golden.final else { return }
         let tokens = golden.prompt + golden.greedy
-        let pages = (0..<Int32((tokens.count + KVStorage.pagePositions - 1) / KVStorage.pagePositions)).map { $0 }
-        let whole = try KVStorage(
-            pageCount: pages.count, layers: shape.layers, kvHeads: shape.kvHeads, headDim: shape.headDim)
-        var all = TokenBatch()
-        all.append(tokens, from: 0, pages: pages)
-        let hidden = try model.forward(all, cache: whole, on: device)
+        let hidden = try model.read(tokens, on: device)
         let last = try model.logits(hidden.rows(tokens.count - 1..<tokens.count), on: device)
         #expect(agree(last.floats, final, tolerance: tolerance))
     }
@@ -105,10 +96,9 @@ private func agree(_ a: [Float], _ b: [Float], tolerance: Float = 1e-4) -> Bool 
         let directory = try TemporaryDirectory()
         try weights.writeCheckpoint(to: directory)
         let model = try #require(try TextModelLoader.load(directory: directory.path, on: device) as? GPT2Model)
-        let shape = model.shape
         let ids = try values.tensor("idx")
         let (rows, count) = (ids.shape[0], ids.shape[1])
-        let cache = try KVStorage(pageCount: rows, layers: shape.layers, kvHeads: shape.kvHeads, headDim: shape.headDim)
+        let cache = try model.cache(pageCount: rows, precision: .f32)
         var batch = TokenBatch()
         for row in 0..<rows {
             batch.append(ids.rows(row..<row + 1).floats.map { Int32($0) }, from: 0, pages: [Int32(row)])
@@ -127,7 +117,7 @@ private func agree(_ a: [Float], _ b: [Float], tolerance: Float = 1e-4) -> Bool 
             let expected = try values.tensor(published).floats
             #expect(agree(try #require(seen[ours]), expected, tolerance: 1e-5), "\(published)")
         }
-        let joint = try values.tensor("qkv").floats, c = shape.hidden
+        let joint = try values.tensor("qkv").floats, c = model.shape.hidden
         for (part, name) in ["query 0", "key 0", "value 0"].enumerated() {
             var expected: [Float] = []
             for row in 0..<rows * count {

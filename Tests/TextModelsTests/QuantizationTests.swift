@@ -73,13 +73,7 @@ private let holdings = [
         #expect(result.matrices > 0 && result.bytesAfter < result.bytesBefore)
         let rows = (0..<20).map { Int32($0) }
         func logits(_ model: any TextModel) throws -> [UInt32] {
-            let shape = model.shape
-            let cache = try KVStorage(
-                pageCount: 1, layers: shape.layers, kvHeads: shape.kvHeads, headDim: shape.headDim)
-            var batch = TokenBatch()
-            batch.append(rows, from: 0, pages: [0])
-            return try model.logits(try model.forward(batch, cache: cache, on: device), on: device).floats
-                .map(\.bitPattern)
+            try model.logits(try model.read(rows, on: device), on: device).floats.map(\.bitPattern)
         }
         let written = try LoadedModel(directory: output, on: device)
         let loaded = try LoadedModel(directory: goldens + name, precision: precision, on: device)
@@ -114,13 +108,8 @@ private let holdings = [
         // The angle between the logits; these tiny checkpoints' weights were made larger than a trained model's.
         let exact = try TextModelLoader.load(directory: goldens + "llama", on: device)
         let rounded = try TextModelLoader.load(directory: goldens + "llama", precision: precision, on: device)
-        let shape = exact.shape
         func logits(_ model: any TextModel) throws -> [Float] {
-            let cache = try KVStorage(
-                pageCount: 1, layers: shape.layers, kvHeads: shape.kvHeads, headDim: shape.headDim)
-            var batch = TokenBatch()
-            batch.append((0..<16).map { Int32($0 * 7) }, from: 0, pages: [0])
-            return try model.logits(try model.forward(batch, cache: cache, on: device), on: device).floats
+            try model.logits(try model.read((0..<16).map { Int32($0 * 7) }, on: device), on: device).floats
         }
         let (a, b) = (try logits(exact), try logits(rounded))
         let dot = zip(a, b).reduce(0.0) { $0 + Double($1.0 * $1.1) }

@@ -65,6 +65,15 @@ typedef struct {
 } nephele_join_f32_args;
 void nephele_join_f32(const void *args, nephele_index begin, nephele_index end);
 
+/// The other way: the first `a_width` elements of row m of y go to row m of a, the rest to row m of b. Work unit: rows.
+typedef struct {
+    const float *y;
+    float *a;
+    float *b;
+    nephele_index a_width, b_width;
+} nephele_split_f32_args;
+void nephele_split_f32(const void *args, nephele_index begin, nephele_index end);
+
 /// y[b, j, i] = x[b, i, j], where x is [batch][rows][columns]. Work unit: rows of y, b * columns.
 typedef struct {
     const float *x;

@@ -330,6 +330,7 @@ typedef enum {
     NEPHELE_MAP_GELU_QUICK = 5, // x / (1 + exp(-1.702 x))
     NEPHELE_MAP_RELU = 6,
     NEPHELE_MAP_IDENTITY = 7,
+    NEPHELE_MAP_SIGMOID = 8, // 1 / (1 + exp(-x))
 } nephele_map;
 
 /// y[i] = map(x[i]), times factor[i] if given. Where `limit` is above 0, x is at most that, and the factor becomes 1

@@ -27,9 +27,10 @@ package final class LinearModuleList: Sendable {
 
     package var modules: [LinearModule] { state.withLock { $0.modules } }
 
+    /// - Parameter name: nil for one that adapters cannot name.
     /// - Returns: the numbers of the linear layers, one for each of the `parts`, which are counts of outputs.
-    func add(_ name: String, inputs: Int, parts: [Int]) -> [Int] {
-        let root = LinearModule.roots.first { name.hasPrefix($0) } ?? ""
+    func add(_ name: String?, inputs: Int, parts: [Int]) -> [Int] {
+        let root = LinearModule.roots.first { name?.hasPrefix($0) == true } ?? ""
         return state.withLock { state in
             var first = 0
             var made: [LinearModule.Part] = []
@@ -38,7 +39,9 @@ package final class LinearModuleList: Sendable {
                 first += outputs
                 state.count += 1
             }
-            state.modules.append(LinearModule(name: String(name.dropFirst(root.count)), inputs: inputs, parts: made))
+            if let name = name?.dropFirst(root.count) {
+                state.modules.append(LinearModule(name: String(name), inputs: inputs, parts: made))
+            }
             return made.map(\.number)
         }
     }

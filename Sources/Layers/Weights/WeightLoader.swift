@@ -46,6 +46,11 @@ package struct WeightLoader {
     package let linearModules = LinearModuleList()
     /// What every name begins with in this file (GPT-2 files differ in it).
     package var prefix = ""
+    /// What the architecture's files call parts of a name, by what they are asked for as.
+    package var ownNames: [String: String] = [:]
+    /// Whether adapters do not fit the linear layers, which have other rows or columns than the checkpoint that they
+    /// were trained with.
+    package var hidesModules = false
 
     /// - Parameters:
     ///   - recorder: is shown the matrices that are quantized on the way.
@@ -66,10 +71,24 @@ package struct WeightLoader {
 
     /// A tensor's name in this file.
     package func fileName(_ name: String) -> String {
+        let name = checkpoint.layout == .huggingFace ? ownName(name) : name
         guard name.hasPrefix("model."),
             let root = Self.roots.first(where: { checkpoint.contains($0 + "embed_tokens.weight") })
         else { return prefix + name }
         return prefix + root + name.dropFirst("model.".count)
+    }
+
+    /// The name with those parts in the place of which the architecture has its own.
+    private func ownName(_ name: String) -> String {
+        guard !ownNames.isEmpty else { return name }
+        let parts = name.split(separator: ".", omittingEmptySubsequences: false)
+        for length in (1...parts.count).reversed() {
+            for start in 0...parts.count - length {
+                guard let own = ownNames[parts[start..<start + length].joined(separator: ".")] else { continue }
+                return (parts[..<start] + [Substring(own)] + parts[(start + length)...]).joined(separator: ".")
+            }
+        }
+        return name
     }
 
     /// The layers that are loaded.
@@ -94,6 +113,19 @@ package struct WeightLoader {
         try checkpoint.tensor(fileName(name), shape: shape, rows: nil).widened()
     }
 
+    /// The filters of a convolution of each channel by itself, `[channels, taps]`; Hugging Face's files have a 1 between.
+    package func channelFilters(_ name: String, channels: Int, taps: Int) throws(TensorError) -> Tensor {
+        let shape = checkpoint.layout == .huggingFace ? [channels, 1, taps] : [channels, taps]
+        return try table(name, shape: shape).reshaped([channels, taps])
+    }
+
+    /// How fast heads forget, numbers above 0: Hugging Face's files hold their logarithms, llama.cpp's their negatives.
+    package func decayRates(_ name: String, count: Int) throws(TensorError) -> Tensor {
+        let stored = try vector(name, count: count)
+        let isLogarithm = checkpoint.layout == .huggingFace
+        return try Tensor(stored.floats.map { isLogarithm ? Device.exp($0) : -$0 }, shape: [count])
+    }
+
     /// - Parameter transposed: whether the file holds `[inputs, outputs]`.
     package func linear(
         _ name: String, outputs: Int, inputs: Int, bias: Bool, transposed: Bool = false
@@ -101,7 +133,7 @@ package struct WeightLoader {
         let weight = try matrix(name + ".weight", outputs: outputs, inputs: inputs, transposed: transposed)
         return Linear(
             weight: weight, bias: bias ? try vector(name + ".bias", count: outputs) : nil,
-            number: linearModules.add(name, inputs: inputs, parts: [outputs])[0])
+            number: linearModules.add(hidesModules ? nil : ownName(name), inputs: inputs, parts: [outputs])[0])
     }
 
     /// A joint projection, cut into linear layers of `parts` outputs.
@@ -111,7 +143,7 @@ package struct WeightLoader {
         let all = parts.reduce(0, +)
         let bias = bias ? try vector(name + ".bias", count: all).floats : nil
         let matrix = MatrixSource(self, name + ".weight", outputs: all, inputs: inputs, transposed: transposed)
-        let numbers = linearModules.add(name, inputs: inputs, parts: parts)
+        let numbers = linearModules.add(hidesModules ? nil : ownName(name), inputs: inputs, parts: parts)
         var linears: [Linear] = []
         var first = 0
         for (part, number) in zip(parts, numbers) {

@@ -31,6 +31,9 @@ extension Wire.ShardRows: CCodable {
         outputs = c.outputs
         tokens = readAll(c.tokens, c.n_tokens)
         root = try c.root.text("root")
+        taken = c.taken
+        checkpoint = c.checkpoint
+        checkpointLasts = c.checkpoint_lasts != 0
         try validate()
     }
 
@@ -41,6 +44,9 @@ extension Wire.ShardRows: CCodable {
         (c.has_outputs, c.outputs) = (1, outputs)
         (c.n_tokens, c.tokens) = (tokens.count, arena.numbers(tokens))
         (c.has_root, c.root) = (1, arena.text(root))
+        (c.has_taken, c.taken) = (1, taken)
+        (c.has_checkpoint, c.checkpoint) = (1, checkpoint)
+        (c.has_checkpoint_lasts, c.checkpoint_lasts) = (1, checkpointLasts ? 1 : 0)
     }
 }
 

@@ -40,10 +40,15 @@ extension Wire {
         package var tokens: [Int32]
         /// What the rows depend on besides the tokens.
         package var root: String
+        /// The first so many rows are sure to be right: recurrent layers take them into their states for good.
+        package var taken: UInt32
+        /// The states after so many of those are worth a copy; 0 for none. It stays when the sequence goes on, or else moves.
+        package var checkpoint: UInt32
+        package var checkpointLasts: Bool
 
         package init(
             sequence: UInt64 = 0, start: UInt32 = 0, count: UInt32 = 0, outputs: UInt32 = 0, tokens: [Int32] = [],
-            root: String = ""
+            root: String = "", taken: UInt32 = 0, checkpoint: UInt32 = 0, checkpointLasts: Bool = false
         ) {
             self.sequence = sequence
             self.start = start
@@ -51,6 +56,9 @@ extension Wire {
             self.outputs = outputs
             self.tokens = tokens
             self.root = root
+            self.taken = taken
+            self.checkpoint = checkpoint
+            self.checkpointLasts = checkpointLasts
         }
 
         package static let codec = MessageCodec(Self.self)

@@ -17,6 +17,8 @@ package struct PageCache: Sendable {
         var parent: Node?
         var root: String
         var children: [[Int32]: Node] = [:]
+        /// Where the state of recurrent layers after the page's last token is.
+        var checkpoint: Int?
         /// Sequences that hold the page.
         var users = 0
         var lastUse: UInt64 = 0
@@ -42,9 +44,13 @@ package struct PageCache: Sendable {
     private var clock: UInt64 = 0
     /// Pages in the tree that no sequence holds. (A held page's ancestors are held, so all of these can be taken.)
     private var unused = 0
+    /// The states of a model with recurrent layers, for which a prefix is of use where its state is known.
+    var states: StateSlots?
 
-    package init(pageCount: Int) {
-        capacity = pageCount
+    package init(pageCount: Int) { self.init(pageCount: pageCount, states: nil) }
+
+    init(pageCount: Int, states: StateSlots?) {
+        (capacity, self.states) = (pageCount, states)
         free = (0..<Int32(pageCount)).reversed()
     }
 
@@ -78,20 +84,78 @@ package struct PageCache: Sendable {
 
     // MARK: The tree
 
-    /// Takes the pages that hold the first of `tokens`, `limit` pages at most.
-    package mutating func match(_ tokens: [Int32], root: String, limit: Int) -> [(node: Node, page: Int32)] {
-        var found: [(node: Node, page: Int32)] = []
+    /// Pages that hold the first tokens of a sequence, which has them now.
+    package struct Match: Sendable {
+        package var pages: [(node: Node, page: Int32)] = []
+        /// The state after them, for one reader; of a model with recurrent layers, unless there are none.
+        var checkpoint: Int?
+        /// Pages that have the same tokens, more than `pages` where states are missing.
+        var equal = 0
+    }
+
+    /// Takes the pages that hold the first of `tokens`, `limit` pages at most, as far as a state is known too, where
+    /// states are wanted.
+    package mutating func match(_ tokens: [Int32], root: String, limit: Int) -> Match {
+        var found = Match()
         var level = roots[root] ?? [:]
-        while found.count < limit {
-            let start = found.count * KVStorage.pagePositions
+        while found.pages.count < limit {
+            let start = found.pages.count * KVStorage.pagePositions
             guard start + KVStorage.pagePositions <= tokens.count,
                 let node = level[Array(tokens[start..<start + KVStorage.pagePositions])], let entry = entries[node]
             else { break }
-            found.append((node, entry.page))
+            found.pages.append((node, entry.page))
             level = entry.children
         }
-        for (node, _) in found { hold(node) }
+        found.equal = found.pages.count
+        if states != nil {
+            (found.checkpoint, found.pages) = lastCheckpoint(of: found.pages)
+            if let slot = found.checkpoint { states?.hold(slot) }
+        }
+        for (node, _) in found.pages { hold(node) }
         return found
+    }
+
+    private func lastCheckpoint(of pages: [(node: Node, page: Int32)]) -> (Int?, [(node: Node, page: Int32)]) {
+        guard let last = pages.lastIndex(where: { entries[$0.node]?.checkpoint != nil }) else { return (nil, []) }
+        return (entries[pages[last].node]?.checkpoint, Array(pages[...last]))
+    }
+
+    // MARK: Checkpoints
+
+    /// The last of some pages, one after the other in the tree, at whose end a state is known: for one reader.
+    mutating func lastCheckpoint(of nodes: [Node]) -> (slot: Int, pages: Int)? {
+        guard let last = nodes.lastIndex(where: { entries[$0]?.checkpoint != nil }),
+            let slot = entries[nodes[last]]?.checkpoint
+        else { return nil }
+        states?.hold(slot)
+        return (slot, last + 1)
+    }
+
+    /// A slot for a checkpoint; nil when all are about to be read.
+    mutating func takeCheckpoint() -> Int? {
+        guard let (slot, node) = states?.takeCheckpoint() else { return nil }
+        if let node { entries[node]?.checkpoint = nil }
+        return slot
+    }
+
+    /// Puts a checkpoint at the end of a page.
+    ///
+    /// - Returns: whether it is there; it is free where the page has one already.
+    mutating func put(checkpoint slot: Int, at node: Node) -> Bool {
+        guard entries[node] != nil, entries[node]?.checkpoint == nil else {
+            states?.release(checkpoint: slot)
+            return false
+        }
+        entries[node]?.checkpoint = slot
+        states?.put(slot, at: node)
+        return true
+    }
+
+    /// Frees the checkpoint at the end of a page, unless somebody is about to read it.
+    mutating func dropCheckpoint(at node: Node) {
+        guard let slot = entries[node]?.checkpoint, states?.isIdle(slot) == true else { return }
+        entries[node]?.checkpoint = nil
+        states?.release(checkpoint: slot)
     }
 
     /// Puts a sequence's full page into the tree, after `parent`, and holds it for the sequence.
@@ -153,6 +217,7 @@ package struct PageCache: Sendable {
     }
 
     private mutating func remove(_ node: Node, _ entry: Entry) {
+        if let slot = entry.checkpoint { states?.release(checkpoint: slot) }
         entries[node] = nil
         spareNodes.append(node)
         unused -= 1

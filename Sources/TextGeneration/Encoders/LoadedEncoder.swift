@@ -88,10 +88,12 @@ package enum LoadedText: Sendable {
         }
     }
 
-    /// Size of the keys and values of so many positions, in bytes; an encoder keeps none.
-    package func cacheSize(positions: Int, precision: CachePrecision) -> Int {
+    /// What keys, values and states of an engine may take, in bytes; an encoder keeps none.
+    package func cacheSize(_ options: EngineCore.Options) -> Int {
         switch self {
-        case .decoder(let loaded): loaded.model.shape.cacheSize(positions: positions, precision: precision)
+        case .decoder(let loaded):
+            loaded.model.cacheSize(
+                positions: options.cachePositions, precision: options.cachePrecision, states: options.states)
         case .encoder: 0
         }
     }

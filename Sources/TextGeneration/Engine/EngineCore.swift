@@ -25,8 +25,15 @@ package struct EngineCore {
         package var draftRows = 16
         /// Tokens of one draft, at most.
         package var draftLimit = 8
+        /// Copies of recurrent states that are kept, at most, for prompts to come; of a model that has such layers.
+        package var stateCheckpoints = 32
 
         package init(cachePositions: Int) { self.cachePositions = cachePositions }
+
+        /// The recurrent states that an engine has.
+        package var states: DecoderCache.StateCounts {
+            .init(sequences: sequenceLimit, checkpoints: stateCheckpoints, logRows: draftLimit)
+        }
     }
 
     /// What a queue looks like from outside.
@@ -84,7 +91,7 @@ package struct EngineCore {
     package var promptBudget: Int
     let device: Device
     let options: Options
-    private let cache: KVStorage
+    private let cache: DecoderCache
     private let draftModel: DraftModel?
     var scheduler: RequestScheduler
     /// What the layers that are elsewhere need; nil where all are here.
@@ -105,13 +112,14 @@ package struct EngineCore {
         self.device = device
         self.options = options
         promptBudget = options.tokenBudget
-        scheduler = RequestScheduler(options)
+        scheduler = RequestScheduler(options, hasStates: loaded.model.state != nil)
         let model = loaded.model, pageCount = scheduler.pages.capacity
         precondition(
             model.layers.lowerBound == 0 && (model.layers.count < model.shape.layers) == (laterShards > 0),
             "layers \(model.layers) of \(model.shape.layers) and \(laterShards) later shards")
         do {
-            cache = try model.cache(pageCount: pageCount, precision: options.cachePrecision)
+            cache = try model.cache(
+                pageCount: pageCount, precision: options.cachePrecision, states: options.states)
             if laterShards > 0 {
                 later = try LaterShards(count: laterShards, pageCount: pageCount, shape: model.shape)
                 scheduler.releasedSequences = []
@@ -185,7 +193,12 @@ package struct EngineCore {
         // What is known without a pass goes out before one that might not come back.
         let early = takeEarly()
         guard let (plan, x) = computed else { return early }
-        return try early + finish(plan, try device.select(plan.logitRows, from: x))
+        do {
+            return try early + finish(plan, try device.select(plan.logitRows, from: x))
+        } catch {
+            scheduler.restart(plan)
+            throw error
+        }
     }
 
     /// What is known without a pass: no pass begins before it is taken.
@@ -201,10 +214,15 @@ package struct EngineCore {
         let plan = scheduler.plan(group: group, drafts: drafts, promptBudget: max(1, promptBudget))
         lastRows = plan.batch.ids.count
         guard !plan.chunks.isEmpty else { return nil }
-        let x = try loaded.model.embed(plan.batch, on: device)
-        try loaded.model.run(x, plan.batch, cache: cache, on: device)
-        try draftModelFollows(plan)
-        return (plan, x)
+        do {
+            let x = try loaded.model.embed(plan.batch, on: device)
+            try loaded.model.run(x, plan.batch, cache: cache, on: device)
+            try draftModelFollows(plan)
+            return (plan, x)
+        } catch {
+            scheduler.restart(plan)
+            throw error
+        }
     }
 
     /// Makes tokens of the rows that have gone through all layers, those that the plan wants logits of.
@@ -272,6 +290,11 @@ package struct EngineCore {
         if let draftModel {
             let room = Dictionary(
                 uniqueKeysWithValues: decoding.map { ($0, scheduler.draftRoom($0, share: share)) })
+            // Of drafts that no pass took up nothing is known.
+            for index in decoding {
+                scheduler.running[index].drafted = min(
+                    scheduler.running[index].drafted, scheduler.running[index].computed)
+            }
             return try draftModel.propose(&scheduler.running, room: room, on: device)
         }
         var drafts: [Int: [Int32]] = [:]

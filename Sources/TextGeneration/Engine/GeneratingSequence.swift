@@ -13,6 +13,10 @@ struct GeneratingSequence: Sendable {
     var pages: [Int32] = []
     /// The first of `pages` stand in the tree, where others may share them; the rest are its own.
     var nodes: [PageCache.Node] = []
+    /// Of a model with recurrent layers.
+    var state: SequenceState?
+    /// Where pages with the same tokens ended whose states were missing: the state is worth keeping there.
+    var branch: Int?
     /// Prompt and answer.
     private(set) var tokens: [Int32]
     /// Numbers the sequence's time in the cache; it has another number after it had to give its pages back.
@@ -71,6 +75,7 @@ struct GeneratingSequence: Sendable {
     /// Forgets where its keys and values were: all of them have to be computed again. What it has generated stays.
     mutating func lose() {
         (pages, nodes, computed, drafted) = ([], [], 0, 0)
+        (state, branch) = (nil, nil)
         pool = Pool(pooling)
         if generatedCount == 0 { promptLogProbabilities = [] }
     }

@@ -36,7 +36,7 @@ struct RequestScheduler: Sendable {
     }
 
     private let options: EngineCore.Options
-    private(set) var pages: PageCache
+    var pages: PageCache
     /// In order of turn.
     var running: [GeneratingSequence] = []
     /// In order of turn.
@@ -62,9 +62,13 @@ struct RequestScheduler: Sendable {
     /// Turns between the choices of one request.
     private static let choiceSpacing: UInt64 = 4
 
-    init(_ options: EngineCore.Options) {
+    /// - Parameter hasStates: whether the model has recurrent layers.
+    init(_ options: EngineCore.Options, hasStates: Bool) {
         self.options = options
-        pages = PageCache(pageCount: PageCache.pages(for: max(options.cachePositions, 1)))
+        pages = PageCache(
+            pageCount: PageCache.pages(for: max(options.cachePositions, 1)),
+            states: hasStates
+                ? StateSlots(sequences: options.states.sequences, checkpoints: options.states.checkpoints) : nil)
     }
 
     var hasWaiting: Bool { !waiting.isEmpty }
@@ -157,6 +161,23 @@ struct RequestScheduler: Sendable {
         releasedSequences?.append(sequence.residency)
         for page in sequence.pages.dropFirst(sequence.nodes.count) { pages.release(page: page) }
         pages.release(sequence.nodes)
+        if let state = sequence.state { pages.release(state) }
+    }
+
+    /// Computes again the sequences of a pass that came to nothing, where it may have changed their states.
+    mutating func restart(_ plan: Plan) {
+        guard pages.states != nil else { return }
+        for chunk in plan.chunks {
+            guard let index = running.firstIndex(where: { $0.residency == chunk.residency }) else { continue }
+            putBack(running.remove(at: index))
+        }
+    }
+
+    private mutating func putBack(_ sequence: GeneratingSequence) {
+        var sequence = sequence
+        giveUpPages(of: sequence)
+        sequence.lose()
+        enqueue(sequence)
     }
 
     // MARK: Who runs
@@ -219,19 +240,29 @@ struct RequestScheduler: Sendable {
         // The last token is always computed: its logits are needed. So are all, where all rows are read.
         let limit = sequence.readsAllRows ? 0 : (count - 1) / KVStorage.pagePositions
         let found = pages.match(sequence.tokens, root: sequence.parameters.cacheRoot, limit: limit)
-        let missing = PageCache.pages(for: min(count + 1, count + sequence.remaining)) - found.count
+        let missing = PageCache.pages(for: min(count + 1, count + sequence.remaining)) - found.pages.count
         // Each running sequence will want a page soon.
         let growth = max(running.count, running.isEmpty ? 0 : expectedGrowth(with: sequence))
         guard missing + growth <= pages.available else {
-            pages.release(found.map(\.node))
+            pages.release(found)
             return false
         }
+        sequence.computed = found.pages.count * KVStorage.pagePositions
+        if pages.states != nil {
+            guard let state = pages.takeState(found) else {
+                pages.release(found)
+                return false
+            }
+            sequence.state = state
+            if found.equal > found.pages.count { sequence.branch = found.equal * KVStorage.pagePositions }
+        }
         statistics.prefixQueries += count
-        statistics.prefixHits += found.count * KVStorage.pagePositions
-        sequence.nodes = found.map(\.node)
-        sequence.pages = found.map(\.page)
-        while sequence.pages.count < found.count + missing, let page = pages.allocate() { sequence.pages.append(page) }
-        sequence.computed = found.count * KVStorage.pagePositions
+        statistics.prefixHits += sequence.computed
+        sequence.nodes = found.pages.map(\.node)
+        sequence.pages = found.pages.map(\.page)
+        while sequence.pages.count < found.pages.count + missing, let page = pages.allocate() {
+            sequence.pages.append(page)
+        }
         sequence.drafted = sequence.computed
         residencies += 1
         (sequence.residency, sequence.group) = (residencies, smallestGroup)
@@ -267,10 +298,7 @@ struct RequestScheduler: Sendable {
             if let page = pages.allocate() {
                 running[index].pages.append(page)
             } else {
-                var last = running.removeLast()
-                giveUpPages(of: last)
-                last.lose()
-                enqueue(last)
+                putBack(running.removeLast())
                 statistics.preemptions += 1
             }
         }
@@ -294,7 +322,7 @@ struct RequestScheduler: Sendable {
     ///   - group: whose sequences it is for.
     ///   - drafts: by index in `running`.
     ///   - promptBudget: rows for prompts, at most.
-    func plan(group: Int, drafts: [Int: [Int32]], promptBudget: Int) -> Plan {
+    mutating func plan(group: Int, drafts: [Int: [Int32]], promptBudget: Int) -> Plan {
         var plan = Plan()
         for index in running.indices
         where running[index].group == group && running[index].isDecoding && takesPart(index) {
@@ -315,24 +343,26 @@ struct RequestScheduler: Sendable {
             running[$0].group == group && !running[$0].isDecoding && takesPart($0)
         }
         guard let first = prompts.first, budget > 0 else { return [] }
-        var own = min(running[first].pending, prompts.count == 1 ? budget : (budget + 1) / 2)
+        var own = min(running[first].pendingInPass, prompts.count == 1 ? budget : (budget + 1) / 2)
         var left = budget - own
         var shares: [(sequence: Int, count: Int)] = []
         for index in prompts.dropFirst().sorted(by: { running[$0].pending < running[$1].pending }) {
-            let count = min(running[index].pending, left)
+            let count = min(running[index].pendingInPass, left)
             left -= count
             shares.append((index, count))
         }
-        own += min(running[first].pending - own, left)
+        own += min(running[first].pendingInPass - own, left)
         return [(first, own)] + shares
     }
 
-    private func add(_ index: Int, count: Int, drafts: [Int32], to plan: inout Plan) {
+    private mutating func add(_ index: Int, count: Int, drafts: [Int32], to plan: inout Plan) {
+        planState(index, count: count)
         let sequence = running[index]
         let row = plan.batch.ids.count, logit = plan.logitRows.count
         let tokens = sequence.tokens[sequence.computed..<sequence.computed + count] + drafts
         plan.batch.append(
-            tokens, from: sequence.computed, pages: sequence.pages, adapter: sequence.parameters.adapter)
+            tokens, from: sequence.computed, pages: sequence.pages,
+            state: sequence.state?.use(from: sequence.computed, taking: count), adapter: sequence.parameters.adapter)
         if sequence.readsAllRows {
             plan.logitRows += row..<row + count
         } else if count == sequence.pending {
@@ -348,6 +378,7 @@ struct RequestScheduler: Sendable {
     ///
     /// - Parameter drafts: whether a draft model keeps its keys and values in pages of the same numbers.
     mutating func share(_ index: Int, drafts: Bool) {
+        settleState(index)
         let sequence = running[index]
         // A text that is embedded is hardly the beginning of another one: its pages are free at once. Those of pairs that
         // are scored often begin with the same query.
@@ -362,6 +393,7 @@ struct RequestScheduler: Sendable {
             running[index].nodes.append(node)
             running[index].pages[number] = page
         }
+        keepCheckpoint(index)
     }
 
     mutating func countDrafts(_ proposed: Int, accepted: Int) {

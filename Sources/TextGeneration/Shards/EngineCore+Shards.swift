@@ -86,6 +86,7 @@ extension EngineCore {
     /// - Returns: the requests that had rows in it.
     package mutating func abandon(group: Int) -> [UInt64] {
         guard let flight = later?.flights.removeValue(forKey: group) else { return [] }
+        defer { scheduler.restart(flight.plan) }
         return Set(flight.plan.chunks.compactMap { position(of: $0.residency).map { scheduler.running[$0].request } })
             .sorted()
     }
@@ -146,7 +147,13 @@ extension EngineCore {
         guard var flight = later?.flights[group] else { return .finished([]) }
         if let rows = flight.rows {
             later?.flights[group] = nil
-            return .finished(try finish(remaining(of: flight.plan), rows))
+            let plan = remaining(of: flight.plan)
+            do {
+                return .finished(try finish(plan, rows))
+            } catch {
+                scheduler.restart(plan)
+                throw error
+            }
         }
         flight.sent = nextReplay(&flight)
         if flight.sent.isEmpty { flight.sent = spans(of: flight) }
@@ -217,7 +224,9 @@ extension EngineCore {
             parts.append(
                 .init(
                     sequence: span.residency, start: span.start, count: span.count, outputs: span.outputs,
-                    tokens: Array(tokens[first..<end]), root: sequence.parameters.cacheRoot))
+                    tokens: Array(tokens[first..<end]), root: sequence.parameters.cacheRoot,
+                    taken: span.count - drafts.count,
+                    checkpoint: span.chunk.flatMap { _ in sequence.checkpointUnderWay }))
         }
         return ShardCall(parts: parts, rows: try later.boundaries[flight.shard].selectingRows(places))
     }

@@ -20,10 +20,27 @@ package struct ShardCall: Sendable {
         package var tokens: [Int32]
         /// What the rows depend on besides the tokens.
         package var root: String
+        /// The first so many rows are sure to be right; those behind were drafted.
+        package var taken: Int
+        /// The rows after which recurrent states are worth a copy; nil for none.
+        package var checkpoint: Checkpoint?
 
-        package init(sequence: UInt64, start: Int, count: Int, outputs: Int, tokens: [Int32], root: String) {
+        package struct Checkpoint: Sendable, Hashable {
+            package var rows: Int
+            /// Whether it stays when the sequence goes on.
+            package var lasts: Bool
+
+            package init(rows: Int, lasts: Bool) { (self.rows, self.lasts) = (rows, lasts) }
+        }
+
+        /// - Parameter taken: all by default.
+        package init(
+            sequence: UInt64, start: Int, count: Int, outputs: Int, tokens: [Int32], root: String,
+            taken: Int? = nil, checkpoint: Checkpoint? = nil
+        ) {
             (self.sequence, self.start, self.count, self.outputs) = (sequence, start, count, outputs)
             (self.tokens, self.root) = (tokens, root)
+            (self.taken, self.checkpoint) = (taken ?? count, checkpoint)
         }
 
         var end: Int { start + count }
@@ -72,6 +89,12 @@ package struct ShardCall: Sendable {
         }
         guard (0...part.count).contains(part.outputs) else {
             throw invalid("\(part.outputs) of \(part.count) rows are wanted back")
+        }
+        guard (1...part.count).contains(part.taken),
+            part.checkpoint.map({ (1...part.taken).contains($0.rows) }) ?? true
+        else {
+            throw invalid(
+                "\(part.taken) of \(part.count) rows are sure, with a checkpoint after \(part.checkpoint?.rows ?? 0)")
         }
         guard part.hasAllTokens || part.tokens.count == part.count else {
             throw invalid("\(part.tokens.count) tokens for positions \(part.start) to \(part.end - 1)")

@@ -8,7 +8,7 @@ import TextModels
 struct DraftModel: Sendable {
     private let model: any TextModel
     private let vocabulary: Int
-    private let cache: KVStorage
+    private let cache: DecoderCache
     /// Tokens that it reads at most in one pass to catch up.
     private static let catchUp = 64
 
@@ -25,6 +25,11 @@ struct DraftModel: Sendable {
                 .unsupported,
                 "the draft model's context is \(loaded.model.shape.context); it needs the model's own, "
                     + "\(target.model.shape.context)")
+        }
+        guard loaded.model.state == nil else {
+            throw TextModelError(
+                .unsupported,
+                "the draft model has recurrent layers, whose states cannot follow drafts; take one that only attends")
         }
         model = loaded.model
         vocabulary = min(loaded.model.shape.vocabulary, loaded.tokenizer.vocabulary.count)

@@ -198,22 +198,28 @@ package struct ConfigurationFile: Sendable {
     ///
     /// - Throws: `TextModelError.unsupported` for a type of layer that is not known here.
     func windows(_ window: Int?, layers: Int, isWindowed: (Int) -> Bool) throws(TextModelError) -> [Int] {
-        guard let types = try texts("layer_types") else {
+        let windowed = "sliding_attention"
+        guard let types = try layerTypes(["full_attention", windowed], layers: layers) else {
             return (0..<layers).map { isWindowed($0) ? window ?? 0 : 0 }
         }
+        guard window != nil || !types.contains(windowed) else {
+            throw refusal("layer_types", "has \"\(windowed)\", but there is no window")
+        }
+        return types.map { $0 == windowed ? window ?? 0 : 0 }
+    }
+
+    /// What kind each layer is of, as `layer_types` says; nil where the file does not.
+    ///
+    /// - Throws: `TextModelError.unsupported` for a type that is not among those known.
+    func layerTypes(_ known: Set<String>, layers: Int) throws(TextModelError) -> [String]? {
+        guard let types = try texts("layer_types") else { return nil }
         guard types.count == layers else {
             throw refusal("layer_types", "has \(types.count) entries for \(layers) layers")
         }
-        var windows: [Int] = []
-        for type in types {
-            switch (type, window) {
-            case ("full_attention", _): windows.append(0)
-            case ("sliding_attention", let window?): windows.append(window)
-            case ("sliding_attention", nil): throw refusal("layer_types", "has \"\(type)\", but there is no window")
-            default: throw refusal("layer_types", "has \"\(type)\", which is not known", .unsupported)
-            }
+        if let other = types.first(where: { !known.contains($0) }) {
+            throw refusal("layer_types", "has \"\(other)\", which is not known", .unsupported)
         }
-        return windows
+        return types
     }
 }
 

@@ -18,6 +18,8 @@ package struct GGUFLayout: Sendable {
         "mlp.gate_proj": "ffn_gate", "mlp.up_proj": "ffn_up", "mlp.down_proj": "ffn_down",
         "mlp.gate_up_proj": "ffn_up",
     ]
+    /// Whole names of tensors in a layer that have no kind, or another one.
+    var layerTensors: [String: String] = [:]
     /// Keys that the architecture reads besides the common ones.
     var keys: Set<String> = []
     /// Whether the rows of queries and keys that RoPE turns together stand side by side in the file: row 2i + j of a
@@ -33,6 +35,7 @@ package struct GGUFLayout: Sendable {
         let rest = stem.dropFirst(layerPrefix.count)
         guard let end = rest.firstIndex(of: ".") else { return nil }
         let layer = "blk.\(rest[..<end]).", inLayer = rest[rest.index(after: end)...]
+        if let whole = layerTensors["\(inLayer)\(kind)"] { return layer + whole }
         // What Hugging Face names without a kind, llama.cpp calls a weight.
         if let whole = layers["\(inLayer)\(kind)"] { return layer + whole + ".weight" }
         return layers[String(inLayer)].map { layer + $0 + kind }
@@ -42,6 +45,8 @@ package struct GGUFLayout: Sendable {
     func knows(_ tensor: String) -> Bool {
         // Llama's older files hold frequencies that follow from the base.
         if tensor.hasSuffix(".attn_rot_embd.weight") || tensor.hasSuffix(".rope_freqs.weight") { return true }
+        let inLayer = tensor.split(separator: ".", maxSplits: 2).dropFirst(2).first
+        if tensor.hasPrefix("blk."), let inLayer, layerTensors.values.contains(String(inLayer)) { return true }
         guard let dot = tensor.lastIndex(of: "."), ["weight", "bias"].contains(tensor[tensor.index(after: dot)...])
         else { return false }
         let parts = tensor[..<dot].split(separator: ".", maxSplits: 2)

@@ -15,16 +15,20 @@ package struct GGUFMetadata: Sendable {
     }
 
     /// A number, or the one that every layer has in a list; nil where the key is missing.
-    func integer(_ key: String) throws(TextModelError) -> Int? {
+    ///
+    /// - Parameter ignoringZeros: whether layers for which the list has 0 do not count: they have no such thing.
+    func integer(_ key: String, ignoringZeros: Bool = false) throws(TextModelError) -> Int? {
         guard let value = value(key) else { return nil }
         guard let list = value.array else {
             guard let integer = value.integer else { throw refusal(key, "is not a whole number") }
             return integer
         }
-        let integers = list.compactMap(\.integer)
-        guard let first = integers.first, integers.count == list.count else {
+        var integers = list.compactMap(\.integer)
+        guard integers.count == list.count else {
             throw refusal(key, "is a list that holds something else than whole numbers")
         }
+        if ignoringZeros { integers.removeAll { $0 == 0 } }
+        guard let first = integers.first else { throw refusal(key, "is a list without a number") }
         guard integers.allSatisfy({ $0 == first }) else {
             throw refusal(key, "differs from layer to layer, which is not supported", .unsupported)
         }
@@ -42,8 +46,12 @@ package struct GGUFMetadata: Sendable {
     /// A whole number within its sane range.
     ///
     /// - Throws: `TextModelError.invalidCheckpoint` where it is missing or lies outside.
-    func extent(_ key: String, in range: ClosedRange<Int>, absent: Int? = nil) throws(TextModelError) -> Int {
-        guard let value = try integer(key) ?? absent else { throw refusal(key, "is missing") }
+    func extent(
+        _ key: String, in range: ClosedRange<Int>, absent: Int? = nil, ignoringZeros: Bool = false
+    ) throws(TextModelError) -> Int {
+        guard let value = try integer(key, ignoringZeros: ignoringZeros) ?? absent else {
+            throw refusal(key, "is missing")
+        }
         guard range.contains(value) else {
             throw refusal(key, "is \(value), outside \(range.lowerBound)…\(range.upperBound)")
         }

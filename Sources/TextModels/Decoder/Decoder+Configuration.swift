@@ -67,7 +67,12 @@ extension Decoder {
         var experts: (MixtureOfExperts.Configuration, name: String)?
         /// Layers without experts.
         var denseLayers: Set<Int> = []
+        /// What some layers have in the place of attention, and which.
+        var recurrence: SequenceMixer.Recurrence?
+        var recurrentLayers: Set<Int> = []
         var norms = Norms.before
+        /// What the architecture's files call parts, by Llama's names for them.
+        var names: [String: String] = [:]
         /// Whether a file of Hugging Face's layout holds the weights of norms less one.
         var isNormOffset = false
         var epsilon: Float
@@ -107,12 +112,13 @@ extension Decoder {
         ///   - headDim: D where the file does not say it; C / H by default.
         ///   - context: positions where the file does not say it.
         ///   - rotary: read from the file by default.
+        ///   - feedForward: F; read from the file by default.
         ///   - isTied: whether embedding and head are one where the file does not say it.
         /// - Throws: `TextModelError` that names the field.
         init(
             _ file: ConfigurationFile, shape: DecoderShape? = nil, headDim: Int? = nil, context: Int,
-            epsilon: Double = 1e-6, rotary: RotaryFrequencies? = nil, activation: String = "hidden_act",
-            standardActivation: String = "silu", isTied: Bool = false
+            epsilon: Double = 1e-6, rotary: RotaryFrequencies? = nil, feedForward: Int? = nil,
+            activation: String = "hidden_act", standardActivation: String = "silu", isTied: Bool = false
         ) throws(TextModelError) {
             if let shape {
                 self.shape = shape
@@ -121,8 +127,14 @@ extension Decoder {
             }
             if let rotary { self.rotary = rotary } else { self.rotary = try RotaryFrequencies(file, shape: self.shape) }
             attention = PagedAttention.Configuration(self.shape)
-            feedForward = GatedFeedForward.Configuration(
-                width: try file.extent("intermediate_size", in: DecoderShape.Limits.feedForward),
+            let width: Int
+            if let feedForward {
+                width = feedForward
+            } else {
+                width = try file.extent("intermediate_size", in: DecoderShape.Limits.feedForward)
+            }
+            self.feedForward = GatedFeedForward.Configuration(
+                width: width,
                 activation: try file.activation(activation, absent: standardActivation))
             self.epsilon = Float(try file.number("rms_norm_eps") ?? epsilon)
             self.isTied = try file.bool("tie_word_embeddings") ?? isTied

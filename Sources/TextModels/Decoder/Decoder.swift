@@ -5,8 +5,8 @@ package import Tensors
 /// (arXiv 2302.13971) and most have. What an architecture does differently stands in its own file, as a configuration.
 package struct Decoder: TextModel {
     private struct Layer: Sendable {
-        var attentionNorms: BlockNorms
-        var attention: PagedAttention
+        var mixerNorms: BlockNorms
+        var mixer: SequenceMixer
         var feedForwardNorms: BlockNorms
         var feedForward: FeedForward
     }
@@ -15,15 +15,20 @@ package struct Decoder: TextModel {
     package let layers: Range<Int>
     package let weights: WeightCount
     package let linearModules: [LinearModule]
+    package let pagedLayers: Int
+    package let state: StateShape?
     private let scales: Configuration.Scales
     private let outside: EmbeddingAndHead<RMSNorm>
     private let blocks: [Layer]
 
     init(_ configuration: Configuration, _ loader: WeightLoader) throws(TensorError) {
         let shape = configuration.shape, c = shape.hidden
+        var loader = loader
+        loader.ownNames = configuration.names
+        let own = loader
         func norm(_ name: String) throws(TensorError) -> RMSNorm {
             try RMSNorm(
-                loader, name, count: c, epsilon: configuration.epsilon, isOffset: configuration.isNormOffset)
+                own, name, count: c, epsilon: configuration.epsilon, isOffset: configuration.isNormOffset)
         }
         func norms(_ names: BlockNorms.Names, _ layer: String) throws(TensorError) -> BlockNorms {
             BlockNorms(
@@ -35,28 +40,32 @@ package struct Decoder: TextModel {
         layers = try loader.layers(of: shape.layers)
         outside = try EmbeddingAndHead(layers) { () throws(TensorError) in
             try TokenEmbedding(
-                loader, outer: loader, embedding: "model.embed_tokens.weight", tokens: shape.vocabulary, width: c,
+                own, outer: own, embedding: "model.embed_tokens.weight", tokens: shape.vocabulary, width: c,
                 tied: configuration.isTied)
         } norm: { () throws(TensorError) in
             try norm("model.norm")
         }
         var blocks: [Layer] = []
+        var counts = SequenceMixer.Counts()
         for index in layers {
             let name = "model.layers.\(index)."
             blocks.append(
                 Layer(
-                    attentionNorms: try norms(configuration.norms.attention, name),
-                    attention: try PagedAttention(
-                        loader, layer: index, name + "self_attn.", configuration.attention,
-                        rotation: rotations[configuration.rotation(ofLayer: index)]),
+                    mixerNorms: try norms(configuration.norms.attention, name),
+                    mixer: try SequenceMixer(
+                        loader, layer: index, configuration,
+                        rotation: rotations[configuration.rotation(ofLayer: index)],
+                        &counts),
                     feedForwardNorms: try norms(configuration.norms.feedForward, name),
                     feedForward: try FeedForward(loader, name, configuration.feedForward(ofLayer: index), hidden: c)))
         }
         self.blocks = blocks
         self.shape = shape
+        pagedLayers = counts.paged
+        state = counts.recurrent > 0 ? configuration.recurrence?.state(layers: counts.recurrent) : nil
         scales = configuration.scales
         linearModules = loader.linearModules.modules
-        weights = WeightCount(blocks.flatMap { $0.attention.matrices + $0.feedForward.matrices } + outside.matrices)
+        weights = WeightCount(blocks.flatMap { $0.mixer.matrices + $0.feedForward.matrices } + outside.matrices)
     }
 
     package func embed(_ batch: TokenBatch, on device: Device) throws(TensorError) -> Tensor {
@@ -65,12 +74,11 @@ package struct Decoder: TextModel {
         return x
     }
 
-    package func run(_ x: Tensor, _ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) {
+    package func run(_ x: Tensor, _ batch: TokenBatch, cache: DecoderCache, on device: Device) throws(TensorError) {
         let h = try device.makeRows(x.rowCount, width: x.width)  // [R, C]
         for layer in blocks {
-            try layer.attentionNorms.around(x, scratch: h, on: device) { input, residual, y throws(TensorError) in
-                try layer.attention(
-                    input, batch.rows, batch.adapters, cache: cache, residual: residual, into: y, on: device)
+            try layer.mixerNorms.around(x, scratch: h, on: device) { input, residual, y throws(TensorError) in
+                try layer.mixer(input, batch, cache: cache, residual: residual, into: y, on: device)
             }
             try layer.feedForwardNorms.around(x, scratch: h, on: device) { input, residual, y throws(TensorError) in
                 try layer.feedForward(input, batch.adapters, residual: residual, into: y, on: device)
@@ -116,44 +124,5 @@ struct BlockNorms: Sendable {
         try block(input, nil, h)
         after?(h, into: h, on: device)
         device.combine(x, h, scaleB: scale, into: x)
-    }
-}
-
-/// A layer's feed-forward: gated, or of experts.
-enum FeedForward: Sendable {
-    case gated(GatedFeedForward)
-    case experts(MixtureOfExperts)
-
-    /// What a layer has, and what its file calls it.
-    enum Configuration: Sendable {
-        case gated(GatedFeedForward.Configuration)
-        case experts(MixtureOfExperts.Configuration, name: String)
-    }
-
-    init(
-        _ loader: WeightLoader, _ layer: String, _ configuration: Configuration, hidden: Int
-    ) throws(TensorError) {
-        switch configuration {
-        case .gated(let configuration):
-            self = .gated(try GatedFeedForward(loader, layer + "mlp.", configuration, hidden: hidden))
-        case .experts(let configuration, let name):
-            self = .experts(try MixtureOfExperts(loader, layer + name, configuration, hidden: hidden))
-        }
-    }
-
-    var matrices: [PackedMatrix] {
-        switch self {
-        case .gated(let layer): layer.matrices
-        case .experts(let layer): layer.matrices
-        }
-    }
-
-    func callAsFunction(
-        _ h: Tensor, _ adapters: AdapterRows, residual: Tensor?, into y: Tensor, on device: Device
-    ) throws(TensorError) {
-        switch self {
-        case .gated(let layer): try layer(h, adapters, residual: residual, into: y, on: device)
-        case .experts(let layer): try layer(h, residual: residual, into: y, on: device)
-        }
     }
 }

@@ -88,7 +88,7 @@ package struct GPT2Model: TextModel {
         return x
     }
 
-    package func run(_ x: Tensor, _ batch: TokenBatch, cache: KVStorage, on device: Device) throws(TensorError) {
+    package func run(_ x: Tensor, _ batch: TokenBatch, cache: DecoderCache, on device: Device) throws(TensorError) {
         try run(x, batch, cache: cache, on: device) { _, _, _ in }
     }
 
@@ -99,7 +99,7 @@ package struct GPT2Model: TextModel {
 
     /// - Parameter observe: sees each value, and the layer it stands in, as it is made; it may change afterwards.
     package func forward(
-        _ batch: TokenBatch, cache: KVStorage, on device: Device, observe: (Value, Int, Tensor) -> Void
+        _ batch: TokenBatch, cache: DecoderCache, on device: Device, observe: (Value, Int, Tensor) -> Void
     ) throws(TensorError) -> Tensor {
         let x = try embed(batch, on: device)
         try run(x, batch, cache: cache, on: device, observe: observe)
@@ -108,7 +108,7 @@ package struct GPT2Model: TextModel {
     }
 
     private func run(
-        _ x: Tensor, _ batch: TokenBatch, cache: KVStorage, on device: Device, observe: (Value, Int, Tensor) -> Void
+        _ x: Tensor, _ batch: TokenBatch, cache: DecoderCache, on device: Device, observe: (Value, Int, Tensor) -> Void
     ) throws(TensorError) {
         let h = try device.makeRows(x.rowCount, width: x.width)  // [R, C]
         let scale = configuration.scale
@@ -123,7 +123,7 @@ package struct GPT2Model: TextModel {
             observe(.value, index, v)
             let attended = try device.makeRows(q.rowCount, width: q.width)  // [R, C]
             device.attention(
-                queries: q, keys: k, values: v, rows: batch.rows, cache: cache, layer: index, scale: scale,
+                queries: q, keys: k, values: v, rows: batch.rows, cache: cache.pages, layer: index, scale: scale,
                 into: attended)
             observe(.attended, index, attended)
             try layer.output(attended, batch.adapters, residual: x, into: x, on: device)

@@ -22,7 +22,8 @@ from gguf import GGMLQuantizationType as Q
 from transformers import (Exaone4Config, Exaone4ForCausalLM, Glm4Config, Glm4ForCausalLM, GptOssConfig, GptOssForCausalLM,
                           GraniteConfig, GraniteForCausalLM, GraniteMoeConfig, GraniteMoeForCausalLM, MixtralConfig,
                           MixtralForCausalLM, Olmo2Config, Olmo2ForCausalLM, Olmo3Config, Olmo3ForCausalLM, OlmoeConfig,
-                          OlmoeForCausalLM, Qwen3MoeConfig, Qwen3MoeForCausalLM, SmolLM3Config, SmolLM3ForCausalLM)
+                          OlmoeForCausalLM, Qwen3MoeConfig, Qwen3MoeForCausalLM, SmolLM3Config, SmolLM3ForCausalLM,
+                          Lfm2Config, Lfm2ForCausalLM, Qwen3_5ForCausalLM, Qwen3_5TextConfig)
 from transformers import (Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM,
                           MistralConfig, MistralForCausalLM, Phi3Config, Phi3ForCausalLM, Qwen2Config, Qwen2ForCausalLM,
                           Qwen3Config, Qwen3ForCausalLM)
@@ -35,7 +36,8 @@ ARCH = {"llama": gguf.MODEL_ARCH.LLAMA, "qwen2": gguf.MODEL_ARCH.QWEN2, "qwen3":
         "gemma2": gguf.MODEL_ARCH.GEMMA2, "gemma3": gguf.MODEL_ARCH.GEMMA3, "phi3": gguf.MODEL_ARCH.PHI3, "gpt2": gguf.MODEL_ARCH.GPT2,
         "smollm3": gguf.MODEL_ARCH.SMOLLM3, "granite": gguf.MODEL_ARCH.GRANITE, "granitemoe": gguf.MODEL_ARCH.GRANITE_MOE,
         "olmo2": gguf.MODEL_ARCH.OLMO2, "exaone4": gguf.MODEL_ARCH.EXAONE4, "glm4": gguf.MODEL_ARCH.GLM4,
-        "qwen3moe": gguf.MODEL_ARCH.QWEN3MOE, "olmoe": gguf.MODEL_ARCH.OLMOE, "gpt-oss": gguf.MODEL_ARCH.GPT_OSS}
+        "qwen3moe": gguf.MODEL_ARCH.QWEN3MOE, "olmoe": gguf.MODEL_ARCH.OLMOE, "gpt-oss": gguf.MODEL_ARCH.GPT_OSS,
+        "lfm2": gguf.MODEL_ARCH.LFM2, "qwen35": gguf.MODEL_ARCH.QWEN35}
 # As convert_hf_to_gguf.py: these are stored with the rows of queries and keys in RoPE's pairs.
 PERMUTED = {"llama", "smollm3", "granite", "granitemoe"}
 
@@ -58,9 +60,25 @@ def metadata(writer, arch, config):
         writer.add_feed_forward_length(4 * c.n_embd)
         writer.add_layer_norm_eps(c.layer_norm_epsilon)
         return
+    if arch == "lfm2":  # convert_hf_to_gguf.py, LFM2Model: the width is the true one, heads are by layer
+        writer.add_feed_forward_length(LFM2_WIDTH)
+        writer.add_head_count_kv([0 if kind == "conv" else c.num_key_value_heads for kind in c.layer_types])
+        writer.add_layer_norm_rms_eps(c.norm_eps)
+        writer.add_shortconv_l_cache(c.conv_L_cache)
+        writer.add_vocab_size(c.vocab_size)
+        writer.add_rope_freq_base(c.rope_parameters["rope_theta"])
+        return
     writer.add_feed_forward_length(c.intermediate_size)
     writer.add_head_count_kv(c.num_key_value_heads)
     writer.add_layer_norm_rms_eps(c.rms_norm_eps)
+    if arch == "qwen35":  # the same script's Qwen3NextModel and what follows it
+        writer.add_ssm_conv_kernel(c.linear_conv_kernel_dim)
+        writer.add_ssm_state_size(c.linear_key_head_dim)
+        writer.add_ssm_group_count(c.linear_num_key_heads)
+        writer.add_ssm_time_step_rank(c.linear_num_value_heads)
+        writer.add_ssm_inner_size(c.linear_num_value_heads * c.linear_value_head_dim)
+        writer.add_full_attention_interval(4)
+        writer.add_rope_dimension_sections([*c.rope_parameters["mrope_section"], 0])
     head = getattr(c, "head_dim", None) or c.hidden_size // c.num_attention_heads
     writer.add_key_length(head)
     writer.add_value_length(head)
@@ -135,8 +153,32 @@ def tensors(model, arch, config):
         if ".experts." in key or key.endswith((".gate.weight", ".router.weight", ".router.bias", ".sinks")):
             yield from experts(key, value, arch)
             continue
+        if arch == "qwen35" and ".linear_attn." in key: key, value = delta_net(key, value, config)
+        if key.endswith(".conv.conv.weight"): value = value[:, 0]
+        if arch == "qwen35" and key.endswith("norm.weight") and ".linear_attn." not in key: value = value + np.float32(1)
+        if key.endswith("ssm_a") or key.endswith("ssm_dt.bias"):
+            yield key, value
+            continue
         if arch.startswith("gemma") and key.endswith("norm.weight"): value = value + np.float32(1)
         yield names.get_name(key, try_suffixes=(".weight", ".bias")), np.ascontiguousarray(value)
+
+def delta_net(key, value, c):
+    """Value heads that share a key head lie next to one another in transformers' files, and as far apart as there are key
+    heads in llama.cpp's."""
+    keys, values = c.linear_num_key_heads, c.linear_num_value_heads
+    def tiled(x, width):
+        return x.reshape(keys, values // keys, width, *x.shape[1:]).swapaxes(0, 1).reshape(x.shape)
+    layer, last = f"blk.{key.split('.')[2]}.", key.split("linear_attn.")[1]
+    if last in ("A_log", "dt_bias"):
+        return layer + {"A_log": "ssm_a", "dt_bias": "ssm_dt.bias"}[last], tiled(-np.exp(value) if last == "A_log" else value, 1)
+    if last == "conv1d.weight": value = value[:, 0]
+    if last in ("in_proj_qkv.weight", "conv1d.weight"):
+        split = 2 * keys * c.linear_key_head_dim
+        value = np.concatenate([value[:split], tiled(value[split:], c.linear_value_head_dim)])
+    if last == "in_proj_z.weight": value = tiled(value, c.linear_value_head_dim)
+    if last in ("in_proj_a.weight", "in_proj_b.weight"): value = tiled(value, 1)
+    if last == "out_proj.weight": value = tiled(np.ascontiguousarray(value.T), c.linear_value_head_dim).T
+    return key, value
 
 def experts(key, value, arch):
     """What transformers holds together in one tensor, apart: `[E, F, C]` for gates and ups, `[E, C, F]` for downs."""
@@ -190,7 +232,7 @@ def make(name, arch, seed, factory, twin=False):
     turn = 0
     for key, value in tensors(model, arch, model.config):
         kind = Q.F32
-        if value.ndim >= 2 and not key.endswith(".bias") and "position_embd" not in key and "ffn_gate_inp" not in key:
+        if value.ndim >= 2 and "conv" not in key.split(".")[-2] and not key.endswith(".bias") and "position_embd" not in key and "ffn_gate_inp" not in key:
             kind = [Q.BF16, Q.F16, Q.F32][turn % 3]
             turn += 1
         writer.add_tensor(key, narrow(value, kind), raw_dtype=kind)
@@ -247,6 +289,13 @@ make("gpt-oss", "gpt-oss", 30, lambda: GptOssForCausalLM(GptOssConfig(**mid, hea
      num_experts_per_tok=2, sliding_window=8, attn_implementation="eager", rope_parameters={"rope_type": "yarn",
      "rope_theta": 10000.0, "factor": 4.0, "beta_fast": 32.0, "beta_slow": 1.0, "truncate": False,
      "original_max_position_embeddings": 16})))
+
+LFM2_WIDTH = 32
+make("lfm2", "lfm2", 31, lambda: Lfm2ForCausalLM(Lfm2Config(**{**mid, "intermediate_size": 40}, block_multiple_of=16,
+     layer_types=["conv", "full_attention", "conv", "conv"])))
+make("qwen35", "qwen35", 32, lambda: Qwen3_5ForCausalLM(Qwen3_5TextConfig(**mid, head_dim=32, linear_num_key_heads=2,
+     linear_num_value_heads=4, linear_key_head_dim=16, linear_value_head_dim=16, rope_parameters={"rope_type": "default",
+     "rope_theta": 10000.0, "partial_rotary_factor": 0.25, "mrope_interleaved": True, "mrope_section": [2, 1, 1]})))
 
 # ---------------------------------------------------------------------------------------------------------- blocks
 

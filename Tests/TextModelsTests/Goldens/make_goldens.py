@@ -125,9 +125,9 @@ make("gemma3-conditional", lambda: Gemma3ForConditionalGeneration(Gemma3Config(
 
 # Architectures that differ from Llama in the places of norms, positions, scales.
 from transformers import (Exaone4Config, Exaone4ForCausalLM, Glm4Config, Glm4ForCausalLM, GptOssConfig, GptOssForCausalLM,
-                          GraniteConfig, GraniteForCausalLM, GraniteMoeConfig, GraniteMoeForCausalLM, Ministral3Config,
-                          Ministral3ForCausalLM, MixtralConfig, MixtralForCausalLM, Olmo2Config, Olmo2ForCausalLM,
-                          Olmo3Config, Olmo3ForCausalLM, OlmoeConfig, OlmoeForCausalLM, Qwen3MoeConfig,
+                          GraniteConfig, GraniteForCausalLM, GraniteMoeConfig, GraniteMoeForCausalLM, Lfm2Config,
+                          Lfm2ForCausalLM, Ministral3Config, Ministral3ForCausalLM, MixtralConfig, MixtralForCausalLM, Olmo2Config, Olmo2ForCausalLM,
+                          Olmo3Config, Olmo3ForCausalLM, OlmoeConfig, OlmoeForCausalLM, Qwen3_5ForCausalLM, Qwen3_5TextConfig, Qwen3MoeConfig,
                           Qwen3MoeForCausalLM, SmolLM3Config, SmolLM3ForCausalLM)
 
 half = torch.bfloat16
@@ -168,6 +168,15 @@ make("gpt-oss", lambda: GptOssForCausalLM(GptOssConfig(**small, head_dim=16, num
      sliding_window=32, swiglu_limit=2.0, attn_implementation="eager", rope_parameters={
          "rope_type": "yarn", "rope_theta": 150000.0, "factor": 8.0, "beta_fast": 32.0, "beta_slow": 1.0,
          "truncate": False, "original_max_position_embeddings": 64})), 34, half, **varied)
+
+# Recurrent layers: more value heads than key heads, states that forget at several rates.
+make("lfm2", lambda: Lfm2ForCausalLM(Lfm2Config(**{**small, "num_hidden_layers": 3}, norm_eps=1e-5, conv_L_cache=3,
+     block_multiple_of=16, layer_types=["conv", "full_attention", "conv"])), 40, half, **varied)
+qwen35 = dict(**{**small, "num_hidden_layers": 4, "num_attention_heads": 2, "num_key_value_heads": 1}, head_dim=32,
+     linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=24, linear_value_head_dim=16,
+     rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.25,
+                      "mrope_interleaved": True, "mrope_section": [2, 1, 1]})
+make("qwen3.5", lambda: Qwen3_5ForCausalLM(Qwen3_5TextConfig(**qwen35)), 41, half, **varied)
 
 
 # gpt-oss as it is published: experts in blocks of MXFP4 (OCP Microscaling Formats 1.0). Random blocks; transformers

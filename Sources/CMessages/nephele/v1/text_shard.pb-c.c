@@ -328,7 +328,7 @@ const ProtobufCMessageDescriptor nephele__v1__forward_request__descriptor =
   (ProtobufCMessageInit) nephele__v1__forward_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__shard_rows__field_descriptors[6] =
+static const ProtobufCFieldDescriptor nephele__v1__shard_rows__field_descriptors[9] =
 {
   {
     "sequence",
@@ -402,19 +402,58 @@ static const ProtobufCFieldDescriptor nephele__v1__shard_rows__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "taken",
+    7,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__ShardRows, has_taken),
+    offsetof(Nephele__V1__ShardRows, taken),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "checkpoint",
+    8,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__ShardRows, has_checkpoint),
+    offsetof(Nephele__V1__ShardRows, checkpoint),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "checkpoint_lasts",
+    9,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__ShardRows, has_checkpoint_lasts),
+    offsetof(Nephele__V1__ShardRows, checkpoint_lasts),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__shard_rows__field_indices_by_name[] = {
+  7,   /* field[7] = checkpoint */
+  8,   /* field[8] = checkpoint_lasts */
   2,   /* field[2] = count */
   3,   /* field[3] = outputs */
   5,   /* field[5] = root */
   0,   /* field[0] = sequence */
   1,   /* field[1] = start */
+  6,   /* field[6] = taken */
   4,   /* field[4] = tokens */
 };
 static const ProtobufCIntRange nephele__v1__shard_rows__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor nephele__v1__shard_rows__descriptor =
 {
@@ -424,7 +463,7 @@ const ProtobufCMessageDescriptor nephele__v1__shard_rows__descriptor =
   "Nephele__V1__ShardRows",
   "nephele.v1",
   sizeof(Nephele__V1__ShardRows),
-  6,
+  9,
   nephele__v1__shard_rows__field_descriptors,
   nephele__v1__shard_rows__field_indices_by_name,
   1,  nephele__v1__shard_rows__number_ranges,

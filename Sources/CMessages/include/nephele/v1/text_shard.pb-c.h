@@ -82,10 +82,22 @@ struct  Nephele__V1__ShardRows
    */
   protobuf_c_boolean has_root;
   ProtobufCBinaryData root;
+  /*
+   * The first so many rows are sure to be right: recurrent layers take them into their states for good.
+   */
+  protobuf_c_boolean has_taken;
+  uint32_t taken;
+  /*
+   * The states after so many of those are worth a copy; 0 for none. It stays when the sequence goes on, or else moves.
+   */
+  protobuf_c_boolean has_checkpoint;
+  uint32_t checkpoint;
+  protobuf_c_boolean has_checkpoint_lasts;
+  protobuf_c_boolean checkpoint_lasts;
 };
 #define NEPHELE__V1__SHARD_ROWS__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__shard_rows__descriptor) \
-    , 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0, {0,NULL} }
+    , 0, 0, 0, 0, 0, 0, 0, 0, 0,NULL, 0, {0,NULL}, 0, 0, 0, 0, 0, 0 }
 
 
 /*

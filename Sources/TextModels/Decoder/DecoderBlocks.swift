@@ -1,0 +1,114 @@
+import Layers
+import Tensors
+
+/// What lets a layer's rows see those before them: attention over pages, or a layer with a state.
+enum SequenceMixer: Sendable {
+    case attention(PagedAttention)
+    case deltaNet(GatedDeltaNet)
+    case convolution(GatedConvolution)
+
+    /// The recurrent layers of an architecture.
+    enum Recurrence: Sendable {
+        case deltaNet(GatedDeltaNet.Configuration, name: String)
+        case convolution(GatedConvolution.Configuration, name: String)
+
+        func state(layers: Int) -> StateShape {
+            switch self {
+            case .deltaNet(let configuration, _): configuration.state(layers: layers)
+            case .convolution(let configuration, _): configuration.state(layers: layers)
+            }
+        }
+    }
+
+    /// Layers so far, which number those that come in the cache.
+    struct Counts {
+        var paged = 0
+        var recurrent = 0
+    }
+
+    init(
+        _ loader: WeightLoader, layer: Int, _ configuration: Decoder.Configuration,
+        rotation: PagedAttention.Rotation?, _ counts: inout Counts
+    ) throws(TensorError) {
+        let name = "model.layers.\(layer)."
+        guard let recurrence = configuration.recurrence, configuration.recurrentLayers.contains(layer) else {
+            self = .attention(
+                try PagedAttention(
+                    loader, layer: layer, cacheLayer: counts.paged, name + "self_attn.", configuration.attention,
+                    rotation: rotation))
+            counts.paged += 1
+            return
+        }
+        switch recurrence {
+        case .deltaNet(let own, let part):
+            self = .deltaNet(try GatedDeltaNet(loader, layer: counts.recurrent, name + part, own))
+        case .convolution(let own, let part):
+            self = .convolution(try GatedConvolution(loader, layer: counts.recurrent, name + part, own))
+        }
+        counts.recurrent += 1
+    }
+
+    var matrices: [PackedMatrix] {
+        switch self {
+        case .attention(let layer): layer.matrices
+        case .deltaNet(let layer): layer.matrices
+        case .convolution(let layer): layer.matrices
+        }
+    }
+
+    func callAsFunction(
+        _ h: Tensor, _ batch: TokenBatch, cache: DecoderCache, residual: Tensor?, into y: Tensor, on device: Device
+    ) throws(TensorError) {
+        var states: StateStorage {
+            guard let states = cache.states else { preconditionFailure("a recurrent layer without states") }
+            return states
+        }
+        switch self {
+        case .attention(let layer):
+            try layer(h, batch.rows, batch.adapters, cache: cache.pages, residual: residual, into: y, on: device)
+        case .deltaNet(let layer):
+            try layer(h, batch.states, batch.adapters, states: states, residual: residual, into: y, on: device)
+        case .convolution(let layer):
+            try layer(h, batch.states, batch.adapters, states: states, residual: residual, into: y, on: device)
+        }
+    }
+}
+
+/// A layer's feed-forward: gated, or of experts.
+enum FeedForward: Sendable {
+    case gated(GatedFeedForward)
+    case experts(MixtureOfExperts)
+
+    /// What a layer has, and what its file calls it.
+    enum Configuration: Sendable {
+        case gated(GatedFeedForward.Configuration)
+        case experts(MixtureOfExperts.Configuration, name: String)
+    }
+
+    init(
+        _ loader: WeightLoader, _ layer: String, _ configuration: Configuration, hidden: Int
+    ) throws(TensorError) {
+        switch configuration {
+        case .gated(let configuration):
+            self = .gated(try GatedFeedForward(loader, layer + "mlp.", configuration, hidden: hidden))
+        case .experts(let configuration, let name):
+            self = .experts(try MixtureOfExperts(loader, layer + name, configuration, hidden: hidden))
+        }
+    }
+
+    var matrices: [PackedMatrix] {
+        switch self {
+        case .gated(let layer): layer.matrices
+        case .experts(let layer): layer.matrices
+        }
+    }
+
+    func callAsFunction(
+        _ h: Tensor, _ adapters: AdapterRows, residual: Tensor?, into y: Tensor, on device: Device
+    ) throws(TensorError) {
+        switch self {
+        case .gated(let layer): try layer(h, adapters, residual: residual, into: y, on: device)
+        case .experts(let layer): try layer(h, residual: residual, into: y, on: device)
+        }
+    }
+}
