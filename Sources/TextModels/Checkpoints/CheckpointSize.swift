@@ -28,7 +28,9 @@ package enum CheckpointSize {
 
     /// The size of one number, in half bytes.
     private static func halfBytes(_ precision: Precision, own: DType?) -> Int {
-        switch precision {
+        // What others quantized is held as it is.
+        if let own, ![.f32, .f16, .bf16].contains(own) { return 2 * own.size }
+        return switch precision {
         case .auto: 2 * (own?.size ?? 4)
         case .f32: 8
         case .bf16, .f16: 4
