@@ -158,17 +158,24 @@ extension Decoder {
             self.isTied = try file.bool("tie_word_embeddings") ?? isTied
         }
 
+        /// - Parameters:
+        ///   - shape: read from the file by default, as the rotation and F.
         /// - Throws: `TextModelError` that names the key.
         init(
-            _ file: GGUFMetadata, epsilon: Double = 1e-6, rotary: RotaryFrequencies? = nil,
-            activation: Device.Activation = .silu
+            _ file: GGUFMetadata, shape: DecoderShape? = nil, epsilon: Double = 1e-6,
+            rotary: RotaryFrequencies? = nil, feedForward: Int? = nil, activation: Device.Activation = .silu
         ) throws(TextModelError) {
-            shape = try DecoderShape(file)
+            let shape = if let shape { shape } else { try DecoderShape(file) }
+            self.shape = shape
             if let rotary { self.rotary = rotary } else { self.rotary = try RotaryFrequencies(file, shape: shape) }
             attention = PagedAttention.Configuration(shape)
-            feedForward = GatedFeedForward.Configuration(
-                width: try file.extent("feed_forward_length", in: DecoderShape.Limits.feedForward),
-                activation: activation)
+            let width: Int
+            if let feedForward {
+                width = feedForward
+            } else {
+                width = try file.extent("feed_forward_length", in: DecoderShape.Limits.feedForward)
+            }
+            self.feedForward = GatedFeedForward.Configuration(width: width, activation: activation)
             self.epsilon = Float(try file.number("attention.layer_norm_rms_epsilon") ?? epsilon)
             isTied = file.isTied
             attention.inputBias = file.hasTensor("blk.0.attn_q.bias")

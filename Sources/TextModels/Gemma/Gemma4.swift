@@ -6,7 +6,23 @@ import Tensors
 struct Gemma4: DecoderArchitecture {
     static let modelType = "gemma4_text"
     static let className = "Gemma4ForCausalLM"
-    static let gguf: GGUFLayout? = nil
+    static let gguf: GGUFLayout? = {
+        var layout = GGUFLayout.gemma(
+            "gemma4",
+            keys: [
+                "attention.key_length_swa", "attention.shared_kv_layers", "attention.sliding_window_pattern",
+                "attention.value_length_swa", "embedding_length_per_layer_input", "final_logit_softcapping",
+                "rope.dimension_count_swa", "rope.freq_base_swa",
+            ])
+        layout.layers["per_layer_input_gate"] = "inp_gate"
+        layout.layers["per_layer_projection"] = "proj"
+        layout.layers["post_per_layer_input_norm"] = "post_norm"
+        layout.layerTensors["layer_scalar"] = "layer_output_scale.weight"
+        layout.globals["model.embed_tokens_per_layer"] = "per_layer_token_embd"
+        layout.globals["model.per_layer_model_projection"] = "per_layer_model_proj"
+        layout.globals["model.per_layer_projection_norm"] = "per_layer_proj_norm"
+        return layout
+    }()
 
     private(set) var configuration: Decoder.Configuration
     private static let (windowed, full) = ("sliding_attention", "full_attention")
@@ -33,13 +49,62 @@ struct Gemma4: DecoderArchitecture {
         try readFullAttention(file)
         configuration.rotary = try Self.rotary(file, Self.full, width: configuration.fullAttention?.headDim)
         configuration.windowedRotary = try Self.rotary(file, Self.windowed, width: shape.headDim)
-        try readSharing(file, windows: windows)
+        let shared = try file.extent("num_kv_shared_layers", in: 0...shape.layers - 1, absent: 0)
+        try share(shared, windows: windows) { file.refusal("num_kv_shared_layers", $0) }
+        if try file.bool("use_double_wide_mlp") == true {
+            for layer in shape.layers - shared..<shape.layers {
+                configuration.feedForwardWidths[layer] = 2 * configuration.feedForward.width
+            }
+        }
         configuration.layerInputWidth = try file.extent("hidden_size_per_layer_input", in: 0...65_536, absent: 256)
         let own = try file.integer("vocab_size_per_layer_input") ?? 262_144
         if configuration.layerInputWidth > 0, own != shape.vocabulary {
             throw file.refusal(
                 "vocab_size_per_layer_input", "is \(own), but there are \(shape.vocabulary) tokens", .unsupported)
         }
+    }
+
+    init(_ file: GGUFMetadata) throws(TextModelError) {
+        let layers = try file.extent("block_count", in: DecoderShape.Limits.layers)
+        let windows = try file.windows(try file.window(absent: 512) ?? 0, layers: layers, pattern: 6)
+        let heads = try file.extent("attention.head_count", in: DecoderShape.Limits.heads)
+        let kvHeads = try file.integers("attention.head_count_kv", in: 1...heads, layers: layers)
+        let fullDim = try file.extent("attention.key_length", in: DecoderShape.Limits.headDim)
+        let windowedDim = try file.extent(
+            "attention.key_length_swa", in: DecoderShape.Limits.headDim, absent: fullDim)
+        func count(_ isFull: Bool) throws(TextModelError) -> Int {
+            let counts = Set(windows.indices.filter { (windows[$0] == 0) == isFull }.map { kvHeads[$0] })
+            guard counts.count <= 1 else {
+                throw file.refusal("attention.head_count_kv", "differs among layers of one kind", .unsupported)
+            }
+            return counts.first ?? kvHeads[0]
+        }
+        let shape = try DecoderShape(file, headDim: windowedDim, kvHeads: try count(false))
+        var whole = shape
+        (whole.headDim, whole.kvHeads) = (fullDim, try count(true))
+        let widths = try file.integers("feed_forward_length", in: DecoderShape.Limits.feedForward, layers: layers)
+        configuration = try Decoder.Configuration(
+            file, shape: shape, rotary: try RotaryFrequencies(file, shape: whole, standardBase: 1_000_000),
+            feedForward: widths[0], activation: .geluTanh)
+        configuration.windowedRotary = RotaryFrequencies(
+            base: try file.positive("rope.freq_base_swa", absent: 10_000), width: windowedDim)
+        for (layer, width) in widths.enumerated() where width != widths[0] {
+            configuration.feedForwardWidths[layer] = width
+        }
+        configuration.norms = .around
+        configuration.scales.embedding = Float(Double(shape.hidden).squareRoot())
+        let cap = try file.number("final_logit_softcapping") ?? 0
+        configuration.scales.logitCap = cap > 0 ? Float(cap) : nil
+        become(windows: windows)
+        var attention = configuration.attention
+        (attention.headDim, attention.kvHeads) = (fullDim, whole.kvHeads)
+        attention.hasKeysAsValues =
+            windows.firstIndex(of: 0).map { !file.hasTensor("blk.\($0).attn_v.weight") } ?? false
+        configuration.fullAttention = attention
+        try share(
+            try file.extent("attention.shared_kv_layers", in: 0...layers - 1, absent: 0), windows: windows
+        ) { file.refusal("attention.shared_kv_layers", $0) }
+        configuration.layerInputWidth = try file.extent("embedding_length_per_layer_input", in: 0...65_536, absent: 0)
     }
 
     private mutating func become(windows: [Int]) {
@@ -110,20 +175,15 @@ struct Gemma4: DecoderArchitecture {
         }
     }
 
-    /// The last layers read the keys and values of the last before them of their kind, and may be twice as wide.
-    private mutating func readSharing(_ file: ConfigurationFile, windows: [Int]) throws(TextModelError) {
-        let shared = try file.extent("num_kv_shared_layers", in: 0...windows.count - 1, absent: 0)
+    /// The last layers read the keys and values of the last before them of their kind.
+    private mutating func share(
+        _ shared: Int, windows: [Int], refusal: (String) -> TextModelError
+    ) throws(TextModelError) {
         let first = windows.count - shared
         for layer in first..<windows.count {
             let writer = (0..<first).last { (windows[$0] == 0) == (windows[layer] == 0) }
-            guard let writer else {
-                throw file.refusal(
-                    "num_kv_shared_layers", "is \(shared), but layer \(layer) has none of its kind before")
-            }
+            guard let writer else { throw refusal("is \(shared), but layer \(layer) has none of its kind before") }
             configuration.writers[layer] = writer
-            if try file.bool("use_double_wide_mlp") == true {
-                configuration.feedForwardWidths[layer] = 2 * configuration.feedForward.width
-            }
         }
     }
 }
