@@ -1,6 +1,6 @@
 // Weights of whole numbers in groups: the formats, and where a panel holds what.
 //
-// A panel of 16 outputs is a row of blocks. A block of the formats 8 and 4, and of 4 and 5 with a minimum, is one
+// A panel of 16 outputs is a row of blocks. A block of the formats 8 and 4, and of those with a minimum, is one
 // group: 16 scales in f32, 16 minimums where there are any, then the weights. A block of the K formats is 256 inputs,
 // whose scales and minimums are small multiples of factors in f16:
 //
@@ -52,6 +52,8 @@ NEPHELE_INLINE grouped_format format_of(nephele_grouped_format format) {
         return (grouped_format){4, 16, 1, 0};
     case NEPHELE_GROUPED_Q3_K:
         return (grouped_format){4, 16, 0, 4};
+    case NEPHELE_GROUPED_8_MINIMUM:
+        return (grouped_format){8, 1, 1, 0};
     case NEPHELE_GROUPED_8:
         break;
     }

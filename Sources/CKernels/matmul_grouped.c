@@ -335,15 +335,16 @@ FORMAT(4_MINIMUM)
 FORMAT(5_MINIMUM)
 FORMAT(Q2_K)
 FORMAT(Q3_K)
+FORMAT(8_MINIMUM)
 
 // In the order of `nephele_grouped_format`.
 #define PRODUCTS(isa_)                                                                                                 \
     {                                                                                                                  \
         isa_##_8, isa_##_4, isa_##_Q4_K, isa_##_Q5_K, isa_##_Q6_K, isa_##_4_MINIMUM, isa_##_5_MINIMUM, isa_##_Q2_K,    \
-            isa_##_Q3_K                                                                                                \
+            isa_##_Q3_K, isa_##_8_MINIMUM                                                                              \
     }
 // By instruction set, and whether rows are wide.
-static void (*const products[2][2][9])(const arguments *, nephele_index, nephele_index) = {
+static void (*const products[2][2][10])(const arguments *, nephele_index, nephele_index) = {
     {PRODUCTS(avx2), PRODUCTS(avx2_wide)}, {PRODUCTS(vnni), PRODUCTS(vnni_wide)}};
 #endif
 
@@ -374,11 +375,11 @@ void nephele_gather_grouped(const void *args, nephele_index begin, nephele_index
             nephele_index g = k / a->group, j = g % f.shared;
             const uint8_t *block = block_of(f, panel, g, a->group);
             int32_t stored = stored_weight(f, group_weights(f, block, j, a->group), a->group, lane, k % a->group);
-            // Where there is a minimum, scale * q is exact: 17 bits times 5, or 11 times 5.
+            // Where there is a minimum, scale * q is exact: 17 bits times 5, or 11 times 8.
             float value = group_scale(f, block, j, lane) * (float)(stored - f.offset);
             if (f.minimums)
                 value -= group_minimum(f, block, j, lane);
-            a->y[m * a->y_stride + k] = value;
+            a->y[m * a->y_stride + (a->order ? a->order[k] : k)] = value;
         }
     }
 }

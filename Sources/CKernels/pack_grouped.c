@@ -1,4 +1,4 @@
-// Panels of whole numbers in groups, from weights that were quantized here or from a GGUF file's blocks.
+// Panels of whole numbers in groups, from weights one to a byte or from a GGUF file's blocks.
 #include "grouped.h"
 
 void nephele_pack_grouped(const void *args, nephele_index begin, nephele_index end) {
@@ -15,6 +15,8 @@ void nephele_pack_grouped(const void *args, nephele_index begin, nephele_index e
             for (nephele_index g = 0; g < a->groups; g++) {
                 uint8_t *block = out + g * block_bytes(f, a->group), *weights = block + header_bytes(f);
                 memcpy(block + lane * sizeof(float), a->scales + n * a->groups + g, sizeof(float));
+                if (f.minimums)
+                    memcpy(block + 64 + lane * sizeof(float), a->minimums + n * a->groups + g, sizeof(float));
                 const int8_t *q = a->q + (n * a->groups + g) * a->group;
                 for (nephele_index k = 0; k < a->group; k++)
                     store_weight(f, weights, a->group, lane, k, (uint32_t)(q[k] + f.offset));

@@ -24,6 +24,13 @@ static float magnitude_scalar(const float *x, nephele_index count) {
     return largest;
 }
 
+/// The inputs of a group, where they are in another order: `[NEPHELE_MAX_GROUP]`.
+NEPHELE_INLINE void gather_group(const nephele_quantize_rows_args *a, nephele_index m, nephele_index first,
+                                 nephele_index count, float *group) {
+    for (nephele_index k = 0; k < count; k++)
+        group[k] = a->x[m * a->x_stride + a->order[first + k]];
+}
+
 /// The high part of a wide number 128 h + l, l in [-64, 63].
 #define HIGH_PART(q_) (((q_) + 64) >> 7)
 
@@ -34,6 +41,11 @@ static void nephele_quantize_rows_scalar(const nephele_quantize_rows_args *a, ne
         for (nephele_index g = 0; g < groups; g++) {
             const float *x = a->x + m * a->x_stride + g * a->group;
             nephele_index count = a->depth - g * a->group < a->group ? a->depth - g * a->group : a->group;
+            float ordered[NEPHELE_MAX_GROUP];
+            if (a->order) {
+                gather_group(a, m, g * a->group, count, ordered);
+                x = ordered;
+            }
             float largest = magnitude_scalar(x, count), factor = largest > 0 ? limit / largest : 0;
             nephele_index first = (m * groups + g) * a->group;
             int32_t sum = 0;
@@ -79,6 +91,11 @@ NEPHELE_INLINE void nephele_quantize_rows_simd(const nephele_quantize_rows_args 
         for (nephele_index g = 0; g < groups; g++) {
             const float *x = a->x + m * a->x_stride + g * a->group;
             nephele_index count = a->depth - g * a->group < a->group ? a->depth - g * a->group : a->group;
+            float ordered[NEPHELE_MAX_GROUP];
+            if (a->order) {
+                gather_group(a, m, g * a->group, count, ordered);
+                x = ordered;
+            }
             f32x16 largest = splat16(0);
             for (nephele_index k = 0; k < count; k += 16) {
                 f32x16 v = count - k >= 16 ? load16(x + k) : load_partial16(x + k, count - k);

@@ -16,9 +16,12 @@ extension Device {
             (self.weight, self.bias, self.residual, self.y) = (weight, bias, residual, y)
         }
 
-        /// How rows are rounded for it; nil where they are not.
-        var rounding: (format: GroupedFormat, isWide: Bool)? {
-            if case .grouped(let format) = weight.format { (format, weight.hasWideInputs) } else { nil }
+        /// How rows `x` are rounded for it; nil where they are not.
+        fileprivate func rounding(of x: Tensor) -> Rounding? {
+            guard case .grouped(let format) = weight.format else { return nil }
+            return Rounding(
+                group: format.group, groups: format.groups(x.width) * x.rowCount, isWide: weight.hasWideInputs,
+                order: weight.inputOrder)
         }
     }
 
@@ -76,11 +79,10 @@ extension Device {
         var roundings: [Rounding] = []
         for segment in segments {
             check(segment.product, x.rows(segment.rows))
-            guard let (format, isWide) = segment.product.rounding,
-                !roundings.contains(where: { $0.group == format.group && $0.isWide == isWide })
+            guard let rounding = segment.product.rounding(of: x),
+                !roundings.contains(where: { $0.isSame(as: rounding) })
             else { continue }
-            let groups = format.groups(x.width) * x.rowCount
-            roundings.append(Rounding(group: format.group, groups: groups, isWide: isWide))
+            roundings.append(rounding)
         }
         try withScratch(byteCount: roundings.reduce(0) { $0 + $1.byteCount }) { memory, arguments in
             arguments.removeAll()
@@ -116,13 +118,11 @@ extension Device {
 
         /// How the rows are rounded for a product, unless they are for one before it.
         func rounding(at index: Int, of x: Tensor) -> Rounding? {
-            guard let (format, isWide) = self[index].rounding else { return nil }
+            guard let rounding = self[index].rounding(of: x) else { return nil }
             for earlier in 0..<index {
-                if let other = self[earlier].rounding, other.format.group == format.group, other.isWide == isWide {
-                    return nil
-                }
+                if let other = self[earlier].rounding(of: x), other.isSame(as: rounding) { return nil }
             }
-            return Rounding(group: format.group, groups: format.groups(x.width) * x.rowCount, isWide: isWide)
+            return rounding
         }
     }
 
@@ -131,12 +131,14 @@ extension Device {
         var rounded: [nephele_quantize_rows_args] = []
         var plain: [nephele_matmul_args] = []
         var grouped: [nephele_grouped_matmul_args] = []
+        var coded: [nephele_coded_matmul_args] = []
         var parts: [nephele_part] = []
 
         mutating func removeAll() {
             rounded.removeAll(keepingCapacity: true)
             plain.removeAll(keepingCapacity: true)
             grouped.removeAll(keepingCapacity: true)
+            coded.removeAll(keepingCapacity: true)
             parts.removeAll(keepingCapacity: true)
         }
     }
@@ -172,7 +174,11 @@ extension Device {
                     depth: weight.depth, x_stride: x.width, y_stride: y.width, residual_stride: y.width))
         case .grouped(let format):
             let isWide: Int32 = weight.hasWideInputs ? 1 : 0
-            guard let rows = arguments.rounded.first(where: { $0.group == format.group && $0.is_wide == isWide })
+            let order = weight.inputOrder.map(Rounding.pointer)
+            guard
+                let rows = arguments.rounded.first(where: {
+                    $0.group == format.group && $0.is_wide == isWide && $0.order == order
+                })
             else { return }
             let groups = format.groups(weight.depth), depth = groups * format.group
             arguments.grouped.append(
@@ -182,6 +188,13 @@ extension Device {
                     panels: weight.panels.raw, bias: product.bias?.f32, residual: product.residual?.f32, y: y.f32,
                     rows: x.rowCount, columns: weight.columns, depth: depth, group: format.group, y_stride: y.width,
                     residual_stride: y.width, format: format.kernelFormat, is_wide: isWide))
+        case .coded(let format):
+            arguments.coded.append(
+                nephele_coded_matmul_args(
+                    isa: instructionSet.isa, x: x.f32, panels: weight.panels.raw, bias: product.bias?.f32,
+                    residual: product.residual?.f32, y: y.f32, rows: x.rowCount, columns: weight.columns,
+                    depth: weight.depth, group: format.group, x_stride: x.width, y_stride: y.width,
+                    residual_stride: y.width, format: format.kernelFormat))
         }
     }
 
@@ -190,24 +203,33 @@ extension Device {
     ) {
         arguments.plain.withUnsafeBufferPointer { plain in
             arguments.grouped.withUnsafeBufferPointer { grouped in
-                var (nextPlain, nextGrouped) = (plain.baseAddress, grouped.baseAddress)
-                for index in 0..<count {
-                    let weight = weight(index)
-                    switch weight.format {
-                    case .plain:
-                        arguments.parts.append(
-                            nephele_part(task: weight.plainKernels.matmul, args: nextPlain, count: weight.panelCount))
-                        nextPlain = nextPlain?.successor()
-                    case .grouped:
-                        arguments.parts.append(
-                            nephele_part(task: nephele_grouped_matmul, args: nextGrouped, count: weight.panelCount))
-                        nextGrouped = nextGrouped?.successor()
+                arguments.coded.withUnsafeBufferPointer { coded in
+                    var (nextPlain, nextGrouped, nextCoded) = (
+                        plain.baseAddress, grouped.baseAddress, coded.baseAddress
+                    )
+                    for index in 0..<count {
+                        let weight = weight(index)
+                        switch weight.format {
+                        case .plain:
+                            arguments.parts.append(
+                                nephele_part(
+                                    task: weight.plainKernels.matmul, args: nextPlain, count: weight.panelCount))
+                            nextPlain = nextPlain?.successor()
+                        case .grouped:
+                            arguments.parts.append(
+                                nephele_part(task: nephele_grouped_matmul, args: nextGrouped, count: weight.panelCount))
+                            nextGrouped = nextGrouped?.successor()
+                        case .coded:
+                            arguments.parts.append(
+                                nephele_part(task: nephele_coded_matmul, args: nextCoded, count: weight.panelCount))
+                            nextCoded = nextCoded?.successor()
+                        }
                     }
-                }
-                arguments.parts.withUnsafeBufferPointer { parts in
-                    let panels = parts.reduce(0) { $0 + $1.count }
-                    let args = nephele_parts_args(parts: parts.baseAddress, count: parts.count)
-                    run(nephele_parts, args, count: panels, grain: grain(panels))
+                    arguments.parts.withUnsafeBufferPointer { parts in
+                        let panels = parts.reduce(0) { $0 + $1.count }
+                        let args = nephele_parts_args(parts: parts.baseAddress, count: parts.count)
+                        run(nephele_parts, args, count: panels, grain: grain(panels))
+                    }
                 }
             }
         }
@@ -222,11 +244,23 @@ extension Device {
     }
 
     /// Rows in 8 or 15 bits with a scale a group: what products with weights in groups of that size multiply by.
-    private struct Rounding {
+    fileprivate struct Rounding {
         let group: Int
         /// Groups of all rows.
         let groups: Int
         let isWide: Bool
+        /// Which input stands at each place; nil where they stand as they are.
+        let order: Tensor?
+
+        /// Whether rows that are rounded in one way are rounded in the other.
+        func isSame(as other: Rounding) -> Bool {
+            group == other.group && isWide == other.isWide
+                && order.map(Self.pointer) == other.order.map(Self.pointer)
+        }
+
+        static func pointer(_ order: Tensor) -> UnsafePointer<Int32> {
+            UnsafePointer(order.raw.assumingMemoryBound(to: Int32.self))
+        }
 
         /// Values, scales and sums.
         var byteCount: Int { groups * (group * (isWide ? 2 : 1) + 8) }
@@ -240,7 +274,7 @@ extension Device {
             isa: instructionSet.isa, x: x.f32, q: memory + 8 * groups,
             scales: memory.assumingMemoryBound(to: Float.self),
             sums: (memory + 4 * groups).assumingMemoryBound(to: Int32.self), depth: x.width, group: rounding.group,
-            x_stride: x.width, is_wide: rounding.isWide ? 1 : 0)
+            x_stride: x.width, is_wide: rounding.isWide ? 1 : 0, order: rounding.order.map(Rounding.pointer))
         run(nephele_quantize_rows, args, count: x.rowCount, grain: max(1, 16_384 / max(1, x.width)))
         return args
     }
@@ -259,8 +293,13 @@ extension Device {
             case .grouped(let format):
                 let args = nephele_gather_grouped_args(
                     panels: table.panels.raw, ids: ids.baseAddress, y: y.f32, depth: table.depth, group: format.group,
-                    y_stride: y.width, format: format.kernelFormat)
+                    y_stride: y.width, format: format.kernelFormat, order: table.inputOrder.map(Rounding.pointer))
                 run(nephele_gather_grouped, args, count: ids.count, grain: 64)
+            case .coded(let format):
+                let args = nephele_gather_coded_args(
+                    panels: table.panels.raw, ids: ids.baseAddress, y: y.f32, depth: table.depth, group: format.group,
+                    y_stride: y.width, format: format.kernelFormat)
+                run(nephele_gather_coded, args, count: ids.count, grain: 64)
             }
         }
     }

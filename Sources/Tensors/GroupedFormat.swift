@@ -6,7 +6,7 @@ package struct GroupedFormat: Sendable, Hashable {
     enum Scales: String, Sendable, Hashable {
         /// In f32.
         case plain
-        /// In f32, with a minimum in f32 (GGUF's Q4_1 and Q5_1).
+        /// In f32, with a minimum in f32 (GGUF's Q4_1 and Q5_1, and formats with zero points).
         case minimum
         /// As multiples of factors that 256 inputs share (GGUF's K formats).
         case k
@@ -19,8 +19,9 @@ package struct GroupedFormat: Sendable, Hashable {
     package let group: Int
     let scales: Scales
 
-    /// Whether weights can be quantized to it here; the others come from GGUF files only.
+    /// Whether weights can be quantized to it here; the others come from files only.
     var isPlain: Bool { scales == .plain }
+    var hasMinimums: Bool { scales == .minimum }
 
     /// One with f32 scales.
     package init(bits: Int, group: Int = 64) {
@@ -28,6 +29,14 @@ package struct GroupedFormat: Sendable, Hashable {
             (bits == 8 && [16, 32, 64].contains(group)) || (bits == 4 && [32, 64].contains(group)),
             "no format of \(bits) bits in groups of \(group)")
         self.init(bits, group, .plain)
+    }
+
+    /// One with scales and minimums in f32, of 4 or 8 bits in groups of 32 or 64.
+    package static func minimums(bits: Int, group: Int) -> GroupedFormat {
+        precondition(
+            [4, 8].contains(bits) && [32, 64].contains(group),
+            "no format of \(bits) bits with minimums in groups of \(group)")
+        return GroupedFormat(bits, group, .minimum)
     }
 
     private init(_ bits: Int, _ group: Int, _ scales: Scales) {
@@ -38,7 +47,10 @@ package struct GroupedFormat: Sendable, Hashable {
     init?(stored bits: Int, _ group: Int, _ scales: Scales) {
         let format = GroupedFormat(bits, group, scales)
         let plain = (bits == 8 && [16, 32, 64].contains(group)) || (bits == 4 && [32, 64].contains(group))
-        let others: [GroupedFormat] = [.q4_1, .q5_1, .q2_K, .q3_K, .q4_K, .q5_K, .q6_K]
+        let others: [GroupedFormat] = [
+            .q4_1, .q5_1, .q2_K, .q3_K, .q4_K, .q5_K, .q6_K, .minimums(bits: 4, group: 64),
+            .minimums(bits: 8, group: 32), .minimums(bits: 8, group: 64),
+        ]
         guard scales == .plain ? plain : others.contains(format) else { return nil }
         self = format
     }
@@ -59,6 +71,7 @@ package struct GroupedFormat: Sendable, Hashable {
         case (4, .plain): NEPHELE_GROUPED_4
         case (4, .minimum): NEPHELE_GROUPED_4_MINIMUM
         case (5, .minimum): NEPHELE_GROUPED_5_MINIMUM
+        case (8, .minimum): NEPHELE_GROUPED_8_MINIMUM
         case (2, .k): NEPHELE_GROUPED_Q2_K
         case (3, .k): NEPHELE_GROUPED_Q3_K
         case (4, .k): NEPHELE_GROUPED_Q4_K
@@ -76,7 +89,7 @@ extension GroupedFormat: CustomStringConvertible {
     package var description: String {
         switch scales {
         case .plain: group == 64 ? "int\(bits)" : "int\(bits) in groups of \(group)"
-        case .minimum: "q\(bits)_1"
+        case .minimum: group == 32 ? "q\(bits)_1" : "int\(bits) with minimums"
         case .k: "q\(bits)_k"
         }
     }

@@ -1,26 +1,45 @@
 internal import CKernels
 
-/// A matrix of whole numbers with a scale for every group of inputs (weight = scale · q), not yet packed.
+/// A matrix of whole numbers with a scale, and perhaps a minimum, for every group of inputs (weight = scale · q − minimum),
+/// not yet packed.
 package struct GroupedWeights: Sendable {
     package let format: GroupedFormat
     /// Outputs, N.
     package let columns: Int
     /// Inputs, K.
     package let depth: Int
-    /// i8 `[N, groups · group]`, one whole number to a byte.
+    /// i8 `[N, groups · group]`, one whole number to a byte; u8 where there are minimums.
     package let values: Tensor
     /// f32 `[N, groups]`.
     package let scales: Tensor
+    /// f32 `[N, groups]`, for a format that has them.
+    package let minimums: Tensor?
+    /// i32 `[K]`: which input stands at each place, where groups are not of inputs side by side.
+    package let inputOrder: Tensor?
 
-    /// - Precondition: the tensors have the shapes that stand beside their names.
-    package init(_ format: GroupedFormat, depth: Int, values: Tensor, scales: Tensor) {
+    /// - Precondition: the tensors have the shapes that stand beside their names; `inputOrder` names inputs.
+    package init(
+        _ format: GroupedFormat, depth: Int, values: Tensor, scales: Tensor, minimums: Tensor? = nil,
+        inputOrder: Tensor? = nil
+    ) {
         let groups = format.groups(depth)
         precondition(
-            values.dtype == .i8 && values.width == groups * format.group && scales.width == groups
-                && scales.rowCount == values.rowCount && format.isPlain,
+            values.dtype == (format.hasMinimums ? .u8 : .i8) && values.width == groups * format.group
+                && scales.width == groups && scales.rowCount == values.rowCount
+                && (format.isPlain || format.hasMinimums)
+                && minimums?.shape == (format.hasMinimums ? scales.shape : nil)
+                && inputOrder.map { $0.dtype == .i32 && $0.count == depth } ?? true,
             "whole numbers \(values.shape) with scales \(scales.shape) for \(depth) inputs in \(format)")
         (self.format, self.depth, columns) = (format, depth, values.rowCount)
-        (self.values, self.scales) = (values, scales)
+        (self.values, self.scales, self.minimums, self.inputOrder) = (values, scales, minimums, inputOrder)
+    }
+
+    /// The same outputs in another order: output i is `order[i]` of this one.
+    package func reordered(_ order: [Int]) throws(TensorError) -> GroupedWeights {
+        GroupedWeights(
+            format, depth: depth, values: try values.selectingRows(order), scales: try scales.selectingRows(order),
+            minimums: try minimums.map { minimums throws(TensorError) in try minimums.selectingRows(order) },
+            inputOrder: inputOrder)
     }
 
     /// The nearest whole numbers: in 8 bits the largest magnitude of a group becomes 127; in 4 bits the scale is the
@@ -31,7 +50,7 @@ package struct GroupedWeights: Sendable {
     package init(
         quantizing matrix: Tensor, transposed: Bool = false, to format: GroupedFormat, on device: Device
     ) throws(TensorError) {
-        precondition(format.isPlain, "formats with minimums and K formats come from GGUF files only")
+        precondition(format.isPlain, "formats with minimums and K formats come from files only")
         let wide = try matrix.widened()
         let (all, depth) =
             transposed ? (matrix.shape[1], matrix.shape[0]) : (matrix.shape[0], matrix.shape[1])

@@ -31,6 +31,10 @@ struct PackedFile: Sendable {
         var bits: Int?
         var group: Int?
         var scales: String?
+        /// What codes of floats are.
+        var codes: String?
+        /// Which input stands at each place.
+        var inputOrder: [Int32]?
         var columns: Int
         var depth: Int
         var offset: Int
@@ -40,6 +44,12 @@ struct PackedFile: Sendable {
 
         var format: PackedMatrix.Format? {
             if let dtype { return DType(rawValue: dtype).map { .plain($0) } }
+            if let codes {
+                guard let codes = CodedFormat.Codes(rawValue: codes), let group, (1..<1 << 31).contains(group),
+                    codes == .e4m3 || group % 2 == 0
+                else { return nil }
+                return .coded(CodedFormat(codes, group: group))
+            }
             guard let bits, let group, let scales = scales.flatMap(GroupedFormat.Scales.init) else { return nil }
             return GroupedFormat(stored: bits, group, scales).map { .grouped($0) }
         }
@@ -83,7 +93,14 @@ struct PackedFile: Sendable {
             let storage = try? Storage(of: file, offset: entry.offset, byteCount: entry.bytes),
             sums(of: storage, on: device).map({ Int(bitPattern: UInt($0)) }) == entry.sums
         else { return nil }
-        return PackedMatrix(format, columns: entry.columns, depth: entry.depth, storage: storage)
+        var order: Tensor?
+        if let inputs = entry.inputOrder {
+            guard inputs.count == entry.depth, inputs.allSatisfy({ $0 >= 0 && $0 < entry.depth }),
+                let tensor = try? Tensor(int32s: inputs)
+            else { return nil }
+            order = tensor
+        }
+        return PackedMatrix(format, columns: entry.columns, depth: entry.depth, inputOrder: order, storage: storage)
     }
 
     /// The checksum of each block of a storage.

@@ -21,6 +21,8 @@ struct PackedFileWriter {
             case .plain(let dtype): entry.dtype = dtype.rawValue
             case .grouped(let format):
                 (entry.bits, entry.group, entry.scales) = (format.bits, format.group, format.scales.rawValue)
+                entry.inputOrder = matrix.inputOrder?.int32s
+            case .coded(let format): (entry.codes, entry.group) = (format.codes.rawValue, format.group)
             }
             header.matrices.append(entry)
             end += Self.aligned(matrix.byteCount)

@@ -7,6 +7,7 @@ package struct PackedMatrix: Sendable {
         /// Products are computed in f32 and do not depend on which of these types stores the values.
         case plain(DType)
         case grouped(GroupedFormat)
+        case coded(CodedFormat)
     }
 
     /// How the weights are stored.
@@ -16,6 +17,8 @@ package struct PackedMatrix: Sendable {
     /// Inputs, K.
     package let depth: Int
     let panels: Tensor
+    /// i32 `[K]`: which input stands at each place of groups; nil where they stand as they are.
+    var inputOrder: Tensor?
     /// Whether rows that weights in groups multiply are rounded to 15 bits; to 8 otherwise.
     package var hasWideInputs = false
 
@@ -43,7 +46,7 @@ package struct PackedMatrix: Sendable {
         switch matrix.dtype {
         case .f32: pack = nephele_pack_32
         case .bf16, .f16: pack = nephele_pack_16
-        case .i64, .i32, .i8, .u8:
+        case .i64, .i32, .i8, .u8, .f8e4m3:
             throw TensorError(
                 .mismatch, "a floating-point matrix is needed, not \(matrix.dtype.rawValue) \(matrix.shape)")
         }
@@ -71,10 +74,13 @@ package struct PackedMatrix: Sendable {
         let outputs = outputs ?? 0..<weights.columns
         precondition(outputs.upperBound <= weights.columns, "outputs \(outputs) of \(weights.columns)")
         try self.init(weights.format, columns: outputs.count, depth: weights.depth)
+        inputOrder = weights.inputOrder
         let (values, scales) = (weights.values.rows(outputs), weights.scales.rows(outputs))
-        withExtendedLifetime((values, scales)) {
+        let minimums = weights.minimums?.rows(outputs)
+        withExtendedLifetime((values, scales, minimums)) {
             let args = nephele_pack_grouped_args(
-                q: values.i8, scales: scales.f32, panels: panels.raw, columns: columns,
+                q: UnsafePointer(values.raw.assumingMemoryBound(to: Int8.self)), scales: scales.f32,
+                minimums: minimums?.f32, panels: panels.raw, columns: columns,
                 groups: weights.format.groups(depth), group: weights.format.group, format: weights.format.kernelFormat)
             device.run(nephele_pack_grouped, args, count: panelCount)
         }
@@ -89,7 +95,7 @@ package struct PackedMatrix: Sendable {
 
     /// Room for `columns` outputs in the format and depth of `other`.
     package init(zerosLike other: PackedMatrix, columns: Int) throws(TensorError) {
-        (format, depth) = (other.format, other.depth)
+        (format, depth, inputOrder) = (other.format, other.depth, other.inputOrder)
         self.columns = columns
         panels = try Tensor(
             zeros: [Self.panelCount(columns)] + other.panels.shape.dropFirst(), dtype: other.panels.dtype)
@@ -106,14 +112,37 @@ package struct PackedMatrix: Sendable {
         panels.rows(panel..<panel + part.panelCount).copy(from: part.panels)
     }
 
+    /// Packs codes.
+    ///
+    /// - Parameter outputs: those that are taken; all by default.
+    package init(_ weights: CodedWeights, outputs: Range<Int>? = nil, on device: Device) throws(TensorError) {
+        let outputs = outputs ?? 0..<weights.columns
+        precondition(outputs.upperBound <= weights.columns, "outputs \(outputs) of \(weights.columns)")
+        (format, columns, depth) = (.coded(weights.format), outputs.count, weights.depth)
+        panels = try Tensor(
+            zeros: [Self.panelCount(columns), weights.format.panelBytes(depth)], dtype: .u8)
+        let (codes, scales) = (weights.codes.rows(outputs), weights.scales.rows(outputs))
+        withExtendedLifetime((codes, scales)) {
+            weights.table.withUnsafeBufferPointer { table in
+                let args = nephele_pack_coded_args(
+                    codes: UnsafePointer(codes.raw.assumingMemoryBound(to: UInt8.self)), scales: scales.f32,
+                    table: table.baseAddress, panels: panels.raw, columns: columns, depth: depth,
+                    group: weights.format.group, format: weights.format.kernelFormat)
+                device.run(nephele_pack_coded, args, count: panelCount)
+            }
+        }
+    }
+
     /// Panels that are there already.
-    init(_ format: Format, columns: Int, depth: Int, storage: Storage) {
-        (self.format, self.columns, self.depth) = (format, columns, depth)
+    init(_ format: Format, columns: Int, depth: Int, inputOrder: Tensor? = nil, storage: Storage) {
+        (self.format, self.columns, self.depth, self.inputOrder) = (format, columns, depth, inputOrder)
         let panels = Self.panelCount(columns)
         switch format {
         case .plain(let dtype):
             self.panels = Tensor(dtype: dtype, shape: [panels, depth, Int(NEPHELE_PANEL)], storage: storage)
         case .grouped(let format):
+            self.panels = Tensor(dtype: .u8, shape: [panels, format.panelBytes(depth)], storage: storage)
+        case .coded(let format):
             self.panels = Tensor(dtype: .u8, shape: [panels, format.panelBytes(depth)], storage: storage)
         }
     }
@@ -123,6 +152,7 @@ package struct PackedMatrix: Sendable {
         switch format {
         case .plain(let dtype): panelCount(columns) * depth * Int(NEPHELE_PANEL) * dtype.size
         case .grouped(let format): panelCount(columns) * format.panelBytes(depth)
+        case .coded(let format): panelCount(columns) * format.panelBytes(depth)
         }
     }
 
@@ -147,6 +177,7 @@ extension PackedMatrix.Format: CustomStringConvertible {
         switch self {
         case .plain(let dtype): dtype.rawValue.lowercased()
         case .grouped(let format): format.description
+        case .coded(let format): format.description
         }
     }
 }

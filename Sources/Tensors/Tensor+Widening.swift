@@ -3,7 +3,7 @@ internal import CKernels
 extension Tensor {
     /// The same values in f32, exactly; an f32 tensor is returned as it is.
     ///
-    /// - Throws: `TensorError.mismatch` for integers.
+    /// - Throws: `TensorError.mismatch` for integers and for codes, which mean nothing without their scales.
     package func widened() throws(TensorError) -> Tensor {
         switch dtype {
         case .f32: return self
@@ -15,7 +15,7 @@ extension Tensor {
             let wide = try Tensor(zeros: shape)
             nephele_widen_f16(raw, count, wide.f32)
             return wide
-        case .i64, .i32, .i8, .u8:
+        case .i64, .i32, .i8, .u8, .f8e4m3:
             throw TensorError(.mismatch, "a floating-point tensor is needed, not \(dtype.rawValue) \(shape)")
         }
     }

@@ -38,7 +38,7 @@ nephele_isa nephele_isa_detect(void);
 /// Positions that attention computes alone before merging.
 #define NEPHELE_SPAN 512
 /// The widest attention head.
-#define NEPHELE_MAX_HEAD_DIM 512
+#define NEPHELE_MAX_HEAD_DIM 1024
 
 /// The function that computes a range of an operation's work.
 typedef void (*nephele_task)(const void *args, nephele_index begin, nephele_index end);
@@ -121,6 +121,8 @@ typedef struct {
     int32_t *sums; // [rows][groups]
     nephele_index depth, group, x_stride;
     int32_t is_wide;
+    /// Which input stands at each place, `[depth]`; null where they stand as they are.
+    const int32_t *order;
 } nephele_quantize_rows_args;
 void nephele_quantize_rows(const void *args, nephele_index begin, nephele_index end);
 
@@ -145,21 +147,25 @@ typedef enum {
     NEPHELE_GROUPED_Q5_K = 3,
     /// Groups of 16 with a scale of 8 bits, weights of 6 bits.
     NEPHELE_GROUPED_Q6_K = 4,
-    /// 4 or 5 bits with scale and minimum in f32; groups of 32.
+    /// 4 or 5 bits with scale and minimum in f32; groups of 32, with 4 bits of 64 too.
     NEPHELE_GROUPED_4_MINIMUM = 5,
     NEPHELE_GROUPED_5_MINIMUM = 6,
     /// GGUF's, of 256 inputs: groups of 16 with scale and minimum, or with a scale, weights of 2 or 3 bits held in 4.
     NEPHELE_GROUPED_Q2_K = 7,
     NEPHELE_GROUPED_Q3_K = 8,
+    /// 8 bits with scale and minimum in f32; groups of 32 or 64.
+    NEPHELE_GROUPED_8_MINIMUM = 9,
 } nephele_grouped_format;
 
 /// Bytes that a panel of `groups` groups takes.
 nephele_index nephele_grouped_panel_bytes(nephele_grouped_format format, nephele_index groups, nephele_index group);
 
-/// Packs such weights into panels of format 8 or 4. Work unit: panels.
+/// Packs such weights into panels of format 8 or 4, or, where there are minimums, of those with a minimum, whose q are
+/// unsigned. Work unit: panels.
 typedef struct {
     const int8_t *q;
     const float *scales;
+    const float *minimums; // [columns][groups], or null
     void *panels;
     nephele_index columns, groups, group;
     nephele_grouped_format format;
@@ -219,8 +225,83 @@ typedef struct {
     float *y;
     nephele_index depth, group, y_stride;
     nephele_grouped_format format;
+    const int32_t *order; // as for `nephele_quantize_rows_args`
 } nephele_gather_grouped_args;
 void nephele_gather_grouped(const void *args, nephele_index begin, nephele_index end);
+
+/// How a checkpoint packs whole numbers.
+typedef enum {
+    /// Words of 32 bits `[depth * bits / 32][columns]`, of which each column is one string of bits (GPTQ).
+    NEPHELE_CODES_DOWN_INPUTS = 0,
+    /// Words `[depth][columns / 8]` of eight outputs of 4 bits: 0, 2, 4, 6, 1, 3, 5, 7 (AWQ).
+    NEPHELE_CODES_AWQ = 1,
+    /// Words `[columns][row_words]`, of which each row is one string of bits (compressed-tensors).
+    NEPHELE_CODES_ALONG_INPUTS = 2,
+    /// Bytes with two weights of 4 bits each, the first in the high half, rows without gaps (bitsandbytes).
+    NEPHELE_CODES_HIGH_FIRST = 3,
+    /// Bytes `[columns][depth]`.
+    NEPHELE_CODES_BYTES = 4,
+} nephele_code_layout;
+
+/// Whole numbers of a checkpoint, one to a byte. Work unit: columns.
+typedef struct {
+    const void *source;
+    uint8_t *codes;       // [columns][width], of which `depth` are written
+    const int32_t *order; // which input stands at each place, [depth]; or null
+    const int16_t *zeros; // [columns][width / group], subtracted; or null
+    nephele_index columns, depth, width, group, row_words;
+    int32_t bits;
+    nephele_code_layout layout;
+} nephele_unpack_codes_args;
+void nephele_unpack_codes(const void *args, nephele_index begin, nephele_index end);
+
+// ---------------------------------------------------------------------------------------------- codes of floats
+
+/// How a panel holds codes of floats; `coded.h` has the layouts.
+typedef enum {
+    /// 8 bits: 4 of exponent, 3 of mantissa (OCP 8-bit floating point), without the codes of NaN.
+    NEPHELE_CODED_E4M3 = 0,
+    /// 4 bits into a table of 16 floats; an even `group`.
+    NEPHELE_CODED_TABLE = 1,
+} nephele_coded_format;
+
+/// Bytes that a panel takes.
+nephele_index nephele_coded_panel_bytes(nephele_coded_format format, nephele_index depth, nephele_index group);
+
+/// Packs codes, one to a byte. Work unit: panels.
+typedef struct {
+    const uint8_t *codes; // [columns][depth]
+    const float *scales;  // [columns][ceil(depth / group)]
+    const float *table;   // [16], for codes of 4 bits
+    void *panels;
+    nephele_index columns, depth, group;
+    nephele_coded_format format;
+} nephele_pack_coded_args;
+void nephele_pack_coded(const void *args, nephele_index begin, nephele_index end);
+
+/// y[m, n] as `nephele_matmul_args` has it; a weight is scale * value of its code. Work unit: panels.
+typedef struct {
+    nephele_isa isa;
+    const float *x;
+    const void *panels;
+    const float *bias;
+    const float *residual;
+    float *y;
+    nephele_index rows, columns, depth, group;
+    nephele_index x_stride, y_stride, residual_stride;
+    nephele_coded_format format;
+} nephele_coded_matmul_args;
+void nephele_coded_matmul(const void *args, nephele_index begin, nephele_index end);
+
+/// As `nephele_gather_panels_args`, from such panels: scale * value, rounded once.
+typedef struct {
+    const void *panels;
+    const int32_t *ids;
+    float *y;
+    nephele_index depth, group, y_stride;
+    nephele_coded_format format;
+} nephele_gather_coded_args;
+void nephele_gather_coded(const void *args, nephele_index begin, nephele_index end);
 
 // ---------------------------------------------------------------------------------------------- normalisation
 
@@ -338,7 +419,8 @@ typedef struct {
 
 /// Writes key and value rows into their pages. A page of this layer is at `cache + p * page_stride` and holds the
 /// blocks of all heads' keys, then those of their values. A block is `[32][head_dim]` of f32, bf16 (to the nearest), or
-/// int8 with 32 scales behind it (a row's largest magnitude becomes 127). Work unit: rows.
+/// int8 with 32 scales behind it (a row's largest magnitude becomes 127). Without `values` there are keys alone. Work
+/// unit: rows.
 typedef struct {
     const float *keys;
     const float *values;
@@ -355,7 +437,8 @@ void nephele_kv_write_int8(const void *args, nephele_index begin, nephele_index 
 /// Causal attention of each row over positions [first, position] of its pages; query head h reads key-value head
 /// h / (heads / kv_heads). `window` > 0 limits it to the last `window` positions. `soft_cap` > 0
 /// passes each score s through cap * tanh(s / cap). `sinks`, one for each query head, are scores of their own that take
-/// part in the softmax and have no value (arXiv 2309.17453); null for none. Work units: row_count * heads.
+/// part in the softmax and have no value (arXiv 2309.17453); null for none. `value_dim` > 0: there are no values but
+/// the first so many elements of each key, and y has as many for each head. Work units: row_count * heads.
 typedef struct {
     nephele_isa isa;
     const float *queries;
@@ -363,7 +446,7 @@ typedef struct {
     const nephele_attention_row *rows;
     nephele_index row_count;
     float *y;
-    nephele_index heads, kv_heads, head_dim;
+    nephele_index heads, kv_heads, head_dim, value_dim;
     nephele_index page_stride; // bytes
     nephele_index query_stride, y_stride;
     nephele_index window;

@@ -3,12 +3,6 @@ import Tensors
 /// A matrix on its way from a checkpoint to panels, whole or cut into parts: from the packed cache where it is there,
 /// else read when its first part is asked for.
 final class MatrixSource {
-    private enum Values {
-        case plain(Tensor)
-        case grouped(GroupedWeights)
-        case blocks(BlockMatrix)
-    }
-
     /// One of several matrices in one tensor, whose first dimension counts them.
     struct Expert {
         var index: Int
@@ -25,7 +19,7 @@ final class MatrixSource {
     /// Whether the file holds `[inputs, outputs]`.
     private let isTransposed: Bool
     private let isVocabulary: Bool
-    private var values: Values?
+    private var values: MatrixValues?
 
     /// Outputs of a vocabulary are read and packed in portions of about this size, so that loading takes little more
     /// memory than the panels.
@@ -64,7 +58,8 @@ final class MatrixSource {
 
     /// Whether others rounded the weights.
     private var isInBlocks: Bool {
-        loader.checkpoint.layout == .gguf || loader.checkpoint.contains(name + MXFP4Matrix.blocksSuffix)
+        loader.checkpoint.layout == .gguf || loader.checkpoint.isQuantized(name)
+            || loader.checkpoint.contains(name + MXFP4Matrix.blocksSuffix)
     }
 
     private func fromCache(_ part: Range<Int>) throws(TensorError) -> PackedMatrix {
@@ -76,54 +71,35 @@ final class MatrixSource {
 
     private func pack(_ part: Range<Int>) throws(TensorError) -> PackedMatrix {
         // What is recorded, to be written as a checkpoint, is wanted whole.
-        if isVocabulary, loader.recorder == nil { return try packPortions() }
-        let values: Values
-        if let read = self.values { values = read } else { values = try ordered(try read(nil)) }
-        self.values = values
-        return try Self.pack(values, part, transposed: isTransposed && order == nil, on: loader.device)
-    }
-
-    private func ordered(_ values: Values) throws(TensorError) -> Values {
-        guard let order else { return values }
-        switch values {
-        case .plain(let tensor):
-            return .plain(try (isTransposed ? try tensor.transposed() : tensor).selectingRows(order))
-        case .grouped(let weights):
-            return .grouped(
-                GroupedWeights(
-                    weights.format, depth: weights.depth, values: try weights.values.selectingRows(order),
-                    scales: try weights.scales.selectingRows(order)))
-        case .blocks(let matrix): return .blocks(try matrix.reordered(order))
+        if isVocabulary, loader.recorder == nil, !loader.checkpoint.isQuantized(name) { return try packPortions() }
+        let values: MatrixValues
+        if let known = self.values {
+            values = known
+        } else {
+            let read = try read(nil)
+            values = try order.map { order throws(TensorError) in try read.reordered(order) } ?? read
         }
+        self.values = values
+        return try values.packed(part, on: loader.device)
     }
 
     private func packPortions() throws(TensorError) -> PackedMatrix {
         let whole = max(16, Self.portionBytes / max(1, inputs * 4) / 16 * 16)
         var first = min(whole, outputs)
-        let start = try Self.pack(try read(0..<first), 0..<first, transposed: false, on: loader.device)
+        let start = try read(0..<first).packed(0..<first, on: loader.device)
         guard first < outputs else { return start }
         let all = try PackedMatrix(zerosLike: start, columns: outputs)
         all.copy(start, at: 0)
         while first < outputs {
             let rows = first..<min(first + whole, outputs)
-            all.copy(try Self.pack(try read(rows), 0..<rows.count, transposed: false, on: loader.device), at: first)
+            all.copy(try read(rows).packed(0..<rows.count, on: loader.device), at: first)
             first = rows.upperBound
         }
         return all
     }
 
-    private static func pack(
-        _ values: Values, _ outputs: Range<Int>, transposed: Bool, on device: Device
-    ) throws(TensorError) -> PackedMatrix {
-        switch values {
-        case .plain(let tensor): try PackedMatrix(tensor, transposed: transposed, outputs: outputs, on: device)
-        case .grouped(let weights): try PackedMatrix(weights, outputs: outputs, on: device)
-        case .blocks(let matrix): try PackedMatrix(matrix, outputs: outputs, on: device)
-        }
-    }
-
     /// - Parameter rows: those outputs that are read; nil for all.
-    private func read(_ rows: Range<Int>?) throws(TensorError) -> Values {
+    private func read(_ rows: Range<Int>?) throws(TensorError) -> MatrixValues {
         let checkpoint = loader.checkpoint, scales = name + GroupedWeights.scalesSuffix
         if checkpoint.contains(scales) {
             // Quantized when it was written: outputs first, and no precision changes it.
@@ -133,6 +109,9 @@ final class MatrixSource {
                     scales: try checkpoint.tensor(scales, shape: nil, rows: rows), columns: rows?.count ?? outputs,
                     depth: inputs, name: name))
         }
+        if checkpoint.isQuantized(name) {
+            return try checkpoint.quantized(name, outputs: outputs, inputs: inputs, on: loader.device)
+        }
         if let blocks = try blocks(rows) { return .blocks(blocks) }
         let tensor = try floats(rows)
         if let format = loader.precision.grouped(isVocabulary: isVocabulary) {
@@ -141,11 +120,16 @@ final class MatrixSource {
             loader.recorder?.record(name, weights)
             return .grouped(weights)
         }
+        return .plain(try converted(tensor), transposed: isTransposed)
+    }
+
+    /// A tensor of floats in the type that is asked for.
+    private func converted(_ tensor: Tensor) throws(TensorError) -> Tensor {
         switch loader.precision {
-        case .f32: return .plain(try tensor.widened())
-        case .bf16: return .plain(tensor.dtype == .bf16 ? tensor : try tensor.widened().narrowedToBF16())
-        case .f16: return .plain(tensor.dtype == .f16 ? tensor : try tensor.widened().narrowedToF16())
-        case .auto, .int8, .int4: return .plain(tensor)
+        case .f32: try tensor.widened()
+        case .bf16: tensor.dtype == .bf16 ? tensor : try tensor.widened().narrowedToBF16()
+        case .f16: tensor.dtype == .f16 ? tensor : try tensor.widened().narrowedToF16()
+        case .auto, .int8, .int4: tensor
         }
     }
 

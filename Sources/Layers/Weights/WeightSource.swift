@@ -19,6 +19,26 @@ package protocol WeightSource: Sendable {
     ///
     /// - Throws: `TensorError` that names the file and the tensor.
     func blocks(_ name: String, shape: [Int], rows: Range<Int>?) throws(TensorError) -> BlockMatrix?
+
+    /// Whether a safetensors checkpoint holds the matrix quantized by others.
+    func isQuantized(_ name: String) -> Bool
+
+    /// Such a matrix, `[outputs, inputs]`, not rounded again.
+    ///
+    /// - Throws: `TensorError` that names the checkpoint and the tensor.
+    func quantized(
+        _ name: String, outputs: Int, inputs: Int, on device: Device
+    ) throws(TensorError) -> MatrixValues
+}
+
+extension WeightSource {
+    package func isQuantized(_ name: String) -> Bool { false }
+
+    package func quantized(
+        _ name: String, outputs: Int, inputs: Int, on device: Device
+    ) throws(TensorError) -> MatrixValues {
+        throw TensorError(.missing, "\"\(name)\" is not quantized")
+    }
 }
 
 /// What two kinds of files write differently.

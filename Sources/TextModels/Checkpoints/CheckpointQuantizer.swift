@@ -29,6 +29,11 @@ package enum CheckpointQuantizer {
             throw TextModelError(
                 .invalidRequest, "\(file) is run as it is; quantize starts from a checkpoint of safetensors")
         }
+        if try QuantizationConfiguration.format(try ConfigurationFile(path: directory + "/config.json")) != nil {
+            throw TextModelError(
+                .invalidRequest,
+                "\(directory) is quantized already, and is run as it is; start from the checkpoint it was")
+        }
         let recorder = QuantizedRecorder()
         _ = try TextModelLoader.load(directory: directory, precision: precision, recorder: recorder, on: device)
         guard !recorder.recorded.isEmpty else {

@@ -28,7 +28,9 @@ package enum CheckpointSize {
 
     /// The size of one number with its share of a scale, in sixteenths of a byte.
     private static func sixteenths(_ precision: Precision, own: DType?) -> Int {
-        switch precision {
+        // What others quantized is held as it is.
+        if let own, ![.f32, .f16, .bf16].contains(own) { return 16 * own.size }
+        return switch precision {
         case .auto: 16 * (own?.size ?? DType.f32.size)
         case .f32: 64
         case .bf16, .f16: 32

@@ -16,9 +16,10 @@ package enum TextModelLoader {
         on device: Device
     ) throws(TextModelError) -> any TextModel {
         let (configuration, source) = try open(directory)
+        let checkpoint = try source()
         do {
             let loader = WeightLoader(
-                checkpoint: try source(), device: device, precision: precision, activations: activations,
+                checkpoint: checkpoint, device: device, precision: precision, activations: activations,
                 recorder: recorder, cache: cache, layers: layers)
             return try configuration.model(loader)
         } catch {
@@ -37,7 +38,7 @@ package enum TextModelLoader {
     /// What the checkpoint is, and what opens its weights.
     private static func open(
         _ directory: String
-    ) throws(TextModelError) -> (any Architecture, source: () throws(TensorError) -> any WeightSource) {
+    ) throws(TextModelError) -> (any Architecture, source: () throws(TextModelError) -> any WeightSource) {
         let gguf: String?
         do { gguf = try GGUFLocation.file(at: directory) } catch {
             throw TextModelError(.unsupported, error.message)
@@ -49,18 +50,14 @@ package enum TextModelLoader {
         let file = try ConfigurationFile(path: directory + "/config.json")
         try refuseUnsupported(file)
         let configuration = try Architectures.named(in: file).init(file)
-        return (configuration, { () throws(TensorError) in try Checkpoint(directory: directory) })
+        return (
+            configuration,
+            { () throws(TextModelError) in try QuantizationConfiguration.source(file, directory: directory) }
+        )
     }
 
     /// What no architecture here computes, whatever its own fields say.
     private static func refuseUnsupported(_ file: ConfigurationFile) throws(TextModelError) {
-        if let quantization = try file.fields("quantization_config") {
-            let method = try quantization.text("quant_method") ?? "none"
-            // gpt-oss is the one that is published in MXFP4; its layers look for the blocks.
-            guard method == "nephele" || method == "mxfp4" else {
-                throw file.refusal("quantization_config", "is of \"\(method)\", which is not supported", .unsupported)
-            }
-        }
         if try file.bool("is_causal") == false {
             throw file.refusal(
                 "is_causal", "is false: attention in both directions is not supported", .unsupported)

@@ -86,16 +86,12 @@ package enum TextEncoderLoader {
                 .unsupported,
                 "\(file.path) names no encoder; known: \(EncoderArchitectures.names.joined(separator: ", "))")
         }
-        if let quantization = try file.fields("quantization_config"),
-            case let method = try quantization.text("quant_method") ?? "none", method != "nephele"
-        {
-            throw file.refusal("quantization_config", "is of \"\(method)\", which is not supported", .unsupported)
-        }
         for field in ["is_decoder", "add_cross_attention", "is_encoder_decoder"] { try file.refuse(field) }
         let configuration = try architecture.init(file)
+        let checkpoint = try QuantizationConfiguration.source(file, directory: directory)
         do throws(TensorError) {
             let loader = WeightLoader(
-                checkpoint: try Checkpoint(directory: directory), device: device, precision: precision, cache: cache)
+                checkpoint: checkpoint, device: device, precision: precision, cache: cache)
             return try configuration.encoder(loader, hasClassifier: hasClassifier)
         } catch {
             throw TextModelError(error)
