@@ -17,6 +17,11 @@ struct MemoryPlan {
         var perPosition: Int
 
         var total: Int { weights + cache + working }
+
+        var line: String {
+            let cache = cache > 0 ? ", cache \(PullDisplay.size(self.cache))" : ""
+            return "\(name): weights \(PullDisplay.size(weights))\(cache), working memory \(PullDisplay.size(working))"
+        }
     }
 
     private(set) var entries: [Entry] = []
@@ -41,8 +46,7 @@ struct MemoryPlan {
         _ model: ModelCatalogue.Entry, draft: ModelCatalogue.Entry?, _ text: TextModelOptions, parts: Int,
         replicas: (Int) -> Int
     ) throws {
-        var engine = EngineCore.Options(cachePositions: text.cachePositions)
-        (engine.sequenceLimit, engine.cachePrecision) = (text.sequences, text.cachePrecision)
+        let engine = text.engine
         let whole = try TextModelMemory(directory: model.directory, precision: text.precision, options: engine)
         let environment = ProcessInfo.processInfo.environment.merging(
             text.cacheDir.map { ["NEPHELE_CACHE": $0] } ?? [:]
@@ -86,11 +90,7 @@ struct MemoryPlan {
 
     /// For people: a line a model, and the sum.
     var lines: [String] {
-        entries.map { entry in
-            let cache = entry.cache > 0 ? ", cache \(PullDisplay.size(entry.cache))" : ""
-            return "\(entry.name): weights \(PullDisplay.size(entry.weights))\(cache), working memory "
-                + PullDisplay.size(entry.working)
-        } + [
+        entries.map(\.line) + [
             "together, with the gateway, at most \(PullDisplay.size(total)) of memory"
                 + (available.map { "; \(PullDisplay.size($0)) are available" } ?? "")
         ]

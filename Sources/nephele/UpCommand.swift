@@ -83,6 +83,9 @@ struct UpCommand: ConfigurableCommand {
             throw ValidationError(
                 "--replicas names \(other.service); there are \(parts) shards, the first of them text-model")
         }
+        guard parts == 1 || text.idleUnload == nil else {
+            throw ValidationError("a text model that is cut stays loaded: leave --idle-unload out, or --shards")
+        }
         guard parts == 1 || (adapter.isEmpty && !gateway.allowAdapterUpdates) else {
             throw ValidationError("a text model that is cut has no adapters: leave --adapter out, or --shards")
         }
