@@ -30,6 +30,7 @@ let package = Package(
         .package(
             url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.1", traits: ["FullFoundation"]),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+        .package(url: "https://github.com/swift-server/async-http-client", from: "1.37.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
     ],
     targets: [
@@ -139,6 +140,22 @@ let package = Package(
             exclude: ["Training"], swiftSettings: safe),
         .testTarget(
             name: "ContentFilterTests", dependencies: ["ConfigurationFiles", "ContentFilter"], swiftSettings: safe),
+
+        .target(
+            name: "ModelHub",
+            dependencies: [
+                "Concurrency", "GGUF", "JSON",
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+                .product(name: "Crypto", package: "swift-crypto"), .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+            ], swiftSettings: safe),
+        .testTarget(
+            name: "ModelHubTests",
+            dependencies: [
+                "ModelHub", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Hummingbird", package: "hummingbird"),
+            ],
+            exclude: ["hub_client.py"], swiftSettings: safe),
 
         // Layer 3: bindings, layers, serving
         .target(name: "ModelServing", dependencies: ["Concurrency", "Messages", "RPC"], swiftSettings: safe),
@@ -334,7 +351,7 @@ let package = Package(
             dependencies: [
                 "Accounts", "Benchmarks", "Console", "ContentFilter", "ContentLabels", "DiffusionModels",
                 "EmbeddedModels",
-                "GatewayClient", "PNG",
+                "GatewayClient", "ModelHub", "PNG",
                 "PromptRouting",
                 "RPC",
                 "ServiceRuntime", "Supervision", "Tensors", "TextGeneration", "TextModelOptions", "TextModels",
@@ -366,7 +383,8 @@ let package = Package(
             name: "fuzz",
             dependencies: [
                 "Benchmarks", "CKernels", "Concurrency", "DiffusionModels", "DiffusionService", "Gateway", "Messages",
-                "PNG", "PromptRouting", "RPC", "Tensors", "TextGeneration", "TextModelService", "TextModels",
+                "ModelHub", "PNG", "PromptRouting", "RPC", "Tensors", "TextGeneration", "TextModelService",
+                "TextModels",
                 "TokenizerService", "Tokenizers", "Layers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Hummingbird", package: "hummingbird"),

@@ -252,7 +252,7 @@ typedef struct {
 
 /// A span of positions [from, to) for one query head.
 NEPHELE_INLINE void attend_span(int simd, query *u, const source *s, nephele_index from, nephele_index to,
-                                nephele_index dim, float scale, float cap, int fetches) {
+                                nephele_index dim, nephele_index value_dim, float scale, float cap, int fetches) {
     float p[NEPHELE_SPAN];
     float o[NEPHELE_MAX_HEAD_DIM];
     nephele_index count = to - from;
@@ -267,14 +267,14 @@ NEPHELE_INLINE void attend_span(int simd, query *u, const source *s, nephele_ind
             p[j] *= *scales_of(s, s->values, s->value_row_stride, from + j);
     }
     float *out = u->spans == 0 ? u->y : o;
-    simd ? weigh_simd(p, s, from, count, dim, out) : weigh_scalar(p, s, from, count, dim, out);
+    simd ? weigh_simd(p, s, from, count, value_dim, out) : weigh_scalar(p, s, from, count, value_dim, out);
     if (u->spans == 0) {
         u->max = max;
         u->sum = sum;
     } else {
         float joint = max > u->max ? max : u->max;
         float old_scale = scalar_exp(u->max - joint), new_scale = scalar_exp(max - joint);
-        for (nephele_index d = 0; d < dim; d++)
+        for (nephele_index d = 0; d < value_dim; d++)
             u->y[d] = fmaf(o[d], new_scale, u->y[d] * old_scale);
         u->sum = fmaf(sum, new_scale, u->sum * old_scale);
         u->max = joint;
@@ -284,8 +284,8 @@ NEPHELE_INLINE void attend_span(int simd, query *u, const source *s, nephele_ind
 
 /// Query heads over the same keys and values, span by span: what one has read lies near for the next. Spans begin at
 /// multiples of 512.
-NEPHELE_INLINE void attend(int simd, query *units, nephele_index count, const source *s, nephele_index dim, float scale,
-                           float cap) {
+NEPHELE_INLINE void attend(int simd, query *units, nephele_index count, const source *s, nephele_index dim,
+                           nephele_index value_dim, float scale, float cap) {
     nephele_index first = units[0].first, last = units[0].last;
     for (nephele_index i = 1; i < count; i++) {
         first = units[i].first < first ? units[i].first : first;
@@ -300,7 +300,7 @@ NEPHELE_INLINE void attend(int simd, query *units, nephele_index count, const so
             to = u->last + 1 < to ? u->last + 1 : to;
             if (from >= to)
                 continue;
-            attend_span(simd, u, s, from, to, dim, scale, cap, fetches);
+            attend_span(simd, u, s, from, to, dim, value_dim, scale, cap, fetches);
             fetches = 0;
         }
     }
@@ -309,10 +309,10 @@ NEPHELE_INLINE void attend(int simd, query *units, nephele_index count, const so
         if (u->sink) {
             float joint = *u->sink > u->max ? *u->sink : u->max, scale = scalar_exp(u->max - joint);
             u->sum = fmaf(u->sum, scale, scalar_exp(*u->sink - joint));
-            for (nephele_index d = 0; d < dim; d++)
+            for (nephele_index d = 0; d < value_dim; d++)
                 u->y[d] = u->y[d] * scale;
         }
-        for (nephele_index d = 0; d < dim; d++)
+        for (nephele_index d = 0; d < value_dim; d++)
             u->y[d] = u->y[d] / u->sum;
     }
 }
@@ -328,7 +328,7 @@ static nephele_index head_bytes(nephele_index dim) {
 /// Units are in the order: key-value head, row, query head. So those that read the same keys and values, the heads of a
 /// group and the rows of one sequence, follow one another.
 NEPHELE_INLINE void paged(int simd, const nephele_attention_args *a, nephele_index begin, nephele_index end) {
-    nephele_index group = a->heads / a->kv_heads;
+    nephele_index group = a->heads / a->kv_heads, value_dim = a->value_dim > 0 ? a->value_dim : a->head_dim;
     for (nephele_index unit = begin; unit < end;) {
         nephele_index kv_head = unit / (a->row_count * group);
         const int32_t *pages = a->rows[unit / group % a->row_count].pages;
@@ -341,7 +341,7 @@ NEPHELE_INLINE void paged(int simd, const nephele_attention_args *a, nephele_ind
                 break;
             nephele_index first = a->window > 0 && row.position >= a->window ? row.position - a->window + 1 : 0;
             units[count] = (query){a->queries + m * a->query_stride + head * a->head_dim,
-                                   a->y + m * a->y_stride + head * a->head_dim,
+                                   a->y + m * a->y_stride + head * value_dim,
                                    first,
                                    row.position,
                                    a->sinks ? a->sinks + head : 0,
@@ -350,9 +350,9 @@ NEPHELE_INLINE void paged(int simd, const nephele_attention_args *a, nephele_ind
                                    0};
         }
         const uint8_t *keys = (const uint8_t *)a->cache + kv_head * head_bytes(a->head_dim);
-        const uint8_t *values = keys + a->kv_heads * head_bytes(a->head_dim);
+        const uint8_t *values = a->value_dim > 0 ? keys : keys + a->kv_heads * head_bytes(a->head_dim);
         source s = {keys, values, pages, a->page_stride, a->head_dim, a->head_dim};
-        attend(simd, units, count, &s, a->head_dim, a->scale, a->soft_cap);
+        attend(simd, units, count, &s, a->head_dim, value_dim, a->scale, a->soft_cap);
     }
 }
 
@@ -373,9 +373,11 @@ void NEPHELE_KV_WRITE(const void *args, nephele_index begin, nephele_index end) 
         for (nephele_index head = 0; head < a->kv_heads; head++) {
             uint8_t *block = page + head * head_bytes(a->head_dim);
             const float *key = a->keys + m * a->key_stride + head * a->head_dim;
-            const float *value = a->values + m * a->value_stride + head * a->head_dim;
             store_row(block, position % NEPHELE_PAGE, key, a->head_dim);
-            store_row(block + values, position % NEPHELE_PAGE, value, a->head_dim);
+            if (a->values) {
+                const float *value = a->values + m * a->value_stride + head * a->head_dim;
+                store_row(block + values, position % NEPHELE_PAGE, value, a->head_dim);
+            }
         }
     }
 }

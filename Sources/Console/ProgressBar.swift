@@ -6,9 +6,11 @@ package struct ProgressBar: Sendable {
     package init(_ label: String) { self.label = label }
 
     /// The line at `done` of `total`, which overwrites the one before it.
-    package func line(_ done: Int, of total: Int) -> String {
-        let filled = total > 0 ? min(Self.cells, max(0, done) * Self.cells / total) : 0
+    ///
+    /// - Parameter text: in the place of both numbers.
+    package func line(_ done: Int, of total: Int, _ text: String? = nil) -> String {
+        let filled = total > 0 ? min(Self.cells, max(0, min(done, total)) * Self.cells / total) : 0
         let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: Self.cells - filled)
-        return "\r\(label) \(bar) \(done)/\(total)\u{1B}[K"
+        return "\r\(label) \(bar) \(text ?? "\(done)/\(total)")\u{1B}[K"
     }
 }

@@ -8,14 +8,14 @@ package enum GGUFParts {
     private static let digits = 5
 
     /// What a part's name says; nil for a file that is no part.
-    struct Name {
+    package struct Name {
         /// What stands before the number, with the directory.
-        var stem: String
+        package var stem: String
         /// From 1 on.
-        var number: Int
-        var count: Int
+        package var number: Int
+        package var count: Int
 
-        init?(_ path: String) {
+        package init?(_ path: String) {
             guard path.hasSuffix(GGUFLocation.suffix) else { return nil }
             let pieces = path.dropLast(GGUFLocation.suffix.count).split(
                 separator: "-", omittingEmptySubsequences: false)
@@ -29,7 +29,7 @@ package enum GGUFParts {
         }
 
         /// The path of a part.
-        func path(_ number: Int) -> String {
+        package func path(_ number: Int) -> String {
             func padded(_ number: Int) -> String {
                 let digits = String(number)
                 return String(repeating: "0", count: max(0, GGUFParts.digits - digits.count)) + digits

@@ -30,6 +30,10 @@ package struct PagedAttention: Sendable {
         /// Whether the projection to queries has a gate behind each head's: what is attended to is multiplied by its
         /// sigmoid.
         package var isGated = false
+        /// Whether a layer's values are its keys before their norm and rotation, rather than a projection of their own.
+        package var hasKeysAsValues = false
+        /// Whether values are normed, by no weights.
+        package var normalizesValues = false
 
         /// Llama's: every row sees all before it, scores are multiplied by 1/√D.
         package init(hidden: Int, heads: Int, kvHeads: Int, headDim: Int, layers: Int) {
@@ -40,11 +44,12 @@ package struct PagedAttention: Sendable {
     }
 
     private let query: Linear  // [H·D, C], or [H·2D, C] with gates
-    private let key: Linear  // [G·D, C]
-    private let value: Linear  // [G·D, C]
+    private let key: Linear?  // [G·D, C]; nil where another layer's keys and values are read
+    private let value: Linear?  // [G·D, C]; nil there too, and where values are keys
     private let output: Linear  // [C, H·D]
     private let queryNorm: RMSNorm?  // [D], or [H·D]
     private let keyNorm: RMSNorm?  // [D], or [G·D]
+    private let valueNorm: RMSNorm?  // [D]
     private let sinks: Tensor?  // [H]
     /// The layer's number in the cache, and how many of the last positions its rows see.
     private let layer: Int
@@ -63,12 +68,13 @@ package struct PagedAttention: Sendable {
     /// - Parameters:
     ///   - layer: the layer's number in the model.
     ///   - cacheLayer: the layer's number in the cache.
+    ///   - isReader: whether another layer has written the keys and values there.
     ///   - name: what stands before the names of its matrices, with the dot.
     ///   - rotation: nil for a layer without positions.
     /// - Throws: `TensorError` that names the tensor at fault.
     package init(
-        _ loader: WeightLoader, layer: Int, cacheLayer: Int, _ name: String, _ configuration: Configuration,
-        rotation: Rotation?
+        _ loader: WeightLoader, layer: Int, cacheLayer: Int, isReader: Bool = false, _ name: String,
+        _ configuration: Configuration, rotation: Rotation?
     ) throws(TensorError) {
         let c = configuration.hidden, d = configuration.headDim
         let (q, kv) = (configuration.heads * d, configuration.kvHeads * d)
@@ -79,18 +85,25 @@ package struct PagedAttention: Sendable {
         } else {
             query = try loader.linear(
                 name + "q_proj", outputs: configuration.isGated ? 2 * q : q, inputs: c, bias: biased)
-            key = try loader.linear(name + "k_proj", outputs: kv, inputs: c, bias: biased)
-            value = try loader.linear(name + "v_proj", outputs: kv, inputs: c, bias: biased)
+            key = isReader ? nil : try loader.linear(name + "k_proj", outputs: kv, inputs: c, bias: biased)
+            value =
+                isReader || configuration.hasKeysAsValues
+                ? nil : try loader.linear(name + "v_proj", outputs: kv, inputs: c, bias: biased)
         }
         output = try loader.linear(name + "o_proj", outputs: c, inputs: q, bias: configuration.outputBias)
         if let epsilon = configuration.normEpsilon {
             let (isJoint, isOffset) = (configuration.isNormJoint, configuration.isNormOffset)
             queryNorm = try RMSNorm(
                 loader, name + "q_norm", count: isJoint ? q : d, epsilon: epsilon, isOffset: isOffset)
-            keyNorm = try RMSNorm(
-                loader, name + "k_norm", count: isJoint ? kv : d, epsilon: epsilon, isOffset: isOffset)
+            keyNorm =
+                isReader
+                ? nil
+                : try RMSNorm(loader, name + "k_norm", count: isJoint ? kv : d, epsilon: epsilon, isOffset: isOffset)
+            valueNorm =
+                configuration.normalizesValues
+                ? RMSNorm(weight: try Tensor(Array(repeating: 1, count: d), shape: [d]), epsilon: epsilon) : nil
         } else {
-            (queryNorm, keyNorm) = (nil, nil)
+            (queryNorm, keyNorm, valueNorm) = (nil, nil, nil)
         }
         sinks = configuration.hasSinks ? try loader.vector(name + "sinks", count: configuration.heads) : nil
         self.layer = cacheLayer
@@ -99,21 +112,26 @@ package struct PagedAttention: Sendable {
         self.rotation = rotation
     }
 
-    package var matrices: [PackedMatrix] { [query, key, value, output].map(\.weight) }
+    package var matrices: [PackedMatrix] { [query, key, value, output].compactMap { $0?.weight } }
+
+    /// What the layer keeps of each position, where it keeps keys and values of its own.
+    package var extents: KVExtents { KVExtents(heads: configuration.kvHeads, headDim: configuration.headDim) }
 
     /// y = attention(h) (+ residual), all `[R, C]`; `residual` may be `y`. Writes keys and values to `cache`.
     package func callAsFunction(
         _ h: Tensor, _ rows: AttentionRows, _ adapters: AdapterRows, cache: KVStorage, residual: Tensor? = nil,
         into y: Tensor, on device: Device
     ) throws(TensorError) {
-        let (projected, k, v) = try Linear.together(
-            query, key, value, h, adapters, on: device)  // [R, H·D], [R, G·D], [R, G·D]
+        let (projected, k, v) = try project(h, adapters, on: device)
         let (q, gate) = try parted(projected, on: device)
         queryNorm?(parts: q, on: device)
-        keyNorm?(parts: k, on: device)
+        if let k { keyNorm?(parts: k, on: device) }
+        if let v { valueNorm?(parts: v, on: device) }
         if let rotation {
             device.rope(q, heads: configuration.heads, positions: rows.positions, table: rotation.queries)
-            device.rope(k, heads: configuration.kvHeads, positions: rows.positions, table: rotation.keys)
+            if let k {
+                device.rope(k, heads: configuration.kvHeads, positions: rows.positions, table: rotation.keys)
+            }
         }
         let attended = try device.makeRows(q.rowCount, width: q.width)  // [R, H·D]
         device.attention(
@@ -121,6 +139,18 @@ package struct PagedAttention: Sendable {
             window: window, softCap: configuration.softCap, sinks: sinks, into: attended)
         if let gate { device.map(.sigmoid, gate, times: attended, into: attended) }
         try output(attended, adapters, residual: residual, into: y, on: device)
+    }
+
+    /// Queries `[R, H·D]`, gates with them, and keys and values `[R, G·D]` where the layer has its own.
+    private func project(
+        _ h: Tensor, _ adapters: AdapterRows, on device: Device
+    ) throws(TensorError) -> (queries: Tensor, keys: Tensor?, values: Tensor?) {
+        guard let key else { return (try query(h, adapters, on: device), nil, nil) }
+        if let value { return try Linear.together(query, key, value, h, adapters, on: device) }
+        let (q, k) = try Linear.together(query, key, h, adapters, on: device)
+        let v = try device.makeRows(k.rowCount, width: k.width)
+        v.copy(from: k)
+        return (q, k, v)
     }
 
     /// Queries and gates, `[R, H·D]` each.

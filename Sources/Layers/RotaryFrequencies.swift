@@ -16,6 +16,8 @@ package struct RotaryFrequencies: Sendable {
             factor: Double, attention: Float, fast: Double, slow: Double, originalContext: Double, truncates: Bool)
         /// LongRoPE's (arXiv 2402.13753): stretches each wavelength by a factor of its own, one for each pair.
         case stretched([Double], attention: Float)
+        /// Gemma 4's: of all pairs the first `pairs` turn, as if all did; the others stand still.
+        case proportional(pairs: Int, factor: Float)
     }
 
     /// Radians a position, one for each pair that is turned; the elements behind them stay as they are.
@@ -60,6 +62,8 @@ package struct RotaryFrequencies: Sendable {
                 factors.count == wavelengths.count, "\(factors.count) factors for \(wavelengths.count) wavelengths")
             inverse = zip(factors, wavelengths).map { 1 / (Float($0) * $1) }
             scale = attention
+        case .proportional(let pairs, let factor):
+            inverse = plain.enumerated().map { $0 < pairs ? $1 / factor : 0 }
         }
     }
 

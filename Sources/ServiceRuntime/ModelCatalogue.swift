@@ -19,6 +19,8 @@ package struct ModelCatalogue: Sendable {
         package var name: String
         /// Or the GGUF file.
         package var directory: String
+
+        package init(name: String, directory: String) { (self.name, self.directory) = (name, directory) }
     }
 
     private let models: String?

@@ -94,32 +94,41 @@ extension Device {
     ///
     /// - Parameters:
     ///   - queries: `[rows, heads · headDim]`.
+    ///   - keys: nil for a layer whose keys and values another one has written; `layer` is that one then.
+    ///   - values: nil where they are a part of the keys.
+    ///   - y: `[rows, heads · headDim]`, or, in that case, as wide as the part is.
     ///   - window: how many of the last positions a row sees; 0 for all.
     ///   - softCap: passes each score s through cap · tanh(s / cap); 0 for none.
     ///   - sinks: `[heads]`, scores of their own that take part in the softmax and have no value; nil for none.
     package func attention(
-        queries: Tensor, keys: Tensor, values: Tensor, rows: AttentionRows, cache: KVStorage, layer: Int,
+        queries: Tensor, keys: Tensor?, values: Tensor?, rows: AttentionRows, cache: KVStorage, layer: Int,
         scale: Float, window: Int = 0, softCap: Float = 0, sinks: Tensor? = nil, into y: Tensor
     ) {
-        let heads = queries.width / cache.headDim
+        let extents = cache.layers[layer], headDim = extents.headDim
+        let heads = queries.width / headDim
         precondition(
-            queries.rowCount == rows.count && keys.rowCount == rows.count && values.rowCount == rows.count
-                && keys.width == cache.kvHeads * cache.headDim && heads % cache.kvHeads == 0
-                && layer < cache.layers && y.count == queries.count && (sinks.map { $0.count == heads } ?? true),
-            "attention of \(queries.shape) over keys \(keys.shape) in layer \(layer)")
+            queries.rowCount == rows.count && heads % extents.heads == 0 && queries.width == heads * headDim
+                && y.count == rows.count * heads * (extents.valueDim ?? headDim)
+                && (keys.map { $0.width == extents.heads * headDim && $0.rowCount == rows.count } ?? true)
+                && (values.map { $0.count == keys?.count } ?? (keys == nil || extents.valueDim != nil))
+                && (values == nil || extents.valueDim == nil) && (sinks.map { $0.count == heads } ?? true),
+            "attention of \(queries.shape) over keys \(keys?.shape ?? []) in layer \(layer)")
         rows.withRows { table in
-            let base = cache.cache.raw + layer * cache.layerStride
-            let write = nephele_kv_write_args(
-                keys: keys.f32, values: values.f32, cache: base, rows: table, kv_heads: cache.kvHeads,
-                head_dim: cache.headDim, page_stride: cache.pageStride, key_stride: keys.width,
-                value_stride: values.width)
-            run(cache.precision.kernels.write, write, count: rows.count, grain: 16)
+            let base = cache.cache.raw + cache.offset(ofLayer: layer)
+            if let keys {
+                let write = nephele_kv_write_args(
+                    keys: keys.f32, values: values?.f32, cache: base, rows: table, kv_heads: extents.heads,
+                    head_dim: headDim, page_stride: cache.pageStride, key_stride: keys.width,
+                    value_stride: values?.width ?? 0)
+                run(cache.precision.kernels.write, write, count: rows.count, grain: 16)
+            }
             let args = nephele_attention_args(
                 isa: instructionSet.isa, queries: queries.f32, cache: base, rows: table, row_count: rows.count,
                 y: y.f32,
                 heads: heads,
-                kv_heads: cache.kvHeads, head_dim: cache.headDim, page_stride: cache.pageStride,
-                query_stride: queries.width, y_stride: y.width, window: window, sinks: sinks?.f32, scale: scale,
+                kv_heads: extents.heads, head_dim: headDim, value_dim: extents.valueDim ?? 0,
+                page_stride: cache.pageStride, query_stride: queries.width, y_stride: y.width, window: window,
+                sinks: sinks?.f32, scale: scale,
                 soft_cap: softCap)
             run(cache.precision.kernels.attend, args, count: rows.count * heads)
         }

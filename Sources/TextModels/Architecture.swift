@@ -56,6 +56,8 @@ package enum Architectures {
         Gemma2.self,
         Gemma3.self,
         Gemma3Conditional.self,
+        Gemma4.self,
+        Gemma4Conditional.self,
         LFM2.self,
         Qwen35.self,
         Qwen35Conditional.self,

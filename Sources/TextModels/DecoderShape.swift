@@ -18,7 +18,7 @@ package struct DecoderShape: Sendable, Hashable {
         static let hidden = 1...65_536
         static let layers = 1...1_024
         static let heads = 1...1_024
-        static let headDim = 2...256
+        static let headDim = 2...512
         static let experts = 1...1_024
         static let feedForward = 1...1_048_576
     }
@@ -54,18 +54,31 @@ package struct DecoderShape: Sendable, Hashable {
         try checkHeads(file.path)
     }
 
+    /// - Parameters:
+    ///   - headDim: D; read from the file by default.
+    ///   - kvHeads: G; read from the file by default.
     /// - Throws: `TextModelError` that names the key.
-    init(_ file: GGUFMetadata) throws(TextModelError) {
+    init(_ file: GGUFMetadata, headDim: Int? = nil, kvHeads: Int? = nil) throws(TextModelError) {
         hidden = try file.extent("embedding_length", in: Limits.hidden)
         heads = try file.extent("attention.head_count", in: Limits.heads)
         // A layer without attention has none.
-        kvHeads = try file.extent("attention.head_count_kv", in: 1...heads, absent: heads, ignoringZeros: true)
-        headDim = try file.extent("attention.key_length", in: Limits.headDim, absent: hidden / heads)
-        if let value = try file.integer("attention.value_length"), try file.integer("attention.key_length") != nil,
-            value != headDim
+        if let kvHeads {
+            self.kvHeads = kvHeads
+        } else {
+            self.kvHeads = try file.extent(
+                "attention.head_count_kv", in: 1...heads, absent: heads, ignoringZeros: true)
+        }
+        if let headDim {
+            self.headDim = headDim
+        } else {
+            self.headDim = try file.extent("attention.key_length", in: Limits.headDim, absent: hidden / heads)
+        }
+        if headDim == nil, let value = try file.integer("attention.value_length"),
+            try file.integer("attention.key_length") != nil,
+            value != self.headDim
         {
             throw file.refusal(
-                "attention.value_length", "is \(value), but keys are \(headDim) wide; they must be equal")
+                "attention.value_length", "is \(value), but keys are \(self.headDim) wide; they must be equal")
         }
         guard let vocabulary = file.vocabulary, Limits.vocabulary.contains(vocabulary) else {
             throw TextModelError(

@@ -37,8 +37,8 @@ package protocol TextModel: Sendable {
     var shape: DecoderShape { get }
     /// The layers that are here.
     var layers: Range<Int> { get }
-    /// Layers here that have keys and values. The cache holds them in the model's order, from its layer 0.
-    var pagedLayers: Int { get }
+    /// What those layers here that have keys and values keep of each position, in the model's order.
+    var pagedLayers: [KVExtents] { get }
     /// The states of the recurrent layers here; nil for none.
     var state: StateShape? { get }
     var weights: WeightCount { get }
@@ -72,7 +72,9 @@ package protocol TextModel: Sendable {
 
 extension TextModel {
     package var hasHead: Bool { true }
-    package var pagedLayers: Int { layers.count }
+    package var pagedLayers: [KVExtents] {
+        Array(repeating: KVExtents(heads: shape.kvHeads, headDim: shape.headDim), count: layers.count)
+    }
     package var state: StateShape? { nil }
     package var tokenEmbedding: TokenEmbedding? { nil }
 
@@ -110,9 +112,7 @@ extension TextModel {
     package func cache(
         pageCount: Int, precision: CachePrecision, states counts: DecoderCache.StateCounts = .single
     ) throws(TensorError) -> DecoderCache {
-        let pages = try KVStorage(
-            pageCount: pageCount, layers: pagedLayers, kvHeads: shape.kvHeads, headDim: shape.headDim,
-            precision: precision)
+        let pages = try KVStorage(pageCount: pageCount, layers: pagedLayers, precision: precision)
         guard let state else { return DecoderCache(pages: pages) }
         let states = try StateStorage(
             state, sequences: counts.sequences, checkpoints: counts.checkpoints, logRows: counts.logRows)
@@ -124,9 +124,7 @@ extension TextModel {
         positions: Int, precision: CachePrecision, states counts: DecoderCache.StateCounts = .single
     ) -> Int {
         let pages = (positions + KVStorage.pagePositions - 1) / KVStorage.pagePositions
-        let keysAndValues = KVStorage.size(
-            pageCount: pages, layers: pagedLayers, kvHeads: shape.kvHeads, headDim: shape.headDim,
-            precision: precision)
+        let keysAndValues = KVStorage.size(pageCount: pages, layers: pagedLayers, precision: precision)
         let states =
             state?.byteCount(
                 sequences: counts.sequences, checkpoints: counts.checkpoints, logRows: counts.logRows) ?? 0

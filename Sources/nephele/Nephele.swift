@@ -8,7 +8,8 @@ struct Nephele: AsyncParsableCommand {
         commandName: "nephele", abstract: "Generative-AI serving: text and pictures by services on a bus.",
         discussion: "New here? `nephele demo` starts everything, writes a poem, draws a picture, and stops.",
         subcommands: [
-            UpCommand.self, DemoCommand.self, ChatCommand.self, DrawCommand.self, StatusCommand.self, TopCommand.self,
+            UpCommand.self, PullCommand.self, DemoCommand.self, ChatCommand.self, DrawCommand.self, StatusCommand.self,
+            TopCommand.self,
             ModelsCommand.self, RouteCommand.self, ReloadCommand.self, HealthCommand.self, KeysCommand.self,
             UsageCommand.self, ExportCommand.self,
             QuantizeCommand.self,

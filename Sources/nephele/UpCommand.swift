@@ -17,7 +17,9 @@ struct UpCommand: ConfigurableCommand {
         commandName: "up", abstract: "Starts the whole system on this machine and keeps it running; Ctrl-C drains it.",
         discussion: """
             Without --text-model and --image-model the embedded models are served. A model is found by name in \
-            --models (or NEPHELE_MODELS), one checkpoint directory or GGUF file each, then among the embedded ones.
+            --models (or NEPHELE_MODELS), one checkpoint directory or GGUF file each, then among the embedded ones. \
+            hf:ORG/NAME and hf:ORG/NAME-GGUF:Q4_K_M are models of the Hugging Face hub, fetched when they are not there; \
+            ollama:NAME:TAG and lmstudio:ORG/NAME are read where those programs have them. NAME=hf:… gives it a name.
 
             The services read the same configuration file, each its own section, and the same environment.
             """)
@@ -87,9 +89,16 @@ struct UpCommand: ConfigurableCommand {
         let catalogue = try ModelCatalogue(models: models)
         var options = LocalSystem.Options()
         let isOpen = textModel.isEmpty && imageModel.isEmpty
-        options.textModels = try (isOpen ? [EmbeddedModels.text] : textModel).map { try catalogue.entry($0, .text) }
-        options.imageModels = try (isOpen ? [EmbeddedModels.picture] : imageModel).map {
-            try catalogue.entry($0, .image)
+        let source = ModelSource(catalogue)
+        for name in isOpen ? [EmbeddedModels.text] : textModel {
+            options.textModels.append(try await source.entry(name, .text))
+        }
+        for name in isOpen ? [EmbeddedModels.picture] : imageModel {
+            options.imageModels.append(try await source.entry(name, .image))
+        }
+        let names = (options.textModels + options.imageModels).map(\.name)
+        if let twice = Dictionary(grouping: names, by: { $0 }).first(where: { $0.value.count > 1 }) {
+            throw CommandError("two models would be served as '\(twice.key)'; give one a name of its own: NAME=hf:…")
         }
         options.replicas = Dictionary(replicas.map { ($0.service, $0.count) }) { $1 }
         (options.host, options.port) = (gateway.host, gateway.port)
@@ -109,9 +118,8 @@ struct UpCommand: ConfigurableCommand {
         if let routes = gateway.routes { _ = try RoutingTable(file: routes) }
         if !["off", "default"].contains(gateway.filter) { _ = try FilterPolicy(file: gateway.filter) }
         _ = try LabelSet(gateway.labels)
-        options.draftModel = try draftModel.map { try catalogue.entry($0, .text) }
+        if let draftModel { options.draftModel = try await source.entry(draftModel, .text) }
         let system = try LocalSystem(options)
-        let names = (options.textModels + options.imageModels).map(\.name)
         _ = try await system.run { client in
             let missing = await client.missingModels() ?? []
             let names = names.filter { !missing.contains($0) }.joined(separator: ", ")

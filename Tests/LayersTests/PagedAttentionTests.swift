@@ -68,7 +68,8 @@ import Testing
         let layer = try PagedAttention(
             WeightLoader(checkpoint: try weights(variant), device: device), layer: 0, cacheLayer: 0, "a.", configuration,
             rotation: variant.hasPositions ? .init(queries: table, keys: table) : nil)
-        let cache = try KVStorage(pageCount: 2, layers: 1, kvHeads: variant.kvHeads, headDim: Self.headDim)
+        let cache = try KVStorage(
+            pageCount: 2, layers: [KVExtents(heads: variant.kvHeads, headDim: Self.headDim)])
         var out: [Float] = []
         for pass in passes {
             var rows = AttentionRows()

@@ -150,7 +150,7 @@ import Testing
         rows.append(positions: 0..<count, pages: pages)
         let sinks = try Tensor([0.5, -3], shape: [2])
         func attend(_ device: Device, window: Int, softCap: Float, sinks: Tensor? = nil) throws -> Tensor {
-            let cache = try KVStorage(pageCount: pages.count, layers: 1, kvHeads: 1, headDim: headDim)
+            let cache = try KVStorage(pageCount: pages.count, layers: [KVExtents(heads: 1, headDim: headDim)])
             let y = try Tensor(zeros: q.shape)
             device.attention(
                 queries: q, keys: k, values: k, rows: rows, cache: cache, layer: 0, scale: 0.5, window: window,
@@ -175,6 +175,40 @@ import Testing
         }
     }
 
+    @Test(arguments: CachePrecision.allCases)
+    func `values that are a part of the keys are those values, and another layer's can be read`(
+        precision: CachePrecision
+    ) throws {
+        let count = 70, (headDim, valueDim) = (40, 24), pages: [Int32] = [2, 0, 1]
+        let q = try Tensor(hostile(count * 3 * headDim, seed: 16, special: false), shape: [count, 3 * headDim])
+        let k = try Tensor(hostile(count * headDim, seed: 17, special: false), shape: [count, headDim])
+        var rows = AttentionRows()
+        rows.append(positions: 0..<count, pages: pages)
+        var outputs: [[UInt32]] = []
+        for device in [scalar] + devices {
+            let extents = [
+                KVExtents(heads: 2, headDim: 8), KVExtents(heads: 1, headDim: headDim, valueDim: valueDim),
+                KVExtents(heads: 1, headDim: headDim),
+            ]
+            let cache = try KVStorage(pageCount: 3, layers: extents, precision: precision)
+            let part = try Tensor(zeros: [count, 3 * valueDim]), whole = try Tensor(zeros: q.shape)
+            let again = try Tensor(zeros: q.shape)
+            device.attention(
+                queries: q, keys: k, values: nil, rows: rows, cache: cache, layer: 1, scale: 0.3, into: part)
+            device.attention(
+                queries: q, keys: k, values: k, rows: rows, cache: cache, layer: 2, scale: 0.3, into: whole)
+            device.attention(
+                queries: q, keys: nil, values: nil, rows: rows, cache: cache, layer: 2, scale: 0.3, into: again)
+            #expect(bits(again) == bits(whole))
+            for row in 0..<count * 3 {
+                let own = part.floats[row * valueDim..<(row + 1) * valueDim].map(\.bitPattern)
+                #expect(own == whole.floats[row * headDim..<row * headDim + valueDim].map(\.bitPattern))
+            }
+            outputs.append(bits(part))
+        }
+        #expect(Set(outputs).count == 1)
+    }
+
     @Test(arguments: [1, 4, 8, 16, 24, 64, 80], [0, 31, 32, 511, 512, 1_300])
     func `attention equals its scalar reference in every bit`(headDim: Int, position: Int) throws {
         for precision in CachePrecision.allCases { try attention(headDim, position, precision) }
@@ -186,7 +220,7 @@ import Testing
         var outputs: [[UInt32]] = []
         for device in [scalar] + devices {
             let cache = try KVStorage(
-                pageCount: pages.count, layers: 1, kvHeads: kvHeads, headDim: headDim, precision: precision)
+                pageCount: pages.count, layers: [KVExtents(heads: kvHeads, headDim: headDim)], precision: precision)
             var rows = AttentionRows()
             rows.append(positions: 0..<count, pages: pages)
             let q = try Tensor(

@@ -202,7 +202,7 @@ private struct FailingModel: TextModel {
 
     var shape: DecoderShape { model.shape }
     var layers: Range<Int> { model.layers }
-    var pagedLayers: Int { model.pagedLayers }
+    var pagedLayers: [KVExtents] { model.pagedLayers }
     var state: StateShape? { model.state }
     var weights: WeightCount { model.weights }
     var linearModules: [LinearModule] { model.linearModules }

@@ -38,7 +38,7 @@ nephele_isa nephele_isa_detect(void);
 /// Positions that attention computes alone before merging.
 #define NEPHELE_SPAN 512
 /// The widest attention head.
-#define NEPHELE_MAX_HEAD_DIM 512
+#define NEPHELE_MAX_HEAD_DIM 1024
 
 /// The function that computes a range of an operation's work.
 typedef void (*nephele_task)(const void *args, nephele_index begin, nephele_index end);
@@ -419,7 +419,8 @@ typedef struct {
 
 /// Writes key and value rows into their pages. A page of this layer is at `cache + p * page_stride` and holds the
 /// blocks of all heads' keys, then those of their values. A block is `[32][head_dim]` of f32, bf16 (to the nearest), or
-/// int8 with 32 scales behind it (a row's largest magnitude becomes 127). Work unit: rows.
+/// int8 with 32 scales behind it (a row's largest magnitude becomes 127). Without `values` there are keys alone. Work
+/// unit: rows.
 typedef struct {
     const float *keys;
     const float *values;
@@ -436,7 +437,8 @@ void nephele_kv_write_int8(const void *args, nephele_index begin, nephele_index 
 /// Causal attention of each row over positions [first, position] of its pages; query head h reads key-value head
 /// h / (heads / kv_heads). `window` > 0 limits it to the last `window` positions. `soft_cap` > 0
 /// passes each score s through cap * tanh(s / cap). `sinks`, one for each query head, are scores of their own that take
-/// part in the softmax and have no value (arXiv 2309.17453); null for none. Work units: row_count * heads.
+/// part in the softmax and have no value (arXiv 2309.17453); null for none. `value_dim` > 0: there are no values but
+/// the first so many elements of each key, and y has as many for each head. Work units: row_count * heads.
 typedef struct {
     nephele_isa isa;
     const float *queries;
@@ -444,7 +446,7 @@ typedef struct {
     const nephele_attention_row *rows;
     nephele_index row_count;
     float *y;
-    nephele_index heads, kv_heads, head_dim;
+    nephele_index heads, kv_heads, head_dim, value_dim;
     nephele_index page_stride; // bytes
     nephele_index query_stride, y_stride;
     nephele_index window;

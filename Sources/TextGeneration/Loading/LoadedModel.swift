@@ -1,3 +1,4 @@
+internal import Foundation
 import GGUF
 package import Layers
 package import Tensors
@@ -63,10 +64,13 @@ package struct LoadedModel: Sendable {
         var fault = model.hasHead ? nil : Self.noHead(directory)
         var ends = tokenizer.endOfTurnTokens.union([tokenizer.endOfText].compactMap { $0 })
         var defaults = SamplingDefaults()
-        if try GGUFLocation.file(at: directory) == nil {
+        // Beside a GGUF file it may stand too; the tokens that end a text there are the file's in any case.
+        let isGGUF = try GGUFLocation.file(at: directory) != nil
+        if !isGGUF || FileManager.default.fileExists(atPath: directory + "/generation_config.json") {
             do throws(TextModelError) {
                 let generation = try GenerationConfiguration(directory: directory, tokenizer: tokenizer)
-                (ends, defaults) = (generation.endTokens, generation.defaults)
+                ends = isGGUF ? ends.union(generation.endTokens) : generation.endTokens
+                defaults = generation.defaults
             } catch {
                 fault = fault ?? TextModelError(.unsupported, error.message)
             }

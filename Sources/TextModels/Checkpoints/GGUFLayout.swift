@@ -43,7 +43,9 @@ package struct GGUFLayout: Sendable {
         if let global = globals[String(stem)] { return global + kind }
         guard stem.hasPrefix(layerPrefix) else { return nil }
         let rest = stem.dropFirst(layerPrefix.count)
-        guard let end = rest.firstIndex(of: ".") else { return nil }
+        guard let end = rest.firstIndex(of: ".") else {
+            return layerTensors[String(kind.dropFirst())].map { "blk.\(rest)." + $0 }
+        }
         let layer = "blk.\(rest[..<end]).", inLayer = rest[rest.index(after: end)...]
         if let whole = layerTensors["\(inLayer)\(kind)"] { return layer + whole }
         // What Hugging Face names without a kind, llama.cpp calls a weight.

@@ -35,6 +35,18 @@ package struct GGUFMetadata: Sendable {
         return first
     }
 
+    /// A number for each layer: those of a list, or one for all.
+    func integers(_ key: String, in range: ClosedRange<Int>, layers: Int) throws(TextModelError) -> [Int] {
+        guard let list = value(key)?.array else {
+            return Array(repeating: try extent(key, in: range), count: layers)
+        }
+        let integers = list.compactMap(\.integer)
+        guard integers.count == list.count, integers.count == layers, integers.allSatisfy({ range.contains($0) }) else {
+            throw refusal(key, "is no list of \(layers) numbers in \(range.lowerBound)…\(range.upperBound)")
+        }
+        return integers
+    }
+
     func number(_ key: String) throws(TextModelError) -> Double? {
         guard let value = value(key) else { return nil }
         guard let number = value.number else { throw refusal(key, "is not a number") }

@@ -53,6 +53,10 @@ extension Decoder {
 
         var shape: DecoderShape
         var attention: PagedAttention.Configuration
+        /// That of layers without a window, where it is another one.
+        var fullAttention: PagedAttention.Configuration?
+        /// Layers that read the keys and values of another, by that other's number.
+        var writers: [Int: Int] = [:]
         var rotary: RotaryFrequencies
         /// The rotation of layers with a window, where it is another one.
         var windowedRotary: RotaryFrequencies?
@@ -63,6 +67,8 @@ extension Decoder {
         /// What queries at a position are multiplied by besides.
         var queryScale: (@Sendable (Int) -> Float)?
         var feedForward: GatedFeedForward.Configuration
+        /// Layers with another F.
+        var feedForwardWidths: [Int: Int] = [:]
         /// The experts in the place of the feed-forward, and what the file calls them.
         var experts: (MixtureOfExperts.Configuration, name: String)?
         /// Layers without experts.
@@ -71,6 +77,10 @@ extension Decoder {
         var recurrence: SequenceMixer.Recurrence?
         var recurrentLayers: Set<Int> = []
         var norms = Norms.before
+        /// The width of what each layer is given of the token besides; 0 for nothing.
+        var layerInputWidth = 0
+        /// Whether each layer's result is multiplied by a number of its own.
+        var hasLayerScales = false
         /// What the architecture's files call parts, by Llama's names for them.
         var names: [String: String] = [:]
         /// Whether a file of Hugging Face's layout holds the weights of norms less one.
@@ -86,8 +96,16 @@ extension Decoder {
             return windowedRotary != nil && attention.windows[index] > 0 ? .windowed : .full
         }
 
+        func attention(ofLayer index: Int) -> PagedAttention.Configuration {
+            attention.windows[index] == 0 ? fullAttention ?? attention : attention
+        }
+
         func feedForward(ofLayer index: Int) -> FeedForward.Configuration {
-            guard let experts, !denseLayers.contains(index) else { return .gated(feedForward) }
+            guard let experts, !denseLayers.contains(index) else {
+                var own = feedForward
+                own.width = feedForwardWidths[index] ?? own.width
+                return .gated(own)
+            }
             return .experts(experts.0, name: experts.name)
         }
 
@@ -140,17 +158,24 @@ extension Decoder {
             self.isTied = try file.bool("tie_word_embeddings") ?? isTied
         }
 
+        /// - Parameters:
+        ///   - shape: read from the file by default, as the rotation and F.
         /// - Throws: `TextModelError` that names the key.
         init(
-            _ file: GGUFMetadata, epsilon: Double = 1e-6, rotary: RotaryFrequencies? = nil,
-            activation: Device.Activation = .silu
+            _ file: GGUFMetadata, shape: DecoderShape? = nil, epsilon: Double = 1e-6,
+            rotary: RotaryFrequencies? = nil, feedForward: Int? = nil, activation: Device.Activation = .silu
         ) throws(TextModelError) {
-            shape = try DecoderShape(file)
+            let shape = if let shape { shape } else { try DecoderShape(file) }
+            self.shape = shape
             if let rotary { self.rotary = rotary } else { self.rotary = try RotaryFrequencies(file, shape: shape) }
             attention = PagedAttention.Configuration(shape)
-            feedForward = GatedFeedForward.Configuration(
-                width: try file.extent("feed_forward_length", in: DecoderShape.Limits.feedForward),
-                activation: activation)
+            let width: Int
+            if let feedForward {
+                width = feedForward
+            } else {
+                width = try file.extent("feed_forward_length", in: DecoderShape.Limits.feedForward)
+            }
+            self.feedForward = GatedFeedForward.Configuration(width: width, activation: activation)
             self.epsilon = Float(try file.number("attention.layer_norm_rms_epsilon") ?? epsilon)
             isTied = file.isTied
             attention.inputBias = file.hasTensor("blk.0.attn_q.bias")

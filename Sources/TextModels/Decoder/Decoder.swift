@@ -9,16 +9,19 @@ package struct Decoder: TextModel {
         var mixer: SequenceMixer
         var feedForwardNorms: BlockNorms
         var feedForward: FeedForward
+        var input: LayerInput?
+        var scale: Float
     }
 
     package let shape: DecoderShape
     package let layers: Range<Int>
     package let weights: WeightCount
     package let linearModules: [LinearModule]
-    package let pagedLayers: Int
+    package let pagedLayers: [KVExtents]
     package let state: StateShape?
     private let scales: Configuration.Scales
     private let outside: EmbeddingAndHead<RMSNorm>
+    private let layerEmbedding: LayerEmbedding?
     private let blocks: [Layer]
 
     init(_ configuration: Configuration, _ loader: WeightLoader) throws(TensorError) {
@@ -45,6 +48,7 @@ package struct Decoder: TextModel {
         } norm: { () throws(TensorError) in
             try norm("model.norm")
         }
+        layerEmbedding = configuration.layerInputWidth > 0 ? try LayerEmbedding(loader, layers, configuration) : nil
         var blocks: [Layer] = []
         var counts = SequenceMixer.Counts()
         for index in layers {
@@ -57,7 +61,9 @@ package struct Decoder: TextModel {
                         rotation: rotations[configuration.rotation(ofLayer: index)],
                         &counts),
                     feedForwardNorms: try norms(configuration.norms.feedForward, name),
-                    feedForward: try FeedForward(loader, name, configuration.feedForward(ofLayer: index), hidden: c)))
+                    feedForward: try FeedForward(loader, name, configuration.feedForward(ofLayer: index), hidden: c),
+                    input: configuration.layerInputWidth > 0 ? try LayerInput(loader, name, configuration) : nil,
+                    scale: configuration.hasLayerScales ? try loader.vector(name + "layer_scalar", count: 1)[0] : 1))
         }
         self.blocks = blocks
         self.shape = shape
@@ -65,7 +71,9 @@ package struct Decoder: TextModel {
         state = counts.recurrent > 0 ? configuration.recurrence?.state(layers: counts.recurrent) : nil
         scales = configuration.scales
         linearModules = loader.linearModules.modules
-        weights = WeightCount(blocks.flatMap { $0.mixer.matrices + $0.feedForward.matrices } + outside.matrices)
+        weights = WeightCount(
+            blocks.flatMap { $0.mixer.matrices + $0.feedForward.matrices + ($0.input?.matrices ?? []) }
+                + outside.matrices + (layerEmbedding?.matrices ?? []))
     }
 
     package func embed(_ batch: TokenBatch, on device: Device) throws(TensorError) -> Tensor {
@@ -76,13 +84,18 @@ package struct Decoder: TextModel {
 
     package func run(_ x: Tensor, _ batch: TokenBatch, cache: DecoderCache, on device: Device) throws(TensorError) {
         let h = try device.makeRows(x.rowCount, width: x.width)  // [R, C]
-        for layer in blocks {
+        let inputs = try layerEmbedding?(batch.ids, x, batch.adapters, on: device)
+        for (index, layer) in blocks.enumerated() {
             try layer.mixerNorms.around(x, scratch: h, on: device) { input, residual, y throws(TensorError) in
                 try layer.mixer(input, batch, cache: cache, residual: residual, into: y, on: device)
             }
             try layer.feedForwardNorms.around(x, scratch: h, on: device) { input, residual, y throws(TensorError) in
                 try layer.feedForward(input, batch.adapters, residual: residual, into: y, on: device)
             }
+            if let input = layer.input, let inputs {
+                try input(x, try inputs.layer(index, on: device), batch.adapters, scratch: h, on: device)
+            }
+            if layer.scale != 1 { device.scale(x, by: layer.scale, into: x) }
         }
     }
 

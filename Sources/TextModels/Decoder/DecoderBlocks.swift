@@ -20,9 +20,11 @@ enum SequenceMixer: Sendable {
         }
     }
 
-    /// Layers so far, which number those that come in the cache.
+    /// What layers so far keep in the cache, which numbers those that come.
     struct Counts {
-        var paged = 0
+        var paged: [KVExtents] = []
+        /// The numbers in the cache of layers with keys and values, by theirs in the model.
+        var places: [Int: Int] = [:]
         var recurrent = 0
     }
 
@@ -32,11 +34,21 @@ enum SequenceMixer: Sendable {
     ) throws(TensorError) {
         let name = "model.layers.\(layer)."
         guard let recurrence = configuration.recurrence, configuration.recurrentLayers.contains(layer) else {
-            self = .attention(
-                try PagedAttention(
-                    loader, layer: layer, cacheLayer: counts.paged, name + "self_attn.", configuration.attention,
-                    rotation: rotation))
-            counts.paged += 1
+            let (own, writer) = (configuration.attention(ofLayer: layer), configuration.writers[layer])
+            guard let place = writer.map({ counts.places[$0] }) ?? counts.paged.count else {
+                throw TensorError(
+                    .mismatch,
+                    "layer \(layer) reads the keys and values of layer \(writer ?? 0), which is not in this shard: the model "
+                        + "cannot be cut there")
+            }
+            let attention = try PagedAttention(
+                loader, layer: layer, cacheLayer: place, isReader: writer != nil, name + "self_attn.", own,
+                rotation: rotation)
+            if writer == nil {
+                counts.places[layer] = place
+                counts.paged.append(attention.extents)
+            }
+            self = .attention(attention)
             return
         }
         switch recurrence {

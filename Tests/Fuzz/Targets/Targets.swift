@@ -3,7 +3,7 @@ enum Targets {
     static let names = [
         "messages", "frames", "safetensors", "gguf", "config", "adapter", "packed-cache", "pictures", "tokenizer-json",
         "tokenizer-config", "vocabulary", "merges", "sentencepiece", "unigram", "tekken", "tiktoken", "vocab-txt",
-        "template", "routes", "http",
+        "template", "routes", "hub", "ollama", "http",
     ]
 
     static func make(_ name: String) async throws -> any FuzzTarget {
@@ -47,6 +47,8 @@ enum Targets {
                 "vocab.txt", .text, samples: [Array(pieces.joined(separator: "\n").utf8)])
         case "template": return try TemplateTarget()
         case "routes": return try RoutesTarget()
+        case "hub": return try HubTarget()
+        case "ollama": return try OllamaTarget()
         case "http": return try await GatewayTarget()
         case "planted-crash", "planted-hang", "planted-growth", "planted-finding": return PlantedTarget(fault: name)
         default: throw FuzzFinding(description: "there is no target \(name); known: \(names.joined(separator: ", "))")

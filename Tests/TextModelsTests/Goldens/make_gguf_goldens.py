@@ -23,7 +23,7 @@ from transformers import (Exaone4Config, Exaone4ForCausalLM, Glm4Config, Glm4For
                           GraniteConfig, GraniteForCausalLM, GraniteMoeConfig, GraniteMoeForCausalLM, MixtralConfig,
                           MixtralForCausalLM, Olmo2Config, Olmo2ForCausalLM, Olmo3Config, Olmo3ForCausalLM, OlmoeConfig,
                           OlmoeForCausalLM, Qwen3MoeConfig, Qwen3MoeForCausalLM, SmolLM3Config, SmolLM3ForCausalLM,
-                          Lfm2Config, Lfm2ForCausalLM, Qwen3_5ForCausalLM, Qwen3_5TextConfig)
+                          Gemma4ForCausalLM, Gemma4TextConfig, Lfm2Config, Lfm2ForCausalLM, Qwen3_5ForCausalLM, Qwen3_5TextConfig)
 from transformers import (Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM,
                           MistralConfig, MistralForCausalLM, Phi3Config, Phi3ForCausalLM, Qwen2Config, Qwen2ForCausalLM,
                           Qwen3Config, Qwen3ForCausalLM)
@@ -37,7 +37,8 @@ ARCH = {"llama": gguf.MODEL_ARCH.LLAMA, "qwen2": gguf.MODEL_ARCH.QWEN2, "qwen3":
         "smollm3": gguf.MODEL_ARCH.SMOLLM3, "granite": gguf.MODEL_ARCH.GRANITE, "granitemoe": gguf.MODEL_ARCH.GRANITE_MOE,
         "olmo2": gguf.MODEL_ARCH.OLMO2, "exaone4": gguf.MODEL_ARCH.EXAONE4, "glm4": gguf.MODEL_ARCH.GLM4,
         "qwen3moe": gguf.MODEL_ARCH.QWEN3MOE, "olmoe": gguf.MODEL_ARCH.OLMOE, "gpt-oss": gguf.MODEL_ARCH.GPT_OSS,
-        "lfm2": gguf.MODEL_ARCH.LFM2, "qwen35": gguf.MODEL_ARCH.QWEN35}
+        "lfm2": gguf.MODEL_ARCH.LFM2, "qwen35": gguf.MODEL_ARCH.QWEN35,
+        "gemma4": gguf.MODEL_ARCH.GEMMA4}
 # As convert_hf_to_gguf.py: these are stored with the rows of queries and keys in RoPE's pairs.
 PERMUTED = {"llama", "smollm3", "granite", "granitemoe"}
 
@@ -67,6 +68,29 @@ def metadata(writer, arch, config):
         writer.add_shortconv_l_cache(c.conv_L_cache)
         writer.add_vocab_size(c.vocab_size)
         writer.add_rope_freq_base(c.rope_parameters["rope_theta"])
+        return
+    if arch == "gemma4":  # the same script's Gemma4Model
+        c.allow_global_per_layer_attribute_access = True
+        full = [kind == "full_attention" for kind in c.layer_types]
+        first = c.num_hidden_layers - c.num_kv_shared_layers
+        heads = c.per_layer_config[full.index(True)]
+        writer.add_feed_forward_length([c.intermediate_size * (2 if c.use_double_wide_mlp and i >= first else 1)
+                                        for i in range(c.num_hidden_layers)])
+        writer.add_head_count_kv([heads.num_key_value_heads if f else c.num_key_value_heads for f in full])
+        writer.add_layer_norm_rms_eps(c.rms_norm_eps)
+        for length, add in ((heads.head_dim, (writer.add_key_length, writer.add_value_length, writer.add_rope_dimension_count)),
+                            (c.head_dim, (writer.add_key_length_swa, writer.add_value_length_swa, writer.add_rope_dimension_count_swa))):
+            for one in add: one(length)
+        writer.add_sliding_window(c.sliding_window)
+        writer.add_sliding_window_pattern([not f for f in full])
+        writer.add_shared_kv_layers(c.num_kv_shared_layers)
+        writer.add_embedding_length_per_layer_input(c.hidden_size_per_layer_input)
+        writer.add_rope_freq_base(c.rope_parameters["full_attention"]["rope_theta"])
+        writer.add_rope_freq_base_swa(c.rope_parameters["sliding_attention"]["rope_theta"])
+        if c.final_logit_softcapping: writer.add_final_logit_softcapping(c.final_logit_softcapping)
+        turned = int(c.rope_parameters["full_attention"]["partial_rotary_factor"] * heads.head_dim // 2)
+        factors = [1.0] * turned + [1e30] * (heads.head_dim // 2 - turned)
+        writer.add_tensor("rope_freqs.weight", np.array(factors, dtype=np.float32))
         return
     writer.add_feed_forward_length(c.intermediate_size)
     writer.add_head_count_kv(c.num_key_value_heads)
@@ -159,7 +183,10 @@ def tensors(model, arch, config):
         if key.endswith("ssm_a") or key.endswith("ssm_dt.bias"):
             yield key, value
             continue
-        if arch.startswith("gemma") and key.endswith("norm.weight"): value = value + np.float32(1)
+        if key.endswith("layer_scalar"):
+            yield f"blk.{key.split('.')[2]}.layer_output_scale.weight", value
+            continue
+        if arch in ("gemma2", "gemma3") and key.endswith("norm.weight"): value = value + np.float32(1)
         yield names.get_name(key, try_suffixes=(".weight", ".bias")), np.ascontiguousarray(value)
 
 def delta_net(key, value, c):
@@ -296,6 +323,19 @@ make("lfm2", "lfm2", 31, lambda: Lfm2ForCausalLM(Lfm2Config(**{**mid, "intermedi
 make("qwen35", "qwen35", 32, lambda: Qwen3_5ForCausalLM(Qwen3_5TextConfig(**mid, head_dim=32, linear_num_key_heads=2,
      linear_num_value_heads=4, linear_key_head_dim=16, linear_value_head_dim=16, rope_parameters={"rope_type": "default",
      "rope_theta": 10000.0, "partial_rotary_factor": 0.25, "mrope_interleaved": True, "mrope_section": [2, 1, 1]})))
+
+def scaled(model):
+    for index, layer in enumerate(model.model.layers): layer.layer_scalar.fill_(0.75 + 0.25 * index)
+    return model
+
+gemma4 = dict(**{**mid, "num_hidden_layers": 6}, head_dim=8, global_head_dim=16, sliding_window=8,
+              vocab_size_per_layer_input=48)
+make("gemma4", "gemma4", 33, lambda: scaled(Gemma4ForCausalLM(Gemma4TextConfig(**gemma4, hidden_size_per_layer_input=16,
+     num_kv_shared_layers=3, use_double_wide_mlp=True, layer_types=["sliding_attention", "sliding_attention",
+     "full_attention"] * 2))))
+make("gemma4-keys", "gemma4", 34, lambda: Gemma4ForCausalLM(Gemma4TextConfig(**{**gemma4, "num_key_value_heads": 2,
+     "num_hidden_layers": 6}, hidden_size_per_layer_input=0, attention_k_eq_v=True, num_global_key_value_heads=1,
+     final_logit_softcapping=20.0)))
 
 # ---------------------------------------------------------------------------------------------------------- blocks
 

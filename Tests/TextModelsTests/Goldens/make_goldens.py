@@ -124,7 +124,7 @@ make("gemma3-conditional", lambda: Gemma3ForConditionalGeneration(Gemma3Config(
                                      image_size=28, patch_size=14), mm_tokens_per_image=4)), 15, norms=1.0, **varied)
 
 # Architectures that differ from Llama in the places of norms, positions, scales.
-from transformers import (Exaone4Config, Exaone4ForCausalLM, Glm4Config, Glm4ForCausalLM, GptOssConfig, GptOssForCausalLM,
+from transformers import (Gemma4ForCausalLM, Gemma4TextConfig, Exaone4Config, Exaone4ForCausalLM, Glm4Config, Glm4ForCausalLM, GptOssConfig, GptOssForCausalLM,
                           GraniteConfig, GraniteForCausalLM, GraniteMoeConfig, GraniteMoeForCausalLM, Lfm2Config,
                           Lfm2ForCausalLM, Ministral3Config, Ministral3ForCausalLM, MixtralConfig, MixtralForCausalLM, Olmo2Config, Olmo2ForCausalLM,
                           Olmo3Config, Olmo3ForCausalLM, OlmoeConfig, OlmoeForCausalLM, Qwen3_5ForCausalLM, Qwen3_5TextConfig, Qwen3MoeConfig,
@@ -177,6 +177,20 @@ qwen35 = dict(**{**small, "num_hidden_layers": 4, "num_attention_heads": 2, "num
      rope_parameters={"rope_type": "default", "rope_theta": 10000.0, "partial_rotary_factor": 0.25,
                       "mrope_interleaved": True, "mrope_section": [2, 1, 1]})
 make("qwen3.5", lambda: Qwen3_5ForCausalLM(Qwen3_5TextConfig(**qwen35)), 41, half, **varied)
+
+# Gemma 4: layers that read others' keys and values, inputs by layer; and values that are keys.
+gemma4 = dict(**{**small, "num_hidden_layers": 6}, head_dim=16, global_head_dim=32, sliding_window=32,
+     vocab_size_per_layer_input=256, rms_norm_eps=1e-6)
+make("gemma4", lambda: Gemma4ForCausalLM(Gemma4TextConfig(**gemma4, hidden_size_per_layer_input=12, num_kv_shared_layers=3,
+     use_double_wide_mlp=True, layer_types=["sliding_attention", "full_attention", "sliding_attention", "sliding_attention",
+     "full_attention", "full_attention"])), 42, half, **varied)
+def scaled(model):
+    for index, layer in enumerate(model.model.layers): layer.layer_scalar.fill_(0.75 + 0.25 * index)
+    return model
+
+make("gemma4-keys", lambda: scaled(Gemma4ForCausalLM(Gemma4TextConfig(**{**gemma4, "num_hidden_layers": 3},
+     hidden_size_per_layer_input=0, attention_k_eq_v=True, num_global_key_value_heads=1, final_logit_softcapping=20.0,
+     layer_types=["sliding_attention", "sliding_attention", "full_attention"]))), 43, half, **varied)
 
 
 # gpt-oss as it is published: experts in blocks of MXFP4 (OCP Microscaling Formats 1.0). Random blocks; transformers
