@@ -6,9 +6,11 @@ import Tensors
 struct Qwen35: DecoderArchitecture {
     static let modelType = "qwen3_5_text"
     static let className = "Qwen3_5ForCausalLM"
-    static let gguf: GGUFLayout? = {
+    static let gguf: GGUFLayout? = layout("qwen35")
+
+    static func layout(_ name: String) -> GGUFLayout {
         var layout = GGUFLayout(
-            name: "qwen35",
+            name: name,
             keys: [
                 "full_attention_interval", "rope.dimension_sections", "ssm.conv_kernel", "ssm.group_count",
                 "ssm.inner_size", "ssm.state_size", "ssm.time_step_rank",
@@ -22,7 +24,7 @@ struct Qwen35: DecoderArchitecture {
         }
         layout.layerTensors = ["linear_attn.A_log": "ssm_a", "linear_attn.dt_bias": "ssm_dt.bias"]
         return layout
-    }()
+    }
 
     private(set) var configuration: Decoder.Configuration
 
@@ -46,10 +48,13 @@ struct Qwen35: DecoderArchitecture {
         configuration.recurrence = .deltaNet(try Self.deltaNet(file, configuration), name: "linear_attn.")
     }
 
-    init(_ file: GGUFMetadata) throws(TextModelError) {
+    init(_ file: GGUFMetadata) throws(TextModelError) { try self.init(file, feedForward: nil) }
+
+    /// - Parameter feedForward: F; read from the file by default.
+    init(_ file: GGUFMetadata, feedForward: Int?) throws(TextModelError) {
         let shape = try DecoderShape(file)
         configuration = try Decoder.Configuration(
-            file, rotary: try RotaryFrequencies(file, shape: shape, partial: true))
+            file, rotary: try RotaryFrequencies(file, shape: shape, partial: true), feedForward: feedForward)
         configuration.isNormOffset = true
         configuration.attention.normEpsilon = configuration.epsilon
         configuration.attention.isNormOffset = true
@@ -107,7 +112,13 @@ struct Qwen35: DecoderArchitecture {
 struct Qwen35MoE: DecoderArchitecture {
     static let modelType = "qwen3_5_moe_text"
     static let className = "Qwen3_5MoeForCausalLM"
-    static let gguf: GGUFLayout? = nil
+    static let gguf: GGUFLayout? = {
+        var layout = Qwen35.layout("qwen35moe").withExperts()
+        layout.keys.insert("expert_shared_feed_forward_length")
+        layout.layers["mlp.shared_expert_gate"] = "ffn_gate_inp_shexp"
+        for part in ["gate", "up", "down"] { layout.layers["mlp.shared_expert.\(part)_proj"] = "ffn_\(part)_shexp" }
+        return layout
+    }()
 
     private(set) var configuration: Decoder.Configuration
 
@@ -122,6 +133,16 @@ struct Qwen35MoE: DecoderArchitecture {
             width: try file.extent("shared_expert_intermediate_size", in: widths, absent: 512), name: "shared_expert.",
             gate: "shared_expert_gate")
         configuration.experts = (experts, "mlp.")
+    }
+
+    init(_ file: GGUFMetadata) throws(TextModelError) {
+        let widths = DecoderShape.Limits.feedForward
+        let width = try file.extent("expert_feed_forward_length", in: widths)
+        configuration = try Qwen35(file, feedForward: width).configuration
+        try configuration.readExperts(file)
+        configuration.experts?.0.shared = .init(
+            width: try file.extent("expert_shared_feed_forward_length", in: widths, absent: width),
+            name: "shared_expert.", gate: "shared_expert_gate")
     }
 }
 
