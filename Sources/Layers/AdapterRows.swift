@@ -7,6 +7,19 @@ package struct AdapterRows: Sendable {
         var rows: [Int]
         /// Whether the rows follow one another, so that they can be worked on where they are.
         var isContiguous = true
+
+        /// Changes y in the group's rows, with those of x beside it.
+        func change(
+            _ y: Tensor, _ x: Tensor, on device: Device, _ change: (Tensor, Tensor) throws(TensorError) -> Void
+        ) throws(TensorError) {
+            if isContiguous, let first = rows.first {
+                let range = first..<first + rows.count
+                return try change(y.rows(range), x.rows(range))
+            }
+            let own = try device.select(rows, from: y)
+            try change(own, try device.select(rows, from: x))
+            y.replaceRows(rows, with: own)
+        }
     }
 
     /// One for each adapter: its rows go through its matrices together.
@@ -24,18 +37,36 @@ package struct AdapterRows: Sendable {
         groups[index].rows += rows
     }
 
-    /// y += s · B (A x) for the linear layer of that number, in each row by the row's own adapter. Other rows are not
-    /// touched; and since a matrix product's row does not depend on the rows beside it, neither does what is added.
-    package func add(to y: Tensor, of x: Tensor, linear number: Int, on device: Device) throws(TensorError) {
+    /// What adapters add to a linear layer's y, in each row by the row's own adapter. Other rows are not touched; and since a
+    /// matrix product's row does not depend on the rows beside it, neither does what is added.
+    package func add(to y: Tensor, of x: Tensor, _ linear: Linear, on device: Device) throws(TensorError) {
         for group in groups {
-            guard let update = group.adapter.updates[number] else { continue }
-            if group.isContiguous, let first = group.rows.first {
-                let rows = first..<first + group.rows.count
-                try update.add(to: y.rows(rows), of: x.rows(rows), on: device)
-            } else {
-                let own = try device.select(group.rows, from: y)  // [m, N]
-                try update.add(to: own, of: try device.select(group.rows, from: x), on: device)
-                y.replaceRows(group.rows, with: own)
+            guard linear.number < group.adapter.updates.count, let update = group.adapter.updates[linear.number] else {
+                continue
+            }
+            try group.change(y, x, on: device) { y, x throws(TensorError) in
+                try update.add(to: y, of: x, weight: linear.weight, on: device)
+            }
+        }
+    }
+
+    /// What adapters do to the embeddings x of `ids`.
+    func embed(_ ids: [Int32], into x: Tensor, on device: Device) throws(TensorError) {
+        for group in groups {
+            guard let update = group.adapter.embedding else { continue }
+            let own = group.rows.map { ids[$0] }
+            try group.change(x, x, on: device) { x, _ throws(TensorError) in
+                try update.apply(to: x, ids: own, on: device)
+            }
+        }
+    }
+
+    /// What adapters do to the logits y of x.
+    func head(_ head: PackedMatrix, of x: Tensor, into y: Tensor, on device: Device) throws(TensorError) {
+        for group in groups {
+            guard let update = group.adapter.head else { continue }
+            try group.change(y, x, on: device) { y, x throws(TensorError) in
+                try update.apply(to: y, of: x, head: head, on: device)
             }
         }
     }

@@ -28,7 +28,7 @@ package struct Linear: Sendable {
         _ x: Tensor, _ adapters: AdapterRows, residual: Tensor? = nil, into y: Tensor, on device: Device
     ) throws(TensorError) {
         try device.matmul(x, weight, bias: bias, residual: residual, into: y)
-        try adapters.add(to: y, of: x, linear: number, on: device)
+        try adapters.add(to: y, of: x, self, on: device)
     }
 
     /// Computes two layers of the same rows in one call.
@@ -37,8 +37,8 @@ package struct Linear: Sendable {
     ) throws(TensorError) -> (Tensor, Tensor) {
         let (y, z) = (try first.product(x, on: device), try second.product(x, on: device))
         try device.matmul(x, y, z)
-        try adapters.add(to: y.y, of: x, linear: first.number, on: device)
-        try adapters.add(to: z.y, of: x, linear: second.number, on: device)
+        try adapters.add(to: y.y, of: x, first, on: device)
+        try adapters.add(to: z.y, of: x, second, on: device)
         return (y.y, z.y)
     }
 
@@ -49,9 +49,9 @@ package struct Linear: Sendable {
         let (u, v) = (try first.product(x, on: device), try second.product(x, on: device))
         let w = try third.product(x, on: device)
         try device.matmul(x, u, v, w)
-        try adapters.add(to: u.y, of: x, linear: first.number, on: device)
-        try adapters.add(to: v.y, of: x, linear: second.number, on: device)
-        try adapters.add(to: w.y, of: x, linear: third.number, on: device)
+        try adapters.add(to: u.y, of: x, first, on: device)
+        try adapters.add(to: v.y, of: x, second, on: device)
+        try adapters.add(to: w.y, of: x, third, on: device)
         return (u.y, v.y, w.y)
     }
 

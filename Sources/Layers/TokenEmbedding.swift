@@ -2,8 +2,10 @@ package import Tensors
 
 /// Where tokens enter a decoder and where they leave it: the embedding and the head, which may be one matrix.
 package struct TokenEmbedding: Sendable {
-    private let embedding: PackedMatrix  // [V, C]
-    private let head: PackedMatrix?  // [V, C]
+    package let embedding: PackedMatrix  // [V, C]
+    package let head: PackedMatrix?  // [V, C]
+    /// Whether the embedding is the head.
+    package let isTied: Bool
     /// Each once.
     package let matrices: [PackedMatrix]
 
@@ -24,24 +26,30 @@ package struct TokenEmbedding: Sendable {
         let own = try outer.ownHead(embedding: inner.fileName(name), tied: tied)
         if let own {
             let head = try outer.vocabulary(own, tokens: tokens, width: width)
-            (self.head, matrices) = (head, [embedding, head])
+            (self.head, matrices, isTied) = (head, [embedding, head], false)
         } else {
-            (head, matrices) = (tied ? embedding : nil, [embedding])
+            (head, matrices, isTied) = (tied ? embedding : nil, [embedding], tied)
         }
     }
 
     /// The embeddings of `ids`: `[R, C]`.
-    package func callAsFunction(_ ids: [Int32], on device: Device) throws(TensorError) -> Tensor {
+    package func callAsFunction(
+        _ ids: [Int32], _ adapters: AdapterRows = AdapterRows(), on device: Device
+    ) throws(TensorError) -> Tensor {
         let x = try device.makeRows(ids.count, width: embedding.depth)  // [R, C]
         device.gather(embedding, ids: ids, into: x)
+        try adapters.embed(ids, into: x, on: device)
         return x
     }
 
     /// The logits of hidden rows: `[R, C]` → `[R, V]`.
-    package func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
+    package func logits(
+        _ hidden: Tensor, _ adapters: AdapterRows = AdapterRows(), on device: Device
+    ) throws(TensorError) -> Tensor {
         guard let head else { preconditionFailure("a checkpoint without a head gives no logits") }
         let y = try device.makeRows(hidden.rowCount, width: head.columns)  // [R, V]
         try device.matmul(hidden, head, into: y)
+        try adapters.head(head, of: hidden, into: y, on: device)
         return y
     }
 }

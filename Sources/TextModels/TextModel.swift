@@ -62,7 +62,12 @@ package protocol TextModel: Sendable {
     func normalize(_ x: Tensor, on device: Device)
 
     /// The logits of normed rows: `[R, C]` → `[R, V]`.
-    func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor
+    ///
+    /// - Parameter adapters: which of those rows adapters change.
+    func logits(_ hidden: Tensor, _ adapters: AdapterRows, on device: Device) throws(TensorError) -> Tensor
+
+    /// Embedding and head, where the first layer is.
+    var tokenEmbedding: TokenEmbedding? { get }
 }
 
 extension TextModel {
@@ -71,6 +76,12 @@ extension TextModel {
         Array(repeating: KVExtents(heads: shape.kvHeads, headDim: shape.headDim), count: layers.count)
     }
     package var state: StateShape? { nil }
+    package var tokenEmbedding: TokenEmbedding? { nil }
+
+    /// The logits of normed rows that no adapter changes.
+    package func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
+        try logits(hidden, AdapterRows(), on: device)
+    }
 
     /// Runs the batch through a model that is here whole, and returns the normed hidden rows `[R, C]`.
     package func forward(_ batch: TokenBatch, cache: DecoderCache, on device: Device) throws(TensorError) -> Tensor {
@@ -132,6 +143,7 @@ struct EmbeddingAndHead<Norm: Sendable>: Sendable {
     }
 
     var matrices: [PackedMatrix] { parts?.embedding.matrices ?? [] }
+    var tokenEmbedding: TokenEmbedding? { parts?.embedding }
     var hasHead: Bool { parts?.embedding.hasHead ?? true }
     var embedding: TokenEmbedding { present.embedding }
     var norm: Norm { present.norm }

@@ -58,7 +58,9 @@ private struct PoisonedModel: TextModel {
 
     func normalize(_ x: Tensor, on device: Device) { model.normalize(x, on: device) }
 
-    func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
-        try model.logits(hidden, on: device)
+    var tokenEmbedding: TokenEmbedding? { model.tokenEmbedding }
+
+    func logits(_ hidden: Tensor, _ adapters: AdapterRows, on device: Device) throws(TensorError) -> Tensor {
+        try model.logits(hidden, adapters, on: device)
     }
 }

@@ -27,7 +27,9 @@ private struct Golden: Decodable {
 
 private let names = [
     "llama-list", "llama-all", "llama-regex", "gpt2-joint", "gpt2-layer", "phi3-joint", "gemma2-all",
-    "glm4-all", "olmo2-all", "qwen3-moe-attention",
+    "glm4-all", "olmo2-all", "qwen3-moe-attention", "llama-dora", "gpt2-dora", "qwen2-bias-all", "qwen2-bias-own",
+    "llama-lora-bias", "llama-embedding", "llama-saved", "llama-tied-saved", "llama-tokens", "gemma2-tokens",
+    "gemma2-embedding", "llama-gguf", "qwen2-gguf",
 ]
 
 /// |Δ| ≤ 1e-4 · (1 + |x|), the tolerance for f32 logits.
@@ -48,8 +50,11 @@ private func agree(_ a: [Float], _ b: [Float]) -> Bool {
         #expect(golden.difference > 0.1 && golden.gap > 1e-3)
         let model = try TextModelLoader.load(directory: goldens + golden.base, on: device)
         let tokens = golden.prompt + golden.greedy
-        let hidden = try model.read(tokens, adapter: try adapter(name, for: model), on: device)
-        let logits = try model.logits(hidden, on: device)
+        let own = try adapter(name, for: model)
+        let hidden = try model.read(tokens, adapter: own, on: device)
+        var rows = AdapterRows()
+        rows.append(0..<tokens.count, own)
+        let logits = try model.logits(hidden, rows, on: device)
         func row(_ index: Int) -> [Float] { logits.rows(index..<index + 1).floats }
         #expect(agree(row(golden.prompt.count - 1), golden.last))
         #expect(agree(row(3), golden.third))
@@ -102,6 +107,8 @@ private func agree(_ a: [Float], _ b: [Float]) -> Bool {
     @Test(
         arguments: [
             ("llama", ["llama-list", "llama-all", "llama-regex"]), ("gpt2", ["gpt2-joint", "gpt2-layer"]),
+            ("llama", ["llama-dora", "llama-embedding", "llama-saved", "llama-tokens", "llama-lora-bias"]),
+            ("gemma2", ["gemma2-tokens", "gemma2-embedding"]),
             ("phi3", ["phi3-joint"]), ("gemma2", ["gemma2-all"]),
             ("glm4", ["glm4-all"]), ("qwen3-moe", ["qwen3-moe-attention"]),
         ], [Precision.auto, .int8])
@@ -213,6 +220,21 @@ private func agree(_ a: [Float], _ b: [Float]) -> Bool {
         #expect(NumericsID.adapted(base, by: original.contentID) != base)
         #expect(
             NumericsID.adapted(base, by: original.contentID) != NumericsID.adapted("4567", by: original.contentID))
+    }
+
+    @Test(arguments: ["llama-gguf", "qwen2-gguf"])
+    func `llama_cpp's file of an adapter is the adapter, by its file or alone in a folder`(name: String) throws {
+        let model = try TextModelLoader.load(directory: goldens + (try Golden(name)).base, on: device)
+        let original = try adapter(name, for: model), file = goldens + "adapters/\(name)/adapter.gguf"
+        let folder = try TemporaryDirectory()
+        try FileManager.default.copyItem(atPath: file, toPath: folder.path + "/a.gguf")
+        for path in [file, folder.path] {
+            let own = try LowRankAdapter(directory: path, for: model, on: device)
+            #expect(own.contentID == original.contentID && own.updateCount == original.updateCount)
+            #expect(try LowRankAdapter.baseModel(directory: path) == nil)
+        }
+        let other = try TextModelLoader.load(directory: goldens + "gpt2", on: device)
+        #expect(throws: TextModelError.self) { try LowRankAdapter(directory: file, for: other, on: device) }
     }
 
     @Test func `all-linear is every linear layer`() throws {

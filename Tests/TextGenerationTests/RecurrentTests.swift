@@ -222,7 +222,7 @@ private struct FailingModel: TextModel {
 
     func normalize(_ x: Tensor, on device: Device) { model.normalize(x, on: device) }
 
-    func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
-        try model.logits(hidden, on: device)
+    func logits(_ hidden: Tensor, _ adapters: AdapterRows, on device: Device) throws(TensorError) -> Tensor {
+        try model.logits(hidden, adapters, on: device)
     }
 }

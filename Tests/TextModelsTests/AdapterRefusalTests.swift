@@ -28,8 +28,9 @@ private let queryB = "base_model.model.model.layers.0.self_attn.q_proj.lora_B.we
         arguments: [
             ("r", "0"), ("r", "1025"), ("r", "-4"), ("r", "1e300"), ("r", "4.5"), ("r", #""four""#), ("r", "[4]"),
             ("lora_alpha", #""eight""#), ("lora_alpha", "1e300"), ("peft_type", #""LOHA""#), ("peft_type", "null"),
-            ("use_dora", "true"), ("use_qalora", "true"), ("bias", #""all""#), ("bias", #""lora_only""#),
-            ("lora_bias", "true"), ("modules_to_save", #"["lm_head"]"#), ("trainable_token_indices", "[1]"),
+            ("use_qalora", "true"), ("bias", #""some""#), ("bias", "true"), ("use_dora", "1"), ("lora_bias", "[]+"),
+            ("modules_to_save", #"["score"]"#), ("modules_to_save", "[1]"), ("trainable_token_indices", #""all""#),
+            ("trainable_token_indices", "[1.5]"), ("trainable_token_indices", #"{"lm_head":[1]}"#),
             ("layer_replication", "[[0,2]]"), ("alora_invocation_tokens", "[5]"), ("something_new", #"{"a":1}"#),
             ("target_parameters", #"["x"]"#), ("init_lora_weights", #""pissa_niter_4""#),
             ("init_lora_weights", #""olora""#), ("target_modules", "null"), ("target_modules", "[]"),
@@ -53,6 +54,31 @@ private let queryB = "base_model.model.model.layers.0.self_attn.q_proj.lora_B.we
         try write()
         let message = try #require(refusal(directory))
         #expect(message.contains(path) && (message.contains("\"\(field)") || message.contains("not a JSON object")))
+    }
+
+    @Test func `what a configuration promises must be in the file`() throws {
+        for (field, value, word) in [
+            ("use_dora", true as Any, "lora_magnitude_vector"), ("lora_bias", true, "lora_B.bias"),
+            ("target_modules", ["q_proj", "v_proj", "lm_head"], "lm_head"),
+            ("target_modules", ["q_proj", "v_proj", "embed_tokens"], "embed_tokens"),
+            ("modules_to_save", ["lm_head"], "lm_head"), ("modules_to_save", ["embed_tokens"], "embed_tokens"),
+            ("trainable_token_indices", [1, 2], "trainable_token_indices"),
+        ] {
+            let message = try #require(refusal(try adapterCopy("llama-list", [field: value])), "\(field)")
+            #expect(message.contains(word), "\(message)")
+        }
+        for (name, change, word) in [
+            ("llama-tokens", ["trainable_token_indices": [1, 2, 3]] as [String: Any?], "[3, 48]"),
+            ("llama-tokens", ["trainable_token_indices": [1, 2, 3, 256]], "256"),
+            ("llama-tokens", ["trainable_token_indices": nil], "trainable_token"),
+            ("llama-saved", ["modules_to_save": ["lm_head"]], "embed_tokens"),
+            ("llama-dora", ["use_dora": false], "lora_magnitude_vector"),
+            ("llama-lora-bias", ["lora_bias": false], "lora_B.bias"),
+            ("llama-embedding", ["ensure_weight_tying": true], "ensure_weight_tying"),
+        ] {
+            let message = try #require(refusal(try adapterCopy(name, change)), "\(name)")
+            #expect(message.contains(word), "\(message)")
+        }
     }
 
     @Test func `of patterns that overlap the first in the file counts, as in PEFT`() throws {

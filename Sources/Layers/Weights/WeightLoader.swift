@@ -131,9 +131,8 @@ package struct WeightLoader {
         _ name: String, outputs: Int, inputs: Int, bias: Bool, transposed: Bool = false
     ) throws(TensorError) -> Linear {
         let weight = try matrix(name + ".weight", outputs: outputs, inputs: inputs, transposed: transposed)
-        return Linear(
-            weight: weight, bias: bias ? try vector(name + ".bias", count: outputs) : nil,
-            number: linearModules.add(hidesModules ? nil : ownName(name), inputs: inputs, parts: [outputs])[0])
+        let own = bias ? try vector(name + ".bias", count: outputs) : nil
+        return linearModules.add(hidesModules ? nil : ownName(name), inputs: inputs, parts: [(weight, own)])[0]
     }
 
     /// A joint projection, cut into linear layers of `parts` outputs.
@@ -143,16 +142,15 @@ package struct WeightLoader {
         let all = parts.reduce(0, +)
         let bias = bias ? try vector(name + ".bias", count: all).floats : nil
         let matrix = MatrixSource(self, name + ".weight", outputs: all, inputs: inputs, transposed: transposed)
-        let numbers = linearModules.add(hidesModules ? nil : ownName(name), inputs: inputs, parts: parts)
-        var linears: [Linear] = []
+        var linears: [(weight: PackedMatrix, bias: Tensor?)] = []
         var first = 0
-        for (part, number) in zip(parts, numbers) {
+        for part in parts {
             let outputs = first..<first + part
             let own = try bias.map { floats throws(TensorError) in try Tensor(Array(floats[outputs]), shape: [part]) }
-            linears.append(Linear(weight: try matrix.packed(outputs), bias: own, number: number))
+            linears.append((try matrix.packed(outputs), own))
             first += part
         }
-        return linears
+        return linearModules.add(hidesModules ? nil : ownName(name), inputs: inputs, parts: linears)
     }
 
     package func matrix(

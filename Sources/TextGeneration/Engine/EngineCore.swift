@@ -1,3 +1,4 @@
+import Layers
 package import Tensors
 package import TextModels
 import Tokenizers
@@ -267,7 +268,18 @@ package struct EngineCore {
         func isEmbedding(_ chunk: RequestScheduler.Chunk) -> Bool {
             scheduler.running[chunk.sequence].parameters.isEmbedding
         }
-        guard plan.chunks.contains(where: isEmbedding) else { return (try loaded.model.logits(rows, on: device), plan) }
+        func adapters(_ plan: RequestScheduler.Plan) -> AdapterRows {
+            var adapters = AdapterRows()
+            for chunk in plan.chunks where !isEmbedding(chunk) && !chunk.logits.isEmpty {
+                if let adapter = scheduler.running[chunk.sequence].parameters.adapter {
+                    adapters.append(chunk.logits, adapter)
+                }
+            }
+            return adapters
+        }
+        guard plan.chunks.contains(where: isEmbedding) else {
+            return (try loaded.model.logits(rows, adapters(plan), on: device), plan)
+        }
         var plan = plan
         var kept: [Int] = []
         for index in plan.chunks.indices where !isEmbedding(plan.chunks[index]) {
@@ -277,7 +289,7 @@ package struct EngineCore {
         }
         // A head that is used for nothing is not computed.
         guard !kept.isEmpty else { return (rows, plan) }
-        return (try loaded.model.logits(try device.select(kept, from: rows), on: device), plan)
+        return (try loaded.model.logits(try device.select(kept, from: rows), adapters(plan), on: device), plan)
     }
 
     // MARK: Drafts

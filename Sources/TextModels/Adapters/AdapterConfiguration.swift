@@ -20,16 +20,30 @@ struct AdapterConfiguration: Sendable {
     /// What stands before a layer's number; anything where empty.
     private let layerNames: [String]
     private let path: String
+    /// Of a file whose tensors say them themselves.
+    private var ownRanks: [String: Int] = [:]
+
+    /// Whether outputs have lengths of their own (DoRA), B has biases, and the model's biases were trained.
+    let usesDoRA: Bool
+    let hasUpBias: Bool
+    let trainsBiases: Bool
+    /// Whether what is changed of the embedding is changed of a head that is the same matrix.
+    let tiesWeights: Bool
+    private let saved: [String]
+    /// Tokens with rows of their own, by the embedding's name; the empty name for any.
+    private let tokens: [String: [Int]]
 
     /// Has no effect on what a saved adapter computes.
     private static let harmless: Set<String> = [
         "auto_mapping", "base_model_name_or_path", "revision", "task_type", "inference_mode", "peft_version",
         "lora_dropout", "fan_in_fan_out", "megatron_core", "loftq_config", "eva_config", "corda_config",
-        "lora_ga_config", "qalora_group_size", "runtime_config", "ensure_weight_tying",
+        "lora_ga_config", "qalora_group_size", "runtime_config",
     ]
     private static let read: Set<String> = [
         "peft_type", "r", "lora_alpha", "use_rslora", "target_modules", "exclude_modules", "layers_to_transform",
-        "layers_pattern", "rank_pattern", "alpha_pattern", "bias", "init_lora_weights",
+        "layers_pattern", "rank_pattern", "alpha_pattern", "bias", "init_lora_weights", "use_dora", "lora_bias",
+        "modules_to_save", "trainable_token_indices",
+        "ensure_weight_tying",
     ]
     /// Other ways to begin a training (PiSSA, OLoRA, CorDA, …) take a part out of the base model's weights.
     private static let beginnings: Set<String> = ["gaussian", "eva", "orthogonal", "mica"]
@@ -40,7 +54,20 @@ struct AdapterConfiguration: Sendable {
         let kind = try file.text("peft_type") ?? "none"
         guard kind == "LORA" else { throw file.refusal("peft_type", "is \"\(kind)\"; only LORA is supported") }
         let bias = try file.text("bias") ?? "none"
-        guard bias == "none" else { throw file.refusal("bias", "is \"\(bias)\"; trained biases are not supported") }
+        guard ["none", "all", "lora_only"].contains(bias) else {
+            throw file.refusal("bias", "is \"\(bias)\"; known: none, all, lora_only")
+        }
+        trainsBiases = bias != "none"
+        usesDoRA = try file.bool("use_dora") ?? false
+        hasUpBias = try file.bool("lora_bias") ?? false
+        tiesWeights = try file.bool("ensure_weight_tying") ?? false
+        saved = try file.oneOrMoreTexts("modules_to_save")
+        if let other = saved.first(where: { name in !Self.savable.contains { name == $0 || name.hasSuffix(".\($0)") } })
+        {
+            throw file.refusal(
+                "modules_to_save", "names \"\(other)\"; known: \(Self.savable.joined(separator: ", "))", .unsupported)
+        }
+        tokens = try Self.tokens(file)
         if let beginning = file.optionalText("init_lora_weights"), !Self.beginnings.contains(beginning.lowercased()) {
             throw file.refusal(
                 "init_lora_weights",
@@ -70,6 +97,55 @@ struct AdapterConfiguration: Sendable {
         layerNames = try file.oneOrMoreTexts("layers_pattern")
     }
 
+    /// What a file's own tensors say.
+    ///
+    /// - Parameter alpha: 0 for one that is the rank.
+    init(_ tensors: AdapterTensors, alpha: Double) throws(TextModelError) {
+        (path, baseModel) = (tensors.path, nil)
+        for (module, roles) in tensors.modules {
+            guard let rank = roles[.down].flatMap({ tensors.shape($0) })?.first, (1...Self.rankLimit).contains(rank)
+            else {
+                throw tensors.failure("has no lora_a of rank 1…\(Self.rankLimit) for \(module)")
+            }
+            ownRanks[module] = rank
+        }
+        guard alpha.isFinite else { throw tensors.failure("has an \"adapter.lora.alpha\" of \(alpha)") }
+        (rank, self.alpha) = (Patterned(value: 1), Patterned(value: alpha))
+        (usesRootScale, targets, exclusions) = (false, .names(Array(tensors.modules.keys)), nil)
+        (layers, layerNames) = (nil, [])
+        (usesDoRA, hasUpBias, trainsBiases, tiesWeights) = (false, false, false, false)
+        (saved, tokens) = ([], [:])
+    }
+
+    /// Modules that may be saved whole.
+    private static let savable = ["embed_tokens", "wte", "lm_head"]
+
+    private static func tokens(_ file: ConfigurationFile) throws(TextModelError) -> [String: [Int]] {
+        let name = "trainable_token_indices"
+        guard !file.isOff(name) else { return [:] }
+        guard file.value(name)?.elements == nil else { return ["": try file.oneOrMoreIntegers(name)] }
+        guard let fields = try file.fields(name) else { return [:] }
+        var tokens: [String: [Int]] = [:]
+        for module in fields.names {
+            guard ["embed_tokens", "wte"].contains(where: { module == $0 || module.hasSuffix(".\($0)") }) else {
+                throw fields.refusal(
+                    module, "is not the embedding (embed_tokens, wte), which alone is supported", .unsupported)
+            }
+            tokens[module] = try fields.oneOrMoreIntegers(module)
+        }
+        return tokens
+    }
+
+    /// Whether the module was saved whole.
+    func isSaved(_ name: String) -> Bool { saved.contains { name == $0 || name.hasSuffix(".\($0)") } }
+
+    var namesTokens: Bool { !tokens.isEmpty }
+
+    /// The tokens that have rows of their own in an embedding of that name.
+    func tokens(of name: String) -> [Int]? {
+        tokens.first { $0.key.isEmpty || name == $0.key || name.hasSuffix(".\($0.key)") }?.value
+    }
+
     private static func checkedRank(_ rank: Int, _ field: String, _ file: ConfigurationFile) throws(TextModelError)
         -> Int
     {
@@ -85,6 +161,10 @@ struct AdapterConfiguration: Sendable {
     func isTarget(_ name: String) -> Bool {
         if let exclusions, exclusions.matches(name) { return false }
         guard targets.matches(name) else { return false }
+        // `all-linear` leaves out the head, and an embedding is no linear layer.
+        if case .allLinear = targets, Self.savable.contains(where: { name == $0 || name.hasSuffix(".\($0)") }) {
+            return false
+        }
         guard let layers, case .names(let names) = targets, !names.contains(name) else { return true }
         return layerNumber(name).map { layers.contains($0) } ?? false
     }
@@ -101,14 +181,14 @@ struct AdapterConfiguration: Sendable {
         return nil
     }
 
-    func rank(of module: String) -> Int { value(rank, of: module) }
+    func rank(of module: String) -> Int { ownRanks[module] ?? value(rank, of: module) }
 
     /// What the product of the module's matrices is multiplied by: α/r, or α/√r.
     ///
     /// - Throws: `TextModelError` when it is not a finite number in f32.
     func scale(of module: String) throws(TextModelError) -> Float {
-        let alpha = value(alpha, of: module)
-        let rank = Double(rank(of: module))
+        let rank = Double(rank(of: module)), own = value(alpha, of: module)
+        let alpha = own == 0 && !ownRanks.isEmpty ? rank : own
         let scale = Float(alpha / (usesRootScale ? rank.squareRoot() : rank))
         guard scale.isFinite else {
             throw TextModelError(.invalidCheckpoint, "\(path): \"lora_alpha\" gives \(module) a scale of \(scale)")

@@ -86,12 +86,6 @@ extension GGUFCheckpoint: WeightSource {
             let heads = count("attention.head_count"), heads > 0
         else { return nil }
         let kvHeads = count("attention.head_count_kv") ?? heads
-        let count = name.contains("q_proj") ? heads : kvHeads
-        guard count > 0, rows % count == 0, rows / count % 2 == 0 else { return nil }
-        let (headDim, half) = (rows / count, rows / count / 2)
-        return (0..<rows).map { row in
-            let (head, inHead) = (row / headDim, row % headDim)
-            return head * headDim + inHead % half * 2 + inHead / half
-        }
+        return GGUFLayout.rotaryRowOrder(rows: rows, heads: name.contains("q_proj") ? heads : kvHeads)
     }
 }

@@ -26,6 +26,16 @@ package struct GGUFLayout: Sendable {
     /// head is then its row j · D/2 + i.
     var interleavesRotaryRows = false
 
+    /// The order that puts rows back which stand as RoPE's pairs; nil where there are no whole pairs.
+    static func rotaryRowOrder(rows: Int, heads: Int) -> [Int]? {
+        guard heads > 0, rows % heads == 0, rows / heads % 2 == 0 else { return nil }
+        let (headDim, half) = (rows / heads, rows / heads / 2)
+        return (0..<rows).map { row in
+            let (head, inHead) = (row / headDim, row % headDim)
+            return head * headDim + inHead % half * 2 + inHead / half
+        }
+    }
+
     /// The file's name for one of Hugging Face's; nil where it has none.
     func own(_ name: String) -> String? {
         guard let dot = name.lastIndex(of: ".") else { return nil }

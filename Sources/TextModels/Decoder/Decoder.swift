@@ -77,7 +77,7 @@ package struct Decoder: TextModel {
     }
 
     package func embed(_ batch: TokenBatch, on device: Device) throws(TensorError) -> Tensor {
-        let x = try outside.embedding(batch.ids, on: device)  // [R, C]
+        let x = try outside.embedding(batch.ids, batch.adapters, on: device)  // [R, C]
         if scales.embedding != 1 { device.scale(x, by: scales.embedding, into: x) }
         return x
     }
@@ -100,11 +100,14 @@ package struct Decoder: TextModel {
     }
 
     package var hasHead: Bool { outside.hasHead }
+    package var tokenEmbedding: TokenEmbedding? { outside.tokenEmbedding }
 
     package func normalize(_ x: Tensor, on device: Device) { outside.norm(x, into: x, on: device) }
 
-    package func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
-        let y = try outside.embedding.logits(hidden, on: device)  // [R, V]
+    package func logits(
+        _ hidden: Tensor, _ adapters: AdapterRows, on device: Device
+    ) throws(TensorError) -> Tensor {
+        let y = try outside.embedding.logits(hidden, adapters, on: device)  // [R, V]
         if scales.logits != 1 { device.scale(y, by: scales.logits, into: y) }
         if let cap = scales.logitCap { device.softCap(y, cap: cap, into: y) }
         return y

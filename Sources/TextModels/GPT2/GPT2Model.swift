@@ -83,7 +83,7 @@ package struct GPT2Model: TextModel {
     }
 
     package func embed(_ batch: TokenBatch, on device: Device) throws(TensorError) -> Tensor {
-        let x = try outside.embedding(batch.ids, on: device)  // [R, C]
+        let x = try outside.embedding(batch.ids, batch.adapters, on: device)  // [R, C]
         device.addRows(of: outside.norm.positions, ids: batch.rows.positions, to: x)
         return x
     }
@@ -143,7 +143,11 @@ package struct GPT2Model: TextModel {
 
     package func normalize(_ x: Tensor, on device: Device) { outside.norm.norm(x, into: x, on: device) }
 
-    package func logits(_ hidden: Tensor, on device: Device) throws(TensorError) -> Tensor {
-        try outside.embedding.logits(hidden, on: device)
+    package var tokenEmbedding: TokenEmbedding? { outside.tokenEmbedding }
+
+    package func logits(
+        _ hidden: Tensor, _ adapters: AdapterRows, on device: Device
+    ) throws(TensorError) -> Tensor {
+        try outside.embedding.logits(hidden, adapters, on: device)
     }
 }

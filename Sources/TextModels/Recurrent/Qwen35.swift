@@ -6,9 +6,11 @@ import Tensors
 struct Qwen35: DecoderArchitecture {
     static let modelType = "qwen3_5_text"
     static let className = "Qwen3_5ForCausalLM"
-    static let gguf: GGUFLayout? = {
+    static let gguf: GGUFLayout? = layout("qwen35")
+
+    static func layout(_ name: String) -> GGUFLayout {
         var layout = GGUFLayout(
-            name: "qwen35",
+            name: name,
             keys: [
                 "full_attention_interval", "rope.dimension_sections", "ssm.conv_kernel", "ssm.group_count",
                 "ssm.inner_size", "ssm.state_size", "ssm.time_step_rank",
@@ -22,15 +24,21 @@ struct Qwen35: DecoderArchitecture {
         }
         layout.layerTensors = ["linear_attn.A_log": "ssm_a", "linear_attn.dt_bias": "ssm_dt.bias"]
         return layout
-    }()
+    }
 
     private(set) var configuration: Decoder.Configuration
 
-    init(_ file: ConfigurationFile) throws(TextModelError) {
-        let shape = try DecoderShape(file, headDim: 256, context: 32_768, heads: 16, kvHeads: 4, vocabulary: 248_320)
+    init(_ file: ConfigurationFile) throws(TextModelError) { try self.init(file, kvHeads: 4, feedForward: nil) }
+
+    /// - Parameters:
+    ///   - kvHeads: G where the file does not say it.
+    ///   - feedForward: F; read from the file by default.
+    init(_ file: ConfigurationFile, kvHeads: Int, feedForward: Int?) throws(TextModelError) {
+        let shape = try DecoderShape(
+            file, headDim: 256, context: 32_768, heads: 16, kvHeads: kvHeads, vocabulary: 248_320)
         configuration = try Decoder.Configuration(
             file, shape: shape, context: 32_768,
-            rotary: try RotaryFrequencies(file, shape: shape, partial: 0.25))
+            rotary: try RotaryFrequencies(file, shape: shape, partial: 0.25), feedForward: feedForward)
         configuration.isNormOffset = true
         configuration.attention.normEpsilon = configuration.epsilon
         configuration.attention.isNormOffset = true
@@ -40,10 +48,13 @@ struct Qwen35: DecoderArchitecture {
         configuration.recurrence = .deltaNet(try Self.deltaNet(file, configuration), name: "linear_attn.")
     }
 
-    init(_ file: GGUFMetadata) throws(TextModelError) {
+    init(_ file: GGUFMetadata) throws(TextModelError) { try self.init(file, feedForward: nil) }
+
+    /// - Parameter feedForward: F; read from the file by default.
+    init(_ file: GGUFMetadata, feedForward: Int?) throws(TextModelError) {
         let shape = try DecoderShape(file)
         configuration = try Decoder.Configuration(
-            file, rotary: try RotaryFrequencies(file, shape: shape, partial: true))
+            file, rotary: try RotaryFrequencies(file, shape: shape, partial: true), feedForward: feedForward)
         configuration.isNormOffset = true
         configuration.attention.normEpsilon = configuration.epsilon
         configuration.attention.isNormOffset = true
@@ -95,6 +106,60 @@ struct Qwen35: DecoderArchitecture {
             taps: try file.extent("linear_conv_kernel_dim", in: StateShape.tapsRange, absent: 4),
             activation: configuration.feedForward.activation, epsilon: configuration.epsilon)
     }
+}
+
+/// Qwen 3.5 with many small experts, and one that every row goes through, in the place of the feed-forward.
+struct Qwen35MoE: DecoderArchitecture {
+    static let modelType = "qwen3_5_moe_text"
+    static let className = "Qwen3_5MoeForCausalLM"
+    static let gguf: GGUFLayout? = {
+        var layout = Qwen35.layout("qwen35moe").withExperts()
+        layout.keys.insert("expert_shared_feed_forward_length")
+        layout.layers["mlp.shared_expert_gate"] = "ffn_gate_inp_shexp"
+        for part in ["gate", "up", "down"] { layout.layers["mlp.shared_expert.\(part)_proj"] = "ffn_\(part)_shexp" }
+        return layout
+    }()
+
+    private(set) var configuration: Decoder.Configuration
+
+    init(_ file: ConfigurationFile) throws(TextModelError) {
+        let widths = DecoderShape.Limits.feedForward
+        let width = try file.extent("moe_intermediate_size", in: widths, absent: 512)
+        configuration = try Qwen35(file, kvHeads: 2, feedForward: width).configuration
+        var experts = try configuration.experts(
+            file, absent: 256, chosen: 8, width: width,
+            layout: .apart(router: "gate", experts: "experts", gate: "gate_proj", up: "up_proj", down: "down_proj"))
+        experts.shared = .init(
+            width: try file.extent("shared_expert_intermediate_size", in: widths, absent: 512), name: "shared_expert.",
+            gate: "shared_expert_gate")
+        configuration.experts = (experts, "mlp.")
+    }
+
+    init(_ file: GGUFMetadata) throws(TextModelError) {
+        let widths = DecoderShape.Limits.feedForward
+        let width = try file.extent("expert_feed_forward_length", in: widths)
+        configuration = try Qwen35(file, feedForward: width).configuration
+        try configuration.readExperts(file)
+        configuration.experts?.0.shared = .init(
+            width: try file.extent("expert_shared_feed_forward_length", in: widths, absent: width),
+            name: "shared_expert.", gate: "shared_expert_gate")
+    }
+}
+
+/// The language model within Qwen 3.5's checkpoints of text and pictures with experts.
+struct Qwen35MoEConditional: Architecture {
+    static let modelType = "qwen3_5_moe"
+    static let className = "Qwen3_5MoeForConditionalGeneration"
+    static let gguf: GGUFLayout? = nil
+
+    private let text: Qwen35MoE
+
+    init(_ file: ConfigurationFile) throws(TextModelError) {
+        guard let fields = try file.fields("text_config") else { throw file.refusal("text_config", "is missing") }
+        text = try Qwen35MoE(fields)
+    }
+
+    func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try text.model(loader) }
 }
 
 /// The language model within Qwen 3.5's checkpoints of text and pictures. Pictures are not taken in.

@@ -23,6 +23,8 @@ from transformers import (Exaone4Config, Exaone4ForCausalLM, Glm4Config, Glm4For
                           GraniteConfig, GraniteForCausalLM, GraniteMoeConfig, GraniteMoeForCausalLM, MixtralConfig,
                           MixtralForCausalLM, Olmo2Config, Olmo2ForCausalLM, Olmo3Config, Olmo3ForCausalLM, OlmoeConfig,
                           OlmoeForCausalLM, Qwen3MoeConfig, Qwen3MoeForCausalLM, SmolLM3Config, SmolLM3ForCausalLM,
+                          DeepseekV2Config, DeepseekV2ForCausalLM, DeepseekV3Config, DeepseekV3ForCausalLM,
+                          Glm4MoeLiteConfig, Glm4MoeLiteForCausalLM, Qwen3_5MoeForCausalLM, Qwen3_5MoeTextConfig,
                           Gemma4ForCausalLM, Gemma4TextConfig, Lfm2Config, Lfm2ForCausalLM, Qwen3_5ForCausalLM, Qwen3_5TextConfig)
 from transformers import (Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM,
                           MistralConfig, MistralForCausalLM, Phi3Config, Phi3ForCausalLM, Qwen2Config, Qwen2ForCausalLM,
@@ -38,7 +40,7 @@ ARCH = {"llama": gguf.MODEL_ARCH.LLAMA, "qwen2": gguf.MODEL_ARCH.QWEN2, "qwen3":
         "olmo2": gguf.MODEL_ARCH.OLMO2, "exaone4": gguf.MODEL_ARCH.EXAONE4, "glm4": gguf.MODEL_ARCH.GLM4,
         "qwen3moe": gguf.MODEL_ARCH.QWEN3MOE, "olmoe": gguf.MODEL_ARCH.OLMOE, "gpt-oss": gguf.MODEL_ARCH.GPT_OSS,
         "lfm2": gguf.MODEL_ARCH.LFM2, "qwen35": gguf.MODEL_ARCH.QWEN35,
-        "gemma4": gguf.MODEL_ARCH.GEMMA4}
+        "gemma4": gguf.MODEL_ARCH.GEMMA4, "deepseek2": gguf.MODEL_ARCH.DEEPSEEK2, "qwen35moe": gguf.MODEL_ARCH.QWEN35MOE}
 # As convert_hf_to_gguf.py: these are stored with the rows of queries and keys in RoPE's pairs.
 PERMUTED = {"llama", "smollm3", "granite", "granitemoe"}
 
@@ -69,6 +71,38 @@ def metadata(writer, arch, config):
         writer.add_vocab_size(c.vocab_size)
         writer.add_rope_freq_base(c.rope_parameters["rope_theta"])
         return
+    if arch == "deepseek2":  # the same script's DeepseekV2Model: as attention over one latent head
+        writer.add_feed_forward_length(c.intermediate_size)
+        writer.add_head_count_kv(1)
+        writer.add_layer_norm_rms_eps(c.rms_norm_eps)
+        if c.q_lora_rank: writer.add_q_lora_rank(c.q_lora_rank)
+        writer.add_kv_lora_rank(c.kv_lora_rank)
+        writer.add_key_length(c.kv_lora_rank + c.qk_rope_head_dim)
+        writer.add_value_length(c.kv_lora_rank)
+        writer.add_key_length_mla(c.qk_nope_head_dim + c.qk_rope_head_dim)
+        writer.add_value_length_mla(c.v_head_dim)
+        writer.add_rope_dimension_count(c.qk_rope_head_dim)
+        rope = c.rope_parameters
+        writer.add_rope_freq_base(rope["rope_theta"])
+        if rope["rope_type"] == "yarn":
+            writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
+            writer.add_rope_scaling_factor(rope["factor"])
+            writer.add_rope_scaling_orig_ctx_len(rope["original_max_position_embeddings"])
+            writer.add_rope_scaling_yarn_log_mul(0.1 * rope["mscale_all_dim"])
+        sigmoid = c.model_type != "deepseek_v2"
+        writer.add_leading_dense_block_count(getattr(c, "first_k_dense_replace", 1))
+        writer.add_expert_count(c.n_routed_experts)
+        writer.add_expert_used_count(c.num_experts_per_tok)
+        writer.add_expert_feed_forward_length(c.moe_intermediate_size)
+        writer.add_expert_shared_count(c.n_shared_experts)
+        writer.add_expert_weights_scale(c.routed_scaling_factor)
+        writer.add_expert_weights_norm(sigmoid)
+        writer.add_expert_gating_func(gguf.ExpertGatingFuncType.SIGMOID if sigmoid else gguf.ExpertGatingFuncType.SOFTMAX)
+        if getattr(c, "n_group", None) and c.n_group > 1:
+            writer.add_expert_group_count(c.n_group)
+            writer.add_expert_group_used_count(c.topk_group)
+        writer.add_vocab_size(c.vocab_size)
+        return
     if arch == "gemma4":  # the same script's Gemma4Model
         c.allow_global_per_layer_attribute_access = True
         full = [kind == "full_attention" for kind in c.layer_types]
@@ -92,10 +126,11 @@ def metadata(writer, arch, config):
         factors = [1.0] * turned + [1e30] * (heads.head_dim // 2 - turned)
         writer.add_tensor("rope_freqs.weight", np.array(factors, dtype=np.float32))
         return
-    writer.add_feed_forward_length(c.intermediate_size)
+    if arch != "qwen35moe": writer.add_feed_forward_length(c.intermediate_size)
     writer.add_head_count_kv(c.num_key_value_heads)
     writer.add_layer_norm_rms_eps(c.rms_norm_eps)
-    if arch == "qwen35":  # the same script's Qwen3NextModel and what follows it
+    if arch == "qwen35moe": writer.add_expert_shared_feed_forward_length(c.shared_expert_intermediate_size)
+    if arch in ("qwen35", "qwen35moe"):  # the same script's Qwen3NextModel and what follows it
         writer.add_ssm_conv_kernel(c.linear_conv_kernel_dim)
         writer.add_ssm_state_size(c.linear_key_head_dim)
         writer.add_ssm_group_count(c.linear_num_key_heads)
@@ -149,8 +184,8 @@ def metadata(writer, arch, config):
     if experts:
         writer.add_expert_count(experts)
         writer.add_expert_used_count(c.num_experts_per_tok)
-        if arch in ("qwen3moe", "gpt-oss"):
-            writer.add_expert_feed_forward_length(getattr(c, "moe_intermediate_size", c.intermediate_size))
+        if arch in ("qwen3moe", "gpt-oss", "qwen35moe"):
+            writer.add_expert_feed_forward_length(getattr(c, "moe_intermediate_size", 0) or c.intermediate_size)
     if getattr(c, "sliding_window", None) and arch in ("gemma2", "gemma3", "phi3", "llama"): writer.add_sliding_window(c.sliding_window)
     if arch == "gemma2":
         writer.add_attn_logit_softcapping(c.attn_logit_softcapping)
@@ -177,9 +212,18 @@ def tensors(model, arch, config):
         if ".experts." in key or key.endswith((".gate.weight", ".router.weight", ".router.bias", ".sinks")):
             yield from experts(key, value, arch)
             continue
-        if arch == "qwen35" and ".linear_attn." in key: key, value = delta_net(key, value, config)
+        if ".kv_b_proj." in key:
+            layer, plain = f"blk.{key.split('.')[2]}.", config.qk_nope_head_dim
+            own = value.reshape(config.num_attention_heads, plain + config.v_head_dim, config.kv_lora_rank)
+            yield layer + "attn_k_b.weight", np.ascontiguousarray(own[:, :plain].swapaxes(1, 2))
+            yield layer + "attn_v_b.weight", np.ascontiguousarray(own[:, plain:])
+            continue
+        if key.endswith("e_score_correction_bias"):
+            yield f"blk.{key.split('.')[2]}.exp_probs_b.bias", value
+            continue
+        if arch.startswith("qwen35") and ".linear_attn." in key: key, value = delta_net(key, value, config)
         if key.endswith(".conv.conv.weight"): value = value[:, 0]
-        if arch == "qwen35" and key.endswith("norm.weight") and ".linear_attn." not in key: value = value + np.float32(1)
+        if arch.startswith("qwen35") and key.endswith("norm.weight") and ".linear_attn." not in key: value = value + np.float32(1)
         if key.endswith("ssm_a") or key.endswith("ssm_dt.bias"):
             yield key, value
             continue
@@ -336,6 +380,29 @@ make("gemma4", "gemma4", 33, lambda: scaled(Gemma4ForCausalLM(Gemma4TextConfig(*
 make("gemma4-keys", "gemma4", 34, lambda: Gemma4ForCausalLM(Gemma4TextConfig(**{**gemma4, "num_key_value_heads": 2,
      "num_hidden_layers": 6}, hidden_size_per_layer_input=0, attention_k_eq_v=True, num_global_key_value_heads=1,
      final_logit_softcapping=20.0)))
+
+def corrected(model):
+    for layer in model.model.layers:
+        if hasattr(layer.mlp, "gate"):
+            bias = layer.mlp.gate.e_score_correction_bias
+            bias.copy_(torch.linspace(-0.3, 0.3, len(bias)).roll(1))
+    return model
+
+make("qwen35moe", "qwen35moe", 35, lambda: Qwen3_5MoeForCausalLM(Qwen3_5MoeTextConfig(**{k: v for k, v in mid.items()
+     if k != "intermediate_size"}, head_dim=32, linear_num_key_heads=2, linear_num_value_heads=4, linear_key_head_dim=16,
+     linear_value_head_dim=16, num_experts=6, num_experts_per_tok=3, moe_intermediate_size=16,
+     shared_expert_intermediate_size=32, rope_parameters={"rope_type": "default", "rope_theta": 10000.0,
+     "partial_rotary_factor": 0.25, "mrope_interleaved": True, "mrope_section": [2, 1, 1]})))
+latent = dict(**{**mid, "num_key_value_heads": 2}, kv_lora_rank=16, qk_rope_head_dim=8, qk_nope_head_dim=16, v_head_dim=16,
+              n_routed_experts=6, num_experts_per_tok=3, moe_intermediate_size=16)
+make("deepseek2", "deepseek2", 36, lambda: DeepseekV2ForCausalLM(DeepseekV2Config(**latent, q_lora_rank=12,
+     n_shared_experts=2, topk_method="greedy", routed_scaling_factor=2.0, first_k_dense_replace=1, rope_parameters={
+     "rope_type": "yarn", "rope_theta": 10000.0, "factor": 4.0, "mscale": 0.7, "mscale_all_dim": 0.7, "beta_fast": 32,
+     "beta_slow": 1, "original_max_position_embeddings": 16})))
+make("deepseek3", "deepseek2", 37, lambda: corrected(DeepseekV3ForCausalLM(DeepseekV3Config(**latent, q_lora_rank=12,
+     n_shared_experts=1, n_group=3, topk_group=2, routed_scaling_factor=1.5, first_k_dense_replace=2))))
+make("glm4-moe-lite", "deepseek2", 38, lambda: corrected(Glm4MoeLiteForCausalLM(Glm4MoeLiteConfig(**latent, q_lora_rank=12,
+     n_shared_experts=1, n_group=1, topk_group=1, routed_scaling_factor=1.8))))
 
 # ---------------------------------------------------------------------------------------------------------- blocks
 
