@@ -159,6 +159,8 @@ struct Qwen35MoEConditional: Architecture {
         text = try Qwen35MoE(fields)
     }
 
+    var extents: ModelExtents { text.extents }
+
     func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try text.model(loader) }
 }
 
