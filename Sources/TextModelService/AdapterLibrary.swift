@@ -30,6 +30,8 @@ package final class AdapterLibrary: Sendable {
     }
 
     private let shelf: AdapterShelf
+    /// What adapters are held against.
+    let model: ResidentModel
     private let queue = BoundedQueue<Job>(capacity: 64)
     private let thread: DedicatedThread
 
@@ -43,7 +45,7 @@ package final class AdapterLibrary: Sendable {
     /// - Throws: `ConcurrencyError` when the system gives no thread.
     package init(for model: ResidentModel, modelName: String, options: Options = Options()) throws {
         let (shelf, queue) = (AdapterShelf(model: model, modelName: modelName, options: options), queue)
-        self.shelf = shelf
+        (self.shelf, self.model) = (shelf, model)
         thread = try DedicatedThread(name: "adapter-loader", rank: .computing) {
             while let job = queue.take() {
                 guard !job.context.isCancelled else {

@@ -17,15 +17,22 @@ package struct IdleUnload: Sendable {
     var told: @Sendable (_ isUnloaded: Bool) -> Void
 }
 
-/// The model of an engine, for whoever needs it beside the engine: it is there as long as the engine has it.
+/// The model of an engine, for whoever needs it beside the engine: it is there as long as the engine has it, and longer
+/// for those that have asked it to stay.
 package final class ResidentModel: Sendable {
-    private let model: Mutex<(any TextModel)?>
+    private struct State {
+        var model: (any TextModel)?
+        var isUnloaded = false
+        var pins = 0
+    }
 
-    package init(_ model: any TextModel) { self.model = Mutex(model) }
+    private let state: Mutex<State>
+
+    package init(_ model: any TextModel) { state = Mutex(State(model: model)) }
 
     /// - Throws: `RPCError` UNAVAILABLE while the model is unloaded.
     func current() throws -> any TextModel {
-        guard let model = model.withLock({ $0 }) else {
+        guard let model = state.withLock({ $0.model }) else {
             throw RPCError(
                 .unavailable, "the model is unloaded, for nobody has asked for it; try again",
                 retryAfter: .seconds(1), notStarted: true)
@@ -33,7 +40,25 @@ package final class ResidentModel: Sendable {
         return model
     }
 
-    func set(_ model: (any TextModel)?) { self.model.withLock { $0 = model } }
+    /// The engine has another model, or none.
+    func set(_ model: (any TextModel)?) {
+        state.withLock { state in
+            state.isUnloaded = model == nil
+            if model != nil || state.pins == 0 { state.model = model }
+        }
+    }
+
+    /// A model that comes, or is there, stays until `body` has ended.
+    func staying<Result>(_ body: () async throws -> Result) async throws -> Result {
+        state.withLock { $0.pins += 1 }
+        defer {
+            state.withLock { state in
+                state.pins -= 1
+                if state.pins == 0, state.isUnloaded { state.model = nil }
+            }
+        }
+        return try await body()
+    }
 }
 
 /// The loop of an engine's thread, which has the engine's core.

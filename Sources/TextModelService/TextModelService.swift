@@ -77,8 +77,11 @@ package struct TextModelService: RPCService {
         guard keeper.current.adapters != nil else { return }
         router.unary(Wire.TextModel.loadAdapter) { request, context in
             // Adapters are held against the model's weights.
-            try await use(context) { try await $0.engine.wake(context) }
-            return ServerReply(try await adapters().load(request.message, context))
+            let adapters = try adapters()
+            return try await adapters.model.staying {
+                try await use(context) { try await $0.engine.wake(context) }
+                return ServerReply(try await adapters.load(request.message, context))
+            }
         }
         router.unary(Wire.TextModel.unloadAdapter) { request, _ in
             try adapters().unload(request.message)
