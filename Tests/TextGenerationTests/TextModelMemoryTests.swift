@@ -7,7 +7,10 @@ import TextModels
 
 @Suite struct TextModelMemoryTests {
     /// Checkpoints of the tests, of every form: dense, with experts, with recurrent layers, and as GGUF files.
-    private static let checkpoints = ["llama", "gpt2", "qwen3-moe", "mistral", "glm4", "gpt-oss", "qwen3.5", "lfm2", "gemma3", "gemma4"].map {
+    private static let names = [
+        "llama", "gpt2", "qwen3-moe", "mistral", "glm4", "gpt-oss", "qwen3.5", "lfm2", "gemma3", "gemma4",
+    ]
+    private static let checkpoints = names.map {
         URL(fileURLWithPath: #filePath).deletingLastPathComponent().deletingLastPathComponent().path
             + "/TextModelsTests/Goldens/" + $0
     }.filter { FileManager.default.fileExists(atPath: $0) }
