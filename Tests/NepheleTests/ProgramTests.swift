@@ -81,7 +81,8 @@ import Testing
                 outcome.status == 0 && outcome.said.contains("--configuration") && outcome.said.contains("--bus-keys"))
         }
         let commands = [
-            "up", "demo", "chat", "draw", "status", "top", "models", "route", "reload", "health", "keys", "bench",
+            "up", "pull", "demo", "chat", "draw", "status", "top", "models", "route", "reload", "health", "keys",
+            "bench",
         ]
         for command in commands {
             let outcome = try await run("nephele", [command, "--help"])
