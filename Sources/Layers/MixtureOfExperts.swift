@@ -6,14 +6,14 @@ package struct MixtureOfExperts: Sendable {
     package struct Configuration: Sendable {
         /// E.
         package var experts: Int
-        /// k, how many each row goes through.
-        package var chosen: Int
         /// F, the width of one expert.
         package var width: Int
         package var activation: Device.Activation
-        /// Whether the weights of a row's experts are made to sum to 1: then they are the softmax over those alone, else over
-        /// all experts.
-        package var normalizes = true
+        package var routing: ExpertRouting
+        /// What the file calls the number that is added to each expert's score when the best are chosen; nil for none.
+        package var correction: String?
+        /// An expert that every row goes through.
+        package var shared: Shared?
         /// Whether router and experts have biases.
         package var bias = false
         /// Where it is above 0: the gate is at most that, and what it multiplies is 1 more than itself within ±limit (gpt-oss).
@@ -23,8 +23,22 @@ package struct MixtureOfExperts: Sendable {
         package init(
             experts: Int, chosen: Int, width: Int, activation: Device.Activation, layout: Layout
         ) {
-            (self.experts, self.chosen, self.width) = (experts, chosen, width)
+            (self.experts, self.width) = (experts, width)
+            routing = ExpertRouting(chosen: chosen)
             (self.activation, self.layout) = (activation, layout)
+        }
+    }
+
+    package struct Shared: Sendable {
+        /// Its F.
+        package var width: Int
+        /// What stands before the names of its matrices, with the dot.
+        package var name: String
+        /// The projection whose sigmoid its result is multiplied by; nil for none.
+        package var gate: String?
+
+        package init(width: Int, name: String, gate: String? = nil) {
+            (self.width, self.name, self.gate) = (width, name, gate)
         }
     }
 
@@ -52,6 +66,9 @@ package struct MixtureOfExperts: Sendable {
 
     private let router: PackedMatrix  // [E, C]
     private let routerBias: Tensor?  // [E]
+    private let correction: [Float]?  // [E]
+    private let shared: GatedFeedForward?
+    private let sharedGate: Linear?  // [1, C]
     private let experts: [Expert]
     private let configuration: Configuration
 
@@ -132,21 +149,36 @@ package struct MixtureOfExperts: Sendable {
         self.router = try PackedMatrix(
             try loader.table(name + router + ".weight", shape: [count, c]), on: loader.device)
         routerBias = configuration.bias ? try loader.vector(name + router + ".bias", count: count) : nil
+        correction = try configuration.correction.map { own throws(TensorError) in
+            try loader.vector(name + own, count: count).floats
+        }
+        shared = try configuration.shared.map { own throws(TensorError) in
+            try GatedFeedForward(
+                loader, name + own.name, .init(width: own.width, activation: configuration.activation), hidden: c)
+        }
+        sharedGate = try configuration.shared?.gate.map { own throws(TensorError) in
+            try loader.linear(name + own, outputs: 1, inputs: c, bias: false)
+        }
         self.experts = experts
         self.configuration = configuration
     }
 
-    package var matrices: [PackedMatrix] { [router] + experts.flatMap { [$0.gate, $0.up, $0.down] } }
+    package var matrices: [PackedMatrix] {
+        [router] + experts.flatMap { [$0.gate, $0.up, $0.down] } + (shared?.matrices ?? [])
+            + [sharedGate].compactMap { $0?.weight }
+    }
 
     /// y = feed-forward(h) (+ residual), all `[R, C]`; `residual` may be `y`.
     ///
     /// A row's experts are summed in the order of their numbers, so that a row's bits do not depend on the rows beside it.
     package func callAsFunction(
-        _ h: Tensor, residual: Tensor? = nil, into y: Tensor, on device: Device
+        _ h: Tensor, _ adapters: AdapterRows, residual: Tensor? = nil, into y: Tensor, on device: Device
     ) throws(TensorError) {
+        // First: y may be what is read.
+        let shared = try self.shared(h, adapters, on: device)
         let scores = try device.makeRows(h.rowCount, width: configuration.experts)  // [R, E]
         try device.matmul(h, router, bias: routerBias, into: scores)
-        let routes = ExpertRoutes(scores: scores, chosen: configuration.chosen, normalizes: configuration.normalizes)
+        let routes = ExpertRoutes(scores: scores, configuration.routing, correction: correction)
         let x = try device.select(routes.rows, from: h)  // [R·k, C]
         let gated = try device.makeRows(x.rowCount, width: configuration.width)  // [R·k, F]
         let raised = try device.makeRows(x.rowCount, width: configuration.width)  // [R·k, F]
@@ -164,63 +196,25 @@ package struct MixtureOfExperts: Sendable {
                 .init(rows: rows, experts[index].down, bias: experts[index].downBias, into: x)
             })
         device.mixRows(
-            of: x, indices: routes.places, weights: routes.weights, count: configuration.chosen, residual: residual,
-            into: y)
-    }
-}
-
-/// Which rows go through which experts, the rows of an expert one after another.
-struct ExpertRoutes {
-    /// The row at each place, `[R·k]`.
-    private(set) var rows: [Int] = []
-    /// The places of each expert that has any, by its number.
-    private(set) var spans: [(expert: Int, rows: Range<Int>)] = []
-    /// The places of each row, in the order of its experts' numbers, and their weights: `[R, k]`.
-    private(set) var places: [Int32]
-    private(set) var weights: [Float]
-
-    /// The numbers of the `count` largest scores, the largest first.
-    private static func best(_ count: Int, of scores: ArraySlice<Float>) -> [Int] {
-        var best: [(expert: Int, score: Float)] = []
-        for (expert, score) in scores.enumerated() {
-            // NaN is the least.
-            let score = score.isNaN ? -.infinity : score
-            if best.count == count, let last = best.last, score <= last.score { continue }
-            let place = best.firstIndex { $0.score < score } ?? best.count
-            best.insert((expert, score), at: place)
-            if best.count > count { best.removeLast() }
+            of: x, indices: routes.places, weights: routes.weights, count: configuration.routing.chosen,
+            residual: residual, into: y)
+        if let shared {
+            device.mixRows(
+                of: shared.rows, indices: (0..<Int32(h.rowCount)).map { $0 }, weights: shared.weights, count: 1,
+                residual: y, into: y)
         }
-        return best.map(\.expert)
     }
 
-    /// - Parameters:
-    ///   - scores: `[R, E]`, not yet exponentiated. Of equal ones the first counts.
-    ///   - chosen: k.
-    init(scores: Tensor, chosen k: Int, normalizes: Bool) {
-        let (rowCount, experts, values) = (scores.rowCount, scores.width, scores.floats)
-        places = Array(repeating: 0, count: rowCount * k)
-        weights = Array(repeating: 0, count: rowCount * k)
-        var members: [[(row: Int, place: Int)]] = Array(repeating: [], count: experts)
-        for row in 0..<rowCount {
-            let own = values[row * experts..<(row + 1) * experts]
-            let best = Self.best(k, of: own)
-            let top = best.first.map { own[own.startIndex + $0] } ?? 0
-            let shift = top.isFinite ? top : 0
-            let chosen = best.sorted()
-            let parts = chosen.map { Device.exp(own[own.startIndex + $0] - shift) }
-            let sum = normalizes ? parts.reduce(0, +) : Device.sumExp(Array(own), shift: shift)
-            for (index, (expert, part)) in zip(chosen, parts).enumerated() {
-                weights[row * k + index] = part / sum
-                members[expert].append((row, row * k + index))
-            }
-        }
-        rows.reserveCapacity(rowCount * k)
-        for (expert, list) in members.enumerated() where !list.isEmpty {
-            spans.append((expert, rows.count..<rows.count + list.count))
-            for member in list {
-                places[member.place] = Int32(rows.count)
-                rows.append(member.row)
-            }
-        }
+    /// What the expert that all rows go through gives, and the weight of each row.
+    private func shared(
+        _ h: Tensor, _ adapters: AdapterRows, on device: Device
+    ) throws(TensorError) -> (rows: Tensor, weights: [Float])? {
+        guard let shared else { return nil }
+        let rows = try device.makeRows(h.rowCount, width: h.width)
+        try shared(h, adapters, into: rows, on: device)
+        guard let sharedGate else { return (rows, Array(repeating: 1, count: h.rowCount)) }
+        let gate = try sharedGate(h, adapters, on: device)  // [R, 1]
+        device.map(.sigmoid, gate, into: gate)
+        return (rows, gate.floats)
     }
 }

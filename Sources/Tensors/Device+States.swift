@@ -82,6 +82,15 @@ extension Device {
         }
     }
 
+    /// Rows of a and b side by side: `[rows, A]` and `[rows, B]` into `[rows, A + B]`.
+    package func join(_ a: Tensor, _ b: Tensor, into y: Tensor) {
+        precondition(
+            y.width == a.width + b.width && a.rowCount == y.rowCount && b.rowCount == y.rowCount,
+            "\(a.shape) and \(b.shape) into \(y.shape)")
+        let args = nephele_join_f32_args(a: a.f32, b: b.f32, y: y.f32, a_width: a.width, b_width: b.width)
+        run(nephele_join_f32, args, count: y.rowCount, grain: max(1, 16_384 / max(1, y.width)))
+    }
+
     /// The first columns of x, and the rest: `[rows, A + B]` into `[rows, A]` and `[rows, B]`.
     package func split(_ x: Tensor, into a: Tensor, _ b: Tensor) {
         precondition(

@@ -58,9 +58,14 @@ package enum Architectures {
         Gemma3Conditional.self,
         Gemma4.self,
         Gemma4Conditional.self,
+        DeepSeekV2.self,
+        DeepSeekV3.self,
+        GLM4MoELite.self,
         LFM2.self,
         Qwen35.self,
         Qwen35Conditional.self,
+        Qwen35MoE.self,
+        Qwen35MoEConditional.self,
         GPT2.self,
     ]
 

@@ -113,7 +113,7 @@ import Testing
         var configuration = MixtureOfExperts.Configuration(
             experts: Self.experts, chosen: Self.chosen, width: Self.f, activation: bias ? .geluQuick : .silu,
             layout: layout)
-        configuration.normalizes = normalizes
+        configuration.routing.normalizes = normalizes
         configuration.bias = bias
         configuration.limit = bias ? 0.3 : 0
         let weights = try weights(layout, bias: bias)
@@ -127,16 +127,16 @@ import Testing
                 WeightLoader(checkpoint: weights, device: device), "", configuration, hidden: Self.c)
             let y = try Tensor(zeros: [rows, Self.c])
             let input = try Tensor(x, shape: [rows, Self.c])
-            try layer(input, into: y, on: device)
+            try layer(input, AdapterRows(), into: y, on: device)
             for (own, expected) in zip(y.floats, expected) { #expect(abs(Double(own) - expected) < 1e-5) }
             // A row alone has the bits that it has among others; and the residual is added.
             for row in 0..<rows {
                 let alone = try Tensor(zeros: [1, Self.c])
-                try layer(input.rows(row..<row + 1), into: alone, on: device)
+                try layer(input.rows(row..<row + 1), AdapterRows(), into: alone, on: device)
                 #expect(alone.floats == y.rows(row..<row + 1).floats)
             }
             let sum = try Tensor(x, shape: [rows, Self.c])
-            try layer(input, residual: sum, into: sum, on: device)
+            try layer(input, AdapterRows(), residual: sum, into: sum, on: device)
             for (index, own) in sum.floats.enumerated() {
                 let wanted = Double(x[index]) + expected[index]
                 #expect(abs(Double(own) - wanted) < 1e-5)
@@ -146,7 +146,7 @@ import Testing
 
     @Test func `of equal scores the first counts, and NaN is the least`() throws {
         let scores = try Tensor([1, 2, 2, 2, .nan, 0, -1, .nan, .nan, .nan, .nan, .nan], shape: [3, 4])
-        let routes = ExpertRoutes(scores: scores, chosen: 2, normalizes: true)
+        let routes = ExpertRoutes(scores: scores, routing(2, normalizes: true))
         // Row 0 goes through 1 and 2, row 1 through 1 and 2, row 2 through 0 and 1.
         #expect(routes.spans.map(\.expert) == [0, 1, 2] && routes.spans.map(\.rows) == [0..<1, 1..<4, 4..<6])
         #expect(routes.rows == [2, 0, 1, 2, 0, 1])
@@ -164,5 +164,27 @@ import Testing
             try MixtureOfExperts(loader, "", configuration, hidden: Self.c)
         }
         #expect(error?.message.contains("output") == true)
+    }
+
+    private func routing(_ chosen: Int, normalizes: Bool) -> ExpertRouting {
+        var routing = ExpertRouting(chosen: chosen)
+        routing.normalizes = normalizes
+        return routing
+    }
+
+    @Test func `experts come from the best groups, and a correction decides without weighing`() throws {
+        var routing = ExpertRouting(chosen: 2)
+        (routing.isSigmoid, routing.groups, routing.chosenGroups, routing.groupBest) = (true, 3, 1, 2)
+        routing.scale = 3
+        // The middle group has the two best together, though the best alone is in the first.
+        let scores = try Tensor([5, -5, 2, 2.5, 4, -4], shape: [1, 6])
+        let routes = ExpertRoutes(scores: scores, routing)
+        #expect(routes.spans.map(\.expert) == [2, 3])
+        #expect(abs(routes.weights.reduce(0, +) - 3) < 1e-5 && routes.weights[0] < routes.weights[1])
+        // A correction moves the choice to the last group; the weights are those of the scores.
+        let corrected = ExpertRoutes(scores: scores, routing, correction: [0, 0, 0, 0, 0, 2])
+        #expect(corrected.spans.map(\.expert) == [4, 5])
+        let sum = 1 / (1 + exp(-4.0)) + 1 / (1 + exp(4.0))
+        #expect(abs(Double(corrected.weights[0]) - 3 / (1 + exp(-4.0)) / sum) < 1e-5)
     }
 }

@@ -66,7 +66,8 @@ import Testing
         let table = try RotaryFrequencies(base: 100, width: 4).table(
             positions: 64, isInterleaved: variant.isInterleaved)
         let layer = try PagedAttention(
-            WeightLoader(checkpoint: try weights(variant), device: device), layer: 0, cacheLayer: 0, "a.", configuration,
+            WeightLoader(checkpoint: try weights(variant), device: device), layer: 0, cacheLayer: 0, "a.",
+            configuration,
             rotation: variant.hasPositions ? .init(queries: table, keys: table) : nil)
         let cache = try KVStorage(
             pageCount: 2, layers: [KVExtents(heads: variant.kvHeads, headDim: Self.headDim)])

@@ -56,6 +56,27 @@ final class MatrixSource {
         return matrix
     }
 
+    /// Some of the file's outputs as inputs: `[inputs, part]`. Floats, of the file's type or the one that is asked for:
+    /// whole numbers have their scales along the other side.
+    ///
+    /// - Throws: `TensorError` that names the file and the tensor; `.mismatch` for a matrix that others rounded.
+    func packedTransposed(_ part: Range<Int>) throws(TensorError) -> PackedMatrix {
+        guard !isInBlocks, !loader.checkpoint.contains(name + GroupedWeights.scalesSuffix), !isTransposed else {
+            throw TensorError(
+                .mismatch,
+                "\"\(name)\" is in whole numbers, but has to be turned here; take a checkpoint of floats, and --precision"
+            )
+        }
+        func pack() throws(TensorError) -> PackedMatrix {
+            let tensor = try loader.checkpoint.tensor(name, shape: [outputs, inputs], rows: part)
+            return try PackedMatrix(
+                try converted(tensor), transposed: true, outputs: 0..<inputs, on: loader.device)
+        }
+        guard let cache = loader.cache else { return try pack() }
+        let key = "\(name)[\(part.lowerBound)..<\(part.upperBound)]ᵀ"
+        return try cache.matrix(key, columns: inputs, depth: part.count, pack: pack)
+    }
+
     /// Whether others rounded the weights.
     private var isInBlocks: Bool {
         loader.checkpoint.layout == .gguf || loader.checkpoint.isQuantized(name)

@@ -53,6 +53,8 @@ package struct GGUFMetadata: Sendable {
         return number
     }
 
+    func flag(_ key: String) -> Bool? { if case .bool(let flag) = value(key) { flag } else { nil } }
+
     func text(_ key: String) -> String? { value(key)?.text }
 
     /// A whole number within its sane range.

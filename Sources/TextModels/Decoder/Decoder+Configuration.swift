@@ -53,6 +53,8 @@ extension Decoder {
 
         var shape: DecoderShape
         var attention: PagedAttention.Configuration
+        /// What all layers have in its place, where they attend to latent rows.
+        var latent: LatentAttention.Configuration?
         /// That of layers without a window, where it is another one.
         var fullAttention: PagedAttention.Configuration?
         /// Layers that read the keys and values of another, by that other's number.

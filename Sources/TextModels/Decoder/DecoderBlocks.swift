@@ -4,6 +4,7 @@ import Tensors
 /// What lets a layer's rows see those before them: attention over pages, or a layer with a state.
 enum SequenceMixer: Sendable {
     case attention(PagedAttention)
+    case latent(LatentAttention)
     case deltaNet(GatedDeltaNet)
     case convolution(GatedConvolution)
 
@@ -33,6 +34,13 @@ enum SequenceMixer: Sendable {
         rotation: PagedAttention.Rotation?, _ counts: inout Counts
     ) throws(TensorError) {
         let name = "model.layers.\(layer)."
+        if let latent = configuration.latent, let rotation {
+            self = .latent(
+                try LatentAttention(
+                    loader, cacheLayer: counts.paged.count, name + "self_attn.", latent, rotation: rotation))
+            counts.paged.append(latent.extents)
+            return
+        }
         guard let recurrence = configuration.recurrence, configuration.recurrentLayers.contains(layer) else {
             let (own, writer) = (configuration.attention(ofLayer: layer), configuration.writers[layer])
             guard let place = writer.map({ counts.places[$0] }) ?? counts.paged.count else {
@@ -63,6 +71,7 @@ enum SequenceMixer: Sendable {
     var matrices: [PackedMatrix] {
         switch self {
         case .attention(let layer): layer.matrices
+        case .latent(let layer): layer.matrices
         case .deltaNet(let layer): layer.matrices
         case .convolution(let layer): layer.matrices
         }
@@ -77,6 +86,8 @@ enum SequenceMixer: Sendable {
         }
         switch self {
         case .attention(let layer):
+            try layer(h, batch.rows, batch.adapters, cache: cache.pages, residual: residual, into: y, on: device)
+        case .latent(let layer):
             try layer(h, batch.rows, batch.adapters, cache: cache.pages, residual: residual, into: y, on: device)
         case .deltaNet(let layer):
             try layer(h, batch.states, batch.adapters, states: states, residual: residual, into: y, on: device)
@@ -120,7 +131,7 @@ enum FeedForward: Sendable {
     ) throws(TensorError) {
         switch self {
         case .gated(let layer): try layer(h, adapters, residual: residual, into: y, on: device)
-        case .experts(let layer): try layer(h, residual: residual, into: y, on: device)
+        case .experts(let layer): try layer(h, adapters, residual: residual, into: y, on: device)
         }
     }
 }

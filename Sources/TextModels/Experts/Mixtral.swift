@@ -60,7 +60,7 @@ extension Decoder.Configuration {
             width: try file.extent(
                 "expert_feed_forward_length", in: DecoderShape.Limits.feedForward, absent: feedForward.width),
             activation: feedForward.activation, layout: GGUFLayout.expertLayout)
-        experts.normalizes = normalizes
+        experts.routing.normalizes = normalizes
         self.experts = (experts, "mlp.")
     }
 }

@@ -19,7 +19,7 @@ struct OLMoE: DecoderArchitecture {
         var experts = try configuration.experts(
             file, absent: 64, chosen: 8, width: configuration.feedForward.width,
             layout: .apart(router: "gate", experts: "experts", gate: "gate_proj", up: "up_proj", down: "down_proj"))
-        experts.normalizes = try file.bool("norm_topk_prob") ?? false
+        experts.routing.normalizes = try file.bool("norm_topk_prob") ?? false
         becomeOLMoE(experts)
     }
 

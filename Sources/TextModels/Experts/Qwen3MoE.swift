@@ -21,7 +21,7 @@ struct Qwen3MoE: DecoderArchitecture {
             file, absent: 128, chosen: 8,
             width: try file.extent("moe_intermediate_size", in: DecoderShape.Limits.feedForward, absent: 768),
             layout: .apart(router: "gate", experts: "experts", gate: "gate_proj", up: "up_proj", down: "down_proj"))
-        experts.normalizes = try file.bool("norm_topk_prob") ?? false
+        experts.routing.normalizes = try file.bool("norm_topk_prob") ?? false
         configuration.experts = (experts, "mlp.")
         let step = try file.extent("decoder_sparse_step", in: 1...1_024, absent: 1)
         let dense = try file.numbers("mlp_only_layers") ?? []

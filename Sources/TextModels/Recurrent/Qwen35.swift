@@ -26,11 +26,17 @@ struct Qwen35: DecoderArchitecture {
 
     private(set) var configuration: Decoder.Configuration
 
-    init(_ file: ConfigurationFile) throws(TextModelError) {
-        let shape = try DecoderShape(file, headDim: 256, context: 32_768, heads: 16, kvHeads: 4, vocabulary: 248_320)
+    init(_ file: ConfigurationFile) throws(TextModelError) { try self.init(file, kvHeads: 4, feedForward: nil) }
+
+    /// - Parameters:
+    ///   - kvHeads: G where the file does not say it.
+    ///   - feedForward: F; read from the file by default.
+    init(_ file: ConfigurationFile, kvHeads: Int, feedForward: Int?) throws(TextModelError) {
+        let shape = try DecoderShape(
+            file, headDim: 256, context: 32_768, heads: 16, kvHeads: kvHeads, vocabulary: 248_320)
         configuration = try Decoder.Configuration(
             file, shape: shape, context: 32_768,
-            rotary: try RotaryFrequencies(file, shape: shape, partial: 0.25))
+            rotary: try RotaryFrequencies(file, shape: shape, partial: 0.25), feedForward: feedForward)
         configuration.isNormOffset = true
         configuration.attention.normEpsilon = configuration.epsilon
         configuration.attention.isNormOffset = true
@@ -95,6 +101,44 @@ struct Qwen35: DecoderArchitecture {
             taps: try file.extent("linear_conv_kernel_dim", in: StateShape.tapsRange, absent: 4),
             activation: configuration.feedForward.activation, epsilon: configuration.epsilon)
     }
+}
+
+/// Qwen 3.5 with many small experts, and one that every row goes through, in the place of the feed-forward.
+struct Qwen35MoE: DecoderArchitecture {
+    static let modelType = "qwen3_5_moe_text"
+    static let className = "Qwen3_5MoeForCausalLM"
+    static let gguf: GGUFLayout? = nil
+
+    private(set) var configuration: Decoder.Configuration
+
+    init(_ file: ConfigurationFile) throws(TextModelError) {
+        let widths = DecoderShape.Limits.feedForward
+        let width = try file.extent("moe_intermediate_size", in: widths, absent: 512)
+        configuration = try Qwen35(file, kvHeads: 2, feedForward: width).configuration
+        var experts = try configuration.experts(
+            file, absent: 256, chosen: 8, width: width,
+            layout: .apart(router: "gate", experts: "experts", gate: "gate_proj", up: "up_proj", down: "down_proj"))
+        experts.shared = .init(
+            width: try file.extent("shared_expert_intermediate_size", in: widths, absent: 512), name: "shared_expert.",
+            gate: "shared_expert_gate")
+        configuration.experts = (experts, "mlp.")
+    }
+}
+
+/// The language model within Qwen 3.5's checkpoints of text and pictures with experts.
+struct Qwen35MoEConditional: Architecture {
+    static let modelType = "qwen3_5_moe"
+    static let className = "Qwen3_5MoeForConditionalGeneration"
+    static let gguf: GGUFLayout? = nil
+
+    private let text: Qwen35MoE
+
+    init(_ file: ConfigurationFile) throws(TextModelError) {
+        guard let fields = try file.fields("text_config") else { throw file.refusal("text_config", "is missing") }
+        text = try Qwen35MoE(fields)
+    }
+
+    func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try text.model(loader) }
 }
 
 /// The language model within Qwen 3.5's checkpoints of text and pictures. Pictures are not taken in.

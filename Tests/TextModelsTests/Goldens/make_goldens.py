@@ -124,6 +124,8 @@ make("gemma3-conditional", lambda: Gemma3ForConditionalGeneration(Gemma3Config(
                                      image_size=28, patch_size=14), mm_tokens_per_image=4)), 15, norms=1.0, **varied)
 
 # Architectures that differ from Llama in the places of norms, positions, scales.
+from transformers import (DeepseekV2Config, DeepseekV2ForCausalLM, DeepseekV3Config, DeepseekV3ForCausalLM,
+                          Glm4MoeLiteConfig, Glm4MoeLiteForCausalLM, Qwen3_5MoeForCausalLM, Qwen3_5MoeTextConfig)
 from transformers import (Gemma4ForCausalLM, Gemma4TextConfig, Exaone4Config, Exaone4ForCausalLM, Glm4Config, Glm4ForCausalLM, GptOssConfig, GptOssForCausalLM,
                           GraniteConfig, GraniteForCausalLM, GraniteMoeConfig, GraniteMoeForCausalLM, Lfm2Config,
                           Lfm2ForCausalLM, Ministral3Config, Ministral3ForCausalLM, MixtralConfig, MixtralForCausalLM, Olmo2Config, Olmo2ForCausalLM,
@@ -191,6 +193,28 @@ def scaled(model):
 make("gemma4-keys", lambda: scaled(Gemma4ForCausalLM(Gemma4TextConfig(**{**gemma4, "num_hidden_layers": 3},
      hidden_size_per_layer_input=0, attention_k_eq_v=True, num_global_key_value_heads=1, final_logit_softcapping=20.0,
      layer_types=["sliding_attention", "sliding_attention", "full_attention"]))), 43, half, **varied)
+
+make("qwen3.5-moe", lambda: Qwen3_5MoeForCausalLM(Qwen3_5MoeTextConfig(**qwen35, num_experts=6, num_experts_per_tok=3,
+     moe_intermediate_size=24, shared_expert_intermediate_size=32)), 44, half, **varied)
+
+# Latent attention: with and without a latent row for queries, groups of experts, YaRN.
+def corrected(model):
+    for layer in model.model.layers:
+        if hasattr(layer.mlp, "gate"):
+            bias = layer.mlp.gate.e_score_correction_bias
+            bias.copy_(torch.linspace(-0.3, 0.3, len(bias)).roll(1).to(half))
+    return model
+
+latent = dict(**{**small, "num_hidden_layers": 3, "num_key_value_heads": 4}, kv_lora_rank=24, qk_rope_head_dim=8, qk_nope_head_dim=16, v_head_dim=12,
+     n_routed_experts=6, num_experts_per_tok=3, moe_intermediate_size=24)
+make("deepseek-v2", lambda: DeepseekV2ForCausalLM(DeepseekV2Config(**latent, q_lora_rank=None, n_shared_experts=2, n_group=3,
+     topk_group=2, topk_method="group_limited_greedy", routed_scaling_factor=2.0, first_k_dense_replace=1,
+     rope_parameters={"rope_type": "yarn", "rope_theta": 10000.0, "factor": 8.0, "mscale": 0.7, "mscale_all_dim": 0.7,
+                      "beta_fast": 32, "beta_slow": 1, "original_max_position_embeddings": 64})), 45, half, **varied)
+make("deepseek-v3", lambda: corrected(DeepseekV3ForCausalLM(DeepseekV3Config(**latent, q_lora_rank=20, n_shared_experts=1,
+     n_group=3, topk_group=2, routed_scaling_factor=1.5, first_k_dense_replace=1))), 46, half, **varied)
+make("glm4-moe-lite", lambda: corrected(Glm4MoeLiteForCausalLM(Glm4MoeLiteConfig(**latent, q_lora_rank=20,
+     n_shared_experts=1, n_group=1, topk_group=1, rms_norm_eps=1e-5))), 47, half, **varied)
 
 
 # gpt-oss as it is published: experts in blocks of MXFP4 (OCP Microscaling Formats 1.0). Random blocks; transformers
