@@ -364,7 +364,7 @@ let package = Package(
         .testTarget(
             name: "NepheleTests",
             dependencies: [
-                "ServiceRuntime", "Supervision", "nephele", "nephele-diffusion", "nephele-gateway",
+                "ServiceRuntime", "Supervision", "TextModelOptions", "nephele", "nephele-diffusion", "nephele-gateway",
                 "nephele-text-model",
                 "nephele-tokenizer", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: safe),

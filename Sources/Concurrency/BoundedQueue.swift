@@ -46,6 +46,8 @@ package final class BoundedQueue<Element: Sendable>: Sendable {
 
     package var count: Int { state.withLock { $0.count } }
 
+    package var isClosed: Bool { state.withLock { $0.isClosed } }
+
     package func offer(_ element: Element) -> Offer {
         let (offer, waiter) = state.withLock { state -> (Offer, CheckedContinuation<Element?, Never>?) in
             if state.isClosed { return (.closed, nil) }

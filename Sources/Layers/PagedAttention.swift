@@ -41,6 +41,9 @@ package struct PagedAttention: Sendable {
             windows = Array(repeating: 0, count: layers)
             scale = 1 / Float(headDim).squareRoot()
         }
+
+        /// What a layer that writes keys and values keeps of each position.
+        package var extents: KVExtents { KVExtents(heads: kvHeads, headDim: headDim) }
     }
 
     private let query: Linear  // [H·D, C], or [H·2D, C] with gates
@@ -115,7 +118,7 @@ package struct PagedAttention: Sendable {
     package var matrices: [PackedMatrix] { [query, key, value, output].compactMap { $0?.weight } }
 
     /// What the layer keeps of each position, where it keeps keys and values of its own.
-    package var extents: KVExtents { KVExtents(heads: configuration.kvHeads, headDim: configuration.headDim) }
+    package var extents: KVExtents { configuration.extents }
 
     /// y = attention(h) (+ residual), all `[R, C]`; `residual` may be `y`. Writes keys and values to `cache`.
     package func callAsFunction(

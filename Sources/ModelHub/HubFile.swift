@@ -27,7 +27,7 @@ package struct HubFile: Sendable, Hashable {
         (self.path, self.size, self.digest) = (path, size, digest)
     }
 
-    var name: Substring { path.split(separator: "/").last ?? "" }
+    var name: Substring { path.unicodeScalars.split(separator: "/").last.map { Substring($0) } ?? "" }
 
     /// The folder within the repository; empty for a file at its root.
     var folder: String { String(path.dropLast(name.count)).trimmingCharacters(in: ["/"]) }
@@ -36,9 +36,11 @@ package struct HubFile: Sendable, Hashable {
     static func isSafe(_ path: String) -> Bool {
         guard (1...1_024).contains(path.utf8.count) else { return false }
         let hasControl = path.unicodeScalars.contains { $0.properties.generalCategory == .control || $0 == "\\" }
+        // By bytes, as the file system sees it: an accent behind a slash makes another character of it.
+        let parts = path.utf8.split(separator: UInt8(ascii: "/"), omittingEmptySubsequences: false)
         return !hasControl
-            && path.split(separator: "/", omittingEmptySubsequences: false).allSatisfy {
-                !$0.isEmpty && $0 != "." && $0 != ".." && $0.utf8.count <= 255
+            && parts.allSatisfy { part in
+                !part.isEmpty && !part.elementsEqual(".".utf8) && !part.elementsEqual("..".utf8) && part.count <= 255
             }
     }
 }

@@ -48,7 +48,22 @@ package struct TextModelOptions: ParsableArguments {
         help: "What proposes tokens for text models to check, several a step: none, or lookup (in prompt and answer).")
     package var speculate: Speculation = .none
 
+    @Option(
+        help: ArgumentHelp(
+            "Text models that nobody asks for this long give their memory back, and are loaded again for the next request, "
+                + "which waits: 30s, 10m, 2h. Never by default.", valueName: "time"))
+    package var idleUnload: IdleTime?
+
     package init() {}
+
+    /// What an engine gets of them.
+    package var engine: EngineCore.Options {
+        var engine = EngineCore.Options(cachePositions: cachePositions)
+        (engine.sequenceLimit, engine.cachePrecision) = (sequences, cachePrecision)
+        engine.stateCheckpoints = stateCheckpoints
+        engine.looksUpDrafts = speculate == .lookup
+        return engine
+    }
 
     package func validate() throws {
         guard (32...16_777_216).contains(cachePositions) else {

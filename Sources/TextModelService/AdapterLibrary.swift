@@ -30,14 +30,22 @@ package final class AdapterLibrary: Sendable {
     }
 
     private let shelf: AdapterShelf
+    /// What adapters are held against.
+    let model: ResidentModel
     private let queue = BoundedQueue<Job>(capacity: 64)
     private let thread: DedicatedThread
 
     /// - Parameter modelName: the model's name, as requests give it.
     /// - Throws: `ConcurrencyError` when the system gives no thread.
-    package init(for model: any TextModel, modelName: String, options: Options = Options()) throws {
+    package convenience init(for model: any TextModel, modelName: String, options: Options = Options()) throws {
+        try self.init(for: ResidentModel(model), modelName: modelName, options: options)
+    }
+
+    /// - Parameter model: may come and go; adapters stay.
+    /// - Throws: `ConcurrencyError` when the system gives no thread.
+    package init(for model: ResidentModel, modelName: String, options: Options = Options()) throws {
         let (shelf, queue) = (AdapterShelf(model: model, modelName: modelName, options: options), queue)
-        self.shelf = shelf
+        (self.shelf, self.model) = (shelf, model)
         thread = try DedicatedThread(name: "adapter-loader", rank: .computing) {
             while let job = queue.take() {
                 guard !job.context.isCancelled else {
@@ -97,14 +105,14 @@ final class AdapterShelf: Sendable {
         var changed: (@Sendable () -> Void)?
     }
 
-    private let model: any TextModel
+    private let model: ResidentModel
     private let modelName: String
     private let options: AdapterLibrary.Options
     private let state = Mutex(State())
     /// Packs matrices on the thread that asks, so that the engine's threads are left alone.
     private let device = Device(threadCount: 1)
 
-    init(model: any TextModel, modelName: String, options: AdapterLibrary.Options) {
+    init(model: ResidentModel, modelName: String, options: AdapterLibrary.Options) {
         (self.model, self.modelName, self.options) = (model, modelName, options)
     }
 
@@ -156,6 +164,7 @@ final class AdapterShelf: Sendable {
                 .resourceExhausted, "\(count) adapters are loaded, the limit is \(options.countLimit): unload one",
                 reason: "adapter_limit")
         }
+        let model = try model.current()
         let adapter: LowRankAdapter
         do throws(TextModelError) {
             adapter = try LowRankAdapter(

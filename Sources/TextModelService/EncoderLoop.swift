@@ -5,7 +5,7 @@ import RPC
 import TextGeneration
 
 /// The thread's loop of an engine that embeds and scores: take texts, drop the cancelled, step, hand out what was made.
-struct EncoderLoop {
+struct EncoderLoop: EngineLoop {
     private struct Waiting {
         var job: TextEngine.Job
         /// When the answer is of no use any more, and when it is meant to be complete, in seconds on the forecast's clock.
@@ -16,23 +16,28 @@ struct EncoderLoop {
     private var core: EncoderCore
     private let gauge: LoadGauge
     private let engineGauge: EngineGauge
-    private var forecast: AdmissionForecast
+    private(set) var forecast: AdmissionForecast
     private let admission: Admission
     /// Tickets of texts that have been taken since the forecast was last published.
     private var taken: [UInt64] = []
     private var waiting: [UInt64: Waiting] = [:]
 
-    init(core: EncoderCore, gauge: LoadGauge, forecast: AdmissionForecast, admission: Admission) {
-        (self.core, self.gauge, self.forecast, self.admission) = (core, gauge, forecast, admission)
-        engineGauge = EngineGauge(gauge)
+    init(
+        core: EncoderCore, gauge: LoadGauge, engineGauge: EngineGauge, forecast: AdmissionForecast,
+        admission: Admission
+    ) {
+        (self.core, self.gauge, self.engineGauge) = (core, gauge, engineGauge)
+        (self.forecast, self.admission) = (forecast, admission)
     }
 
-    /// Until the queue is closed and everything in it has ended.
-    mutating func run(_ queue: BoundedQueue<TextEngine.Job>) {
+    mutating func run(
+        _ queue: BoundedQueue<TextEngine.Job>, first: [TextEngine.Job], idleLimit limit: Duration?
+    ) -> Bool {
+        for job in first { add(job) }
         while true {
             if core.isIdle {
                 publish()
-                guard let job = queue.take() else { return }
+                guard let job = queue.take(until: limit.map { .now + $0 }) else { return !queue.isClosed }
                 add(job)
             }
             for job in queue.takeAll() { add(job) }

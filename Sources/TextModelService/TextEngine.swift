@@ -1,5 +1,6 @@
 import Concurrency
 import Messages
+import ModelServing
 package import RPC
 import Synchronization
 package import Tensors
@@ -48,6 +49,8 @@ package final class TextEngine: Sendable {
     /// Whether text is generated.
     let generates: Bool
     private let admission: Admission
+    /// Whether the model is let go until somebody asks.
+    private let isUnloaded: Flag
     private let started = Atomic<Int>(0)
     private let ended = Atomic<Int>(0)
 
@@ -60,12 +63,16 @@ package final class TextEngine: Sendable {
     /// - Parameters:
     ///   - drafts: a small model that proposes tokens.
     ///   - shards: where the layers are that are not here.
+    ///   - unload: when the model is let go; nil for never. A model that is cut never is.
+    ///   - resident: is told of the model as it goes and comes.
     /// - Throws: when the key-value cache does not fit in memory, the draft model is not for this one, or the system
     ///   gives no thread.
     package init(
         _ loaded: LoadedModel, drafts: LoadedModel? = nil, shards: LaterShardClients? = nil,
-        options: EngineCore.Options, on device: Device, gauge: LoadGauge
+        options: EngineCore.Options, unload: IdleUnload? = nil, resident: ResidentModel? = nil, on device: Device,
+        gauge: LoadGauge
     ) throws {
+        precondition(unload == nil || shards == nil, "a model that is cut is not unloaded")
         (shape, layers) = (loaded.model.shape, loaded.model.layers)
         (self.shards, shardCount) = (shards, 1 + (shards?.layers.count ?? 0))
         samplingDefaults = loaded.samplingDefaults
@@ -79,10 +86,35 @@ package final class TextEngine: Sendable {
             sequenceLimit: options.sequenceLimit, cachePositions: options.cachePositions)
         let admission = Admission(forecast)
         self.admission = admission
+        let isUnloaded = Flag(), engineGauge = EngineGauge(gauge)
+        self.isUnloaded = isUnloaded
+        // The thread's alone: nothing else may hold the model.
+        let first = Mutex<EngineCore?>(core)
         thread = try DedicatedThread(name: "text-engine", rank: .computing) {
-            var loop = TextEngineLoop(
-                core: core, shards: shards, gauge: gauge, forecast: forecast, admission: admission)
-            loop.run(queue)
+            var statistics = EngineCore.Statistics()
+            var residency = EngineResidency(
+                queue: queue, admission: admission, idleLimit: unload?.after, forecast: forecast
+            ) { forecast in
+                var core: EngineCore
+                if let first = first.withLock({ $0.take() }) {
+                    core = first
+                } else {
+                    core = try Self.reloaded(unload, options, on: device)
+                    core.statistics = statistics
+                    resident?.set(core.loaded.model)
+                    isUnloaded.value.store(false, ordering: .relaxed)
+                    unload?.told(false)
+                }
+                return TextEngineLoop(
+                    core: core, shards: shards, gauge: gauge, engineGauge: engineGauge, forecast: forecast,
+                    admission: admission
+                ) { statistics = $0 }
+            } letGo: {
+                isUnloaded.value.store(true, ordering: .relaxed)
+                resident?.set(nil)
+                unload?.told(true)
+            }
+            residency.run()
         }
     }
 
@@ -90,8 +122,8 @@ package final class TextEngine: Sendable {
     ///
     /// - Throws: when the system gives no thread.
     package init(
-        _ loaded: LoadedEncoder, options: EncoderCore.Options = EncoderCore.Options(), on device: Device,
-        gauge: LoadGauge
+        _ loaded: LoadedEncoder, options: EncoderCore.Options = EncoderCore.Options(), unload: IdleUnload? = nil,
+        on device: Device, gauge: LoadGauge
     ) throws {
         (shape, layers, shards, shardCount) = (loaded.shape, 0..<loaded.shape.layers, nil, 1)
         (samplingDefaults, cacheByteCount) = (LoadedModel.SamplingDefaults(), 0)
@@ -103,10 +135,62 @@ package final class TextEngine: Sendable {
         let forecast = AdmissionForecast(sequenceLimit: 1, cachePositions: 1 << 40)
         let admission = Admission(forecast)
         self.admission = admission
+        let isUnloaded = Flag(), engineGauge = EngineGauge(gauge)
+        self.isUnloaded = isUnloaded
+        let first = Mutex<EncoderCore?>(core)
         thread = try DedicatedThread(name: "text-engine", rank: .computing) {
-            var loop = EncoderLoop(core: core, gauge: gauge, forecast: forecast, admission: admission)
-            loop.run(queue)
+            var residency = EngineResidency(
+                queue: queue, admission: admission, idleLimit: unload?.after, forecast: forecast
+            ) { forecast in
+                let core: EncoderCore
+                if let first = first.withLock({ $0.take() }) {
+                    core = first
+                } else {
+                    core = try Self.reloaded(unload, options, on: device)
+                    isUnloaded.value.store(false, ordering: .relaxed)
+                    unload?.told(false)
+                }
+                return EncoderLoop(
+                    core: core, gauge: gauge, engineGauge: engineGauge, forecast: forecast, admission: admission)
+            } letGo: {
+                isUnloaded.value.store(true, ordering: .relaxed)
+                unload?.told(true)
+            }
+            residency.run()
         }
+    }
+
+    /// What a thread and its engine share.
+    private final class Flag: Sendable {
+        let value = Atomic<Bool>(false)
+    }
+
+    /// Once more the core of a decoder that was let go.
+    private static func reloaded(
+        _ unload: IdleUnload?, _ options: EngineCore.Options, on device: Device
+    ) throws -> EngineCore {
+        guard let again = try unload?.load(), case .decoder(let loaded) = again.loaded else { throw RPCError.stopped }
+        do { return try EngineCore(loaded, drafts: again.drafts, options: options, on: device) } catch {
+            throw RPCError(textModel: error)
+        }
+    }
+
+    /// Once more the core of an encoder that was let go.
+    private static func reloaded(
+        _ unload: IdleUnload?, _ options: EncoderCore.Options, on device: Device
+    ) throws -> EncoderCore {
+        guard case .encoder(let loaded)? = try unload?.load().loaded else { throw RPCError.stopped }
+        return EncoderCore(loaded, options: options, on: device)
+    }
+
+    /// Brings the model back where it was let go: it reads one token.
+    func wake(_ context: ServerContext) async throws {
+        guard isUnloaded.value.load(ordering: .relaxed) else { return }
+        let request: GenerationRequest
+        do throws(TextModelError) { request = try .embedding(of: [0], shape: shape) } catch {
+            throw RPCError(textModel: error)
+        }
+        _ = try await read([request], context)
     }
 
     deinit {
@@ -163,8 +247,12 @@ package final class TextEngine: Sendable {
                         retryAfter: .seconds(1), notStarted: true))
             case .closed:
                 admission.withdraw(ticket)
-                done.resume(throwing: RPCError(.unavailable, "the engine has stopped", notStarted: true))
+                done.resume(throwing: RPCError.stopped)
             }
         }
     }
+}
+
+extension RPCError {
+    fileprivate static let stopped = RPCError(.unavailable, "the engine has stopped", notStarted: true)
 }

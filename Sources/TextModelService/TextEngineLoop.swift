@@ -6,7 +6,7 @@ import TextGeneration
 import Tokenizers
 
 /// The engine thread's loop: take requests, drop the cancelled, step, hand out deltas.
-struct TextEngineLoop {
+struct TextEngineLoop: EngineLoop {
     private struct Running {
         var job: TextEngine.Job
         var openChoices: Int
@@ -22,8 +22,10 @@ struct TextEngineLoop {
     var core: EngineCore
     let gauge: LoadGauge
     private let engineGauge: EngineGauge
+    /// Is told at the end what has happened since the engine was made.
+    private let ended: (EngineCore.Statistics) -> Void
     var pacer: StepPacer
-    private var forecast: AdmissionForecast
+    private(set) var forecast: AdmissionForecast
     /// Where the forecast is published, for the threads that let requests in.
     private let admission: Admission
     /// Tickets of requests that have been taken since the forecast was last published.
@@ -45,23 +47,28 @@ struct TextEngineLoop {
     private static let flushDelay: Duration = .milliseconds(20)
 
     init(
-        core: EngineCore, shards: LaterShardClients?, gauge: LoadGauge, forecast: AdmissionForecast,
-        admission: Admission
+        core: EngineCore, shards: LaterShardClients?, gauge: LoadGauge, engineGauge: EngineGauge,
+        forecast: AdmissionForecast, admission: Admission, ended: @escaping (EngineCore.Statistics) -> Void = { _ in }
     ) {
         (self.core, self.forecast, self.admission) = (core, forecast, admission)
         self.shards = shards
-        self.gauge = gauge
-        engineGauge = EngineGauge(gauge)
+        (self.gauge, self.engineGauge, self.ended) = (gauge, engineGauge, ended)
         pacer = StepPacer(limit: core.promptBudget)
         engineGauge.set(EngineLoad(of: core))
     }
 
-    /// Until the queue is closed and everything in it has ended.
-    mutating func run(_ queue: BoundedQueue<TextEngine.Job>) {
+    mutating func run(
+        _ queue: BoundedQueue<TextEngine.Job>, first: [TextEngine.Job], idleLimit limit: Duration?
+    ) -> Bool {
+        for job in first { add(job) }
         while true {
             if core.isIdle && core.passesUnderWay == 0 {
                 lastStep = nil
-                guard let job = queue.take() else { return }
+                guard let job = queue.take(until: limit.map { .now + $0 }) else {
+                    engineGauge.set(EngineLoad(unloading: core))
+                    ended(core.statistics)
+                    return !queue.isClosed
+                }
                 add(job)
             }
             for job in queue.takeAll() { add(job) }
@@ -233,6 +240,12 @@ extension Wire.TokenLogprob {
 }
 
 extension EngineLoad {
+    /// What is left to say of an engine that is let go: it has no cache, and what has happened has.
+    fileprivate init(unloading core: EngineCore) {
+        self.init(of: core)
+        (cachePages, heldPages) = (0, 0)
+    }
+
     /// What an engine says of itself.
     fileprivate init(of core: EngineCore) {
         self.init()

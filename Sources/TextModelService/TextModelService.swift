@@ -53,7 +53,7 @@ package struct TextModelService: RPCService {
 
     package func register(with router: inout RPCRouter) {
         router.serverStreaming(Wire.TextModel.generate) { request, writer, context in
-            try await keeper.use(context) { revision in
+            try await use(context) { revision in
                 let batchingDelay = min(request.message.batchingDelay, .seconds(1))
                 var request = try revision.validated(request.message)
                 // One that was lost elsewhere has waited already.
@@ -62,10 +62,10 @@ package struct TextModelService: RPCService {
             }
         }
         router.unary(Wire.TextModel.embed) { request, context in
-            try await keeper.use(context) { try await $0.embed(request.message, context) }
+            try await use(context) { try await $0.embed(request.message, context) }
         }
         router.unary(Wire.TextModel.score) { request, context in
-            try await keeper.use(context) { ServerReply(try await $0.score(request.message, context)) }
+            try await use(context) { ServerReply(try await $0.score(request.message, context)) }
         }
         router.unary(Wire.Revisions.reload) { request, _ in
             guard request.message.model == name else {
@@ -76,11 +76,29 @@ package struct TextModelService: RPCService {
         }
         guard keeper.current.adapters != nil else { return }
         router.unary(Wire.TextModel.loadAdapter) { request, context in
-            ServerReply(try await adapters().load(request.message, context))
+            // Adapters are held against the model's weights.
+            let adapters = try adapters()
+            return try await adapters.model.staying {
+                try await use(context) { try await $0.engine.wake(context) }
+                return ServerReply(try await adapters.load(request.message, context))
+            }
         }
         router.unary(Wire.TextModel.unloadAdapter) { request, _ in
             try adapters().unload(request.message)
             return ServerReply(Wire.UnloadAdapterReply())
+        }
+    }
+
+    /// Runs a call on its revision. One whose files have changed while it was unloaded makes place for what is there now.
+    private func use<Result>(
+        _ context: ServerContext, _ body: (TextRevision) async throws -> Result
+    ) async throws -> Result {
+        do { return try await keeper.use(context, body) } catch let error as RPCError
+            where error.reason == RPCError.staleReason
+        {
+            // It fails where another call has begun it already.
+            Task { [keeper] in _ = try? await keeper.reload() }
+            throw error
         }
     }
 

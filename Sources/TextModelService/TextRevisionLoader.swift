@@ -21,6 +21,10 @@ package struct TextRevisionLoader: Sendable {
         /// Where packed weights are kept.
         package var cache: CacheDirectory?
         package var room = MemoryRoom.unknown
+        /// For how long nobody asks before the model is let go until somebody does; nil for ever.
+        package var idleUnload: Duration?
+        /// Is told when the model goes (true) and comes back (false).
+        package var unloadedOrLoaded: @Sendable (_ isUnloaded: Bool) -> Void = { _ in }
 
         package init(engine: EngineCore.Options) { self.engine = engine }
     }
@@ -96,14 +100,16 @@ package struct TextRevisionLoader: Sendable {
                 directory: $0(), precision: options.precision, activations: options.activations, cache: options.cache,
                 on: packing)
         }
+        let resident = ResidentModel(loaded.model)
         let library = try options.adapters.map {
-            try AdapterLibrary(for: loaded.model, modelName: name, options: $0)
+            try AdapterLibrary(for: resident, modelName: name, options: $0)
         }
         for (name, directory) in adapters.sorted(by: { $0.key < $1.key }) {
             try library?.load(name, directory: directory)
         }
         let engine = try TextEngine(
-            loaded, drafts: drafts, shards: shards, options: options.engine, on: device, gauge: gauge)
+            loaded, drafts: drafts, shards: shards, options: options.engine,
+            unload: shards == nil ? unload(checkpoint) : nil, resident: resident, on: device, gauge: gauge)
         // Requests need not wait for the disk.
         try keep(loaded.packedCache, drafts?.packedCache)
         return TextRevision(
@@ -121,10 +127,42 @@ package struct TextRevisionLoader: Sendable {
         guard draftDirectory == nil else {
             throw TextModelError(.unsupported, "\"\(name)\" is an encoder, and generates nothing to propose")
         }
-        let engine = try TextEngine(encoder, on: device, gauge: gauge)
+        let engine = try TextEngine(encoder, unload: unload(checkpoint), on: device, gauge: gauge)
         try keep(encoder.packedCache)
         return TextRevision(
             name: name, numericsID: checkpoint.numericsID, tokenizerHash: encoder.tokenizer.hash, engine: engine)
+    }
+
+    /// How an engine lets its model go and has it back; nil where it keeps it.
+    private func unload(_ checkpoint: Checkpoint) -> IdleUnload? {
+        let id = checkpoint.numericsID, cacheSize = checkpoint.loaded.cacheSize(options.engine)
+        return options.idleUnload.map { after in
+            IdleUnload(after: after, load: { try again(id, cacheSize: cacheSize) }, told: options.unloadedOrLoaded)
+        }
+    }
+
+    /// Loads a revision that was let go, for its engine's own thread.
+    ///
+    /// - Throws: `RPCError`: UNAVAILABLE when what is at the model's place now is another revision, RESOURCE_EXHAUSTED
+    ///   when there is no room for it.
+    private func again(_ id: String, cacheSize: Int) throws -> (loaded: LoadedText, drafts: LoadedModel?) {
+        do {
+            let weights = try CheckpointSize.weights(directory: try directory(), precision: options.precision)
+            try options.room.require(weights + cacheSize, for: "\"\(name)\", which was unloaded,")
+            let checkpoint = try checkpoint(packing: device)
+            guard checkpoint.numericsID == id else { throw RPCError.stale(name) }
+            let drafts = try draftDirectory.map {
+                try LoadedModel(
+                    directory: $0(), precision: options.precision, activations: options.activations,
+                    cache: options.cache, on: device)
+            }
+            try keep(checkpoint.loaded.packedCache, drafts?.packedCache)
+            return (checkpoint.loaded, drafts)
+        } catch let error as RPCError where error.reason == RPCError.staleReason {
+            throw error
+        } catch {
+            throw RPCError(reload: error)
+        }
     }
 
     private func keep(_ caches: PackedCache?...) throws {

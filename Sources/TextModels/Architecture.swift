@@ -19,6 +19,9 @@ package protocol Architecture: Sendable {
     /// - Throws: `TextModelError` that names the file and the key.
     init(_ file: GGUFMetadata) throws(TextModelError)
 
+    /// What decides about the memory of an engine.
+    var extents: ModelExtents { get }
+
     /// Loads the weights.
     ///
     /// - Throws: `TensorError` that names the file and the tensor.

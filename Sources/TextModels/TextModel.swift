@@ -123,12 +123,8 @@ extension TextModel {
     package func cacheSize(
         positions: Int, precision: CachePrecision, states counts: DecoderCache.StateCounts = .single
     ) -> Int {
-        let pages = (positions + KVStorage.pagePositions - 1) / KVStorage.pagePositions
-        let keysAndValues = KVStorage.size(pageCount: pages, layers: pagedLayers, precision: precision)
-        let states =
-            state?.byteCount(
-                sequences: counts.sequences, checkpoints: counts.checkpoints, logRows: counts.logRows) ?? 0
-        return keysAndValues + states
+        ModelExtents(shape: shape, pagedLayers: pagedLayers, state: state).cacheSize(
+            positions: positions, precision: precision, states: counts)
     }
 }
 

@@ -14,6 +14,8 @@ import ZeroMQTransport
 
 @main
 struct TextModelMain: ConfigurableCommand {
+    private static let label = "nephele-text-model"
+
     static let configuration = CommandConfiguration(
         commandName: "nephele-text-model", abstract: "Serves one text model's checkpoint on the bus.")
 
@@ -67,6 +69,9 @@ struct TextModelMain: ConfigurableCommand {
         guard shards.isEmpty || layers?.layers.lowerBound == 0 else {
             throw ValidationError("--shards belongs to the process with the first layers; give it --layers 0-LAST")
         }
+        guard layers == nil || text.idleUnload == nil else {
+            throw ValidationError("--idle-unload and --layers do not go together: a model that is cut stays loaded")
+        }
         guard (1...1_024).contains(threads) else { throw ValidationError("--threads is \(threads); give 1 to 1024") }
     }
 
@@ -75,9 +80,22 @@ struct TextModelMain: ConfigurableCommand {
         try ZeroMQTransport.share(keysIn: process.busKeys)
         let device = Device(threadCount: threads)
         let gauge = LoadGauge(capacity: text.sequences)
+        guard let service = try await service(on: device, gauge: gauge) else { return }
+        let server = RPCServer(
+            service.description(capacity: text.sequences), services: [service],
+            transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge,
+            interceptors: [CallLog(label: Self.label)])
+        service.keepDescribed(by: server)
+        try await ServerLifetime.serve(server, label: Self.label)
+    }
+
+    /// Loads the model. Its weights belong to the service alone afterwards, which may let them go.
+    ///
+    /// - Returns: nil when this process served later layers, and has ended.
+    private func service(on device: Device, gauge: LoadGauge) async throws -> TextModelService? {
         let loader = try revisionLoader(on: device, gauge: gauge)
         let first = try loader.checkpoint(packing: device)
-        let log = Logger(label: "nephele-text-model")
+        let log = Logger(label: Self.label)
         let abilities = first.loaded.abilities
         // That a model which scores does not embed is no fault of it.
         if let fault = abilities.embeddingFault, abilities.scoringFault != nil { log.warning("\(fault.message)") }
@@ -85,7 +103,8 @@ struct TextModelMain: ConfigurableCommand {
         if case .decoder(let loaded) = first.loaded {
             if let fault = loaded.generationFault { log.warning("\(fault.message)") }
             if loaded.model.layers.lowerBound > 0 {
-                return try await serveShard(loaded, first.numericsID, on: device, gauge: gauge)
+                try await serveShard(loaded, first.numericsID, on: device, gauge: gauge)
+                return nil
             }
             shards = try await laterShards(of: loaded, first.numericsID)
         } else if !self.shards.isEmpty {
@@ -93,34 +112,24 @@ struct TextModelMain: ConfigurableCommand {
         }
         let given = Dictionary(adapter.map { ($0.name, $0.directory) }) { $1 }
         let next: RevisionKeeper<TextRevision>.Loader = { try loader.next(after: $0) }
-        let service = TextModelService(
+        return TextModelService(
             try loader.revision(first, shards: shards, adapters: given), load: shards == nil ? next : nil)
-        let server = RPCServer(
-            service.description(capacity: text.sequences), services: [service],
-            transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge,
-            interceptors: [CallLog(label: "nephele-text-model")])
-        service.keepDescribed(by: server)
-        try await ServerLifetime.serve(server, label: "nephele-text-model")
-    }
-
-    private var engineOptions: EngineCore.Options {
-        var engine = EngineCore.Options(cachePositions: text.cachePositions)
-        engine.sequenceLimit = text.sequences
-        engine.cachePrecision = text.cachePrecision
-        engine.stateCheckpoints = text.stateCheckpoints
-        engine.looksUpDrafts = text.speculate == .lookup
-        return engine
     }
 
     private func revisionLoader(on device: Device, gauge: LoadGauge) throws -> TextRevisionLoader {
         var environment = ProcessInfo.processInfo.environment
         if let cacheDir = text.cacheDir { environment["NEPHELE_CACHE"] = cacheDir }
-        var options = TextRevisionLoader.Options(engine: engineOptions)
+        var options = TextRevisionLoader.Options(engine: text.engine)
         (options.precision, options.activations) = (text.precision, text.activations)
         options.layers = layers?.layers
         options.cache = CacheDirectory.standard(environment)
         options.room = MemoryRoom { AvailableMemory.bytes() }
         options.adapters = layers == nil ? try adapterOptions() : nil
+        options.idleUnload = text.idleUnload?.duration
+        options.unloadedOrLoaded = { [name = model.name] isUnloaded in
+            let log = Logger(label: Self.label)
+            log.info(isUnloaded ? "\(name) is unloaded: nobody asks for it" : "\(name) is loaded again")
+        }
         let (model, draft) = (model, draftModel)
         var draftDirectory: (@Sendable () throws -> String)?
         if let draft { draftDirectory = { try draft.directory(.text) } }
@@ -135,7 +144,7 @@ struct TextModelMain: ConfigurableCommand {
     ) async throws {
         let service = try TextShardService(
             name: model.name, model: loaded.model, cachePositions: text.cachePositions,
-            cachePrecision: text.cachePrecision, states: engineOptions.states, on: device, gauge: gauge)
+            cachePrecision: text.cachePrecision, states: text.engine.states, on: device, gauge: gauge)
         // Requests need not wait for the disk.
         if let packed = loaded.packedCache {
             _ = try DedicatedThread(name: "packed-cache", rank: .computing) { packed.write() }
@@ -143,8 +152,8 @@ struct TextModelMain: ConfigurableCommand {
         let server = RPCServer(
             service.description(numericsID: numericsID, capacity: text.sequences), services: [service],
             transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge,
-            interceptors: [CallLog(label: "nephele-text-model")])
-        try await ServerLifetime.serve(server, label: "nephele-text-model")
+            interceptors: [CallLog(label: Self.label)])
+        try await ServerLifetime.serve(server, label: Self.label)
     }
 
     /// - Returns: nil when all layers are here.

@@ -1,6 +1,8 @@
 import ArgumentParser
 import Foundation
 import ModelHub
+import ServiceRuntime
+import TextModelOptions
 
 struct PullCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -26,6 +28,16 @@ struct PullCommand: AsyncParsableCommand {
         let settings = try HubSettings(environment: ProcessInfo.processInfo.environment)
         let pulled = try await PullDisplay.pull(reference, settings)
         print("\(reference.description) is at \(pulled.path)")
+        // What is no text model is told by nobody: `nephele up` says what is wrong with it, if anything is.
+        if let needs = try? memory(pulled) { print(needs) }
         print("nephele up --text-model \(HubReference.scheme)\(reference.description)")
+    }
+
+    /// What the model takes with the options that it has by default.
+    private func memory(_ pulled: PulledModel) throws -> String {
+        var plan = MemoryPlan(available: nil)
+        let model = ModelCatalogue.Entry(name: "it takes", directory: pulled.path)
+        try plan.add(model, draft: nil, try TextModelOptions.parse([]), parts: 1) { _ in 1 }
+        return plan.entries[0].line
     }
 }

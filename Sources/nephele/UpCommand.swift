@@ -54,6 +54,9 @@ struct UpCommand: ConfigurableCommand {
     @Option(help: "A small text model by name that proposes tokens; it needs the tokenizer of the one it is for.")
     var draftModel: String?
 
+    @Flag(help: "Starts although the models may take more memory than is available.")
+    var overcommit = false
+
     @OptionGroup(title: "Gateway") var gateway: GatewayOptions
     @OptionGroup(title: "Text models") var text: TextModelOptions
     @OptionGroup(title: "Image models") var drawing: DiffusionOptions
@@ -79,6 +82,9 @@ struct UpCommand: ConfigurableCommand {
         if let other = replicas.first(where: { ($0.shard ?? 0) >= parts }) {
             throw ValidationError(
                 "--replicas names \(other.service); there are \(parts) shards, the first of them text-model")
+        }
+        guard parts == 1 || text.idleUnload == nil else {
+            throw ValidationError("a text model that is cut stays loaded: leave --idle-unload out, or --shards")
         }
         guard parts == 1 || (adapter.isEmpty && !gateway.allowAdapterUpdates) else {
             throw ValidationError("a text model that is cut has no adapters: leave --adapter out, or --shards")
@@ -119,6 +125,9 @@ struct UpCommand: ConfigurableCommand {
         if !["off", "default"].contains(gateway.filter) { _ = try FilterPolicy(file: gateway.filter) }
         _ = try LabelSet(gateway.labels)
         if let draftModel { options.draftModel = try await source.entry(draftModel, .text) }
+        let memory = try memoryPlan(options)
+        for line in memory.lines { Terminal.line(line) }
+        if !overcommit { try memory.check() }
         let system = try LocalSystem(options)
         _ = try await system.run { client in
             let missing = await client.missingModels() ?? []
@@ -127,6 +136,25 @@ struct UpCommand: ConfigurableCommand {
             while true { try await Task.sleep(for: .seconds(3_600)) }
         }
         Terminal.line("stopped")
+    }
+
+    /// What the models will take. One whose files are at fault is left out: its service says so when it loads them.
+    private func memoryPlan(_ options: LocalSystem.Options) throws -> MemoryPlan {
+        var plan = MemoryPlan(available: AvailableMemory.bytes())
+        for model in options.textModels {
+            let parts = max(1, options.cuts[model.name]?.count ?? 1)
+            do {
+                try plan.add(model, draft: options.draftModel, text, parts: parts) { part in
+                    options.replicas[part == 0 ? "text-model" : "text-shard-\(part)"] ?? 1
+                }
+            } catch {
+                Terminal.line("\(model.name): what it takes is not known: \(error)")
+            }
+        }
+        for model in options.imageModels {
+            plan.add(image: model, replicas: options.replicas["diffusion"] ?? 1)
+        }
+        return plan
     }
 
     /// What the command line gives of the services' options, for each of them; environment and file they read themselves.

@@ -270,7 +270,8 @@ let neededNames = [
     }
 
     @Test(arguments: [
-        "../evil", "/etc/passwd", "a/../../b", "a//b", "a\\u0000b", "./a", "a/.", "..", "a\\\\b", "",
+        "../evil", "/etc/passwd", "a/../../b", "a//b", "a\\u0000b", "./a", "a/.", "..", "a\\\\b", "", "../\u{301}evil",
+        "a/\u{301}/../\u{301}../x",
     ]) func `a path that leads elsewhere is refused`(path: String) async throws {
         try await withHub(repository()) { server, folder in
             server.fail(

@@ -117,7 +117,7 @@ package struct HubCache: Sendable {
         let path = snapshot(reference, commit) + "/" + file.path
         // A copy is as good.
         if Self.size(at: path) == file.size { return }
-        let depth = file.path.split(separator: "/").count + 1
+        let depth = file.path.utf8.count { $0 == UInt8(ascii: "/") } + 2
         let target = String(repeating: "../", count: depth) + "blobs/" + file.digest.text
         let files = FileManager.default
         try Self.make(URL(fileURLWithPath: path).deletingLastPathComponent().path)

@@ -47,7 +47,8 @@ struct HubClient: Sendable {
 
     /// Where a file's content is.
     func address(of file: HubFile, in reference: HubReference, at commit: String) -> String {
-        let path = file.path.split(separator: "/").map { Self.escaped(String($0)) }.joined(separator: "/")
+        let path = file.path.unicodeScalars.split(separator: "/").map { Self.escaped(String($0)) }.joined(
+            separator: "/")
         return "\(settings.endpoint)/\(reference.repository)/resolve/\(commit)/\(path)"
     }
 

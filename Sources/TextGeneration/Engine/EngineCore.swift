@@ -141,7 +141,10 @@ package struct EngineCore {
     package var cachePositions: Int { options.cachePositions }
     package var isIdle: Bool { scheduler.isIdle }
     package var load: Load { scheduler.load }
-    package var statistics: Statistics { scheduler.statistics }
+    package var statistics: Statistics {
+        get { scheduler.statistics }
+        set { scheduler.statistics = newValue }
+    }
 
     /// Tokens that answers have had of late; nil: unknown. Sequences start as far as there is room for as many.
     package var expectedAnswer: Int? {

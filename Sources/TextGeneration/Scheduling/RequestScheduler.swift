@@ -47,7 +47,7 @@ struct RequestScheduler: Sendable {
     var groups = 1
     /// Stays that have ended since somebody last looked, where somebody does.
     var releasedSequences: [UInt64]?
-    private(set) var statistics = EngineCore.Statistics()
+    var statistics = EngineCore.Statistics()
     /// Tokens that answers have had of late; nil: unknown. A sequence starts when those that run will have pages for as
     /// many: what has to give way is computed twice.
     var expectedAnswer: Int?

@@ -4,7 +4,7 @@ import Tensors
 
 /// What a checkpoint's weights take in memory, by what its files say of them.
 package enum CheckpointSize {
-    /// - Returns: bytes; a little less than it will be, for scales and padding.
+    /// - Returns: bytes; a little less than it will be, for padding.
     /// - Throws: `TextModelError` that names the file.
     package static func weights(directory: String, precision: Precision) throws(TextModelError) -> Int {
         do {
@@ -15,7 +15,7 @@ package enum CheckpointSize {
             let checkpoint = try Checkpoint(directory: directory)
             return checkpoint.names.reduce(0) { total, name in
                 let count = (checkpoint.shape(of: name) ?? []).reduce(1, *)
-                return total + count * halfBytes(precision, own: checkpoint.dtype(of: name)) / 2
+                return total + count * sixteenths(precision, own: checkpoint.dtype(of: name)) / 16
             }
         } catch let error as TensorError {
             throw TextModelError(error)
@@ -26,16 +26,16 @@ package enum CheckpointSize {
         }
     }
 
-    /// The size of one number, in half bytes.
-    private static func halfBytes(_ precision: Precision, own: DType?) -> Int {
+    /// The size of one number with its share of a scale, in sixteenths of a byte.
+    private static func sixteenths(_ precision: Precision, own: DType?) -> Int {
         // What others quantized is held as it is.
-        if let own, ![.f32, .f16, .bf16].contains(own) { return 2 * own.size }
+        if let own, ![.f32, .f16, .bf16].contains(own) { return 16 * own.size }
         return switch precision {
-        case .auto: 2 * (own?.size ?? 4)
-        case .f32: 8
-        case .bf16, .f16: 4
-        case .int8: 2
-        case .int4: 1
+        case .auto: 16 * (own?.size ?? DType.f32.size)
+        case .f32: 64
+        case .bf16, .f16: 32
+        case .int8: 18
+        case .int4: 10
         }
     }
 }

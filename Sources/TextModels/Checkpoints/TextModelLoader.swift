@@ -27,6 +27,14 @@ package enum TextModelLoader {
         }
     }
 
+    /// What decides about the memory of an engine; nil for an encoder, which keeps nothing.
+    ///
+    /// - Throws: `TextModelError` that names the file and the field at fault.
+    package static func extents(directory: String) throws(TextModelError) -> ModelExtents? {
+        if try TextEncoderLoader.isEncoder(directory: directory) { return nil }
+        return try open(directory).0.extents
+    }
+
     /// What the checkpoint is, and what opens its weights.
     private static func open(
         _ directory: String

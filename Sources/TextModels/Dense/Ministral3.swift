@@ -46,5 +46,7 @@ struct Mistral3Conditional: Architecture {
         }
     }
 
+    var extents: ModelExtents { text.extents }
+
     func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try text.model(loader) }
 }

@@ -51,5 +51,11 @@ struct GPT2: Architecture {
             activation: .geluTanh, scale: 1 / Float(shape.headDim).squareRoot())
     }
 
+    var extents: ModelExtents {
+        let shape = configuration.shape
+        let layer = KVExtents(heads: shape.kvHeads, headDim: shape.headDim)
+        return ModelExtents(shape: shape, pagedLayers: Array(repeating: layer, count: shape.layers))
+    }
+
     func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try GPT2Model(configuration, loader) }
 }

@@ -68,5 +68,7 @@ struct Gemma3Conditional: Architecture {
         text = try Gemma3(fields)
     }
 
+    var extents: ModelExtents { text.extents }
+
     func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try text.model(loader) }
 }

@@ -201,5 +201,7 @@ struct Gemma4Conditional: Architecture {
         text = try Gemma4(fields)
     }
 
+    var extents: ModelExtents { text.extents }
+
     func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try text.model(loader) }
 }

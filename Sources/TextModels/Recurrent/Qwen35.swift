@@ -159,6 +159,8 @@ struct Qwen35MoEConditional: Architecture {
         text = try Qwen35MoE(fields)
     }
 
+    var extents: ModelExtents { text.extents }
+
     func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try text.model(loader) }
 }
 
@@ -174,6 +176,8 @@ struct Qwen35Conditional: Architecture {
         guard let fields = try file.fields("text_config") else { throw file.refusal("text_config", "is missing") }
         text = try Qwen35(fields)
     }
+
+    var extents: ModelExtents { text.extents }
 
     func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try text.model(loader) }
 }

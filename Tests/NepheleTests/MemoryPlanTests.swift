@@ -1,0 +1,41 @@
+import ServiceRuntime
+import Testing
+import TextModelOptions
+
+@testable import nephele
+
+@Suite struct MemoryPlanTests {
+    private func plan(
+        available: Int?, _ options: [String] = [], parts: Int = 1, replicas: @escaping (Int) -> Int = { _ in 1 }
+    ) throws -> MemoryPlan {
+        var plan = MemoryPlan(available: available)
+        let model = try ModelCatalogue(models: nil).entry("nephele-verse", .text)
+        try plan.add(model, draft: nil, try TextModelOptions.parse(options), parts: parts, replicas: replicas)
+        return plan
+    }
+
+    @Test func `what does not fit is refused with numbers, and with what helps`() throws {
+        let plan = try plan(available: 100 << 20)
+        #expect(plan.total > 200 << 20)
+        let error = #expect(throws: CommandError.self) { try plan.check() }
+        let said = "\(try #require(error))"
+        #expect(said.contains("100.0 MiB are available") && said.contains("--cache-positions (each takes"))
+        #expect(said.contains("--overcommit"))
+        #expect(plan.lines.count == 2 && plan.lines[0].hasPrefix("nephele-verse: weights "))
+        try self.plan(available: 64 << 30).check()
+        try self.plan(available: nil).check()
+    }
+
+    @Test func `positions, replicas and shards count`() throws {
+        let one = try plan(available: nil).entries[0]
+        let long = try plan(available: nil, ["--cache-positions", "32768"]).entries[0]
+        #expect(long.cache == 2 * one.cache && long.perPosition == one.perPosition && long.weights == one.weights)
+        let three = try plan(available: nil, replicas: { _ in 3 }).entries[0]
+        // Processes map one copy of the weights, and one has its own while it packs them.
+        #expect(three.weights == 2 * one.weights && three.cache == 3 * one.cache)
+        let apart = try plan(available: nil, ["--cache-dir", "none"], replicas: { _ in 3 }).entries[0]
+        #expect(apart.weights == 3 * one.weights)
+        let cut = try plan(available: nil, parts: 2, replicas: { $0 == 0 ? 1 : 2 }).entries[0]
+        #expect(abs(cut.cache - one.cache * 3 / 2) <= 2 && cut.working == 3 * one.working)
+    }
+}
