@@ -22,7 +22,9 @@ extension Tensor {
             other.width == indices.count && other.rowCount == rowCount && indices.allSatisfy { $0 >= 0 && $0 < width },
             "columns of \(other.shape) into \(shape)")
         for row in 0..<rowCount {
-            for (column, index) in indices.enumerated() { self[row * width + index] = other[row * other.width + column] }
+            for (column, index) in indices.enumerated() {
+                self[row * width + index] = other[row * other.width + column]
+            }
         }
     }
 }

@@ -86,7 +86,9 @@ package struct DecoderShape: Sendable, Hashable {
         }
         self.vocabulary = vocabulary
         context = try file.extent("context_length", in: Limits.context)
-        layers = try file.extent("block_count", in: Limits.layers)
+        // Those behind the others draft tokens, and are not computed here.
+        let all = try file.extent("block_count", in: Limits.layers)
+        layers = all - (try file.extent(GGUFMetadata.draftLayers, in: 0...all - 1, absent: 0))
         try checkHeads(file.file.path)
     }
 

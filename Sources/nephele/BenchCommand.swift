@@ -13,7 +13,7 @@ struct BenchCommand: AsyncParsableCommand {
         commandName: "bench", abstract: "Measures this machine and the parts of the system.",
         subcommands: [
             Machine.self, Bus.self, Text.self, Service.self, BenchGatewayCommand.self, BenchFilterCommand.self,
-            BenchWatermarkCommand.self,
+            BenchTokenizerCommand.self, BenchWatermarkCommand.self,
             PerplexityCommand.self,
         ])
 

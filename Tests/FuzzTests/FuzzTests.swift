@@ -27,7 +27,7 @@ import Testing
 
     @Test(arguments: [
         ("messages", 4_000), ("frames", 2_000), ("safetensors", 2_000), ("gguf", 600), ("config", 500),
-        ("adapter", 500),
+        ("adapter", 300), ("quantized", 100), ("encoder-config", 300), ("sentences", 500),
         ("packed-cache", 500), ("pictures", 4_000), ("tokenizer-json", 150), ("tokenizer-config", 50),
         ("vocabulary", 100),
         ("merges", 100), ("sentencepiece", 100), ("unigram", 100), ("tekken", 60), ("tiktoken", 60), ("vocab-txt", 500),

@@ -44,6 +44,8 @@ private struct PoisonedModel: TextModel {
 
     var shape: DecoderShape { model.shape }
     var layers: Range<Int> { model.layers }
+    var pagedLayers: [KVExtents] { model.pagedLayers }
+    var state: StateShape? { model.state }
     var weights: WeightCount { model.weights }
     var linearModules: [LinearModule] { model.linearModules }
 

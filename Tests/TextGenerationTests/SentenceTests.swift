@@ -80,7 +80,10 @@ private let sentences = goldens + "sentences/"
         #expect(try texts.reversed().map { try results(loaded, [$0], .embedding)[0] } == found.reversed())
     }
 
-    @Test(arguments: ["sigmoid", "identity", "verdict"]) func `scores are CrossEncoder's`(name: String) throws {
+    @Test(arguments: [
+        "sigmoid", "identity", "verdict", "qwen3-classifier", "llama-classifier", "gemma2-classifier",
+        "gpt2-classifier",
+    ]) func `scores are CrossEncoder's`(name: String) throws {
         let golden = try golden(name), loaded = try LoadedText(directory: sentences + name, on: device)
         #expect(loaded.abilities.scoresConversations == (name == "verdict"))
         let query = try #require(golden.query)

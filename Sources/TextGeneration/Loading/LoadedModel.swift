@@ -61,7 +61,17 @@ package struct LoadedModel: Sendable {
             directory: directory, layers: layers, precision: precision, activations: activations,
             cache: packedCache, on: device)
         tokenizer = try Tokenizer(directory: directory)
-        var fault = model.hasHead ? nil : Self.noHead(directory)
+        // The part with the first layer has what stands behind the last one.
+        let own =
+            model.layers.lowerBound == 0
+            ? try TextClassifier.ofDecoder(directory: directory, width: model.shape.hidden, on: device) : nil
+        if let own, let padding = own.paddingID, tokenizer.encode("", addSpecialTokens: true).last == padding {
+            throw TextModelError(
+                .unsupported,
+                "\(directory): the tokenizer ends a text with the token for padding, \(padding), which a classifier passes over"
+            )
+        }
+        var fault = own != nil ? Self.classifies(directory) : model.hasHead ? nil : Self.noHead(directory)
         var ends = tokenizer.endOfTurnTokens.union([tokenizer.endOfText].compactMap { $0 })
         var defaults = SamplingDefaults()
         // Beside a GGUF file it may stand too; the tokens that end a text there are the file's in any case.
@@ -77,8 +87,12 @@ package struct LoadedModel: Sendable {
         }
         (endTokens, samplingDefaults, generationFault) = (ends, defaults, fault)
         abilities = TextAbilities(
-            directory: directory, width: model.shape.hidden,
+            directory: directory, width: model.shape.hidden, classifier: own?.classifier,
             vocabulary: model.hasHead ? model.shape.vocabulary : nil, on: device)
+    }
+
+    private static func classifies(_ directory: String) -> TextModelError {
+        TextModelError(.unsupported, "the model in \(directory) classifies: it gives scores, and no text")
     }
 
     private static func noHead(_ directory: String) -> TextModelError {

@@ -39,12 +39,24 @@ struct GGUFCheckpoint: Sendable {
         let configuration = try architecture.init(metadata)
         try metadata.refuseUnknownKeys(own: gguf.keys)
         // A tensor that nothing reads would have changed what the model computes.
-        if let unknown = file.header.tensors.keys.sorted().first(where: { !gguf.knows($0) }) {
+        let drafting = try draftLayers()
+        let unknown = file.header.tensors.keys.sorted().first { name in
+            !gguf.knows(name) && !drafting.contains { name.hasPrefix("blk.\($0).") }
+        }
+        if let unknown {
             throw TextModelError(
                 .unsupported,
                 "\(file.path): the tensor \"\(unknown)\" is not known for \"\(gguf.name)\" and would be left out")
         }
         return configuration
+    }
+}
+
+extension GGUFCheckpoint {
+    /// Layers behind the model's own that draft tokens.
+    private func draftLayers() throws(TextModelError) -> Range<Int> {
+        let all = try metadata.extent("block_count", in: DecoderShape.Limits.layers)
+        return all - (try metadata.extent(GGUFMetadata.draftLayers, in: 0...all - 1, absent: 0))..<all
     }
 }
 

@@ -125,6 +125,9 @@ package struct GGUFMetadata: Sendable {
 
     // MARK: What is not known
 
+    /// How many layers at the end draft tokens (multi-token prediction).
+    static let draftLayers = "nextn_predict_layers"
+
     /// Keys that every architecture reads, or that change nothing here.
     private static let known: Set<String> = [
         "attention.head_count", "attention.head_count_kv", "attention.key_length", "attention.layer_norm_epsilon",
@@ -133,7 +136,7 @@ package struct GGUFMetadata: Sendable {
         "rope.scale_linear", "rope.scaling.attn_factor", "rope.scaling.factor", "rope.scaling.finetuned",
         "rope.scaling.original_context_length", "rope.scaling.type", "rope.scaling.yarn_attn_factor",
         "rope.scaling.yarn_beta_fast", "rope.scaling.yarn_beta_slow", "tensor_data_layout", "vocab_size",
-        "pooling_type",
+        "pooling_type", draftLayers,
     ]
 
     /// Refuses a key that is not known unless it is 0 or false: it may say that the model computes otherwise.

@@ -85,36 +85,6 @@ struct ModelConfigurationTarget: FuzzTarget {
     }
 }
 
-/// A LoRA adapter: `adapter_config.json` in every second case, its tensors in the others.
-struct AdapterTarget: FuzzTarget {
-    let kind = SampleKind.text
-    let samples: [[UInt8]]
-    private let scratch: Scratch
-    private let model: any TextModel
-    private let device = Device(threadCount: 1)
-    private let configuration: [UInt8], tensors: [UInt8]
-
-    init() throws {
-        scratch = try Scratch()
-        let folder = "TextModelsTests/Goldens/adapters/"
-        model = try TextModelLoader.load(directory: Corpus.path("TextModelsTests/Goldens/llama"), on: device)
-        configuration = try Corpus.file(folder + "llama-list/adapter_config.json")
-        tensors = try Corpus.file(folder + "llama-list/adapter_model.safetensors")
-        samples =
-            try ["llama-list", "llama-all", "llama-regex", "gpt2-layer"].map {
-                try Corpus.file(folder + $0 + "/adapter_config.json")
-            } + [tensors]
-    }
-
-    mutating func run(_ input: [UInt8]) throws {
-        // A file of tensors begins with a length, JSON does not.
-        let isJSON = input.first { $0 > 0x20 } == UInt8(ascii: "{") && input.prefix(8).allSatisfy { $0 != 0 }
-        try scratch.write(isJSON ? input : configuration, to: "adapter_config.json")
-        try scratch.write(isJSON ? tensors : input, to: "adapter_model.safetensors")
-        _ = try? LowRankAdapter(directory: scratch.path, for: model, byteLimit: 1 << 26, on: device)
-    }
-}
-
 /// The cache of packed weights.
 struct PackedCacheTarget: FuzzTarget {
     let kind = SampleKind.bytes

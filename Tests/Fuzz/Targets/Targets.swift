@@ -1,7 +1,8 @@
 /// All targets by name. Making one may read and compute; only a child does it.
 enum Targets {
     static let names = [
-        "messages", "frames", "safetensors", "gguf", "config", "adapter", "packed-cache", "pictures", "tokenizer-json",
+        "messages", "frames", "safetensors", "gguf", "config", "quantized", "adapter", "encoder-config", "sentences",
+        "packed-cache", "pictures", "tokenizer-json",
         "tokenizer-config", "vocabulary", "merges", "sentencepiece", "unigram", "tekken", "tiktoken", "vocab-txt",
         "template", "routes", "hub", "ollama", "http",
     ]
@@ -15,6 +16,9 @@ enum Targets {
         case "gguf": return try GGUFTarget()
         case "config": return try ModelConfigurationTarget()
         case "adapter": return try AdapterTarget()
+        case "quantized": return try QuantizedTarget()
+        case "encoder-config": return try EncoderConfigurationTarget()
+        case "sentences": return try SentenceFilesTarget()
         case "packed-cache": return try PackedCacheTarget()
         case "pictures": return try PictureTarget()
         case "tokenizer-json":

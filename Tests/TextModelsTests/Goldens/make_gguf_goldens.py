@@ -290,7 +290,16 @@ def logits(model, prompt=PROMPT):
     out = model(torch.tensor([prompt])).logits[0]
     return {"prompt": prompt, "third": out[3].tolist(), "last": out[-1].tolist()}
 
-def make(name, arch, seed, factory, twin=False):
+def drafting(writer, model, arch, config):
+    """A layer that drafts tokens behind the others: a copy of the last one, and what only such layers have."""
+    writer.add_nextn_predict_layers(1)
+    last, new, c = config.num_hidden_layers - 1, config.num_hidden_layers, config.hidden_size
+    for key, value in tensors(model, arch, config):
+        if key.startswith(f"blk.{last}."): writer.add_tensor(key.replace(f"blk.{last}.", f"blk.{new}."), value)
+    for part, shape in (("eh_proj", (c, 2 * c)), ("enorm", (c,)), ("hnorm", (c,)), ("shared_head_norm", (c,))):
+        writer.add_tensor(f"blk.{new}.nextn.{part}.weight", np.ones(shape, dtype=np.float32))
+
+def make(name, arch, seed, factory, twin=False, drafts=False):
     if sys.argv[1:] and name not in sys.argv[1:]: return
     torch.manual_seed(seed)
     model = factory().eval()
@@ -300,6 +309,9 @@ def make(name, arch, seed, factory, twin=False):
     writer = gguf.GGUFWriter(f"{here}/{name}.gguf", arch)
     metadata(writer, arch, model.config)
     vocabulary(writer, model.config.vocab_size)
+    if drafts:
+        writer.kv_data[0][f"{arch}.block_count"].value = model.config.num_hidden_layers + 1
+        drafting(writer, model, arch, model.config)
     turn = 0
     for key, value in tensors(model, arch, model.config):
         kind = Q.F32
@@ -367,6 +379,9 @@ make("lfm2", "lfm2", 31, lambda: Lfm2ForCausalLM(Lfm2Config(**{**mid, "intermedi
 make("qwen35", "qwen35", 32, lambda: Qwen3_5ForCausalLM(Qwen3_5TextConfig(**mid, head_dim=32, linear_num_key_heads=2,
      linear_num_value_heads=4, linear_key_head_dim=16, linear_value_head_dim=16, rope_parameters={"rope_type": "default",
      "rope_theta": 10000.0, "partial_rotary_factor": 0.25, "mrope_interleaved": True, "mrope_section": [2, 1, 1]})))
+make("qwen35-drafts", "qwen35", 39, lambda: Qwen3_5ForCausalLM(Qwen3_5TextConfig(**mid, head_dim=32, linear_num_key_heads=2,
+     linear_num_value_heads=4, linear_key_head_dim=16, linear_value_head_dim=16, rope_parameters={"rope_type": "default",
+     "rope_theta": 10000.0, "partial_rotary_factor": 0.25, "mrope_interleaved": True, "mrope_section": [2, 1, 1]})), drafts=True)
 
 def scaled(model):
     for index, layer in enumerate(model.model.layers): layer.layer_scalar.fill_(0.75 + 0.25 * index)

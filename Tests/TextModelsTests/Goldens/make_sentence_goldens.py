@@ -2,13 +2,13 @@
 """What sentence-transformers makes of texts with tiny checkpoints: embeddings and scores, in the folder sentences.
 
     pip install torch transformers safetensors sentence-transformers
-    python3 make_sentence_goldens.py
+    python3 make_sentence_goldens.py [NAME...]
 
 Each folder is what sentence-transformers itself saved, with golden.json: texts (or pairs) and their embeddings (or
 scores). The checkpoints are those of make_encoder_goldens.py, with a tokenizer of few pieces; and a small Qwen 3, as an
 embedder that takes the last token's state, and as a reranker that reads a conversation.
 """
-import json, os, shutil
+import json, os, shutil, sys
 import torch
 from sentence_transformers import CrossEncoder, SentenceTransformer
 from sentence_transformers.base.modules import Dense, Normalize, Transformer
@@ -16,6 +16,8 @@ from sentence_transformers.cross_encoder.modules import LogitScore
 from sentence_transformers.sentence_transformer.modules import Pooling
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM, Qwen3Model
+from transformers import (Gemma2Config, Gemma2ForSequenceClassification, GPT2Config, GPT2ForSequenceClassification, LlamaConfig,
+                          LlamaForSequenceClassification, Qwen3ForSequenceClassification)
 
 here = os.path.dirname(os.path.abspath(__file__))
 work = f"{here}/sentences/.work"
@@ -67,6 +69,7 @@ def qwen3(cls, template=None):
 
 def write(name, model, golden):
     directory = f"{here}/sentences/{name}"
+    if sys.argv[1:] and name not in sys.argv[1:]: return
     shutil.rmtree(directory, ignore_errors=True)
     model.save_pretrained(directory, create_model_card=False)
     json.dump(golden, open(f"{directory}/golden.json", "w"))
@@ -96,4 +99,29 @@ reranker("verdict", CrossEncoder(modules=[
     Transformer(qwen3(Qwen3ForCausalLM, template), transformer_task="text-generation",
                 processing_kwargs={"chat_template": {"add_generation_prompt": True}}),
     LogitScore(true_token_id=88, false_token_id=77)], device="cpu"))
+
+def classifier(cls, config, **own):
+    shutil.rmtree(work, ignore_errors=True)
+    torch.manual_seed(31)
+    model = cls(config(**{**dict(vocab_size=257, hidden_size=48, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
+                num_key_value_heads=2, max_position_embeddings=512), **own}, num_labels=1, bos_token_id=None, eos_token_id=256,
+                pad_token_id=256))
+    with torch.no_grad():
+        for p in model.parameters():
+            if p.dim() > 1: p.mul_(4.0)
+    model.save_pretrained(work)
+    # A text of these ends with its own last token.
+    bytes_tokenizer(work)
+    tok = json.load(open(f"{work}/tokenizer.json")); tok["post_processor"] = None
+    json.dump(tok, open(f"{work}/tokenizer.json", "w"))
+    # GPT-2 counts positions over padding: on the left, a score would depend on the texts beside it.
+    own = json.load(open(f"{work}/tokenizer_config.json")); own["padding_side"] = "right"
+    json.dump(own, open(f"{work}/tokenizer_config.json", "w"))
+    return work
+
+reranker("qwen3-classifier", CrossEncoder(classifier(Qwen3ForSequenceClassification, Qwen3Config, head_dim=16), device="cpu"))
+reranker("llama-classifier", CrossEncoder(classifier(LlamaForSequenceClassification, LlamaConfig), device="cpu"))
+reranker("gemma2-classifier", CrossEncoder(classifier(Gemma2ForSequenceClassification, Gemma2Config, head_dim=16), device="cpu"))
+reranker("gpt2-classifier", CrossEncoder(classifier(GPT2ForSequenceClassification, GPT2Config, n_positions=512, n_embd=48,
+         n_layer=2, n_head=4), device="cpu"))
 shutil.rmtree(work, ignore_errors=True)
