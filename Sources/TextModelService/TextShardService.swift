@@ -80,7 +80,7 @@ extension ShardCall {
                 checking: message.sequences.map {
                     Part(
                         sequence: $0.sequence, start: Int($0.start), count: Int($0.count), outputs: Int($0.outputs),
-                        tokens: $0.tokens, root: $0.root, taken: Int($0.taken),
+                        tokens: $0.tokens, root: $0.root, taken: Int($0.taken == 0 ? $0.count : $0.taken),
                         checkpoint: $0.checkpoint == 0
                             ? nil : .init(rows: Int($0.checkpoint), lasts: $0.checkpointLasts))
                 }, shape: shape

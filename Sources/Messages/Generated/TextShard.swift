@@ -40,7 +40,7 @@ extension Wire {
         package var tokens: [Int32]
         /// What the rows depend on besides the tokens.
         package var root: String
-        /// The first so many rows are sure to be right: recurrent layers take them into their states for good.
+        /// The first so many rows are sure to be right: recurrent layers take them into their states for good. 0 for all.
         package var taken: UInt32
         /// The states after so many of those are worth a copy; 0 for none. It stays when the sequence goes on, or else moves.
         package var checkpoint: UInt32

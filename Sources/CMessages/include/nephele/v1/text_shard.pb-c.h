@@ -83,7 +83,7 @@ struct  Nephele__V1__ShardRows
   protobuf_c_boolean has_root;
   ProtobufCBinaryData root;
   /*
-   * The first so many rows are sure to be right: recurrent layers take them into their states for good.
+   * The first so many rows are sure to be right: recurrent layers take them into their states for good. 0 for all.
    */
   protobuf_c_boolean has_taken;
   uint32_t taken;
