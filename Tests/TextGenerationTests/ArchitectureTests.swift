@@ -100,7 +100,7 @@ import Tokenizers
         Refusal("mixtral", "num_experts", "4", says: "num_local_experts", "5"),
         Refusal("mixtral", "num_local_experts", "6", says: "experts.5.w1"),
         Refusal("granite-moe", "num_local_experts", "6", says: "input_linear"),
-        Refusal("olmoe", "clip_qkv", "8.0", says: "8"),
+        Refusal("olmoe", "clip_qkv", "8.0", says: "clip_qkv", "is 8.0"),
         Refusal("smollm3", "no_rope_layers", "[1]", says: "1 entries"),
         Refusal("gpt-oss", "swiglu_alpha", "2.0", says: "2.0"),
         Refusal("mistral", "rope_parameters", #"{"full_attention":{"rope_type":"default"}}"#, says: "rope_type"),

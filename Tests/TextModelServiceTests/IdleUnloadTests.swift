@@ -89,6 +89,17 @@ private final class Instance: Sendable {
         return tokens
     }
 
+    /// The same, asked for again while one before it would miss its deadline for it.
+    func tokensOnceAdmitted() async throws -> [Int32] {
+        while true {
+            do {
+                return try await tokens()
+            } catch let error as RPCError where error.reason == "too_late" {
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        }
+    }
+
     func embedding() async throws -> [Float] {
         let request = Wire.EmbedRequest(model: "llama", inputs: [[1, 2, 3]])
         let reply = try await client.call(Wire.TextModel.embed, request, CallOptions(timeout: .seconds(60)))
@@ -128,7 +139,7 @@ private final class Instance: Sendable {
         try await instance.untilAway()
         let before = instance.counts.withLock { $0.loaded }
         try await withThrowingTaskGroup(of: [Int32].self) { group in
-            for _ in 0..<8 { group.addTask { try await instance.tokens() } }
+            for _ in 0..<8 { group.addTask { try await instance.tokensOnceAdmitted() } }
             let hurried = await #expect(throws: RPCError.self) {
                 try await instance.tokens(timeout: .milliseconds(60))
             }

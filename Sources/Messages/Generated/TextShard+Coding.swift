@@ -44,9 +44,9 @@ extension Wire.ShardRows: CCodable {
         (c.has_outputs, c.outputs) = (1, outputs)
         (c.n_tokens, c.tokens) = (tokens.count, arena.numbers(tokens))
         (c.has_root, c.root) = (1, arena.text(root))
-        (c.has_taken, c.taken) = (1, taken)
-        (c.has_checkpoint, c.checkpoint) = (1, checkpoint)
-        (c.has_checkpoint_lasts, c.checkpoint_lasts) = (1, checkpointLasts ? 1 : 0)
+        if taken != 0 { (c.has_taken, c.taken) = (1, taken) }
+        if checkpoint != 0 { (c.has_checkpoint, c.checkpoint) = (1, checkpoint) }
+        if checkpointLasts { (c.has_checkpoint_lasts, c.checkpoint_lasts) = (1, checkpointLasts ? 1 : 0) }
     }
 }
 

@@ -11,8 +11,8 @@ struct OLMoE: DecoderArchitecture {
     private(set) var configuration: Decoder.Configuration
 
     init(_ file: ConfigurationFile) throws(TextModelError) {
-        if try file.number("clip_qkv") != nil {
-            throw file.refusal("clip_qkv", "is set; queries, keys and values are not clipped here", .unsupported)
+        if let limit = try file.number("clip_qkv") {
+            throw file.refusal("clip_qkv", "is \(limit); queries, keys and values are not clipped here", .unsupported)
         }
         configuration = try Decoder.Configuration(file, context: 4_096, epsilon: 1e-5)
         try configuration.readAttentionBias(file)

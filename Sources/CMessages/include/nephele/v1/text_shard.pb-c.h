@@ -85,13 +85,22 @@ struct  Nephele__V1__ShardRows
   /*
    * The first so many rows are sure to be right: recurrent layers take them into their states for good. 0 for all.
    */
+  /*
+   * sparse
+   */
   protobuf_c_boolean has_taken;
   uint32_t taken;
   /*
    * The states after so many of those are worth a copy; 0 for none. It stays when the sequence goes on, or else moves.
    */
+  /*
+   * sparse
+   */
   protobuf_c_boolean has_checkpoint;
   uint32_t checkpoint;
+  /*
+   * sparse
+   */
   protobuf_c_boolean has_checkpoint_lasts;
   protobuf_c_boolean checkpoint_lasts;
 };
