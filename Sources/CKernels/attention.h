@@ -10,6 +10,7 @@
 //   l    = sum_j p[j]                                16 virtual lanes over j (counted from the start of the span)
 //   o[d] = sum_j (p[j] scale_v[j]) v[j][d]           one chain, j ascending
 // Spans are merged in ascending order (the online softmax of arXiv 2205.14135), a sink after them; y = o / l.
+#include "nephele_attention.h"
 #include "simd.h"
 
 /// Where key j and value j of the current head are.

@@ -8,6 +8,7 @@
 //   o[d] = sum_j p[j] v[j][d]                           one chain, j ascending
 // Spans are merged in ascending order (the online softmax of arXiv 2205.14135); y = o / l. Tiles are counted from the
 // text's first row, so that nothing depends on what is beside it.
+#include "nephele_attention.h"
 #include "simd.h"
 
 #define TILE NEPHELE_QUERY_TILE

@@ -1,4 +1,4 @@
-#include "nephele_kernels.h"
+#include "nephele_attention.h"
 
 void nephele_rope_f32(const void *args, nephele_index begin, nephele_index end) {
     const nephele_rope_f32_args *a = args;

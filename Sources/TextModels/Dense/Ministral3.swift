@@ -37,7 +37,7 @@ struct Mistral3Conditional: Architecture {
     private let text: any Architecture
 
     init(_ file: ConfigurationFile) throws(TextModelError) {
-        guard let fields = try file.fields("text_config") else { throw file.refusal("text_config", "is missing") }
+        let fields = try file.textConfiguration()
         switch try fields.text("model_type") {
         case "mistral", nil: text = try Mistral(fields)
         case "ministral3": text = try Ministral3(fields)

@@ -56,19 +56,9 @@ struct Gemma3: DecoderArchitecture {
 }
 
 /// The language model within Gemma 3's checkpoints of text and pictures. Pictures are not taken in.
-struct Gemma3Conditional: Architecture {
+struct Gemma3Conditional: LanguageModelWithin {
     static let modelType = "gemma3"
     static let className = "Gemma3ForConditionalGeneration"
-    static let gguf: GGUFLayout? = nil
 
-    private let text: Gemma3
-
-    init(_ file: ConfigurationFile) throws(TextModelError) {
-        guard let fields = try file.fields("text_config") else { throw file.refusal("text_config", "is missing") }
-        text = try Gemma3(fields)
-    }
-
-    var extents: ModelExtents { text.extents }
-
-    func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try text.model(loader) }
+    let text: Gemma3
 }

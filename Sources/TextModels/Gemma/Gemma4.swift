@@ -189,19 +189,9 @@ struct Gemma4: DecoderArchitecture {
 }
 
 /// The language model within Gemma 4's checkpoints of text, pictures and sounds, which are not taken in.
-struct Gemma4Conditional: Architecture {
+struct Gemma4Conditional: LanguageModelWithin {
     static let modelType = "gemma4"
     static let className = "Gemma4ForConditionalGeneration"
-    static let gguf: GGUFLayout? = nil
 
-    private let text: Gemma4
-
-    init(_ file: ConfigurationFile) throws(TextModelError) {
-        guard let fields = try file.fields("text_config") else { throw file.refusal("text_config", "is missing") }
-        text = try Gemma4(fields)
-    }
-
-    var extents: ModelExtents { text.extents }
-
-    func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try text.model(loader) }
+    let text: Gemma4
 }

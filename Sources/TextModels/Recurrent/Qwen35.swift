@@ -147,37 +147,17 @@ struct Qwen35MoE: DecoderArchitecture {
 }
 
 /// The language model within Qwen 3.5's checkpoints of text and pictures with experts.
-struct Qwen35MoEConditional: Architecture {
+struct Qwen35MoEConditional: LanguageModelWithin {
     static let modelType = "qwen3_5_moe"
     static let className = "Qwen3_5MoeForConditionalGeneration"
-    static let gguf: GGUFLayout? = nil
 
-    private let text: Qwen35MoE
-
-    init(_ file: ConfigurationFile) throws(TextModelError) {
-        guard let fields = try file.fields("text_config") else { throw file.refusal("text_config", "is missing") }
-        text = try Qwen35MoE(fields)
-    }
-
-    var extents: ModelExtents { text.extents }
-
-    func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try text.model(loader) }
+    let text: Qwen35MoE
 }
 
 /// The language model within Qwen 3.5's checkpoints of text and pictures. Pictures are not taken in.
-struct Qwen35Conditional: Architecture {
+struct Qwen35Conditional: LanguageModelWithin {
     static let modelType = "qwen3_5"
     static let className = "Qwen3_5ForConditionalGeneration"
-    static let gguf: GGUFLayout? = nil
 
-    private let text: Qwen35
-
-    init(_ file: ConfigurationFile) throws(TextModelError) {
-        guard let fields = try file.fields("text_config") else { throw file.refusal("text_config", "is missing") }
-        text = try Qwen35(fields)
-    }
-
-    var extents: ModelExtents { text.extents }
-
-    func model(_ loader: WeightLoader) throws(TensorError) -> any TextModel { try text.model(loader) }
+    let text: Qwen35
 }
