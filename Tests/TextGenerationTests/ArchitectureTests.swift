@@ -149,6 +149,15 @@ import Tokenizers
         }
     }
 
+    @Test(arguments: [("qwen3.5", "qwen3_5"), ("qwen3.5-moe", "qwen3_5_moe"), ("gemma4", "gemma4")])
+    func `the language model within a larger checkpoint is that model`(name: String, type: String) throws {
+        let data = try Data(contentsOf: URL(fileURLWithPath: goldens + name + "/config.json"))
+        let own = try JSONSerialization.jsonObject(with: data)
+        let within = try load(name, ["model_type": type, "text_config": own, "num_hidden_layers": nil])
+        #expect(try logits(within) == logits(load(name)))
+        #expect { try load(name, ["model_type": type]) } throws: { "\($0)".contains("text_config") }
+    }
+
     @Test func `a null switches off what a missing field leaves at the architecture's default`() throws {
         let fields =
             [("mistral", "sliding_window", 4_096), ("gemma2", "attn_logit_softcapping", 50)]
