@@ -41,7 +41,8 @@ import Tokenizers
     @Test(arguments: [
         "llama", "llama3-scaled", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "gpt2",
         "smollm3", "granite", "olmo2", "olmo3", "exaone4", "glm4", "mixtral", "qwen3moe", "granitemoe", "olmoe",
-        "gpt-oss", "lfm2", "qwen35", "gemma4", "gemma4-keys", "qwen35moe", "qwen35-drafts", "deepseek2", "deepseek3",
+        "gpt-oss", "lfm2", "qwen35", "gemma4", "gemma4-keys", "gemma4-moe", "gemma4-moe-apart", "qwen35moe",
+        "qwen35-drafts", "deepseek2", "deepseek3",
         "glm4-moe-lite",
     ])
     func `every architecture agrees with transformers`(name: String) throws {
