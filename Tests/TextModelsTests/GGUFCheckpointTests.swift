@@ -132,6 +132,11 @@ import Tokenizers
         _ = try TextModelLoader.load(directory: directory.path, on: device)
     }
 
+    @Test func `tokens that a file's tokenizer suppresses are known`() throws {
+        let loaded = try LoadedModel(directory: goldens + "gguf/gemma4-moe.gguf", on: Device(threadCount: 1))
+        #expect(loaded.suppressedTokens == [3, 5])
+    }
+
     @Test func `what a file asks for and is not supported is refused by name`() throws {
         func expect(
             _ says: String..., by load: () throws -> Void, location: SourceLocation = #_sourceLocation

@@ -123,6 +123,7 @@ def metadata(writer, arch, config):
         writer.add_rope_freq_base_swa(c.rope_parameters["sliding_attention"]["rope_theta"])
         if c.final_logit_softcapping: writer.add_final_logit_softcapping(c.final_logit_softcapping)
         if c.enable_moe_block:
+            writer.add_array("tokenizer.ggml.suppress_tokens", [3, 5])
             writer.add_expert_count(c.num_experts)
             writer.add_expert_used_count(c.top_k_experts)
             writer.add_expert_feed_forward_length(c.moe_intermediate_size)
