@@ -197,14 +197,15 @@ let package = Package(
         .target(
             name: "TextGeneration",
             dependencies: [
-                "GGUF", "Layers", "Tensors", "TextModels", "Tokenizers", "Watermarking",
+                "GGUF", "Grammars", "JSON", "Layers", "Tensors", "TextModels", "Tokenizers", "Watermarking",
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: safe),
         .testTarget(
             name: "TextGenerationTests",
             dependencies: [
-                "Layers", "ModelTesting", "Tensors", "TextGeneration", "TextModels", "Tokenizers", "Watermarking",
+                "Grammars", "JSON", "Layers", "ModelTesting", "Tensors", "TextGeneration", "TextModels", "Tokenizers",
+                "Watermarking",
             ],
             swiftSettings: safe),
 
@@ -220,9 +221,8 @@ let package = Package(
         .target(
             name: "TextModelService",
             dependencies: [
-                "Concurrency", "Layers", "Messages", "ModelServing", "RPC", "Tensors", "TextGeneration", "TextModels",
-                "Tokenizers",
-                "Watermarking",
+                "Concurrency", "Grammars", "Layers", "Messages", "ModelServing", "RPC", "Tensors", "TextGeneration",
+                "TextModels", "Tokenizers", "Watermarking",
             ],
             swiftSettings: safe),
         .testTarget(

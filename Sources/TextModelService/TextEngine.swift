@@ -48,6 +48,8 @@ package final class TextEngine: Sendable {
     let tokenTypes: Int
     /// Whether text is generated.
     let generates: Bool
+    /// What answers are held to; nil where text is not generated.
+    let grammars: GrammarLibrary?
     private let admission: Admission
     /// Whether the model is let go until somebody asks.
     private let isUnloaded: Flag
@@ -77,6 +79,7 @@ package final class TextEngine: Sendable {
         (self.shards, shardCount) = (shards, 1 + (shards?.layers.count ?? 0))
         samplingDefaults = loaded.samplingDefaults
         (abilities, tokenTypes, generates) = (loaded.abilities, 1, loaded.generationFault == nil)
+        grammars = generates ? GrammarLibrary(loaded) : nil
         let core = try EngineCore(
             loaded, drafts: drafts, laterShards: shards?.layers.count ?? 0, options: options, on: device)
         cacheByteCount = core.cacheByteCount
@@ -128,6 +131,7 @@ package final class TextEngine: Sendable {
         (shape, layers, shards, shardCount) = (loaded.shape, 0..<loaded.shape.layers, nil, 1)
         (samplingDefaults, cacheByteCount) = (LoadedModel.SamplingDefaults(), 0)
         (abilities, tokenTypes, generates) = (loaded.abilities, loaded.encoder.tokenTypes, false)
+        grammars = nil
         let core = EncoderCore(loaded, options: options, on: device)
         let queue = BoundedQueue<Job>(capacity: options.queueLimit)
         self.queue = queue

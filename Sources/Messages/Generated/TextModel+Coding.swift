@@ -31,6 +31,7 @@ extension Wire.GenerateRequest: CCodable {
         crashesWithoutProgress = c.crashes_without_progress
         greenList = try c.green_list.map { try Wire.GreenList(reading: $0.pointee) }
         batchingDelay = Duration(wireMilliseconds: c.batching_delay_ms)
+        grammar = try c.grammar.map { try Wire.Grammar(reading: $0.pointee) }
         try validate()
     }
 
@@ -58,6 +59,24 @@ extension Wire.GenerateRequest: CCodable {
         if crashesWithoutProgress != 0 { (c.has_crashes_without_progress, c.crashes_without_progress) = (1, crashesWithoutProgress) }
         if let greenList { c.green_list = arena.message(greenList) }
         if batchingDelay != .zero { (c.has_batching_delay_ms, c.batching_delay_ms) = (1, UInt32(clamping: batchingDelay.milliseconds)) }
+        if let grammar { c.grammar = arena.message(grammar) }
+    }
+}
+
+extension Wire.Grammar: CCodable {
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__Grammar>) {
+        nephele__v1__grammar__init(c)
+    }
+
+    init(reading c: Nephele__V1__Grammar) throws {
+        jsonSchema = c.json_schema.array
+        field = try c.field.text("field")
+        try validate()
+    }
+
+    func write(to c: inout Nephele__V1__Grammar, in arena: inout Arena) {
+        (c.has_json_schema, c.json_schema) = (1, arena.bytes(jsonSchema))
+        (c.has_field, c.field) = (1, arena.text(field))
     }
 }
 

@@ -55,6 +55,8 @@ extension Wire {
         /// How long a token may wait for others to travel with, while its choice goes on. The first of a choice never waits,
         /// nor does one with log-probabilities.
         package var batchingDelay: Duration
+        /// What an answer must be; nil for anything.
+        package var grammar: Wire.Grammar?
 
         package init(
             model: String = "", prompt: [Int32] = [], tokenizerHash: String = "", maxTokens: UInt32 = 0, n: UInt32 = 1,
@@ -63,7 +65,7 @@ extension Wire {
             logitBias: [Wire.LogitBias] = [], stop: [String] = [], logprobs: UInt32? = nil,
             promptLogprobs: Bool = false, ignoresEndOfText: Bool = false, adapter: String = "",
             resume: [Wire.ChoiceResume] = [], crashesWithoutProgress: UInt32 = 0, greenList: Wire.GreenList? = nil,
-            batchingDelay: Duration = .zero
+            batchingDelay: Duration = .zero, grammar: Wire.Grammar? = nil
         ) {
             self.model = model
             self.prompt = prompt
@@ -88,6 +90,22 @@ extension Wire {
             self.crashesWithoutProgress = crashesWithoutProgress
             self.greenList = greenList
             self.batchingDelay = batchingDelay
+            self.grammar = grammar
+        }
+
+        package static let codec = MessageCodec(Self.self)
+    }
+
+    /// A form that an answer keeps. The text-model checks it: it alone knows its tokens.
+    package struct Grammar: BusMessage {
+        /// The text of a JSON Schema.
+        package var jsonSchema: [UInt8]
+        /// The client's field in which it came, for errors.
+        package var field: String
+
+        package init(jsonSchema: [UInt8] = [], field: String = "") {
+            self.jsonSchema = jsonSchema
+            self.field = field
         }
 
         package static let codec = MessageCodec(Self.self)

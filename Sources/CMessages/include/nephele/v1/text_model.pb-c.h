@@ -16,6 +16,7 @@ PROTOBUF_C__BEGIN_DECLS
 
 
 typedef struct Nephele__V1__GenerateRequest Nephele__V1__GenerateRequest;
+typedef struct Nephele__V1__Grammar Nephele__V1__Grammar;
 typedef struct Nephele__V1__GreenList Nephele__V1__GreenList;
 typedef struct Nephele__V1__ChoiceResume Nephele__V1__ChoiceResume;
 typedef struct Nephele__V1__LogitBias Nephele__V1__LogitBias;
@@ -129,10 +130,39 @@ struct  Nephele__V1__GenerateRequest
    */
   protobuf_c_boolean has_batching_delay_ms;
   uint32_t batching_delay_ms;
+  /*
+   * What an answer must be; nil for anything.
+   */
+  Nephele__V1__Grammar *grammar;
 };
 #define NEPHELE__V1__GENERATE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__generate_request__descriptor) \
-    , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, 0, 0, 1u, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0, {0,NULL}, 0,NULL, 0, 0, NULL, 0, 0 }
+    , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, 0, 0, 1u, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0, {0,NULL}, 0,NULL, 0, 0, NULL, 0, 0, NULL }
+
+
+/*
+ * A form that an answer keeps. The text-model checks it: it alone knows its tokens.
+ */
+struct  Nephele__V1__Grammar
+{
+  ProtobufCMessage base;
+  /*
+   * The text of a JSON Schema.
+   */
+  /*
+   * [UInt8]
+   */
+  protobuf_c_boolean has_json_schema;
+  ProtobufCBinaryData json_schema;
+  /*
+   * The client's field in which it came, for errors.
+   */
+  protobuf_c_boolean has_field;
+  ProtobufCBinaryData field;
+};
+#define NEPHELE__V1__GRAMMAR__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__grammar__descriptor) \
+    , 0, {0,NULL}, 0, {0,NULL} }
 
 
 /*
@@ -665,6 +695,25 @@ Nephele__V1__GenerateRequest *
 void   nephele__v1__generate_request__free_unpacked
                      (Nephele__V1__GenerateRequest *message,
                       ProtobufCAllocator *allocator);
+/* Nephele__V1__Grammar methods */
+void   nephele__v1__grammar__init
+                     (Nephele__V1__Grammar         *message);
+size_t nephele__v1__grammar__get_packed_size
+                     (const Nephele__V1__Grammar   *message);
+size_t nephele__v1__grammar__pack
+                     (const Nephele__V1__Grammar   *message,
+                      uint8_t             *out);
+size_t nephele__v1__grammar__pack_to_buffer
+                     (const Nephele__V1__Grammar   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__Grammar *
+       nephele__v1__grammar__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__grammar__free_unpacked
+                     (Nephele__V1__Grammar *message,
+                      ProtobufCAllocator *allocator);
 /* Nephele__V1__GreenList methods */
 void   nephele__v1__green_list__init
                      (Nephele__V1__GreenList         *message);
@@ -1012,6 +1061,9 @@ void   nephele__v1__unload_adapter_reply__free_unpacked
 typedef void (*Nephele__V1__GenerateRequest_Closure)
                  (const Nephele__V1__GenerateRequest *message,
                   void *closure_data);
+typedef void (*Nephele__V1__Grammar_Closure)
+                 (const Nephele__V1__Grammar *message,
+                  void *closure_data);
 typedef void (*Nephele__V1__GreenList_Closure)
                  (const Nephele__V1__GreenList *message,
                   void *closure_data);
@@ -1130,6 +1182,7 @@ void nephele__v1__text_model__unload_adapter(ProtobufCService *service,
 /* --- descriptors --- */
 
 extern const ProtobufCMessageDescriptor nephele__v1__generate_request__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__grammar__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__green_list__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__choice_resume__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__logit_bias__descriptor;
