@@ -242,7 +242,7 @@ let package = Package(
         .target(
             name: "TextModelOptions",
             dependencies: [
-                "Layers", "Tensors", "TextGeneration",
+                "Layers", "Tensors", "TextGeneration", "TextModels",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: safe),
@@ -333,7 +333,7 @@ let package = Package(
             name: "nephele-text-model",
             dependencies: [
                 "Concurrency", "Layers", "ModelServing", "RPC", "ServiceRuntime", "Tensors", "TextGeneration",
-                "TextModelOptions", "TextModelService",
+                "TextModelOptions", "TextModelService", "TextModels",
                 "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),

@@ -38,8 +38,10 @@ package struct TextRevision: ModelRevision {
             model.tasks.append("embed")
             model.embedding = Wire.EmbeddingDescription(abilities)
         }
-        if abilities.scoringFault == nil { model.tasks.append("score") }
-        model.scoresConversations = abilities.scoresConversations
+        if abilities.scoringFault == nil {
+            model.tasks.append("score")
+            model.pair = Wire.PairReading(abilities.files.pair)
+        }
         let contents = adapters?.contents ?? [:]
         return [model]
             + contents.sorted { $0.key < $1.key }.map { name, contentID in
@@ -64,6 +66,15 @@ extension Wire.EmbeddingDescription {
         }
         prompts = abilities.files.prompts.map { Wire.NamedPrompt(name: $0.name, text: $0.text) }
         defaultPrompt = abilities.files.defaultPrompt
+    }
+}
+
+extension Wire.PairReading {
+    init(_ pair: SentenceFiles.PairReading) {
+        self.init(
+            isConversation: pair.isConversation, promptTemplate: pair.template ?? "",
+            instruction: pair.instruction ?? "",
+            addsGenerationPrompt: pair.addsGenerationPrompt)
     }
 }
 

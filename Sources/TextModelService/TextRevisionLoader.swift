@@ -5,7 +5,7 @@ package import ModelServing
 package import RPC
 package import Tensors
 package import TextGeneration
-import TextModels
+package import TextModels
 import Tokenizers
 
 /// Makes revisions of a text model from what is at its place: the first one, and those that replace it.
@@ -13,6 +13,8 @@ package struct TextRevisionLoader: Sendable {
     package struct Options: Sendable {
         package var precision = Precision.auto
         package var activations = ActivationPrecision.auto
+        /// What the model is where its files do not say how it scores.
+        package var reranker: Reranker?
         /// The layers that are here; nil for all.
         package var layers: Range<Int>?
         package var engine: EngineCore.Options
@@ -62,7 +64,7 @@ package struct TextRevisionLoader: Sendable {
         let directory = try directory()
         let loaded = try LoadedText(
             directory: directory, layers: options.layers, precision: options.precision,
-            activations: options.activations, cache: options.cache, on: packing)
+            activations: options.activations, reranker: options.reranker, cache: options.cache, on: packing)
         let id = try numericsID(directory, tokenizerHash: loaded.tokenizer.hash)
         return Checkpoint(loaded: loaded, numericsID: id)
     }

@@ -10,6 +10,7 @@ import Tensors
 import TextGeneration
 import TextModelOptions
 import TextModelService
+import TextModels
 import ZeroMQTransport
 
 @main
@@ -41,6 +42,13 @@ struct TextModelMain: ConfigurableCommand {
             of it is read for a request.
             """)
     var adapterFolder: String?
+
+    @Option(
+        help: """
+            What a plain decoder scores pairs of texts as, where its files do not say that it is a reranker: qwen3 (Qwen 3 \
+            Reranker: its prompt, and the words yes and no).
+            """)
+    var reranker: Reranker?
 
     @Option(help: "A small model with the same tokenizer that proposes tokens; by name, or as NAME=DIRECTORY.")
     var draftModel: ModelArgument?
@@ -121,7 +129,7 @@ struct TextModelMain: ConfigurableCommand {
         if let cacheDir = text.cacheDir { environment["NEPHELE_CACHE"] = cacheDir }
         var options = TextRevisionLoader.Options(engine: text.engine)
         (options.precision, options.activations) = (text.precision, text.activations)
-        options.layers = layers?.layers
+        (options.layers, options.reranker) = (layers?.layers, reranker)
         options.cache = CacheDirectory.standard(environment)
         options.room = MemoryRoom { AvailableMemory.bytes() }
         options.adapters = layers == nil ? try adapterOptions() : nil

@@ -24,6 +24,8 @@ struct LocalSystem {
         var replicas: [String: Int] = [:]
         /// LoRA adapters by the name of their text model.
         var adapters: [String: [AdapterArgument]] = [:]
+        /// What a text model scores pairs as, by its name.
+        var rerankers: [String: String] = [:]
         /// Where text-models find adapters that clients ask for; nil: nowhere.
         var adapterFolder: String?
         /// Further arguments of each program.
@@ -149,6 +151,7 @@ struct LocalSystem {
             for adapter in options.adapters[model.name] ?? [] {
                 arguments += ["--adapter", "\(adapter.name)=\(adapter.directory)"]
             }
+            if let reranker = options.rerankers[model.name] { arguments += ["--reranker", reranker] }
             if let folder = options.adapterFolder { arguments += ["--adapter-folder", folder] }
             if let draft = options.draftModel { arguments += ["--draft-model", "\(draft.name)=\(draft.directory)"] }
             let cut = options.cuts[model.name] ?? []

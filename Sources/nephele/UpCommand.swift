@@ -51,6 +51,12 @@ struct UpCommand: ConfigurableCommand {
             valueName: "name=directory"))
     var adapter: [AdapterArgument] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "A text model that scores pairs of texts as Qwen 3 Reranker although its files do not say so; may be repeated.",
+            valueName: "name=qwen3"))
+    var reranker: [RerankerArgument] = []
+
     @Option(help: "A small text model by name that proposes tokens; it needs the tokenizer of the one it is for.")
     var draftModel: String?
 
@@ -120,6 +126,14 @@ struct UpCommand: ConfigurableCommand {
         options.adapters = try Dictionary(
             grouping: adapter, by: { try self.model(of: $0, among: options.textModels.map(\.name)) })
         options.adapterFolder = catalogue.directory
+        for argument in reranker {
+            guard options.textModels.contains(where: { $0.name == argument.model }) else {
+                throw CommandError(
+                    "--reranker \(argument.model)=\(argument.kind.rawValue): served are "
+                        + options.textModels.map(\.name).joined(separator: ", "))
+            }
+            options.rerankers[argument.model] = argument.kind.rawValue
+        }
         // An error in a file is reported here, before a gateway would be started again and again.
         if let routes = gateway.routes { _ = try RoutingTable(file: routes) }
         if !["off", "default"].contains(gateway.filter) { _ = try FilterPolicy(file: gateway.filter) }
@@ -202,6 +216,19 @@ struct ReplicaCount: ExpressibleByArgument {
         (service, self.count) = (String(parts[0]), count)
         let isShard = shard.map { $0 > 0 && service == "text-shard-\($0)" } ?? false
         guard isShard || Self.services.contains(service) else { return nil }
+    }
+}
+
+/// `NAME=KIND`.
+struct RerankerArgument: ExpressibleByArgument {
+    let model: String
+    let kind: Reranker
+
+    init?(argument: String) {
+        guard let sign = argument.lastIndex(of: "="), sign > argument.startIndex,
+            let kind = Reranker(rawValue: String(argument[argument.index(after: sign)...]))
+        else { return nil }
+        (model, self.kind) = (String(argument[..<sign]), kind)
     }
 }
 

@@ -57,6 +57,13 @@ package struct GGUFMetadata: Sendable {
 
     func text(_ key: String) -> String? { value(key)?.text }
 
+    func texts(_ key: String) throws(TextModelError) -> [String]? {
+        guard let value = value(key) else { return nil }
+        let texts = (value.array ?? []).compactMap(\.text)
+        guard let list = value.array, texts.count == list.count else { throw refusal(key, "is no list of texts") }
+        return texts
+    }
+
     /// A whole number within its sane range.
     ///
     /// - Throws: `TextModelError.invalidCheckpoint` where it is missing or lies outside.
