@@ -53,7 +53,7 @@ extension TextClassifier {
     private static func ofDecoder(
         gguf path: String, width: Int, on device: Device
     ) throws(TextModelError) -> TextClassifier? {
-        let source = try GGUFCheckpoint(path: path)
+        let (_, source) = try Architectures.read(gguf: path)
         let metadata = source.metadata
         let ranks = try metadata.integer("pooling_type") == 4
         guard ranks || source.contains("score.weight") else { return nil }

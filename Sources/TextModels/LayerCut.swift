@@ -14,7 +14,7 @@ package enum LayerCut {
         let sizes: [String: Int]
         do {
             if let file = try GGUFLocation.file(at: directory) {
-                sizes = try GGUFCheckpoint(path: file).byteCounts
+                sizes = try Architectures.read(gguf: file).1.byteCounts
             } else {
                 sizes = try Checkpoint(directory: directory).byteCounts
             }
