@@ -43,15 +43,19 @@ package struct TextRevision: ModelRevision {
             model.pair = Wire.PairReading(abilities.files.pair)
         }
         let contents = adapters?.contents ?? [:]
-        return [model]
-            + contents.sorted { $0.key < $1.key }.map { name, contentID in
-                var adapted = model
-                adapted.name = name
-                adapted.parent = model.name
-                adapted.numericsID = NumericsID.adapted(model.numericsID, by: contentID)
-                adapted.revision = String(contentID.prefix(12))
-                return adapted
-            }
+        return [model] + contents.sorted { $0.key < $1.key }.map { model.adapted(as: $0, contentID: $1) }
+    }
+}
+
+extension ModelDescription {
+    /// The model as an adapter changes it.
+    func adapted(as name: String, contentID: String) -> ModelDescription {
+        var adapted = self
+        adapted.name = name
+        adapted.parent = self.name
+        adapted.numericsID = NumericsID.adapted(numericsID, by: contentID)
+        adapted.revision = String(contentID.prefix(12))
+        return adapted
     }
 }
 

@@ -104,11 +104,12 @@ package struct TextRevisionLoader: Sendable {
         }
         let resident = ResidentModel(loaded.model)
         let library = try options.adapters.map {
-            try AdapterLibrary(for: resident, modelName: name, options: $0)
+            try AdapterLibrary(for: resident, modelName: name, options: $0, shards: shards)
         }
         for (name, directory) in adapters.sorted(by: { $0.key < $1.key }) {
             try library?.load(name, directory: directory)
         }
+        try shards?.require(library?.contents ?? [:])
         let engine = try TextEngine(
             loaded, drafts: drafts, shards: shards, options: options.engine,
             unload: shards == nil ? unload(checkpoint) : nil, resident: resident, on: device, gauge: gauge)

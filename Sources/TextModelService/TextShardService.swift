@@ -1,4 +1,5 @@
 import Concurrency
+import Layers
 package import Messages
 package import RPC
 package import Tensors
@@ -9,14 +10,17 @@ package import TextModels
 package struct TextShardService: RPCService {
     private let name: String
     private let engine: TextShardEngine
+    private let adapters: AdapterLibrary?
 
-    /// - Parameter name: the model's name, as requests to its first shard give it.
+    /// - Parameters:
+    ///   - name: the model's name, as requests to its first shard give it.
+    ///   - adapters: of the layers here; nil where the model is served without any.
     /// - Throws: when the key-value cache does not fit in memory, or the system gives no thread.
     package init(
         name: String, model: any TextModel, cachePositions: Int, cachePrecision: CachePrecision,
-        states: DecoderCache.StateCounts, on device: Device, gauge: LoadGauge
+        states: DecoderCache.StateCounts, adapters: AdapterLibrary? = nil, on device: Device, gauge: LoadGauge
     ) throws {
-        self.name = name
+        (self.name, self.adapters) = (name, adapters)
         let core = try ShardCore(
             model, cachePositions: cachePositions, cachePrecision: cachePrecision, states: states, on: device)
         engine = try TextShardEngine(core, gauge: gauge)
@@ -28,16 +32,28 @@ package struct TextShardService: RPCService {
     ///   - numericsID: the whole model's: it does not depend on the cut.
     ///   - capacity: sequences that run together.
     package func description(numericsID: String, capacity: Int) -> ServiceDescription {
+        var description = ServiceDescription(service: "text-shard")
+        description.models = models(numericsID)
+        description.layers = engine.layers
+        description.capacity = capacity
+        return description
+    }
+
+    /// Lets the server say which adapters there are, as they come and go.
+    package func keepDescribed(by server: RPCServer, numericsID: String) {
+        let service = self
+        adapters?.onChange { [weak server] in server?.update { $0.models = service.models(numericsID) } }
+    }
+
+    /// The model, and each adapter as a model that has it for its parent.
+    private func models(_ numericsID: String) -> [ModelDescription] {
         var model = ModelDescription(name: name)
         model.numericsID = numericsID
         model.revision = String(numericsID.prefix(12))
         model.modality = "text"
         model.contextLength = engine.shape.context
-        var description = ServiceDescription(service: "text-shard")
-        description.models = [model]
-        description.layers = engine.layers
-        description.capacity = capacity
-        return description
+        let contents = adapters?.contents ?? [:]
+        return [model] + contents.sorted { $0.key < $1.key }.map { model.adapted(as: $0, contentID: $1) }
     }
 
     package func register(with router: inout RPCRouter) {
@@ -48,7 +64,8 @@ package struct TextShardService: RPCService {
                     reason: "invalid_request", field: "sequences")
             }
             let call = try ShardCall(request.message, rows: request.attachments[0], shape: engine.shape)
-            switch try await engine.forward(call, owner: request.message.owner, context) {
+            let adapters = try adapters(call)
+            switch try await engine.forward(call, owner: request.message.owner, adapters, context) {
             case .rows(let rows): return ServerReply(Wire.ForwardReply(), attachments: [Attachment(rows)])
             case .missing(let missing):
                 return ServerReply(
@@ -62,6 +79,24 @@ package struct TextShardService: RPCService {
             try await engine.release(request.message.sequences, owner: request.message.owner)
             return ServerReply(Wire.ReleaseReply())
         }
+        guard let adapters else { return }
+        router.unary(Wire.TextShard.loadAdapter) { request, context in
+            ServerReply(try await adapters.load(request.message, context))
+        }
+        router.unary(Wire.TextShard.unloadAdapter) { request, _ in
+            try adapters.unload(request.message)
+            return ServerReply(Wire.UnloadAdapterReply())
+        }
+    }
+
+    /// The adapters that a call names.
+    ///
+    /// - Throws: `RPCError` NOT_FOUND.
+    private func adapters(_ call: ShardCall) throws -> [String: LowRankAdapter] {
+        let contents = call.adapters
+        if contents.isEmpty { return [:] }
+        guard let adapters else { throw RPCError.noAdapters(field: "adapter") }
+        return try adapters.adapters(contents: contents)
     }
 }
 
@@ -80,7 +115,8 @@ extension ShardCall {
                 checking: message.sequences.map {
                     Part(
                         sequence: $0.sequence, start: Int($0.start), count: Int($0.count), outputs: Int($0.outputs),
-                        tokens: $0.tokens, root: $0.root, taken: Int($0.taken == 0 ? $0.count : $0.taken),
+                        tokens: $0.tokens, root: $0.root, adapter: $0.adapter,
+                        taken: Int($0.taken == 0 ? $0.count : $0.taken),
                         checkpoint: $0.checkpoint == 0
                             ? nil : .init(rows: Int($0.checkpoint), lasts: $0.checkpointLasts))
                 }, shape: shape
@@ -100,7 +136,7 @@ extension ShardCall {
 final class TextShardEngine: Sendable {
     private struct Job: Sendable {
         enum Work: Sendable {
-            case forward(ShardCall, CheckedContinuation<ShardAnswer, any Error>)
+            case forward(ShardCall, [String: LowRankAdapter], CheckedContinuation<ShardAnswer, any Error>)
             case release([UInt64], CheckedContinuation<Void, Never>)
         }
 
@@ -131,24 +167,28 @@ final class TextShardEngine: Sendable {
         case .release(let sequences, let done):
             core.release(sequences, owner: job.owner)
             done.resume()
-        case .forward(let call, let done):
+        case .forward(let call, let adapters, let done):
             guard job.context?.isCancelled != true else {
                 done.resume(throwing: RPCError(.cancelled, "the caller is gone", notStarted: true))
                 return
             }
             gauge.beginStep()
-            let answer = Result { () throws(TextModelError) in try core.forward(call, owner: job.owner) }
+            let answer = Result { () throws(TextModelError) in
+                try core.forward(call, owner: job.owner, adapters: adapters)
+            }
             gauge.endStep()
             done.resume(with: answer.mapError { RPCError(textModel: $0) })
         }
     }
 
     /// - Throws: `RPCError`: RESOURCE_EXHAUSTED when the queue or the cache is full.
-    func forward(_ call: ShardCall, owner: String, _ context: ServerContext) async throws -> ShardAnswer {
+    func forward(
+        _ call: ShardCall, owner: String, _ adapters: [String: LowRankAdapter], _ context: ServerContext
+    ) async throws -> ShardAnswer {
         gauge.addOutstanding(call.rows.rowCount)
         defer { gauge.addOutstanding(-call.rows.rowCount) }
         return try await withCheckedThrowingContinuation { done in
-            offer(Job(owner: owner, work: .forward(call, done), context: context)) { done.resume(throwing: $0) }
+            offer(Job(owner: owner, work: .forward(call, adapters, done), context: context)) { done.resume(throwing: $0) }
         }
     }
 

@@ -72,8 +72,8 @@ package enum LayerCut {
         return [0..<end] + cut
     }
 
-    /// The layer that a tensor is in, by its name in any kind of file.
-    private static func layer(of name: String) -> Int? {
+    /// The layer that a tensor or a module is in, by its name in any kind of file.
+    static func layer(of name: String) -> Int? {
         let parts = name.split(separator: ".")
         guard let index = parts.firstIndex(where: { ["layers", "h", "blk"].contains($0) }), index + 1 < parts.count
         else { return nil }

@@ -71,9 +71,6 @@ struct TextModelMain: ConfigurableCommand {
     static let sections = [ConfigurationSection("text-model", Self.self)]
 
     func validate() throws {
-        guard layers == nil || adapter.isEmpty else {
-            throw ValidationError("--adapter and --layers do not go together: a model that is cut has no adapters")
-        }
         guard shards.isEmpty || layers?.layers.lowerBound == 0 else {
             throw ValidationError("--shards belongs to the process with the first layers; give it --layers 0-LAST")
         }
@@ -132,7 +129,7 @@ struct TextModelMain: ConfigurableCommand {
         (options.layers, options.reranker) = (layers?.layers, reranker)
         options.cache = CacheDirectory.standard(environment)
         options.room = MemoryRoom { AvailableMemory.bytes() }
-        options.adapters = layers == nil ? try adapterOptions() : nil
+        options.adapters = try adapterOptions()
         options.idleUnload = text.idleUnload?.duration
         options.unloadedOrLoaded = { [name = model.name] isUnloaded in
             let log = Logger(label: Self.label)
@@ -150,9 +147,12 @@ struct TextModelMain: ConfigurableCommand {
     private func serveShard(
         _ loaded: LoadedModel, _ numericsID: String, on device: Device, gauge: LoadGauge
     ) async throws {
+        let adapters = try AdapterLibrary(for: loaded.model, modelName: model.name, options: adapterOptions())
+        for own in adapter { try adapters.load(own.name, directory: own.directory) }
         let service = try TextShardService(
             name: model.name, model: loaded.model, cachePositions: text.cachePositions,
-            cachePrecision: text.cachePrecision, states: text.engine.states, on: device, gauge: gauge)
+            cachePrecision: text.cachePrecision, states: text.engine.states, adapters: adapters, on: device,
+            gauge: gauge)
         // Requests need not wait for the disk.
         if let packed = loaded.packedCache {
             _ = try DedicatedThread(name: "packed-cache", rank: .computing) { packed.write() }
@@ -161,6 +161,7 @@ struct TextModelMain: ConfigurableCommand {
             service.description(numericsID: numericsID, capacity: text.sequences), services: [service],
             transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge,
             interceptors: [CallLog(label: Self.label)])
+        service.keepDescribed(by: server, numericsID: numericsID)
         try await ServerLifetime.serve(server, label: Self.label)
     }
 

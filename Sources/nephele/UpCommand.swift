@@ -92,9 +92,6 @@ struct UpCommand: ConfigurableCommand {
         guard parts == 1 || text.idleUnload == nil else {
             throw ValidationError("a text model that is cut stays loaded: leave --idle-unload out, or --shards")
         }
-        guard parts == 1 || (adapter.isEmpty && !gateway.allowAdapterUpdates) else {
-            throw ValidationError("a text model that is cut has no adapters: leave --adapter out, or --shards")
-        }
     }
 
     func run() async throws {
