@@ -215,7 +215,7 @@ let package = Package(
         .target(
             name: "TextModelService",
             dependencies: [
-                "Concurrency", "Layers", "Messages", "ModelServing", "RPC", "Tensors", "TextGeneration", "TextModels",
+                "Concurrency", "GGUF", "Layers", "Messages", "ModelServing", "RPC", "Tensors", "TextGeneration", "TextModels",
                 "Tokenizers",
                 "Watermarking",
             ],
@@ -236,13 +236,14 @@ let package = Package(
         .testTarget(
             name: "DiffusionServiceTests",
             dependencies: [
-                "DiffusionModels", "DiffusionService", "Messages", "RPC", "Tensors", "ZeroMQTransport",
+                "DiffusionModels", "DiffusionService", "Messages", "ModelServing", "RPC", "Tensors",
+                "ZeroMQTransport",
             ],
             swiftSettings: safe),
         .target(
             name: "TextModelOptions",
             dependencies: [
-                "Layers", "Tensors", "TextGeneration", "TextModels",
+                "Layers", "ModelServing", "Tensors", "TextGeneration", "TextModels",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: safe),
@@ -344,6 +345,7 @@ let package = Package(
             dependencies: [
                 "DiffusionService", "ModelServing", "RPC", "ServiceRuntime", "Tensors", "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: safe),
         .executableTarget(

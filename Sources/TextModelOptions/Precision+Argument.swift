@@ -1,5 +1,6 @@
 import ArgumentParser
 import Layers
+package import ModelServing
 import Tensors
 import TextGeneration
 package import TextModels
@@ -9,3 +10,4 @@ extension ActivationPrecision: ExpressibleByArgument {}
 extension CachePrecision: ExpressibleByArgument {}
 extension Speculation: ExpressibleByArgument {}
 extension Reranker: ExpressibleByArgument {}
+extension IdleTime: ExpressibleByArgument {}

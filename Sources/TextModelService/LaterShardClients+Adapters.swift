@@ -86,7 +86,8 @@ extension LaterShardClients {
                 throw RPCError(
                     .failedPrecondition,
                     "the process with layers \(layers.lowerBound)-\(layers.upperBound - 1) has no adapter \"\(name)\" of this "
-                        + "content; give every process of the model the same --adapter", reason: RPCError.noAdapterReason)
+                        + "content; give every process of the model the same --adapter",
+                    reason: RPCError.noAdapterReason)
             }
         }
     }

@@ -186,7 +186,7 @@ package final class LaterShardClients: Sendable {
                 // The set of replicas is about to change.
                 if !options.waitsForReady { try await Task.sleep(for: .milliseconds(10)) }
             } catch let error as RPCError where error.reason == RPCError.noAdapterReason {
-                guard let instance = options.instanceID, supplies < Self.supplyLimit else { throw error }
+                guard let instance = options.instanceID ?? pin(place), supplies < Self.supplyLimit else { throw error }
                 supplies += 1
                 try await supply(call.adapters, to: instance, of: place.shard)
             }

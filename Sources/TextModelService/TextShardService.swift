@@ -15,15 +15,20 @@ package struct TextShardService: RPCService {
     /// - Parameters:
     ///   - name: the model's name, as requests to its first shard give it.
     ///   - adapters: of the layers here; nil where the model is served without any.
+    ///   - unload: when the layers are let go; nil for never.
+    ///   - resident: is told of the layers as they go and come.
     /// - Throws: when the key-value cache does not fit in memory, or the system gives no thread.
     package init(
         name: String, model: any TextModel, cachePositions: Int, cachePrecision: CachePrecision,
-        states: DecoderCache.StateCounts, adapters: AdapterLibrary? = nil, on device: Device, gauge: LoadGauge
+        states: DecoderCache.StateCounts, adapters: AdapterLibrary? = nil, unload: ShardUnload? = nil,
+        resident: ResidentModel? = nil, on device: Device, gauge: LoadGauge
     ) throws {
         (self.name, self.adapters) = (name, adapters)
-        let core = try ShardCore(
-            model, cachePositions: cachePositions, cachePrecision: cachePrecision, states: states, on: device)
-        engine = try TextShardEngine(core, gauge: gauge)
+        engine = try TextShardEngine(model, unload: unload, resident: resident, gauge: gauge) {
+            model throws(TextModelError) in
+            try ShardCore(
+                model, cachePositions: cachePositions, cachePrecision: cachePrecision, states: states, on: device)
+        }
     }
 
     /// What the instance says of itself.
@@ -81,7 +86,11 @@ package struct TextShardService: RPCService {
         }
         guard let adapters else { return }
         router.unary(Wire.TextShard.loadAdapter) { request, context in
-            ServerReply(try await adapters.load(request.message, context))
+            // Adapters are held against the layers' weights.
+            try await adapters.model.staying {
+                try await engine.wake(context)
+                return ServerReply(try await adapters.load(request.message, context))
+            }
         }
         router.unary(Wire.TextShard.unloadAdapter) { request, _ in
             try adapters.unload(request.message)
@@ -128,86 +137,6 @@ extension ShardCall {
         } catch let error as TensorError {
             let code: RPCError.Code = error.code == .tooLarge ? .resourceExhausted : .invalidArgument
             throw RPCError(code, error.message, reason: "invalid_request", field: "sequences")
-        }
-    }
-}
-
-/// Runs a `ShardCore`, one call after the other.
-final class TextShardEngine: Sendable {
-    private struct Job: Sendable {
-        enum Work: Sendable {
-            case forward(ShardCall, [String: LowRankAdapter], CheckedContinuation<ShardAnswer, any Error>)
-            case release([UInt64], CheckedContinuation<Void, Never>)
-        }
-
-        var owner: String
-        var work: Work
-        var context: ServerContext?
-    }
-
-    let shape: DecoderShape
-    let layers: Range<Int>
-    private let queue = BoundedQueue<Job>(capacity: 1_024)
-    private let gauge: LoadGauge
-    private let thread: DedicatedThread
-
-    init(_ core: ShardCore, gauge: LoadGauge) throws {
-        (shape, layers, self.gauge) = (core.model.shape, core.model.layers, gauge)
-        let queue = queue
-        thread = try DedicatedThread(name: "text-shard", rank: .computing) {
-            var core = core
-            while let job = queue.take() { Self.run(job, &core, gauge) }
-        }
-    }
-
-    deinit { queue.close() }
-
-    private static func run(_ job: Job, _ core: inout ShardCore, _ gauge: LoadGauge) {
-        switch job.work {
-        case .release(let sequences, let done):
-            core.release(sequences, owner: job.owner)
-            done.resume()
-        case .forward(let call, let adapters, let done):
-            guard job.context?.isCancelled != true else {
-                done.resume(throwing: RPCError(.cancelled, "the caller is gone", notStarted: true))
-                return
-            }
-            gauge.beginStep()
-            let answer = Result { () throws(TextModelError) in
-                try core.forward(call, owner: job.owner, adapters: adapters)
-            }
-            gauge.endStep()
-            done.resume(with: answer.mapError { RPCError(textModel: $0) })
-        }
-    }
-
-    /// - Throws: `RPCError`: RESOURCE_EXHAUSTED when the queue or the cache is full.
-    func forward(
-        _ call: ShardCall, owner: String, _ adapters: [String: LowRankAdapter], _ context: ServerContext
-    ) async throws -> ShardAnswer {
-        gauge.addOutstanding(call.rows.rowCount)
-        defer { gauge.addOutstanding(-call.rows.rowCount) }
-        return try await withCheckedThrowingContinuation { done in
-            offer(Job(owner: owner, work: .forward(call, adapters, done), context: context)) { done.resume(throwing: $0) }
-        }
-    }
-
-    func release(_ sequences: [UInt64], owner: String) async throws {
-        await withCheckedContinuation { done in
-            // What is not released is the first to go when pages are needed.
-            offer(Job(owner: owner, work: .release(sequences, done))) { _ in done.resume() }
-        }
-    }
-
-    private func offer(_ job: Job, refused: (RPCError) -> Void) {
-        switch queue.offer(job) {
-        case .accepted: break
-        case .full:
-            refused(
-                RPCError(
-                    .resourceExhausted, "\(queue.capacity) calls wait already", reason: "queue_full",
-                    retryAfter: .seconds(1), notStarted: true))
-        case .closed: refused(RPCError(.unavailable, "the shard has stopped", notStarted: true))
         }
     }
 }

@@ -26,6 +26,8 @@ struct LocalSystem {
         var adapters: [String: [AdapterArgument]] = [:]
         /// What a text model scores pairs as, by its name.
         var rerankers: [String: String] = [:]
+        /// Whether models are loaded one after the other, each let go before the next: they do not fit together.
+        var takesTurns = false
         /// Where text-models find adapters that clients ask for; nil: nowhere.
         var adapterFolder: String?
         /// Further arguments of each program.
@@ -130,10 +132,11 @@ struct LocalSystem {
         ) throws {
             let share = processes.map { ["--threads", "\(max(1, processors / $0))"] } ?? []
             for replica in 1...(options.replicas[service] ?? 1) {
+                let turns = options.takesTurns && processes != nil ? ["--load-turns", directory + "/loading.lock"] : []
                 var supervised = SupervisedService(
                     name: "\(service) \(replica)\(label)",
                     executable: try executable(program),
-                    arguments: arguments + share + (options.arguments[program] ?? []),
+                    arguments: arguments + share + turns + (options.arguments[program] ?? []),
                     socketStem: "\(directory)/\(service)-\(group)-\(replica)")
                 supervised.isDispensable = !label.isEmpty && hasOthers
                 services.append(supervised)

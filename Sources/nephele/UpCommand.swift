@@ -89,9 +89,6 @@ struct UpCommand: ConfigurableCommand {
             throw ValidationError(
                 "--replicas names \(other.service); there are \(parts) shards, the first of them text-model")
         }
-        guard parts == 1 || text.idleUnload == nil else {
-            throw ValidationError("a text model that is cut stays loaded: leave --idle-unload out, or --shards")
-        }
     }
 
     func run() async throws {
@@ -138,7 +135,10 @@ struct UpCommand: ConfigurableCommand {
         if let draftModel { options.draftModel = try await source.entry(draftModel, .text) }
         let memory = try memoryPlan(options)
         for line in memory.lines { Terminal.line(line) }
-        if !overcommit { try memory.check() }
+        if !overcommit, try memory.check(unloads: text.idleUnload != nil) {
+            options.takesTurns = true
+            Terminal.line(memory.turnsLine)
+        }
         let system = try LocalSystem(options)
         _ = try await system.run { client in
             let missing = await client.missingModels() ?? []
@@ -177,7 +177,8 @@ struct UpCommand: ConfigurableCommand {
             .gateway: flags.arguments(of: gateway) + configuration,
             .tokenizer: configuration,
             .textModel: flags.arguments(of: Self.textSection.options) + configuration,
-            .diffusion: flags.arguments(of: Self.drawingSection.options) + configuration,
+            .diffusion: flags.arguments(of: Self.drawingSection.options)
+                + flags.arguments(of: Self.textSection.options.filter { $0.name == "idle-unload" }) + configuration,
         ]
     }
 

@@ -1,3 +1,4 @@
+import GGUF
 package import Layers
 package import Tensors
 package import TextModels
@@ -51,12 +52,21 @@ package enum LoadedText: Sendable {
         activations: ActivationPrecision = .auto, reranker: Reranker? = nil, cache: CacheDirectory? = nil,
         on device: Device
     ) throws {
+        self = try GGUFHeaders.kept {
+            try Self.loaded(
+                directory, layers: layers, precision, activations, reranker: reranker, cache: cache, on: device)
+        }
+    }
+
+    private static func loaded(
+        _ directory: String, layers: Range<Int>?, _ precision: Precision, _ activations: ActivationPrecision,
+        reranker: Reranker?, cache: CacheDirectory?, on device: Device
+    ) throws -> LoadedText {
         guard try TextEncoderLoader.isEncoder(directory: directory) else {
-            self = .decoder(
+            return .decoder(
                 try LoadedModel(
                     directory: directory, layers: layers, precision: precision, activations: activations,
                     reranker: reranker, cache: cache, on: device))
-            return
         }
         guard layers == nil else {
             throw TextModelError(.unsupported, "\(directory) holds an encoder, which is not cut into shards")
@@ -65,7 +75,7 @@ package enum LoadedText: Sendable {
             throw TextModelError(
                 .unsupported, "\(directory) holds an encoder, which is no \(reranker.rawValue) reranker")
         }
-        self = .encoder(try LoadedEncoder(directory: directory, precision: precision, cache: cache, on: device))
+        return .encoder(try LoadedEncoder(directory: directory, precision: precision, cache: cache, on: device))
     }
 
     package var tokenizer: Tokenizer {

@@ -107,7 +107,9 @@ package struct ShardCall: Sendable {
         if let id = part.tokens.first(where: { $0 < 0 || Int($0) >= shape.vocabulary }) {
             throw invalid("token id \(id) lies outside the vocabulary of \(shape.vocabulary)")
         }
-        guard part.adapter.utf8.count <= 64 else { throw invalid("an adapter's id of \(part.adapter.utf8.count) bytes") }
+        guard part.adapter.utf8.count <= 64 else {
+            throw invalid("an adapter's id of \(part.adapter.utf8.count) bytes")
+        }
         guard part.root.utf8.count <= 1_024 else { throw invalid("a root of \(part.root.utf8.count) bytes") }
     }
 

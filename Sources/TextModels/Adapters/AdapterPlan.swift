@@ -64,7 +64,8 @@ struct AdapterPlan {
             )
         }
         guard
-            !modules.isEmpty || !elsewhere.isEmpty || head != nil || embedding != nil || embeddingTable != nil || headTable != nil
+            !modules.isEmpty || !elsewhere.isEmpty || head != nil || embedding != nil || embeddingTable != nil
+                || headTable != nil
                 || tokens != nil
         else { throw file.failure("has no matrices for any linear layer of this model") }
     }
