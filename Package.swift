@@ -155,7 +155,7 @@ let package = Package(
                 "ModelHub", .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
-            exclude: ["hub_client.py"], swiftSettings: safe),
+            exclude: ["hub_client.py", "network.py"], swiftSettings: safe),
 
         // Layer 3: bindings, layers, serving
         .target(name: "ModelServing", dependencies: ["Concurrency", "Messages", "RPC"], swiftSettings: safe),

@@ -71,6 +71,7 @@ private struct GGUFTokenizer {
         let pre = kind == .gemma4 ? "gemma4" : value("pre")?.text ?? "default"
         cut = kind == .gpt2 || kind == .gemma4 ? try GGUFPreTokenizer(pre, path: header.path) : nil
         var ids: [[UInt8]: Int] = [:]
+        ids.reserveCapacity(tokens.count)
         for (id, token) in tokens.enumerated() where self.kinds[id] != .unused && !token.isEmpty {
             if let other = ids.updateValue(id, forKey: token) {
                 throw malformed("tokens", "has \"\(String(decoding: token, as: UTF8.self))\" as \(other) and as \(id)")
