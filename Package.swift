@@ -108,6 +108,11 @@ let package = Package(
         .testTarget(
             name: "TokenizersTests", dependencies: ["Tokenizers"], resources: [.copy("Goldens")], swiftSettings: safe),
 
+        .target(name: "Grammars", dependencies: ["JSON"], swiftSettings: safe),
+        .testTarget(
+            name: "GrammarsTests", dependencies: ["Grammars", "JSON", "RegularExpressions"],
+            resources: [.copy("Goldens")], swiftSettings: safe),
+
         .target(
             name: "Accounts",
             dependencies: [
@@ -147,7 +152,8 @@ let package = Package(
                 "Concurrency", "GGUF", "JSON",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"), .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], swiftSettings: safe),
         .testTarget(
             name: "ModelHubTests",

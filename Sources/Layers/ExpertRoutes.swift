@@ -45,7 +45,8 @@ struct ExpertRoutes {
     /// - Parameters:
     ///   - scores: `[R, E]`, as the router gives them. Of equal ones the first counts.
     ///   - correction: added to the weights, `[E]`, when the best are chosen.
-    init(scores: Tensor, _ routing: ExpertRouting, correction: [Float]? = nil) {
+    ///   - weightScales: what the weights are multiplied by in the end, `[E]`.
+    init(scores: Tensor, _ routing: ExpertRouting, correction: [Float]? = nil, weightScales: [Float]? = nil) {
         let (rowCount, experts, values, k) = (scores.rowCount, scores.width, scores.floats, routing.chosen)
         places = Array(repeating: 0, count: rowCount * k)
         weights = Array(repeating: 0, count: rowCount * k)
@@ -54,7 +55,7 @@ struct ExpertRoutes {
             let own = Array(values[row * experts..<(row + 1) * experts])
             let (chosen, parts) = Self.choose(own, routing, correction)
             for (index, (expert, part)) in zip(chosen, parts).enumerated() {
-                weights[row * k + index] = part
+                weights[row * k + index] = weightScales.map { part * $0[expert] } ?? part
                 members[expert].append((row, row * k + index))
             }
         }

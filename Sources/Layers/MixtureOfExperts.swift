@@ -12,6 +12,8 @@ package struct MixtureOfExperts: Sendable {
         package var routing: ExpertRouting
         /// What the file calls the number that is added to each expert's score when the best are chosen; nil for none.
         package var correction: String?
+        /// What the file calls the number that each expert's weight is multiplied by in the end; nil for none.
+        package var weightScales: String?
         /// An expert that every row goes through.
         package var shared: Shared?
         /// Whether router and experts have biases.
@@ -67,6 +69,7 @@ package struct MixtureOfExperts: Sendable {
     private let router: PackedMatrix  // [E, C]
     private let routerBias: Tensor?  // [E]
     private let correction: [Float]?  // [E]
+    private let weightScales: [Float]?  // [E]
     private let shared: GatedFeedForward?
     private let sharedGate: Linear?  // [1, C]
     private let experts: [Expert]
@@ -152,6 +155,9 @@ package struct MixtureOfExperts: Sendable {
         correction = try configuration.correction.map { own throws(TensorError) in
             try loader.vector(name + own, count: count).floats
         }
+        weightScales = try configuration.weightScales.map { own throws(TensorError) in
+            try loader.vector(name + own, count: count).floats
+        }
         shared = try configuration.shared.map { own throws(TensorError) in
             try GatedFeedForward(
                 loader, name + own.name, .init(width: own.width, activation: configuration.activation), hidden: c)
@@ -171,14 +177,18 @@ package struct MixtureOfExperts: Sendable {
     /// y = feed-forward(h) (+ residual), all `[R, C]`; `residual` may be `y`.
     ///
     /// A row's experts are summed in the order of their numbers, so that a row's bits do not depend on the rows beside it.
+    ///
+    /// - Parameter routed: what the router sees, `[R, C]`; `h` by default.
     package func callAsFunction(
-        _ h: Tensor, _ adapters: AdapterRows, residual: Tensor? = nil, into y: Tensor, on device: Device
+        _ h: Tensor, routed: Tensor? = nil, _ adapters: AdapterRows, residual: Tensor? = nil, into y: Tensor,
+        on device: Device
     ) throws(TensorError) {
         // First: y may be what is read.
         let shared = try self.shared(h, adapters, on: device)
         let scores = try device.makeRows(h.rowCount, width: configuration.experts)  // [R, E]
-        try device.matmul(h, router, bias: routerBias, into: scores)
-        let routes = ExpertRoutes(scores: scores, configuration.routing, correction: correction)
+        try device.matmul(routed ?? h, router, bias: routerBias, into: scores)
+        let routes = ExpertRoutes(
+            scores: scores, configuration.routing, correction: correction, weightScales: weightScales)
         let x = try device.select(routes.rows, from: h)  // [R·k, C]
         let gated = try device.makeRows(x.rowCount, width: configuration.width)  // [R·k, F]
         let raised = try device.makeRows(x.rowCount, width: configuration.width)  // [R·k, F]

@@ -9,6 +9,8 @@ package struct Tokenizer: Sendable {
     package let endOfText: Int32?
     /// What ends a chat model's turn, where a GGUF file says it.
     package let endOfTurnTokens: Set<Int32>
+    /// Tokens that a model may not say, where the tokenizer's file names any (GGUF).
+    package let suppressedTokens: Set<Int32>
 
     /// What an operator should know of the files.
     package let notes: [String]

@@ -81,6 +81,27 @@ import Tokenizers
         _ = try drain(&engine)
     }
 
+    @Test(arguments: [Float(0), 1]) func `tokens that generation_config suppresses are never chosen`(
+        temperature: Float
+    ) throws {
+        func tokens(_ loaded: LoadedModel, bias: [Int32: Float] = [:]) throws -> [Int32] {
+            var engine = try EngineCore(loaded, options: EngineCore.Options(cachePositions: 64), on: device)
+            let sampling = try SamplingParameters(temperature: temperature, logitBias: bias, seed: 7)
+            _ = try engine.add(
+                try GenerationRequest(
+                    prompt: [1, 2], maxTokens: 24, sampling: sampling, ignoresEndOfText: true,
+                    shape: loaded.model.shape))
+            return try drain(&engine).values.flatMap { $0 }.compactMap(\.token)
+        }
+        let free = try loaded("base-tied"), liked = try tokens(free)
+        let kept = Array(Set(liked.prefix(8)))
+        let bound = try loaded("base-tied", ["generation_config.json": "{\"suppress_tokens\": \(kept + [9_999, -1])}"])
+        #expect(bound.suppressedTokens.isSuperset(of: kept))
+        let own = try tokens(bound)
+        #expect(Set(own).isDisjoint(with: kept) && own.count == 24)
+        #expect(try own == tokens(free, bias: Dictionary(uniqueKeysWithValues: kept.map { ($0, -100) })))
+    }
+
     @Test func `a base class without a head gives embeddings, and refuses text by the missing tensor`() throws {
         let loaded = try loaded("base"), golden = try golden("base")
         #expect(!loaded.model.hasHead)
@@ -95,7 +116,8 @@ import Tokenizers
         (#"{"eos_token_id": 1.5}"#, "eos_token_id"),
         ("{", "generation_config.json"), (#"{"no_repeat_ngram_size": 3}"#, "no_repeat_ngram_size"),
         (#"{"num_beams": 4}"#, "num_beams"),
-        (#"{"suppress_tokens": [1]}"#, "suppress_tokens"),
+        (#"{"suppress_tokens": ["x"]}"#, "suppress_tokens"),
+        (#"{"begin_suppress_tokens": [1]}"#, "begin_suppress_tokens"),
     ])
     func `a fault of generation_config refuses text, and embeddings are given`(json: String, says: String) throws {
         let loaded = try loaded("base-tied", ["generation_config.json": json])

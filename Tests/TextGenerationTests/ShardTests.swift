@@ -114,7 +114,7 @@ private struct CutModel {
     @Test(arguments: [
         "llama", "mistral", "qwen2-sliding", "qwen3", "gemma2", "gemma3", "phi3", "phi3-longrope", "gpt2",
         "smollm3", "granite", "ministral3", "olmo3", "exaone4", "glm4", "mixtral", "qwen3-moe", "granite-moe", "olmoe",
-        "gpt-oss", "lfm2", "qwen3.5", "gemma4-keys", "qwen3.5-moe", "deepseek-v3",
+        "gpt-oss", "lfm2", "qwen3.5", "gemma4-keys", "gemma4-moe", "qwen3.5-moe", "deepseek-v3",
         "llama-tied-bf16",
         "gguf/gemma2.gguf", "gguf/blocks.gguf",
     ])

@@ -41,8 +41,8 @@ import Tokenizers
     @Test(arguments: [
         "llama", "llama3-scaled", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "gpt2",
         "smollm3", "granite", "olmo2", "olmo3", "exaone4", "glm4", "mixtral", "qwen3moe", "granitemoe", "olmoe",
-        "gpt-oss", "lfm2", "qwen35", "gemma4", "gemma4-keys", "qwen35moe", "qwen35-drafts", "deepseek2", "deepseek3",
-        "glm4-moe-lite", "ministral3", "mistral-small3",
+        "gpt-oss", "lfm2", "qwen35", "gemma4", "gemma4-keys", "gemma4-moe", "gemma4-moe-apart", "qwen35moe",
+        "qwen35-drafts", "deepseek2", "deepseek3", "glm4-moe-lite", "ministral3", "mistral-small3",
     ])
     func `every architecture agrees with transformers`(name: String) throws {
         let golden = try read(Golden.self, name + ".json")
@@ -129,6 +129,11 @@ import Tokenizers
         data.replaceSubrange(start..<start + new.count, with: new)
         try data.write(to: URL(fileURLWithPath: directory.path + "/model.gguf"))
         _ = try TextModelLoader.load(directory: directory.path, on: device)
+    }
+
+    @Test func `tokens that a file's tokenizer suppresses are known`() throws {
+        let loaded = try LoadedModel(directory: goldens + "gguf/gemma4-moe.gguf", on: Device(threadCount: 1))
+        #expect(loaded.suppressedTokens == [3, 5])
     }
 
     @Test func `what a file asks for and is not supported is refused by name`() throws {

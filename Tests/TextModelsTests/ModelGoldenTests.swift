@@ -22,7 +22,7 @@ private let names = [
     "qwen3", "gemma2", "gemma3", "gemma3-conditional", "phi3", "phi3-longrope", "phi3-shortrope",
     "llama-yarn", "llama-dynamic", "smollm3", "granite", "ministral3", "olmo2", "olmo3", "exaone4",
     "glm4", "mixtral", "qwen3-moe", "granite-moe", "olmoe", "gpt-oss", "gpt-oss-mxfp4", "lfm2", "qwen3.5",
-    "gemma4", "gemma4-keys", "qwen3.5-moe", "deepseek-v2", "deepseek-v3", "glm4-moe-lite",
+    "gemma4", "gemma4-keys", "gemma4-moe", "qwen3.5-moe", "deepseek-v2", "deepseek-v3", "glm4-moe-lite",
 ]
 
 private func golden(_ name: String) throws -> Golden {

@@ -1,5 +1,5 @@
 internal import AsyncHTTPClient
-internal import NIOCore
+internal import NIOPosix
 internal import NIOSSL
 
 /// Why there is no connection, where another try would fail in the same way.

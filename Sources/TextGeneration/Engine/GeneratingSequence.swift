@@ -46,16 +46,17 @@ struct GeneratingSequence: Sendable {
 
     /// - Parameter pooling: of a text that is read.
     init(
-        request: UInt64, choice: Int, parameters: GenerationRequest, priority: UInt64, tokenizer: Tokenizer,
+        request: UInt64, choice: Int, parameters: GenerationRequest, priority: UInt64, of loaded: LoadedModel,
         pooling: [PoolingMode] = []
     ) {
         (self.request, self.choice, self.parameters, self.priority) = (request, choice, parameters, priority)
         (self.pooling, pool) = (pooling, Pool(pooling))
         tokens = parameters.prompt
-        sampler = Sampler(parameters.sampling, choice: choice, prompt: parameters.prompt)
-        decoder = StreamingDecoder(tokenizer)
+        sampler = Sampler(
+            parameters.sampling, choice: choice, prompt: parameters.prompt, suppressed: loaded.suppressedTokens)
+        decoder = StreamingDecoder(loaded.tokenizer)
         stops = StopMatcher(parameters.stop)
-        stopTokens = Set(parameters.stop.compactMap(tokenizer.id(of:)).filter(tokenizer.isSpecial))
+        stopTokens = Set(parameters.stop.compactMap(loaded.tokenizer.id(of:)).filter(loaded.tokenizer.isSpecial))
     }
 
     var pending: Int { tokens.count - computed }

@@ -8,6 +8,8 @@ struct GenerationConfiguration: Sendable {
     var defaults = LoadedModel.SamplingDefaults()
     /// The tokens that end a text.
     var endTokens: Set<Int32>
+    /// Tokens that are never chosen (Gemma 4's marks of pictures and sounds).
+    var suppressedTokens: Set<Int32> = []
 
     /// - Throws: `TextModelError` that names the file and the field: one that cannot be, or that would change what is
     ///   generated and is not computed.
@@ -33,6 +35,7 @@ struct GenerationConfiguration: Sendable {
         } catch {
             throw TextModelError(.invalidCheckpoint, "\(path): \(error.message)")
         }
+        suppressedTokens = Set(try file.tokens("suppress_tokens") ?? [])
         let active = Self.idle.first { !file.isOff($0.name) && file.doubleValue($0.name) != $0.value }
         if let active { throw Self.refusal(file, active.name) }
         if let name = Self.absent.first(where: { !file.isOff($0) }) { throw Self.refusal(file, name) }
@@ -56,7 +59,7 @@ struct GenerationConfiguration: Sendable {
     ]
     /// The same for lists and objects, which do nothing when they are empty.
     private static let absent = [
-        "bad_words_ids", "force_words_ids", "constraints", "sequence_bias", "suppress_tokens", "begin_suppress_tokens",
+        "bad_words_ids", "force_words_ids", "constraints", "sequence_bias", "begin_suppress_tokens",
         "forced_bos_token_id", "forced_eos_token_id", "exponential_decay_length_penalty", "watermarking_config",
         "stop_strings", "dola_layers",
     ]

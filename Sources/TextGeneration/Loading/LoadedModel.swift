@@ -10,6 +10,8 @@ package struct LoadedModel: Sendable {
     package let model: any TextModel
     package let tokenizer: Tokenizer
     package let endTokens: Set<Int32>
+    /// Tokens that the model may not say, whatever their logits.
+    package let suppressedTokens: Set<Int32>
     package let samplingDefaults: SamplingDefaults
     /// Why no text is generated, where a file that only generating needs is at fault; embeddings are given.
     package let generationFault: TextModelError?
@@ -40,6 +42,7 @@ package struct LoadedModel: Sendable {
         self.model = model
         (tokenizer, endTokens, samplingDefaults) = (other.tokenizer, other.endTokens, other.samplingDefaults)
         (generationFault, abilities) = (other.generationFault, other.abilities)
+        suppressedTokens = other.suppressedTokens
         packedCache = nil
     }
 
@@ -75,6 +78,7 @@ package struct LoadedModel: Sendable {
         }
         var fault = own != nil ? Self.classifies(directory) : model.hasHead ? nil : Self.noHead(directory)
         var ends = tokenizer.endOfTurnTokens.union([tokenizer.endOfText].compactMap { $0 })
+        var suppressed = tokenizer.suppressedTokens
         var defaults = SamplingDefaults()
         // Beside a GGUF file it may stand too; the tokens that end a text there are the file's in any case.
         let isGGUF = try GGUFLocation.file(at: directory) != nil
@@ -82,12 +86,14 @@ package struct LoadedModel: Sendable {
             do throws(TextModelError) {
                 let generation = try GenerationConfiguration(directory: directory, tokenizer: tokenizer)
                 ends = isGGUF ? ends.union(generation.endTokens) : generation.endTokens
+                suppressed.formUnion(generation.suppressedTokens)
                 defaults = generation.defaults
             } catch {
                 fault = fault ?? TextModelError(.unsupported, error.message)
             }
         }
         (endTokens, samplingDefaults, generationFault) = (ends, defaults, fault)
+        suppressedTokens = suppressed
         abilities = TextAbilities(
             directory: directory, width: model.shape.hidden, classifier: own?.classifier,
             vocabulary: model.hasHead ? model.shape.vocabulary : nil, reranker: reranker,

@@ -4,13 +4,18 @@ package import Tensors
 /// lost process could lose.
 package struct Sampler: Sendable {
     package let parameters: SamplingParameters
+    /// Tokens that are never chosen.
+    private let suppressed: Set<Int32>
     private let choice: Int
     private var processors: [any LogitsProcessor]
     /// Tokens of the answer.
     private var generatedCount = 0
 
-    package init(_ parameters: SamplingParameters, choice: Int, prompt: [Int32]) {
-        (self.parameters, self.choice) = (parameters, choice)
+    /// - Parameter suppressed: tokens that are never chosen; those outside the vocabulary are passed over.
+    package init(
+        _ parameters: SamplingParameters, choice: Int, prompt: [Int32], suppressed: Set<Int32> = []
+    ) {
+        (self.parameters, self.choice, self.suppressed) = (parameters, choice, suppressed)
         processors = parameters.logitsProcessors(prompt: prompt)
     }
 
@@ -23,8 +28,11 @@ package struct Sampler: Sendable {
     /// The next token from a row of logits `[V]`, as `sample(_:allowed:)` gives it.
     package func sample(_ row: Tensor, allowed: Int) -> Int32 {
         // The likeliest token is found where the logits lie, unless something changes them.
-        let isGreedy = parameters.temperature == 0 && processors.allSatisfy(\.keepsArgmax)
-        return isGreedy ? Int32(Device.argmax(row, count: allowed)) : sample(row.floats, allowed: allowed)
+        if parameters.temperature == 0, processors.allSatisfy(\.keepsArgmax) {
+            let likeliest = Int32(Device.argmax(row, count: allowed))
+            if !suppressed.contains(likeliest) { return likeliest }
+        }
+        return sample(row.floats, allowed: allowed)
     }
 
     /// The next token: processors in their order, temperature, min-p, top-k, top-p, inverse CDF.
@@ -38,6 +46,7 @@ package struct Sampler: Sendable {
         if allowed < logits.count { logits.removeLast(logits.count - allowed) }
         for processor in processors { processor.apply(&logits) }
         for index in logits.indices where logits[index].isNaN { logits[index] = -.infinity }
+        for id in suppressed where logits.indices.contains(Int(id)) { logits[Int(id)] = -.infinity }
         let likeliest = Self.likeliest(logits)
         if parameters.temperature == 0 || logits[Int(likeliest)] == -.infinity { return likeliest }
         for index in logits.indices { logits[index] /= parameters.temperature }

@@ -125,7 +125,7 @@ struct RequestScheduler: Sendable {
         for choice in 0..<request.n where resumed[choice]?.isFinished != true {
             var sequence = GeneratingSequence(
                 request: number, choice: choice, parameters: request,
-                priority: admissions + UInt64(choice) * Self.choiceSpacing, tokenizer: loaded.tokenizer,
+                priority: admissions + UInt64(choice) * Self.choiceSpacing, of: loaded,
                 pooling: request.reading.map(abilities.pooling) ?? [])
             let end = try resumed[choice].flatMap { resumed throws(TextModelError) in
                 try sequence.resume(resumed, endTokens: loaded.endTokens)

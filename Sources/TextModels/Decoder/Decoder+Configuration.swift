@@ -73,6 +73,8 @@ extension Decoder {
         var feedForwardWidths: [Int: Int] = [:]
         /// The experts in the place of the feed-forward, and what the file calls them.
         var experts: (MixtureOfExperts.Configuration, name: String)?
+        /// Whether experts stand beside the feed-forward rather than in its place, each with norms of its own (Gemma 4).
+        var hasParallelExperts = false
         /// Layers without experts.
         var denseLayers: Set<Int> = []
         /// What some layers have in the place of attention, and which.
@@ -103,11 +105,10 @@ extension Decoder {
         }
 
         func feedForward(ofLayer index: Int) -> FeedForward.Configuration {
-            guard let experts, !denseLayers.contains(index) else {
-                var own = feedForward
-                own.width = feedForwardWidths[index] ?? own.width
-                return .gated(own)
-            }
+            var own = feedForward
+            own.width = feedForwardWidths[index] ?? own.width
+            guard let experts, !denseLayers.contains(index) else { return .gated(own) }
+            if hasParallelExperts { return .both(.init(gated: own, experts: experts.0, epsilon: epsilon)) }
             return .experts(experts.0, name: experts.name)
         }
 

@@ -90,7 +90,7 @@ package struct Decoder: TextModel {
                 try layer.mixer(input, batch, cache: cache, residual: residual, into: y, on: device)
             }
             try layer.feedForwardNorms.around(x, scratch: h, on: device) { input, residual, y throws(TensorError) in
-                try layer.feedForward(input, batch.adapters, residual: residual, into: y, on: device)
+                try layer.feedForward(input, of: x, batch.adapters, residual: residual, into: y, on: device)
             }
             if let input = layer.input, let inputs {
                 try input(x, try inputs.layer(index, on: device), batch.adapters, scratch: h, on: device)

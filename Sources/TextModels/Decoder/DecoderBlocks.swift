@@ -97,15 +97,17 @@ enum SequenceMixer: Sendable {
     }
 }
 
-/// A layer's feed-forward: gated, or of experts.
+/// A layer's feed-forward: gated, of experts, or both.
 enum FeedForward: Sendable {
     case gated(GatedFeedForward)
     case experts(MixtureOfExperts)
+    case both(ParallelExperts)
 
     /// What a layer has, and what its file calls it.
     enum Configuration: Sendable {
         case gated(GatedFeedForward.Configuration)
         case experts(MixtureOfExperts.Configuration, name: String)
+        case both(ParallelExperts.Configuration)
     }
 
     init(
@@ -116,6 +118,8 @@ enum FeedForward: Sendable {
             self = .gated(try GatedFeedForward(loader, layer + "mlp.", configuration, hidden: hidden))
         case .experts(let configuration, let name):
             self = .experts(try MixtureOfExperts(loader, layer + name, configuration, hidden: hidden))
+        case .both(let configuration):
+            self = .both(try ParallelExperts(loader, layer, configuration, hidden: hidden))
         }
     }
 
@@ -123,15 +127,20 @@ enum FeedForward: Sendable {
         switch self {
         case .gated(let layer): layer.matrices
         case .experts(let layer): layer.matrices
+        case .both(let layer): layer.matrices
         }
     }
 
+    /// - Parameters:
+    ///   - h: what comes of the norm before, `[R, C]`.
+    ///   - x: what entered that norm.
     func callAsFunction(
-        _ h: Tensor, _ adapters: AdapterRows, residual: Tensor?, into y: Tensor, on device: Device
+        _ h: Tensor, of x: Tensor, _ adapters: AdapterRows, residual: Tensor?, into y: Tensor, on device: Device
     ) throws(TensorError) {
         switch self {
         case .gated(let layer): try layer(h, adapters, residual: residual, into: y, on: device)
         case .experts(let layer): try layer(h, adapters, residual: residual, into: y, on: device)
+        case .both(let layer): try layer(h, of: x, adapters, residual: residual, into: y, on: device)
         }
     }
 }

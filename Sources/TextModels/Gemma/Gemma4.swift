@@ -2,7 +2,8 @@ import Layers
 import Tensors
 
 /// Gemma 4, text: Gemma 3's norms and windows, with wider heads and a rotation of a quarter of the pairs in the layers
-/// without a window, normed values, per-layer embeddings, and last layers that read the keys and values of earlier ones.
+/// without a window, normed values, per-layer embeddings, last layers that read the keys and values of earlier ones, and
+/// (26B-A4B) experts beside the feed-forward.
 struct Gemma4: DecoderArchitecture {
     static let modelType = "gemma4_text"
     static let className = "Gemma4ForCausalLM"
@@ -14,6 +15,17 @@ struct Gemma4: DecoderArchitecture {
                 "attention.value_length_swa", "embedding_length_per_layer_input", "final_logit_softcapping",
                 "rope.dimension_count_swa", "rope.freq_base_swa",
             ])
+        layout.keys.formUnion(GGUFLayout.expertKeys)
+        layout.layers["router.proj"] = "ffn_gate_inp"
+        layout.layerTensors["router.scale"] = "ffn_gate_inp.scale"
+        layout.layerTensors["router.per_expert_scale"] = "ffn_down_exps.scale"
+        layout.layers["experts.gate_up_proj"] = "ffn_gate_up_exps"
+        layout.layers["experts.gate_proj"] = "ffn_gate_exps"
+        layout.layers["experts.up_proj"] = "ffn_up_exps"
+        layout.layers["experts.down_proj"] = "ffn_down_exps"
+        layout.layers["pre_feedforward_layernorm_2"] = "pre_ffw_norm_2"
+        layout.layers["post_feedforward_layernorm_1"] = "post_ffw_norm_1"
+        layout.layers["post_feedforward_layernorm_2"] = "post_ffw_norm_2"
         layout.layers["per_layer_input_gate"] = "inp_gate"
         layout.layers["per_layer_projection"] = "proj"
         layout.layers["post_per_layer_input_norm"] = "post_norm"
@@ -31,9 +43,6 @@ struct Gemma4: DecoderArchitecture {
         // Of pictures, which are not taken in, "vision" lets tokens see one another both ways.
         if let kind = try file.text("use_bidirectional_attention"), kind != "vision" {
             throw file.refusal("use_bidirectional_attention", "is \"\(kind)\", which is not supported", .unsupported)
-        }
-        if try file.bool("enable_moe_block") == true {
-            throw file.refusal("enable_moe_block", "is true: Gemma 4's experts are not computed here", .unsupported)
         }
         let shape = try DecoderShape(file, headDim: 256, context: 131_072, heads: 8, kvHeads: 4, vocabulary: 262_144)
         configuration = try Decoder.Configuration(
@@ -55,6 +64,12 @@ struct Gemma4: DecoderArchitecture {
             for layer in shape.layers - shared..<shape.layers {
                 configuration.feedForwardWidths[layer] = 2 * configuration.feedForward.width
             }
+        }
+        if try file.bool("enable_moe_block") == true {
+            let count = try file.extent("num_experts", in: DecoderShape.Limits.experts)
+            become(
+                experts: count, chosen: try file.extent("top_k_experts", in: 1...count),
+                width: try file.extent("moe_intermediate_size", in: DecoderShape.Limits.feedForward), areJoint: true)
         }
         configuration.layerInputWidth = try file.extent("hidden_size_per_layer_input", in: 0...65_536, absent: 256)
         let own = try file.integer("vocab_size_per_layer_input") ?? 262_144
@@ -104,7 +119,29 @@ struct Gemma4: DecoderArchitecture {
         try share(
             try file.extent("attention.shared_kv_layers", in: 0...layers - 1, absent: 0), windows: windows
         ) { file.refusal("attention.shared_kv_layers", $0) }
+        let count = try file.extent("expert_count", in: 0...DecoderShape.Limits.experts.upperBound, absent: 0)
+        if count > 0 {
+            become(
+                experts: count, chosen: try file.extent("expert_used_count", in: 1...count),
+                width: try file.extent("expert_feed_forward_length", in: DecoderShape.Limits.feedForward),
+                areJoint: file.hasTensor("blk.0.ffn_gate_up_exps.weight"))
+            configuration.denseLayers = Set(
+                (0..<layers).filter { !file.hasTensor("blk.\($0).ffn_gate_inp.weight") })
+        }
         configuration.layerInputWidth = try file.extent("embedding_length_per_layer_input", in: 0...65_536, absent: 0)
+    }
+
+    /// - Parameter areJoint: whether the file holds gates and ups of the experts in one tensor.
+    private mutating func become(experts count: Int, chosen: Int, width: Int, areJoint: Bool) {
+        var experts = MixtureOfExperts.Configuration(
+            experts: count, chosen: chosen, width: width, activation: configuration.feedForward.activation,
+            layout: areJoint
+                ? .joint(router: "router.proj", input: "experts.gate_up_proj", output: "experts.down_proj")
+                : .stacked(
+                    router: "router.proj", gate: "experts.gate_proj", up: "experts.up_proj", down: "experts.down_proj"))
+        experts.weightScales = "router.per_expert_scale"
+        configuration.experts = (experts, "")
+        configuration.hasParallelExperts = true
     }
 
     private mutating func become(windows: [Int]) {

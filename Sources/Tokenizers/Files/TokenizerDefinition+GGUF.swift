@@ -102,6 +102,8 @@ private struct GGUFTokenizer {
         // A chat model's turn ends otherwise than a text; where no key says how, by the names that are in use.
         let named = Self.endNames.compactMap { definition.vocabulary.idOfPiece[Array($0.utf8)] }
         definition.endOfTurn = Set([token("eot_token_id"), token("eom_token_id")].compactMap { $0 } + named)
+        definition.suppressed = Set(
+            (value("suppress_tokens")?.array ?? []).compactMap { $0.integer.flatMap { Int32(exactly: $0) } })
         definition.notes = named.filter { kinds[Int($0)] != .control }.map { id in
             let name = String(decoding: tokens[Int(id)], as: UTF8.self)
             return

@@ -28,6 +28,8 @@ struct TokenizerDefinition: Sendable {
     var endOfText: Int32?
     /// What ends a chat model's turn.
     var endOfTurn: Set<Int32> = []
+    /// Tokens that a model may not say.
+    var suppressed: Set<Int32> = []
     /// What an operator should know.
     var notes: [String] = []
     /// Whether a begin token is put first when no file says otherwise.

@@ -141,6 +141,7 @@ extension Tokenizer {
         beginOfText = named("bos_token") ?? definition.beginOfText
         endOfText = named("eos_token") ?? definition.endOfText
         endOfTurnTokens = definition.endOfTurn
+        suppressedTokens = definition.suppressed
         notes = definition.notes
         normalizer = definition.normalizer
         preTokenizer = definition.preTokenizer

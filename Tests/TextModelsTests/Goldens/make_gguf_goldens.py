@@ -123,6 +123,11 @@ def metadata(writer, arch, config):
         writer.add_rope_freq_base(c.rope_parameters["full_attention"]["rope_theta"])
         writer.add_rope_freq_base_swa(c.rope_parameters["sliding_attention"]["rope_theta"])
         if c.final_logit_softcapping: writer.add_final_logit_softcapping(c.final_logit_softcapping)
+        if c.enable_moe_block:
+            writer.add_array("tokenizer.ggml.suppress_tokens", [3, 5])
+            writer.add_expert_count(c.num_experts)
+            writer.add_expert_used_count(c.top_k_experts)
+            writer.add_expert_feed_forward_length(c.moe_intermediate_size)
         turned = int(c.rope_parameters["full_attention"]["partial_rotary_factor"] * heads.head_dim // 2)
         factors = [1.0] * turned + [1e30] * (heads.head_dim // 2 - turned)
         writer.add_tensor("rope_freqs.weight", np.array(factors, dtype=np.float32))
@@ -206,8 +211,8 @@ def vocabulary(writer, count):
     writer.add_token_types([gguf.TokenType.NORMAL] * count)
     writer.add_token_merges([f"{t[0]} {t[1]}" for t in tokens if len(t) == 2])
 
-def tensors(model, arch, config):
-    """Names and values as the file has them."""
+def tensors(model, arch, config, apart=False):
+    """Names and values as the file has them; Gemma 4's gates and ups of experts in two tensors where `apart`."""
     names = gguf.get_tensor_name_map(ARCH[arch], config.num_hidden_layers)
     for key, value in model.state_dict().items():
         if key == "lm_head.weight" and config.tie_word_embeddings: continue
@@ -215,6 +220,16 @@ def tensors(model, arch, config):
         if arch == "gpt2" and key.endswith(("c_attn.weight", "c_proj.weight", "c_fc.weight")): value = value.T.copy()
         if arch in PERMUTED and ".q_proj." in key: value = permute(value, config.num_attention_heads)
         if arch in PERMUTED and ".k_proj." in key: value = permute(value, config.num_key_value_heads)
+        if arch == "gemma4" and (".experts." in key or ".router." in key):  # Gemma4Model.modify_tensors
+            layer, last = f"blk.{key.split('.')[2]}.", key.split(".")[3:]
+            if last[1] == "gate_up_proj" and apart:
+                half = value.shape[1] // 2
+                yield layer + "ffn_gate_exps.weight", np.ascontiguousarray(value[:, :half])
+                yield layer + "ffn_up_exps.weight", np.ascontiguousarray(value[:, half:])
+            else:
+                yield layer + {"scale": "ffn_gate_inp.scale", "per_expert_scale": "ffn_down_exps.scale", "proj": "ffn_gate_inp.weight",
+                               "gate_up_proj": "ffn_gate_up_exps.weight", "down_proj": "ffn_down_exps.weight"}[last[1]], value
+            continue
         if ".experts." in key or key.endswith((".gate.weight", ".router.weight", ".router.bias", ".sinks")):
             yield from experts(key, value, arch)
             continue
@@ -305,7 +320,7 @@ def drafting(writer, model, arch, config):
     for part, shape in (("eh_proj", (c, 2 * c)), ("enorm", (c,)), ("hnorm", (c,)), ("shared_head_norm", (c,))):
         writer.add_tensor(f"blk.{new}.nextn.{part}.weight", np.ones(shape, dtype=np.float32))
 
-def make(name, arch, seed, factory, twin=False, drafts=False):
+def make(name, arch, seed, factory, twin=False, drafts=False, apart=False):
     if sys.argv[1:] and name not in sys.argv[1:]: return
     torch.manual_seed(seed)
     model = factory().eval()
@@ -319,7 +334,7 @@ def make(name, arch, seed, factory, twin=False, drafts=False):
         writer.kv_data[0][f"{arch}.block_count"].value = model.config.num_hidden_layers + 1
         drafting(writer, model, arch, model.config)
     turn = 0
-    for key, value in tensors(model, arch, model.config):
+    for key, value in tensors(model, arch, model.config, apart):
         kind = Q.F32
         if value.ndim >= 2 and "conv" not in key.split(".")[-2] and not key.endswith(".bias") and "position_embd" not in key and "ffn_gate_inp" not in key:
             kind = [Q.BF16, Q.F16, Q.F32][turn % 3]
@@ -405,6 +420,11 @@ make("gemma4", "gemma4", 33, lambda: scaled(Gemma4ForCausalLM(Gemma4TextConfig(*
 make("gemma4-keys", "gemma4", 34, lambda: Gemma4ForCausalLM(Gemma4TextConfig(**{**gemma4, "num_key_value_heads": 2,
      "num_hidden_layers": 6}, hidden_size_per_layer_input=0, attention_k_eq_v=True, num_global_key_value_heads=1,
      final_logit_softcapping=20.0)))
+
+for name, seed, apart in (("gemma4-moe", 50, False), ("gemma4-moe-apart", 51, True)):
+    make(name, "gemma4", seed, lambda: Gemma4ForCausalLM(Gemma4TextConfig(**{**gemma4, "num_key_value_heads": 2},
+         hidden_size_per_layer_input=0, attention_k_eq_v=True, num_global_key_value_heads=1, enable_moe_block=True,
+         num_experts=4, top_k_experts=2, moe_intermediate_size=16)), apart=apart)
 
 def corrected(model):
     for layer in model.model.layers:

@@ -194,6 +194,11 @@ make("gemma4-keys", lambda: scaled(Gemma4ForCausalLM(Gemma4TextConfig(**{**gemma
      hidden_size_per_layer_input=0, attention_k_eq_v=True, num_global_key_value_heads=1, final_logit_softcapping=20.0,
      layer_types=["sliding_attention", "sliding_attention", "full_attention"]))), 43, half, **varied)
 
+make("gemma4-moe", lambda: Gemma4ForCausalLM(Gemma4TextConfig(**{**gemma4, "num_hidden_layers": 3},
+     hidden_size_per_layer_input=0, attention_k_eq_v=True, num_global_key_value_heads=1, enable_moe_block=True,
+     num_experts=6, top_k_experts=3, moe_intermediate_size=24,
+     layer_types=["sliding_attention", "sliding_attention", "full_attention"])), 48, half, **varied)
+
 make("qwen3.5-moe", lambda: Qwen3_5MoeForCausalLM(Qwen3_5MoeTextConfig(**qwen35, num_experts=6, num_experts_per_tok=3,
      moe_intermediate_size=24, shared_expert_intermediate_size=32)), 44, half, **varied)
 
