@@ -221,7 +221,8 @@ let package = Package(
         .target(
             name: "TextModelService",
             dependencies: [
-                "Concurrency", "GGUF", "Layers", "Messages", "ModelServing", "RPC", "Tensors", "TextGeneration", "TextModels",
+                "Concurrency", "GGUF", "Layers", "Messages", "ModelServing", "RPC", "Tensors", "TextGeneration",
+                "TextModels",
                 "Tokenizers",
                 "Watermarking",
             ],

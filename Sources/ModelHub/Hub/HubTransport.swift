@@ -64,7 +64,9 @@ final class HubTransport: Sendable {
             } catch is CancellationError {
                 throw CancellationError()
             } catch {
-                if let lasting = ConnectionFault(error, settings).map({ HubError(.refused, "\(what): \($0.message(host(address)))") }) {
+                if let lasting = ConnectionFault(error, settings).map({
+                    HubError(.refused, "\(what): \($0.message(host(address)))")
+                }) {
                     throw lasting
                 }
                 throw TransientFailure(error: unreachable(address, what, error))
@@ -125,7 +127,8 @@ final class HubTransport: Sendable {
         do { found = try NIOSSLCertificate.fromPEMFile(path) } catch {
             throw HubError(
                 .refused,
-                "\(path), which SSL_CERT_FILE names, cannot be read as certificates in PEM: \("\(error)".prefix(200).printable)")
+                "\(path), which SSL_CERT_FILE names, cannot be read as certificates in PEM: \("\(error)".prefix(200).printable)"
+            )
         }
         guard !found.isEmpty else {
             throw HubError(.refused, "\(path), which SSL_CERT_FILE names, holds no certificate in PEM")
