@@ -23,13 +23,26 @@ package struct OnigurumaPattern {
     private let dialect: Dialect
     private var position = 0
     private var depth = 0
+    /// What repeats the last element together with its interval.
+    private var repetition: String?
 
     /// - Throws: `RegularExpression.PatternError` for what is not known to mean the same.
     package static func translated(_ pattern: String, _ dialect: Dialect = .oniguruma) throws -> String {
         var translator = OnigurumaPattern(source: Array(pattern.unicodeScalars), dialect: dialect)
-        var result = ""
-        while translator.position < translator.source.count { result += try translator.element() }
-        return result
+        var parts: [String] = []
+        while translator.position < translator.source.count {
+            let part = try translator.element()
+            guard let repetition = translator.repetition else {
+                parts.append(part)
+                continue
+            }
+            guard let atom = parts.popLast(), atom != ")" else {
+                throw translator.refused("an interval before + or ? behind a group")
+            }
+            parts.append("(?:\(atom)\(part))\(repetition)")
+            translator.repetition = nil
+        }
+        return parts.joined()
     }
 
     private init(source: [Unicode.Scalar], dialect: Dialect) { (self.source, self.dialect) = (source, dialect) }
@@ -76,6 +89,9 @@ package struct OnigurumaPattern {
             case "b": return "(?:(?<=[\(wordAlone)])(?![\(wordAlone)])|(?<![\(wordAlone)])(?=[\(wordAlone)]))"
             case "B": return "(?:(?<=[\(wordAlone)])(?=[\(wordAlone)])|(?<![\(wordAlone)])(?![\(wordAlone)]))"
             case "v": return #"\x{b}"#
+            case "R": return #"(?>\x{d}\x{a}|[\x{a}-\x{d}\x{85}\x{2028}\x{2029}])"#
+            case "N": return #"[^\n]"#
+            case "O": return "(?s:.)"
             case "p", "P": return try property(next)
             case "u": return try hexadecimalEscape()
             case "d", "D", "n", "r", "t", "f", "a", "e", "x", "A", "z", "1", "2", "3", "4", "5", "6", "7", "8", "9",
@@ -106,24 +122,46 @@ package struct OnigurumaPattern {
             && parts.allSatisfy { $0.utf8.allSatisfy { (0x30...0x39).contains($0) } }
         guard isInterval else { return "\\{" }
         position = end + 1
-        // Ruby reads them as repetitions of the whole, Perl as possessive and lazy.
-        guard current != "+", parts.count == 2 || current != "?" else { throw refused("an interval before + or ?") }
         let first = parts[0].isEmpty ? "0" : parts[0]
-        return "{" + first + (parts.count == 2 ? "," + parts[1] : "") + "}"
+        let interval = "{" + first + (parts.count == 2 ? "," + parts[1] : "") + "}"
+        // What Perl reads as possessive and lazy repeats the whole in Ruby.
+        if current == "+" || (current == "?" && parts.count == 1) {
+            repetition = current == "+" ? "+" : "?"
+            position += 1
+        }
+        return interval
     }
 
     /// The head of a group: what Ruby's syntax and Perl's both know.
     private mutating func group() throws -> String {
         guard current == "?" else { return "(" }
+        let isFirst = position == 1 || ["|", "("].contains(source[position - 2])
         var end = position + 1
-        while end < source.count, source[end] == "i" || source[end] == "x" || source[end] == "-" { end += 1 }
+        while end < source.count, "imx-".unicodeScalars.contains(source[end]) { end += 1 }
         if end > position + 1 {
             let options = String(String.UnicodeScalarView(source[position..<end]))
             guard end < source.count, source[end] == ":" || source[end] == ")", !options.contains("x") else {
                 throw refused("the option (\(options)")
             }
+            // In Ruby such an option takes in the alternatives that follow.
+            guard source[end] == ":" || isFirst else { throw refused("(\(options)) behind something else") }
             position = end + 1
-            return "(" + options + plain(source[end])
+            // Ruby's m is Perl's s.
+            return "(" + options.replacing("m", with: "s") + plain(source[end])
+        }
+        if source[position...].starts(with: "?#".unicodeScalars), let end = source[position...].firstIndex(of: ")") {
+            position = end + 1
+            return ""
+        }
+        if source[position...].starts(with: "?<".unicodeScalars), position + 2 < source.count,
+            source[position + 2].properties.isAlphabetic, let end = source[position...].firstIndex(of: ">")
+        {
+            let name = source[position + 2..<end]
+            guard name.allSatisfy({ $0.isASCII && ($0.properties.isAlphabetic || $0 == "_") }) else {
+                throw refused("a group of this name")
+            }
+            position = end + 1
+            return "(?<" + String(String.UnicodeScalarView(name)) + ">"
         }
         for head in ["?:", "?=", "?!", "?>", "?<=", "?<!"] where source[position...].starts(with: head.unicodeScalars) {
             position += head.unicodeScalars.count
@@ -150,16 +188,29 @@ package struct OnigurumaPattern {
         position = end + 1
         let negated = name.hasPrefix("^")
         if negated { name.removeFirst() }
+        if name.lowercased() == "word" { return (negated != (kind == "P") ? "[^" : "[") + word + "]" }
+        // As a property this one is without symbols.
+        if name.lowercased() != "punct", let items = Self.brackets[name.lowercased()] {
+            return (negated != (kind == "P") ? "[^" : "[") + items + "]"
+        }
         if let short = Self.categories[name.lowercased()] { name = short }
         let isShort = name.unicodeScalars.count <= 2 || Self.binaries.contains(name.lowercased())
         return "\\" + plain(kind) + "{" + (negated ? "^" : "") + (isShort ? "" : "sc:") + name + "}"
     }
 
+    /// POSIX's classes, whose names are properties too.
+    private static let brackets = [
+        "alnum": #"\p{Alphabetic}\p{Nd}"#, "alpha": #"\p{Alphabetic}"#, "ascii": #"\x{0}-\x{7f}"#,
+        "blank": #"\p{Zs}\t"#, "cntrl": #"\p{Cc}"#, "digit": #"\p{Nd}"#, "graph": graph, "lower": #"\p{Lowercase}"#,
+        "print": graph + #"\p{Zs}"#, "punct": #"\p{P}\p{S}"#, "space": space, "upper": #"\p{Uppercase}"#,
+        "xdigit": hexadecimal,
+    ]
+    private static let graph = #"\p{L}\p{M}\p{N}\p{P}\p{S}\p{Cf}\p{Co}"#
+
     private static let categories = [
         "letter": "L", "mark": "M", "number": "N", "punctuation": "P", "punct": "P", "symbol": "S", "separator": "Z",
         "other": "C", "uppercase_letter": "Lu", "lowercase_letter": "Ll", "titlecase_letter": "Lt",
-        "modifier_letter": "Lm", "other_letter": "Lo", "decimal_number": "Nd", "digit": "Nd", "alpha": "Alphabetic",
-        "upper": "Uppercase", "lower": "Lowercase", "space": "White_Space",
+        "modifier_letter": "Lm", "other_letter": "Lo", "decimal_number": "Nd",
     ]
     private static let binaries: Set<String> = [
         "alphabetic", "uppercase", "lowercase", "white_space", "any", "ascii", "emoji", "emoji_presentation",
@@ -238,16 +289,12 @@ package struct OnigurumaPattern {
             }
             let name = String(String.UnicodeScalarView(source[position + 1..<end - 1]))
             position = end + 1
-            switch name {
-            case "alpha": set.items += #"\p{Alphabetic}"#
-            case "digit": set.items += #"\p{Nd}"#
-            case "space": set.items += Self.space
-            case "upper": set.items += #"\p{Uppercase}"#
-            case "lower": set.items += #"\p{Lowercase}"#
-            case "word": set.items += word
-            case "xdigit": set.items += Self.hexadecimal
-            default: throw refused("[:\(name):]")
+            let isNegated = name.hasPrefix("^")
+            let plainName = isNegated ? String(name.dropFirst()) : name
+            guard let items = plainName == "word" ? word : Self.brackets[plainName] else {
+                throw refused("[:\(name):]")
             }
+            if isNegated { set.others.append("[^\(items)]") } else { set.items += items }
             return
         }
         guard scalar == "\\" else {
@@ -263,7 +310,9 @@ package struct OnigurumaPattern {
         case "S": set.others.append("[^\(Self.space)]")
         case "h": set.items += Self.hexadecimal
         case "H": set.others.append("[^\(Self.hexadecimal)]")
-        case "p", "P": set.items += try property(next)
+        case "p", "P":
+            let items = try property(next)
+            if items.first == "[" { set.others.append(items) } else { set.items += items }
         case "u": set.items += try hexadecimalEscape()
         case "v": set.items += #"\x{b}"#
         case "d", "D", "n", "r", "t", "f", "a", "e", "x", "b", "0": set.items += "\\" + plain(next)

@@ -6,7 +6,7 @@ struct PostProcessor: Sendable {
         case tokens([Int32], type: Int32)
     }
 
-    /// In their order; a text stands in each that it belongs to, once.
+    /// In their order; a text may stand in them more than once, or not at all.
     var single: [Piece]
     var pair: [Piece]
 
@@ -21,6 +21,9 @@ struct PostProcessor: Sendable {
     }
 
     init(single: [Piece], pair: [Piece]) { (self.single, self.pair) = (single, pair) }
+
+    /// Whether a single text stays as it is where no special tokens are asked for.
+    var keepsText: Bool { single.count { if case .first = $0 { true } else { false } } == 1 }
 
     /// The ids of all tokens that are added.
     var tokens: [Int32] {
@@ -56,9 +59,18 @@ struct PostProcessor: Sendable {
 /// Reads `post_processor` of `tokenizer.json`.
 struct PostProcessorReader {
     /// nil where the file does not say what stands around a text.
-    private(set) var processor: PostProcessor?
+    var processor: PostProcessor? {
+        isGiven ? PostProcessor(single: Array(single.joined()), pair: Array(pair.joined())) : nil
+    }
+
+    private typealias Piece = PostProcessor.Piece
+    /// What the steps so far have made of one text, and of two: parts that the next step takes for texts.
+    private var single: [[Piece]] = [[.first(type: 0)]]
+    private var pair: [[Piece]] = [[.first(type: 0)], [.second(type: 1)]]
+    private var isGiven = false
 
     private static let place = "tokenizer.json: post_processor"
+    private static let pieceLimit = 64
 
     /// - Throws: `TokenizerError.unsupported` for a kind or a field that is not known here.
     init(_ json: JSONValue?) throws(TokenizerError) {
@@ -69,37 +81,38 @@ struct PostProcessorReader {
         func fields(_ known: String...) throws(TokenizerError) -> JSONFields {
             try JSONFields(json, Self.place, known: ["type"] + known)
         }
-        switch json["type"]?.text {
+        let byField = json["trim_offsets"] == nil ? "BertProcessing" : "RobertaProcessing"
+        switch json.kind(byField: ["single": "TemplateProcessing", "sep": byField]) {
         case "Sequence": for step in try fields("processors").array("processors") { try add(step) }
         case "ByteLevel": _ = try fields("add_prefix_space", "trim_offsets", "use_regex")
         case "TemplateProcessing":
             let fields = try fields("single", "pair", "special_tokens")
-            let pair = try Self.template(fields, "pair")
-            try set(.init(single: try Self.template(fields, "single"), pair: pair))
+            single = try Self.template(fields, "single", single)
+            pair = try Self.template(fields, "pair", pair)
+            isGiven = true
         case "RobertaProcessing":
             let fields = try fields("sep", "cls", "trim_offsets", "add_prefix_space")
             let (start, end) = (try Self.token(fields, "cls"), try Self.token(fields, "sep"))
-            let single: [PostProcessor.Piece] = [.tokens(start, type: 0), .first(type: 0), .tokens(end, type: 0)]
-            try set(
-                .init(
-                    single: single, pair: single + [.tokens(end, type: 0), .second(type: 0), .tokens(end, type: 0)]))
+            put { index, part in
+                [.tokens(index == 0 ? start : end, type: 0)] + part.map { $0.typed(0) } + [.tokens(end, type: 0)]
+            }
         case "BertProcessing":
             let fields = try fields("sep", "cls")
             let (start, end) = (try Self.token(fields, "cls"), try Self.token(fields, "sep"))
-            let single: [PostProcessor.Piece] = [.tokens(start, type: 0), .first(type: 0), .tokens(end, type: 0)]
-            try set(.init(single: single, pair: single + [.second(type: 1), .tokens(end, type: 1)]))
+            put { index, part in
+                index == 0
+                    ? [.tokens(start, type: 0)] + part + [.tokens(end, type: 0)] : part + [.tokens(end, type: 1)]
+            }
         case let kind:
             throw TokenizerError(.unsupported, "\(Self.place): \"\(kind ?? "?")\" is not supported")
         }
     }
 
-    /// tokenizers would take what a first step has put around the text for texts of their own.
-    private mutating func set(_ new: PostProcessor) throws(TokenizerError) {
-        guard processor == nil else {
-            throw TokenizerError(
-                .unsupported, "\(Self.place): two steps that put tokens around a text are not supported")
-        }
-        processor = new
+    /// Puts tokens around each part.
+    private mutating func put(_ around: (_ index: Int, _ part: [Piece]) -> [Piece]) {
+        single = single.enumerated().map(around)
+        pair = pair.enumerated().map(around)
+        isGiven = true
     }
 
     /// `["<s>", 0]`.
@@ -111,18 +124,34 @@ struct PostProcessorReader {
     }
 
     /// `single` or `pair`: texts, and tokens by the names that `special_tokens` explains.
-    private static func template(_ fields: JSONFields, _ key: String) throws(TokenizerError) -> [PostProcessor.Piece] {
-        var pieces: [PostProcessor.Piece] = []
-        var texts = ""
-        for piece in try fields.array(key) {
+    ///
+    /// - Parameter texts: what stands for "A" and for "B".
+    private static func template(
+        _ fields: JSONFields, _ key: String, _ texts: [[Piece]]
+    ) throws(TokenizerError) -> [[Piece]] {
+        guard texts.count == (key == "pair" ? 2 : 1) else {
+            throw TokenizerError(
+                .unsupported,
+                "\(place): \"\(key)\" stands behind a template, which has made \(texts.count) texts of it")
+        }
+        let pieces = try fields.array(key)
+        guard pieces.count <= pieceLimit else {
+            throw TokenizerError(
+                .unsupported, "\(place): \"\(key)\" has \(pieces.count) pieces; at most \(pieceLimit) are supported")
+        }
+        var parts: [[Piece]] = []
+        for piece in pieces {
             guard let body = piece["Sequence"] ?? piece["SpecialToken"], let name = body["id"]?.text,
                 let type = (body["type_id"]?.int ?? 0).int32
             else {
                 throw TokenizerError(.malformed, "\(place): \"\(key)\" has a piece that is no token and no text")
             }
             if piece["Sequence"] != nil {
-                texts += name
-                pieces.append(name == "A" ? .first(type: type) : .second(type: type))
+                guard name == "A" || (name == "B" && key == "pair") else {
+                    throw TokenizerError(
+                        .malformed, "\(place): \"\(key)\" has the text \"\(name)\", which it is not given")
+                }
+                parts.append(texts[name == "A" ? 0 : 1].map { $0.typed(type) })
                 continue
             }
             guard let ids = fields["special_tokens"]?[name]?["ids"]?.array else {
@@ -135,13 +164,20 @@ struct PostProcessorReader {
                 }
                 tokens.append(id)
             }
-            pieces.append(.tokens(tokens, type: type))
+            parts.append([.tokens(tokens, type: type)])
         }
-        guard texts == "A" || (key == "pair" && (texts == "AB" || texts == "BA")) else {
-            throw TokenizerError(
-                .unsupported, "\(place): \"\(key)\" does not have each text once, but \"\(texts)\"")
+        return parts
+    }
+}
+
+extension PostProcessor.Piece {
+    /// The same of another type.
+    fileprivate func typed(_ type: Int32) -> Self {
+        switch self {
+        case .first: .first(type: type)
+        case .second: .second(type: type)
+        case .tokens(let ids, _): .tokens(ids, type: type)
         }
-        return pieces
     }
 }
 

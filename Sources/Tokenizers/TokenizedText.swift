@@ -99,8 +99,12 @@ extension Tokenizer {
         _ first: String, _ second: String?, addSpecialTokens: Bool, truncation: Truncation?,
         parseSpecialTokens: Bool = false
     ) throws(TokenizerError) -> TokenizedText {
-        var ids = encode(first, addSpecialTokens: false, parseSpecialTokens: parseSpecialTokens)
-        var others = second.map { encode($0, addSpecialTokens: false, parseSpecialTokens: parseSpecialTokens) }
+        func plain(_ text: String) -> [Int32] {
+            let bytes = Array(text.utf8)
+            return encode(bytes, trusted: parseSpecialTokens ? [0..<bytes.count] : [])
+        }
+        var ids = plain(first)
+        var others = second.map(plain)
         if let truncation {
             let added = addSpecialTokens ? postProcessor.addedCount(isPair: second != nil) : 0
             guard truncation.maxLength >= added else {

@@ -33,7 +33,8 @@ package struct Tokenizer: Sendable {
     package func encode(_ text: String, addSpecialTokens: Bool, parseSpecialTokens: Bool = false) -> [Int32] {
         let bytes = Array(text.utf8)
         let ids = encode(bytes, trusted: parseSpecialTokens ? [0..<bytes.count] : [])
-        return addSpecialTokens ? postProcessor.apply(ids, addSpecialTokens: true).ids : ids
+        if !addSpecialTokens, postProcessor.keepsText { return ids }
+        return postProcessor.apply(ids, addSpecialTokens: addSpecialTokens).ids
     }
 
     /// The ids of valid UTF-8 of which only the `trusted` ranges may hold control tokens.
@@ -97,6 +98,10 @@ package struct Tokenizer: Sendable {
                 throw TokenizerError(.invalidRequest, "token id \(id) is not in the vocabulary of \(vocabulary.count)")
             }
             if !(skipSpecialTokens && entry.isSpecial) { kept.append(entry) }
+        }
+        if decoder.collapsesRepeats {
+            let text = decoder.collapsed(kept.map { ($0.piece, $0.isAdded) })
+            return String(decoding: decoder.whole(text), as: UTF8.self)
         }
         var bytes: [UInt8] = []
         for (index, entry) in kept.enumerated() {

@@ -28,6 +28,9 @@ struct Mutator {
             switch kind {
             case .text where !random.chance(4): changeText(&bytes, samples)
             case .protobuf where !random.chance(3): bytes = changeFields(bytes, depth: 0)
+            case .json where !random.chance(8):
+                if let changed = changeJSON(bytes, samples) { bytes = changed } else { changeBytes(&bytes, samples) }
+            case .json where bytes.first == UInt8(ascii: "{"): changeText(&bytes, samples)
             default: changeBytes(&bytes, samples)
             }
             if bytes.count > limit { bytes.removeLast(bytes.count - limit) }
@@ -220,4 +223,8 @@ struct Mutator {
 }
 
 /// What samples are made of.
-enum SampleKind { case bytes, text, protobuf }
+enum SampleKind {
+    case bytes, text, protobuf
+    /// Text of JSON, and files of tensors, which begin with it.
+    case json
+}

@@ -12,7 +12,10 @@ import Testing
 
     private let goldens = Bundle.module.bundlePath + "/Goldens/"
 
-    @Test(arguments: ["gpt2-tiny", "llama3-tiny", "llama2-tiny", "gguf/qwen2-tiny", "gguf/bert-tiny", "gguf/t5-tiny"])
+    @Test(arguments: [
+        "gpt2-tiny", "llama3-tiny", "llama2-tiny", "gguf/qwen2-tiny", "gguf/bert-tiny", "gguf/t5-tiny",
+        "gguf/whitespace-tiny",
+    ])
     func `ids are those of the tokenizer that the file was made from`(name: String) throws {
         let own = name.hasPrefix("gguf/") ? name : "gguf/" + name
         let tokenizer = try Tokenizer(directory: goldens + own + ".gguf")
@@ -56,7 +59,8 @@ import Testing
     /// Names of `tokenizer.ggml.pre` with a text and where each cuts it.
     @Test(arguments: [
         ("gpt-2", "a1234 b", ["a", "1234", " b"]), ("smollm", "a12", ["a", "1", "2"]),
-        ("llama-bpe", "a1234", ["a", "123", "4"]), ("qwen2", "Ab\n\n x", ["Ab", "\n\n", " x"]),
+        ("llama-bpe", "a1234", ["a", "123", "4"]), ("glm5", "a1234", ["a", "123", "4"]),
+        ("qwen2", "Ab\n\n x", ["Ab", "\n\n", " x"]),
         ("superbpe", "x1234567", ["x", "1", "234", "567"]),
         ("tiny_aya", "1234x 12345", ["123", "4", "x", " ", "12", "345"]),
         ("deepseek-v3", "1234中文ab,c", ["123", "4", "中文", "ab", ",c"]), ("gpt-4o", "CamelCase's", ["Camel", "Case's"]),
@@ -64,6 +68,7 @@ import Testing
         ("deepseek-llm", "\u{386}é \u{FB01}中", ["\u{386}é", " \u{FB01}", "中"]),
         ("bloom", "a.b (c", ["a", ".", "b", " (", "c"]),
         ("jais-2", "a     b", ["a", "    ", " b"]), ("gemma4", "a b\n\nc", ["a b", "\n\n", "c"]),
+        ("whitespace", " a,b\u{3000}\n c", ["a,b", "c"]),
     ])
     func `a name says how text is cut`(name: String, text: String, words: [String]) throws {
         let cut = try GGUFPreTokenizer(name, path: "x").preTokenizer.apply([Array(text.utf8)], isFirst: true)
@@ -72,7 +77,7 @@ import Testing
 
     @Test func `every name that is known can be used, and no other`() throws {
         let names = GGUFPreTokenizer.names
-        #expect(names.count > 85)
+        #expect(names.count > 87)
         for name in names { _ = try GGUFPreTokenizer(name, path: "x") }
         #expect { try GGUFPreTokenizer("gpt-9", path: "x") } throws: { "\($0)".contains("gpt-9") }
     }

@@ -41,6 +41,8 @@ import Testing
         ("tiktoken-tiny/cl100k_base.tiktoken", "IQ== 33", "Ig== 33", "has the bytes of another one"),
         ("tiktoken-tiny/cl100k_base.tiktoken", "IQ== 33\n", "", "the byte"),
         ("tiktoken-tiny/cl100k_base.tiktoken", "IQ== 33", "?Q== 33", "line"),
+        ("tiktoken-tiny/cl100k_base.tiktoken", "IQ== 33", "IQ== 3999999", "rank below 262144"),
+        ("tekken-tiny/tekken.json", "\"default_vocab_size\": 400", "\"default_vocab_size\": 4000000", "up to 262144"),
         (
             "tekken-tiny/tekken.json", "\"default_vocab_size\": 400", "\"default_vocab_size\": 4000",
             "default_vocab_size"

@@ -139,30 +139,31 @@ import Testing
             ["normalizer", "locale"]
         ),
         (
-            #"{"pre_tokenizer": {"type": "UnicodeScripts"}, "model": {"type": "BPE", \#(base)}}"#,
-            ["pre_tokenizer", "UnicodeScripts"]
-        ),
-        (
             #"{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "\\X"}, "behavior": "Isolated", "invert": false}, "model": {"type": "BPE", \#(base)}}"#,
             ["pre_tokenizer", "\\X"]
         ),
         (
-            #"{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "[[:graph:]]"}, "behavior": "Isolated"}, "model": {"type": "BPE", \#(base)}}"#,
-            ["graph"]
+            #"{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "a(?i)b|c"}, "behavior": "Isolated"}, "model": {"type": "BPE", \#(base)}}"#,
+            ["(?i)"]
         ),
         (
-            #"{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "a{2}+"}, "behavior": "Isolated"}, "model": {"type": "BPE", \#(base)}}"#,
-            ["an interval before"]
+            #"{"pre_tokenizer": {"type": "Split", "pattern": {"Regex": "[[:odd:]]"}, "behavior": "Isolated"}, "model": {"type": "BPE", \#(base)}}"#,
+            ["odd"]
         ),
-        (#"{"decoder": {"type": "CTC"}, "model": {"type": "BPE", \#(base)}}"#, ["decoder", "CTC"]),
+        (#"{"decoder": {"type": "Odd"}, "model": {"type": "BPE", \#(base)}}"#, ["decoder", "Odd"]),
         (
-            #"{"decoder": {"type": "Sequence", "decoders": [{"type": "ByteLevel"}, {"type": "Replace", "pattern": {"String": "a"}, "content": "b"}]}, "model": {"type": "BPE", \#(base)}}"#,
-            ["decoder", "Replace"]
+            #"{"post_processor": {"type": "Sequence", "processors": [{"type": "TemplateProcessing", "single": [{"Sequence": {"id": "A"}}, {"Sequence": {"id": "A"}}], "pair": []}, {"type": "TemplateProcessing", "single": [], "pair": []}]}, "model": {"type": "BPE", \#(base)}}"#,
+            ["post_processor", "single", "2 texts"]
         ),
         (
-            #"{"post_processor": {"type": "Sequence", "processors": [{"type": "BertProcessing", "sep": ["a", 0], "cls": ["a", 0]}, {"type": "BertProcessing", "sep": ["a", 0], "cls": ["a", 0]}]}, "model": {"type": "BPE", \#(base)}}"#,
-            ["post_processor", "two steps"]
+            #"{"post_processor": {"type": "TemplateProcessing", "single": [{"Sequence": {"id": "B"}}], "pair": []}, "model": {"type": "BPE", \#(base)}}"#,
+            ["post_processor", "single", "B"]
         ),
+        (
+            #"{"post_processor": {"type": "TemplateProcessing", "single": [\#(String(repeating: #"{"Sequence": {"id": "A"}}, "#, count: 99)){"Sequence": {"id": "A"}}], "pair": []}, "model": {"type": "BPE", \#(base)}}"#,
+            ["post_processor", "single", "100 pieces"]
+        ),
+        (#"{"model": {"type": "BPE", "vocab": {"a": 300000}, "merges": []}}"#, ["300000", "262144"]),
         (#"{"post_processor": {"type": "Odd"}, "model": {"type": "BPE", \#(base)}}"#, ["post_processor", "Odd"]),
         (
             #"{"post_processor": {"type": "TemplateProcessing", "single": [{"SpecialToken": {"id": "x", "type_id": 0}}, {"Sequence": {"id": "A", "type_id": 0}}], "special_tokens": {}}, "model": {"type": "BPE", \#(base)}}"#,

@@ -2,27 +2,40 @@
 package struct StreamingDecoder: Sendable {
     private let tokenizer: Tokenizer
     private let skipsSpecialTokens: Bool
+    private let collapsesRepeats: Bool
     private var pending: [UInt8] = []
+    private var last: Int32?
+    private var steps: [StreamedStep]
 
     package init(_ tokenizer: Tokenizer, skipSpecialTokens: Bool = true) {
         self.tokenizer = tokenizer
         skipsSpecialTokens = skipSpecialTokens
+        collapsesRepeats = tokenizer.decoder.collapsesRepeats
+        steps = tokenizer.decoder.streamed
     }
 
     /// Takes a token and returns the whole characters that are complete now. An id without a token adds nothing.
     package mutating func append(_ id: Int32) -> String {
         if skipsSpecialTokens && tokenizer.isSpecial(id) { return "" }
+        if collapsesRepeats, id == last { return "" }
+        last = id
         pending.append(contentsOf: tokenizer.bytes(of: id) ?? [])
         let end = pending.count - Self.incompleteSuffix(pending)
-        let text = String(decoding: pending[..<end], as: UTF8.self)
-        pending.removeFirst(end)
-        return text
+        defer { pending.removeFirst(end) }
+        return changed(String(decoding: pending[..<end], as: UTF8.self), isLast: false)
     }
 
     /// What is left at the end: an unfinished character becomes U+FFFD.
     package mutating func finish() -> String {
         defer { pending = [] }
-        return String(decoding: pending, as: UTF8.self)
+        return changed(String(decoding: pending, as: UTF8.self), isLast: true)
+    }
+
+    private mutating func changed(_ text: String, isLast: Bool) -> String {
+        if steps.isEmpty { return text }
+        var bytes = Array(text.utf8)
+        for index in steps.indices { bytes = steps[index].append(bytes, isLast: isLast) }
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// How many bytes at the end may still become a character.

@@ -8,9 +8,16 @@ struct GGUFPreTokenizer {
     var normalizesToNFC = false
     /// Whether the vocabulary spells text as SentencePiece does, with ▁ for a space, rather than in GPT-2's alphabet.
     var escapesWhitespace = false
+    /// Whether white space separates words and is no part of any; the vocabulary spells text as it is.
+    var dropsWhitespace = false
 
     /// - Throws: `TokenizerError.unsupported` for a name that is not known here.
     init(_ name: String, path: String) throws(TokenizerError) {
+        if name == Self.whitespace {
+            preTokenizer = .splitAt(.space, .removed)
+            dropsWhitespace = true
+            return
+        }
         guard let patterns = Self.patterns[name] else {
             throw TokenizerError(
                 .unsupported,
@@ -33,7 +40,9 @@ struct GGUFPreTokenizer {
         normalizesToNFC = Self.composing.contains(name)
     }
 
-    static var names: [String] { patterns.keys.sorted() }
+    static var names: [String] { (patterns.keys + [whitespace]).sorted() }
+
+    private static let whitespace = "whitespace"
 
     private static let escaping: Set = ["gemma4", "granite-embed-multi-311m", "sarvam-moe"]
     private static let addingBegin: Set = [
@@ -104,7 +113,7 @@ struct GGUFPreTokenizer {
             "jina-v2-code", "roberta-bpe", as: gpt2)
         add(
             "llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "jina-v5-nano",
-            "smaug-bpe", "dbrx", "glm4", "chatglm-bpe", as: llama3(digits: "{1,3}"))
+            "smaug-bpe", "dbrx", "glm4", "glm5", "chatglm-bpe", as: llama3(digits: "{1,3}"))
         add(
             "qwen2", "deepseek-r1-qwen", "kormo", "f2llmv2", "megrez", "stablelm2", "hunyuan", "solar-open", "grok-2",
             as: llama3(digits: ""))

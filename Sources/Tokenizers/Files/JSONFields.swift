@@ -59,3 +59,11 @@ struct JSONFields {
         return value
     }
 }
+
+extension JSONValue {
+    /// What an object says that it is, by its `type`; else, as in old files, by a field that no other kind has.
+    func kind(byField kinds: [String: String]) -> String? {
+        if let type = self["type"] { return type.text }
+        return kinds.first { self[$0.key] != nil }?.value
+    }
+}

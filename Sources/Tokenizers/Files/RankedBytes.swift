@@ -20,6 +20,7 @@ struct RankedBytes {
     /// - Throws: `TokenizerError.malformed` where one of the 256 bytes has no rank, or a byte string has two.
     func definition(place: String) throws(TokenizerError) -> TokenizerDefinition {
         var definition = TokenizerDefinition()
+        definition.vocabulary.expectedCount = ranks.count
         definition.preTokenizer = .split(try PreTokenizer.compile(pattern), .isolated, inverted: false)
         var model = BytePairModel()
         model.isByteLevel = true
@@ -37,7 +38,7 @@ struct RankedBytes {
             }
             model.byteIDs[Int(byte)] = id
         }
-        model.merges = PairTable(capacity: ranks.count * 4)
+        model.merges = PairTable(capacity: definition.pieces.count * 4)
         for (bytes, id) in definition.pieces {
             for cut in bytes.indices.dropFirst() {
                 guard let left = definition.pieces[Array(bytes[..<cut])],
@@ -89,12 +90,14 @@ struct TiktokenFile {
     init(_ file: [UInt8], name: String, place: String) throws(TokenizerError) {
         self.place = place
         var ranks: [[UInt8]?] = []
-        for (number, line) in file.split(separator: 0x0A).enumerated() {
+        let lines = file.split(separator: 0x0A)
+        let limit = Vocabulary.idLimit(lines.count)
+        for (number, line) in lines.enumerated() {
             let parts = line.filter { $0 != 0x0D }.split(separator: 0x20)
             guard parts.count == 2, let bytes = Data(base64Encoded: Data(parts[0])),
-                let rank = Int(String(decoding: parts[1], as: UTF8.self)), (0..<Vocabulary.sizeLimit).contains(rank)
+                let rank = Int(String(decoding: parts[1], as: UTF8.self)), (0..<limit).contains(rank)
             else {
-                throw TokenizerError(.malformed, "\(place): line \(number + 1) is not base64 and a rank")
+                throw TokenizerError(.malformed, "\(place): line \(number + 1) is not base64 and a rank below \(limit)")
             }
             while ranks.count <= rank { ranks.append(nil) }
             guard ranks[rank] == nil else {

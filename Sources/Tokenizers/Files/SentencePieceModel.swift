@@ -15,6 +15,8 @@ struct SentencePieceModel {
     var pieces: [Piece] = []
     var modelType = ModelType.unigram
     var normalizer = SentencePieceNormalizer()
+    /// What is done to a text that was decoded.
+    var denormalizer: SentencePieceNormalizer?
     var begin = 1
     var end = 2
 
@@ -33,8 +35,11 @@ struct SentencePieceModel {
             switch (field.number, field.value) {
             case (1, .bytes(let message)): pieces.append(try Self.piece(message))
             case (2, .bytes(let message)): try readTrainer(message)
-            case (3, .bytes(let message)): try readNormalizer(message)
-            case (5, .bytes(let message)): try Self.checkDenormalizer(message)
+            case (3, .bytes(let message)): try Self.read(message, into: &normalizer)
+            case (5, .bytes(let message)):
+                var own = SentencePieceNormalizer()
+                try Self.read(message, into: &own)
+                if own.map != nil { denormalizer = own }
             default: break
             }
         }
@@ -73,9 +78,7 @@ struct SentencePieceModel {
                         "the SentencePiece model is of type \(number); known: 1 to 4 (unigram, bpe, word, char)")
                 }
                 modelType = type
-            case (24, .integer(let flag)) where flag != 0:
-                throw TokenizerError(
-                    .unsupported, "the SentencePiece model has treat_whitespace_as_suffix, which is not supported")
+            case (24, .integer(let flag)): normalizer.endsWordsWithWhitespace = flag != 0
             case (41, .integer(let id)): begin = Int(Int32(truncatingIfNeeded: id))
             case (42, .integer(let id)): end = Int(Int32(truncatingIfNeeded: id))
             default: break
@@ -83,7 +86,9 @@ struct SentencePieceModel {
         }
     }
 
-    private mutating func readNormalizer(_ message: ArraySlice<UInt8>) throws(TokenizerError) {
+    private static func read(
+        _ message: ArraySlice<UInt8>, into normalizer: inout SentencePieceNormalizer
+    ) throws(TokenizerError) {
         var reader = ProtobufReader(message)
         while let field = try reader.next() {
             switch (field.number, field.value) {
@@ -95,15 +100,6 @@ struct SentencePieceModel {
             }
         }
     }
-
-    private static func checkDenormalizer(_ message: ArraySlice<UInt8>) throws(TokenizerError) {
-        var reader = ProtobufReader(message)
-        while let field = try reader.next() {
-            guard case (2, .bytes(let map)) = (field.number, field.value), !map.isEmpty else { continue }
-            throw TokenizerError(
-                .unsupported, "the SentencePiece model denormalizes its output, which is not supported")
-        }
-    }
 }
 
 extension SentencePieceModel {
@@ -111,6 +107,7 @@ extension SentencePieceModel {
     ///   llama.cpp and Hugging Face do; SentencePiece itself finds them while it encodes.
     func definition(splitsUserDefined: Bool = false) throws(TokenizerError) -> TokenizerDefinition {
         var definition = TokenizerDefinition()
+        definition.vocabulary.expectedCount = pieces.count
         definition.decoder.steps = [.byteFallback, .replace(Self.mark, with: [0x20])]
         var byteIDs = [Int32?](repeating: nil, count: 256)
         definition.vocabulary.reserveCapacity(pieces.count)
@@ -135,8 +132,9 @@ extension SentencePieceModel {
         }
         definition.normalizer = .sentencePiece(normalizer)
         if normalizer.addsDummyPrefix || normalizer.removesExtraWhitespace {
-            definition.decoder.strips = [([0x20], normalizer.removesExtraWhitespace ? .max : 1, 0)]
+            definition.decoder.joined = [.strip([0x20], start: normalizer.removesExtraWhitespace ? .max : 1, end: 0)]
         }
+        if let denormalizer { definition.decoder.joined.append(.denormalize(denormalizer)) }
         func control(_ id: Int) -> Int32? {
             pieces.indices.contains(id) && pieces[id].kind == .control ? Int32(id) : nil
         }

@@ -16,9 +16,10 @@ struct TekkenFile {
     init(_ json: JSONValue, place: String) throws(TokenizerError) {
         self.place = place
         func malformed(_ what: String) -> TokenizerError { TokenizerError(.malformed, "\(place): \(what)") }
+        let limit = Vocabulary.idLimit(json["vocab"]?.array?.count ?? 0)
         func count(_ key: String) throws(TokenizerError) -> Int {
-            guard let count = json["config"]?[key]?.int, (0...Vocabulary.sizeLimit).contains(count) else {
-                throw malformed("\"config\" has no \"\(key)\", or one that is no count")
+            guard let count = json["config"]?[key]?.int, (0...limit).contains(count) else {
+                throw malformed("\"config\" has no \"\(key)\", or one that is no count up to \(limit)")
             }
             return count
         }

@@ -185,9 +185,12 @@ private struct GGUFTokenizer {
             pairs.append((Array(line[..<space]), Array(line[(space + 1)...])))
         }
         var definition = TokenizerDefinition()
+        definition.vocabulary.expectedCount = tokens.count
         let escapes = cut?.escapesWhitespace ?? false
         let mark = Array("▁".utf8)
-        definition.decoder.steps = escapes ? [.byteFallback, .replace(mark, with: [0x20])] : [.byteLevel]
+        let drops = cut?.dropsWhitespace ?? false
+        definition.decoder.steps =
+            escapes ? [.byteFallback, .replace(mark, with: [0x20])] : drops ? [.spaced] : [.byteLevel]
         for (id, token) in tokens.enumerated() {
             switch isEnd[id] ? .control : kinds[id] {
             case .unused: continue  // fills a gap of the vocabulary
@@ -204,6 +207,10 @@ private struct GGUFTokenizer {
             definition.preTokenizer = cut.preTokenizer
             definition.normalizer = cut.normalizesToNFC ? .nfc : .identity
             model.ignoresMerges = cut.ignoresMerges
+        }
+        if drops {
+            model.fusesUnknown = false
+            if value("normalizer.lowercase")?.bool ?? false { definition.normalizer = .lowercase }
         }
         if escapes {
             definition.normalizer = .replace([0x20], with: mark)

@@ -55,8 +55,10 @@ extension TokenizerDefinition {
     /// The kind of a model, and its fields. Old files do not name it.
     private func model(_ top: JSONFields) throws(TokenizerError) -> (kind: String, JSONFields) {
         guard let model = top["model"] else { throw TokenizerError(.malformed, "tokenizer.json has no \"model\"") }
-        let guess = model["merges"] != nil ? "BPE" : model["continuing_subword_prefix"] != nil ? "WordPiece" : "?"
-        let kind = model["type"]?.text ?? guess
+        let others =
+            model["continuing_subword_prefix"] != nil
+            ? "WordPiece" : model["vocab"]?.array != nil ? "Unigram" : model["unk_token"] != nil ? "WordLevel" : "?"
+        let kind = model["type"]?.text ?? (model["merges"] != nil ? "BPE" : others)
         guard let known = Self.kinds[kind] else {
             throw TokenizerError(
                 .unsupported,

@@ -68,6 +68,7 @@ struct TokenizerDefinition: Sendable {
         guard case .object(let members) = json, !members.isEmpty else {
             throw TokenizerError(.malformed, "the vocabulary in \(directory) is not an object of tokens and ids")
         }
+        vocabulary.expectedCount = members.count
         for (piece, value) in members {
             guard let id = value.int else {
                 throw TokenizerError(.malformed, "the vocabulary in \(directory) has an id that is not a whole number")
@@ -75,7 +76,9 @@ struct TokenizerDefinition: Sendable {
             guard vocabulary.piece(id) == nil else {
                 throw TokenizerError(.malformed, "the vocabulary in \(directory) has two tokens with the id \(id)")
             }
-            try addPiece(piece, id: id)
+            do { try addPiece(piece, id: id) } catch {
+                throw TokenizerError(error.code, "the vocabulary in \(directory): \(error.message)")
+            }
         }
     }
 

@@ -63,6 +63,30 @@ struct TokenizerFiles {
         return files.filter { $0.hasSuffix(".tiktoken") }.min()
     }
 
+    /// The file that holds a SentencePiece model, where there is one.
+    var sentencePieceName: String? { SentencePieceFamily.fileNames.first(where: has) }
+
+    /// A SentencePiece model, as its family has it.
+    mutating func sentencePiece(_ name: String) throws(TokenizerError) -> TokenizerDefinition {
+        let configuration = try configuration()
+        let className = configuration?["tokenizer_class"]?.text
+        let modelType = has("config.json") ? try json("config.json")["model_type"]?.text : nil
+        let family = SentencePieceFamily(className: className, modelType: modelType)
+        do {
+            let model = try SentencePieceModel(try read(name))
+            if let family { return try family.definition(of: model, configuration) }
+            if name == SentencePieceFamily.fileNames[0] { return try model.definition() }
+        } catch {
+            throw TokenizerError(error.code, "\(directory)/\(name): \(error.message)")
+        }
+        throw TokenizerError(
+            .unsupported,
+            "\(directory)/\(name): what its ids are depends on the tokenizer's class, which is "
+                + "\(className.map { "\"\($0)\"" } ?? "not named in tokenizer_config.json"); known are "
+                + SentencePieceFamily.allCases.map { $0.rawValue + "Tokenizer" }.joined(separator: ", ")
+                + "; convert it to a tokenizer.json with transformers")
+    }
+
     /// The names of the templates in `additional_chat_templates`.
     var templateNames: [String] {
         let files = try? FileManager.default.contentsOfDirectory(atPath: directory + "/additional_chat_templates")
@@ -75,10 +99,10 @@ struct TokenizerFiles {
 }
 
 extension Tokenizer {
-    /// The tokenizer of a checkpoint directory: `tokenizer.json`, else `tekken.json`, else `tokenizer.model` (SentencePiece, or
-    /// tiktoken's ranks), else a file `*.tiktoken`, else
-    /// `vocab.json` with `merges.txt`, else `vocab.txt` (BERT's); beside it `tokenizer_config.json`, and `chat_template.jinja`. That of a GGUF file
-    /// where the directory holds one as its weights, or is one.
+    /// The tokenizer of a checkpoint directory: `tokenizer.json`, else `tekken.json`, else tiktoken's ranks
+    /// (`tokenizer.model`, `*.tiktoken`), else a SentencePiece model (`SentencePieceFamily.fileNames`), else `vocab.json`
+    /// with `merges.txt`, else `vocab.txt` (BERT's); beside it `tokenizer_config.json`, and `chat_template.jinja`. That of a
+    /// GGUF file where the directory holds one as its weights, or is one.
     ///
     /// - Throws: `TokenizerError` that names the file and what is wrong with it.
     package init(directory: String) throws(TokenizerError) {
@@ -99,10 +123,8 @@ extension Tokenizer {
         } else if let name = files.rankedName {
             let file = try TiktokenFile(try files.read(name), name: name, place: "\(directory)/\(name)")
             definition = try file.definition(namesTokens: try files.configuration()?["added_tokens_decoder"] != nil)
-        } else if files.has("tokenizer.model") {
-            do { definition = try SentencePieceModel(try files.read("tokenizer.model")).definition() } catch {
-                throw TokenizerError(error.code, "\(directory)/tokenizer.model: \(error.message)")
-            }
+        } else if let name = files.sentencePieceName {
+            definition = try files.sentencePiece(name)
         } else if files.has("vocab.json") {
             definition = try TokenizerDefinition(
                 vocabulary: try files.json("vocab.json"), merges: try files.read("merges.txt"), in: directory)
@@ -112,7 +134,7 @@ extension Tokenizer {
         } else {
             throw TokenizerError(
                 .unreadable,
-                "\(directory) holds no tokenizer.json, tekken.json, tokenizer.model, *.tiktoken, vocab.json with merges.txt, or vocab.txt"
+                "\(directory) holds no tokenizer.json, tekken.json, \(SentencePieceFamily.fileNames.joined(separator: ", ")), *.tiktoken, vocab.json with merges.txt, or vocab.txt"
             )
         }
         let configuration = try files.configuration()

@@ -15,7 +15,13 @@ package struct Vocabulary: Sendable {
     /// The id of a piece as the model spells it.
     var idOfPiece: [[UInt8]: Int32] = [:]
 
+    /// How many tokens a file says that it has, so that gaps between ids are in proportion.
+    var expectedCount = 0
+
     static let sizeLimit = 4_000_000
+
+    /// The ids that so many tokens may have: a file of a few lines must not take the memory of millions.
+    static func idLimit(_ count: Int) -> Int { min(sizeLimit, max(1 << 18, 4 * count)) }
 
     package var count: Int { entries.count }
 
@@ -32,8 +38,10 @@ package struct Vocabulary: Sendable {
     mutating func insert(
         id: Int, piece: [UInt8], bytes: [UInt8], isSpecial: Bool, isAdded: Bool = false, spelling: [UInt8]? = nil
     ) throws(TokenizerError) {
-        guard id >= 0, id < Self.sizeLimit else {
-            throw TokenizerError(.malformed, "token id \(id) lies outside 0..<\(Self.sizeLimit)")
+        let limit = Self.idLimit(max(expectedCount, idOfPiece.count))
+        guard id >= 0, id < limit else {
+            throw TokenizerError(
+                .malformed, "token id \(id) lies outside 0..<\(limit), where a vocabulary of this size has its ids")
         }
         while entries.count <= id { entries.append(nil) }
         entries[id] = Entry(bytes: bytes, piece: spelling ?? piece, isSpecial: isSpecial, isAdded: isAdded)

@@ -210,7 +210,11 @@ indirect enum Normalizer: Sendable {
         func fields(_ known: String...) throws(TokenizerError) -> JSONFields {
             try JSONFields(json, place, known: ["type"] + known)
         }
-        switch json["type"]?.text {
+        let kinds = [
+            "normalizers": "Sequence", "clean_text": "BertNormalizer", "strip_left": "Strip", "pattern": "Replace",
+            "prepend": "Prepend",
+        ]
+        switch json.kind(byField: kinds) {
         case "Sequence":
             var steps: [Normalizer] = []
             for step in try fields("normalizers").array("normalizers") { steps.append(try Normalizer(step, place)) }

@@ -1,7 +1,9 @@
 /// What SentencePiece does to a text before it cuts it.
 struct SentencePieceNormalizer: Sendable {
     var map: CharacterMap?
+    /// Whether a space is put before the text, or behind it where words end with theirs.
     var addsDummyPrefix = true
+    var endsWordsWithWhitespace = false
     var removesExtraWhitespace = true
     var escapesWhitespace = true
     /// Symbols that stay as they are.
@@ -31,7 +33,7 @@ struct SentencePieceNormalizer: Sendable {
         }
         if position == bytes.count { return [] }
         let space = escapesWhitespace ? Self.mark : [0x20]
-        var out: [UInt8] = addsDummyPrefix ? space : []
+        var out: [UInt8] = addsDummyPrefix && !endsWordsWithWhitespace ? space : []
         out.reserveCapacity(bytes.count + bytes.count / 4)
         var isBehindSpace = removesExtraWhitespace
         while position < bytes.count {
@@ -47,6 +49,7 @@ struct SentencePieceNormalizer: Sendable {
         if removesExtraWhitespace {
             while out.count >= space.count, out.suffix(space.count).elementsEqual(space) { out.removeLast(space.count) }
         }
+        if addsDummyPrefix, endsWordsWithWhitespace { out += space }
         return out
     }
 }

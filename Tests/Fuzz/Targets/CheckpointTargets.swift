@@ -11,7 +11,7 @@ struct AdapterTarget: FuzzTarget {
         var tensors: [UInt8]
     }
 
-    let kind = SampleKind.text
+    let kind = SampleKind.json
     let samples: [[UInt8]]
     private let scratch: Scratch
     private let model: any TextModel
@@ -49,11 +49,10 @@ struct AdapterTarget: FuzzTarget {
         let isJSON = input.first { $0 > 0x20 } == UInt8(ascii: "{") && input.prefix(8).allSatisfy { $0 != 0 }
         let text = String(decoding: input.prefix(4_096), as: UTF8.self)
         let own = adapters.first { text.contains($0.mark) || $0.mark.isEmpty } ?? adapters[0]
-        for adapter in isJSON ? adapters : [own] {
-            try scratch.write(isJSON ? input : adapter.configuration, to: "adapter_config.json")
-            try scratch.write(isJSON ? adapter.tensors : input, to: "adapter_model.safetensors")
-            _ = try? LowRankAdapter(directory: scratch.path, for: model, byteLimit: 1 << 26, on: device)
-        }
+        let adapter = isJSON ? adapters[input.count % adapters.count] : own
+        try scratch.write(isJSON ? input : adapter.configuration, to: "adapter_config.json")
+        try scratch.write(isJSON ? adapter.tensors : input, to: "adapter_model.safetensors")
+        _ = try? LowRankAdapter(directory: scratch.path, for: model, byteLimit: 1 << 26, on: device)
     }
 }
 
@@ -64,7 +63,7 @@ struct QuantizedTarget: FuzzTarget {
         ("fp8-tensor", "weight_scale_inv"), ("bnb-nf4-double", "nested_absmax"), ("bnb-int8", "SCB"), ("ct-int8", ""),
     ]
 
-    let kind = SampleKind.bytes
+    let kind = SampleKind.json
     let samples: [[UInt8]]
     private let scratch: Scratch
     private let configurations: [[UInt8]]
@@ -94,7 +93,7 @@ struct QuantizedTarget: FuzzTarget {
 
 /// An encoder's `config.json`, over weights that fit one.
 struct EncoderConfigurationTarget: FuzzTarget {
-    let kind = SampleKind.text
+    let kind = SampleKind.json
     let samples: [[UInt8]]
     private let scratch: Scratch
     private let device = Device(threadCount: 1)
@@ -116,7 +115,7 @@ struct EncoderConfigurationTarget: FuzzTarget {
 
 /// What sentence-transformers writes beside a checkpoint.
 struct SentenceFilesTarget: FuzzTarget {
-    let kind = SampleKind.text
+    let kind = SampleKind.json
     let samples: [[UInt8]]
     private let scratch: Scratch
     private let device = Device(threadCount: 1)

@@ -8,7 +8,7 @@ import Tokenizers
 
 /// Safetensors: header and tensors.
 struct SafetensorsTarget: FuzzTarget {
-    let kind = SampleKind.bytes
+    let kind = SampleKind.json
     let samples: [[UInt8]]
     private let scratch: Scratch
 
@@ -60,9 +60,38 @@ struct GGUFTarget: FuzzTarget {
     }
 }
 
+/// A GGUF model in three files, of which one is changed: that which says so, or where none does, any.
+struct GGUFPartsTarget: FuzzTarget {
+    let kind = SampleKind.bytes
+    let samples: [[UInt8]]
+    private let scratch: Scratch
+    private let device = Device(threadCount: 1)
+    private static let names = (1...3).map { "llama-0000\($0)-of-00003.gguf" }
+
+    init() throws {
+        scratch = try Scratch()
+        samples = try Self.names.map { try Corpus.file("TextModelsTests/Goldens/gguf-parts/" + $0) }
+        for (name, part) in zip(Self.names, samples) { try scratch.write(part, to: name) }
+    }
+
+    mutating func run(_ input: [UInt8]) throws {
+        let key = Array("split.no".utf8)
+        let place = input.indices.first { input[$0] == key[0] && input[$0...].starts(with: key) } ?? 0
+        // Behind the key stands the number's type.
+        let number = place + key.count + 4
+        let part = number < input.count && input[number] < 3 ? Int(input[number]) : input.count % 3
+        try scratch.write(input, to: Self.names[part])
+        defer { try? scratch.write(samples[part], to: Self.names[part]) }
+        let path = scratch.path + "/" + Self.names[0]
+        guard let file = try? GGUFFile(path: path) else { return }
+        for (name, info) in file.header.tensors { _ = try? file.blocks(name, shape: info.shape) }
+        _ = try? TextModelLoader.load(directory: scratch.path, on: device)
+    }
+}
+
 /// A model's `config.json`, over weights that fit the right one.
 struct ModelConfigurationTarget: FuzzTarget {
-    let kind = SampleKind.text
+    let kind = SampleKind.json
     let samples: [[UInt8]]
     private let scratch: Scratch
     private let device = Device(threadCount: 1)

@@ -1,9 +1,11 @@
 /// All targets by name. Making one may read and compute; only a child does it.
 enum Targets {
     static let names = [
-        "messages", "frames", "safetensors", "gguf", "config", "quantized", "adapter", "encoder-config", "sentences",
+        "messages", "frames", "safetensors", "gguf", "gguf-parts", "config", "quantized", "adapter", "encoder-config",
+        "sentences",
         "packed-cache", "pictures", "tokenizer-json",
-        "tokenizer-config", "vocabulary", "merges", "sentencepiece", "unigram", "tekken", "tiktoken", "vocab-txt",
+        "tokenizer-config", "vocabulary", "merges", "sentencepiece", "unigram", "family", "tekken", "tiktoken",
+        "vocab-txt",
         "template", "routes", "hub", "ollama", "http",
     ]
 
@@ -14,6 +16,7 @@ enum Targets {
         case "frames": return try FrameTarget()
         case "safetensors": return try SafetensorsTarget()
         case "gguf": return try GGUFTarget()
+        case "gguf-parts": return try GGUFPartsTarget()
         case "config": return try ModelConfigurationTarget()
         case "adapter": return try AdapterTarget()
         case "quantized": return try QuantizedTarget()
@@ -22,18 +25,13 @@ enum Targets {
         case "packed-cache": return try PackedCacheTarget()
         case "pictures": return try PictureTarget()
         case "tokenizer-json":
-            return try TokenizerFileTarget(
-                "tokenizer.json", .text,
-                folders: [
-                    goldens + "llama3-tiny", goldens + "llama2-converted", goldens + "unigram-tiny",
-                    goldens + "wordpiece-tiny", "TextModelsTests/Goldens/llama",
-                ])
+            return try TokenizerFileTarget("tokenizer.json", .json, samples: try TokenizerSamples.all())
         case "tokenizer-config":
             return try TokenizerFileTarget(
-                "tokenizer_config.json", .text, folders: [goldens + "llama3-tiny"], beside: ["tokenizer.json"])
+                "tokenizer_config.json", .json, folders: [goldens + "llama3-tiny"], beside: ["tokenizer.json"])
         case "vocabulary":
             return try TokenizerFileTarget(
-                "vocab.json", .text, folders: [goldens + "gpt2-tiny"], beside: ["merges.txt"])
+                "vocab.json", .json, folders: [goldens + "gpt2-tiny"], beside: ["merges.txt"])
         case "merges":
             return try TokenizerFileTarget(
                 "merges.txt", .text, folders: [goldens + "gpt2-tiny"], beside: ["vocab.json"])
@@ -42,7 +40,11 @@ enum Targets {
         case "unigram":
             // A model of another kind, and a map of characters behind it
             return try TokenizerFileTarget("tokenizer.model", .protobuf, samples: try SentencePieceSamples.all())
-        case "tekken": return try TokenizerFileTarget("tekken.json", .text, folders: [goldens + "tekken-tiny"])
+        case "family":
+            let families = ["T5", "XLMRoberta", "Camembert", "Albert", "XLNet", "DebertaV2"].map { $0 + "Tokenizer" }
+            return try TokenizerFileTarget(
+                "spiece.model", .protobuf, samples: try SentencePieceSamples.all(), families: families)
+        case "tekken": return try TokenizerFileTarget("tekken.json", .json, folders: [goldens + "tekken-tiny"])
         case "tiktoken":
             return try TokenizerFileTarget("cl100k_base.tiktoken", .text, folders: [goldens + "tiktoken-tiny"])
         case "vocab-txt":

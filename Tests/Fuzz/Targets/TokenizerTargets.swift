@@ -27,6 +27,7 @@ struct TokenizerFileTarget: FuzzTarget {
     let samples: [[UInt8]]
     private let scratch: Scratch
     private let name: String
+    private var families: [String] = []
 
     /// - Parameters:
     ///   - name: the file that is changed.
@@ -38,14 +39,64 @@ struct TokenizerFileTarget: FuzzTarget {
         for other in beside { try scratch.write(try Corpus.file(folders[0] + "/" + other), to: other) }
     }
 
-    init(_ name: String, _ kind: SampleKind, samples: [[UInt8]]) throws {
-        (self.name, self.kind, self.samples) = (name, kind, samples)
+    /// - Parameter families: classes of which the files may be, by turns.
+    init(_ name: String, _ kind: SampleKind, samples: [[UInt8]], families: [String] = []) throws {
+        (self.name, self.kind, self.samples, self.families) = (name, kind, samples, families)
         scratch = try Scratch()
     }
 
     mutating func run(_ input: [UInt8]) throws {
         try scratch.write(input, to: name)
+        if !families.isEmpty {
+            let family = families[input.count % families.count]
+            try scratch.write(Array("{\"tokenizer_class\": \"\(family)\"}".utf8), to: "tokenizer_config.json")
+        }
         if let tokenizer = try? Tokenizer(directory: scratch.path) { Texts.use(tokenizer) }
+    }
+}
+
+/// Every step of `tokenizer.json` that the goldens have, over small models.
+enum TokenizerSamples {
+    private struct Goldens: Decodable {
+        struct Kind: Decodable { var model: Int, rest: String }
+        var models: [String], kinds: [Kind]
+    }
+
+    private static let pieces = [
+        "[UNK]", "[CLS]", "[SEP]", "a", "b", "ab", "▁", "▁a", "##b", "é", "Ġ", "<0x41>", "<unk>",
+    ]
+
+    /// A model of the same kind with few pieces.
+    private static func small(_ model: String) -> String {
+        let kind = ["Unigram", "WordPiece", "WordLevel"].first { model.contains("\"type\": \"\($0)\"") }
+        let vocabulary = pieces.enumerated().map { "\"\($1)\": \($0)" }.joined(separator: ", ")
+        switch kind {
+        case "Unigram":
+            let list = pieces.enumerated().map { "[\"\($1)\", -\($0).5]" }.joined(separator: ", ")
+            return "{\"type\": \"Unigram\", \"unk_id\": 0, \"byte_fallback\": false, \"vocab\": [\(list)]}"
+        case "WordPiece":
+            return "{\"type\": \"WordPiece\", \"unk_token\": \"[UNK]\", \"continuing_subword_prefix\": \"##\", "
+                + "\"max_input_chars_per_word\": 100, \"vocab\": {\(vocabulary)}}"
+        case "WordLevel": return "{\"type\": \"WordLevel\", \"unk_token\": \"[UNK]\", \"vocab\": {\(vocabulary)}}"
+        default:
+            return
+                "{\"type\": \"BPE\", \"dropout\": null, \"unk_token\": \"[UNK]\", \"continuing_subword_prefix\": null, "
+                + "\"end_of_word_suffix\": null, \"fuse_unk\": false, \"byte_fallback\": false, "
+                + "\"ignore_merges\": false, \"vocab\": {\(vocabulary)}, \"merges\": [\"a b\", [\"▁\", \"a\"]]}"
+        }
+    }
+
+    static func all() throws -> [[UInt8]] {
+        var found: [[UInt8]] = []
+        for name in ["kinds", "steps"] {
+            let file = try Corpus.file("TokenizersTests/Goldens/\(name).json")
+            let goldens = try JSONDecoder().decode(Goldens.self, from: Data(file))
+            // Maps of characters are long; one stands for all.
+            for kind in goldens.kinds where kind.rest.utf8.count < 8_000 {
+                found.append(Array("{\"model\": \(small(goldens.models[kind.model])), \(kind.rest.dropFirst())".utf8))
+            }
+        }
+        return found
     }
 }
 
