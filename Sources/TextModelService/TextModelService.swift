@@ -176,8 +176,8 @@ extension GreenList {
 }
 
 extension RPCError {
-    fileprivate static func noAdapters(field: String) -> RPCError {
-        RPCError(.notFound, "this instance has no adapters", reason: "adapter_not_found", field: field)
+    static func noAdapters(field: String) -> RPCError {
+        RPCError(.notFound, "this instance has no adapters", reason: noAdapterReason, field: field)
     }
 
     /// A text model's error as it crosses the wire.

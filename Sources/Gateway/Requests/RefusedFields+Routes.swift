@@ -177,7 +177,8 @@ extension RefusedFields {
         refuse("max_chunks_per_doc", "overlap_tokens", because: "a document is scored as a whole, or cut"),
         refuse(
             "raw_scores", "activation", "use_activation", "softmax", because: "the model's files say what a score is"),
-        refuse("instruction", "chat_template", "chat_template_kwargs", because: "the template is the model's own"),
+        refuse("instruct", because: "it is called 'instruction' here"),
+        refuse("chat_template", "chat_template_kwargs", because: "the template is the model's own"),
         refuse("max_tokens_per_query", because: "a query is never cut alone"),
         refuse("add_special_tokens", because: "texts are read as the model expects them", unless: isTrue),
         refuse("mm_processor_kwargs", "cache_salt", because: "it belongs to another engine"),

@@ -220,6 +220,27 @@ extension Wire.GenerateDelta: CCodable {
     }
 }
 
+extension Wire.PairReading: CCodable {
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__PairReading>) {
+        nephele__v1__pair_reading__init(c)
+    }
+
+    init(reading c: Nephele__V1__PairReading) throws {
+        isConversation = c.is_conversation != 0
+        promptTemplate = try c.prompt_template.text("prompt_template")
+        instruction = try c.instruction.text("instruction")
+        addsGenerationPrompt = c.adds_generation_prompt != 0
+        try validate()
+    }
+
+    func write(to c: inout Nephele__V1__PairReading, in arena: inout Arena) {
+        if isConversation { (c.has_is_conversation, c.is_conversation) = (1, isConversation ? 1 : 0) }
+        if !promptTemplate.isEmpty { (c.has_prompt_template, c.prompt_template) = (1, arena.text(promptTemplate)) }
+        if !instruction.isEmpty { (c.has_instruction, c.instruction) = (1, arena.text(instruction)) }
+        if addsGenerationPrompt { (c.has_adds_generation_prompt, c.adds_generation_prompt) = (1, addsGenerationPrompt ? 1 : 0) }
+    }
+}
+
 extension Wire.EmbeddingDescription: CCodable {
     static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__EmbeddingDescription>) {
         nephele__v1__embedding_description__init(c)

@@ -256,6 +256,31 @@ extension Wire {
         package static let codec = MessageCodec(Self.self)
     }
 
+    /// How a model that scores reads a query and a document.
+    package struct PairReading: BusMessage {
+        /// As a conversation, and not as two texts in one.
+        package var isConversation: Bool
+        /// The conversation, with {query}, {document} and {instruction} in their places; empty: the model's own chat template,
+        /// for messages of `system`, `query` and `document`.
+        package var promptTemplate: String
+        /// What a request that gives no instruction has for one: in a conversation's place for it, else before the query.
+        package var instruction: String
+        /// Of the chat template's conversations.
+        package var addsGenerationPrompt: Bool
+
+        package init(
+            isConversation: Bool = false, promptTemplate: String = "", instruction: String = "",
+            addsGenerationPrompt: Bool = false
+        ) {
+            self.isConversation = isConversation
+            self.promptTemplate = promptTemplate
+            self.instruction = instruction
+            self.addsGenerationPrompt = addsGenerationPrompt
+        }
+
+        package static let codec = MessageCodec(Self.self)
+    }
+
     /// What a model that embeds says of its embeddings.
     package struct EmbeddingDescription: BusMessage {
         /// How many numbers one has.

@@ -23,6 +23,7 @@ typedef struct Nephele__V1__LogitBias Nephele__V1__LogitBias;
 typedef struct Nephele__V1__TokenLogprob Nephele__V1__TokenLogprob;
 typedef struct Nephele__V1__SamplingDefaults Nephele__V1__SamplingDefaults;
 typedef struct Nephele__V1__GenerateDelta Nephele__V1__GenerateDelta;
+typedef struct Nephele__V1__PairReading Nephele__V1__PairReading;
 typedef struct Nephele__V1__EmbeddingDescription Nephele__V1__EmbeddingDescription;
 typedef struct Nephele__V1__NamedPrompt Nephele__V1__NamedPrompt;
 typedef struct Nephele__V1__EmbedRequest Nephele__V1__EmbedRequest;
@@ -372,6 +373,51 @@ struct  Nephele__V1__GenerateDelta
 #define NEPHELE__V1__GENERATE_DELTA__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__generate_delta__descriptor) \
     , 0, 0, 0, 0, 0,NULL, 0, {0,NULL}, 0, 0, NULL, 0,NULL, 0, {0,NULL}, 0, 0 }
+
+
+/*
+ * How a model that scores reads a query and a document.
+ */
+struct  Nephele__V1__PairReading
+{
+  ProtobufCMessage base;
+  /*
+   * As a conversation, and not as two texts in one.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_is_conversation;
+  protobuf_c_boolean is_conversation;
+  /*
+   * The conversation, with {query}, {document} and {instruction} in their places; empty: the model's own chat template,
+   * for messages of `system`, `query` and `document`.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_prompt_template;
+  ProtobufCBinaryData prompt_template;
+  /*
+   * What a request that gives no instruction has for one: in a conversation's place for it, else before the query.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_instruction;
+  ProtobufCBinaryData instruction;
+  /*
+   * Of the chat template's conversations.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_adds_generation_prompt;
+  protobuf_c_boolean adds_generation_prompt;
+};
+#define NEPHELE__V1__PAIR_READING__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__pair_reading__descriptor) \
+    , 0, 0, 0, {0,NULL}, 0, {0,NULL}, 0, 0 }
 
 
 /*
@@ -828,6 +874,25 @@ Nephele__V1__GenerateDelta *
 void   nephele__v1__generate_delta__free_unpacked
                      (Nephele__V1__GenerateDelta *message,
                       ProtobufCAllocator *allocator);
+/* Nephele__V1__PairReading methods */
+void   nephele__v1__pair_reading__init
+                     (Nephele__V1__PairReading         *message);
+size_t nephele__v1__pair_reading__get_packed_size
+                     (const Nephele__V1__PairReading   *message);
+size_t nephele__v1__pair_reading__pack
+                     (const Nephele__V1__PairReading   *message,
+                      uint8_t             *out);
+size_t nephele__v1__pair_reading__pack_to_buffer
+                     (const Nephele__V1__PairReading   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__PairReading *
+       nephele__v1__pair_reading__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__pair_reading__free_unpacked
+                     (Nephele__V1__PairReading *message,
+                      ProtobufCAllocator *allocator);
 /* Nephele__V1__EmbeddingDescription methods */
 void   nephele__v1__embedding_description__init
                      (Nephele__V1__EmbeddingDescription         *message);
@@ -1082,6 +1147,9 @@ typedef void (*Nephele__V1__SamplingDefaults_Closure)
 typedef void (*Nephele__V1__GenerateDelta_Closure)
                  (const Nephele__V1__GenerateDelta *message,
                   void *closure_data);
+typedef void (*Nephele__V1__PairReading_Closure)
+                 (const Nephele__V1__PairReading *message,
+                  void *closure_data);
 typedef void (*Nephele__V1__EmbeddingDescription_Closure)
                  (const Nephele__V1__EmbeddingDescription *message,
                   void *closure_data);
@@ -1189,6 +1257,7 @@ extern const ProtobufCMessageDescriptor nephele__v1__logit_bias__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__token_logprob__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__sampling_defaults__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__generate_delta__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__pair_reading__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__embedding_description__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__named_prompt__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__embed_request__descriptor;
