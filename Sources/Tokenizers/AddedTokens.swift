@@ -23,11 +23,14 @@ struct AddedTokens: Sendable {
         private var patterns: [(bytes: [UInt8], token: Token)] = []
         /// Indices into `patterns` by first byte, longest first.
         private var byFirstByte = [[Int]](repeating: [], count: 256)
+        /// Whether one begins with a byte.
+        private var begins = [Bool](repeating: false, count: 256)
 
         init(_ patterns: [(bytes: [UInt8], token: Token)]) {
             self.patterns = patterns.filter { !$0.bytes.isEmpty }
             for (index, pattern) in self.patterns.enumerated() { byFirstByte[Int(pattern.bytes[0])].append(index) }
             for byte in 0..<256 {
+                begins[byte] = !byFirstByte[byte].isEmpty
                 byFirstByte[byte].sort { self.patterns[$0].bytes.count > self.patterns[$1].bytes.count }
             }
         }
@@ -42,7 +45,8 @@ struct AddedTokens: Sendable {
             var start = 0
             var position = 0
             while position < bytes.count {
-                guard let (token, length) = match(bytes, at: position, allows: allows) else {
+                guard begins[Int(bytes[position])], let (token, length) = match(bytes, at: position, allows: allows)
+                else {
                     position += 1
                     continue
                 }
@@ -92,6 +96,8 @@ struct AddedTokens: Sendable {
     }
 
     let tokens: [Token]
+    /// Whether none is looked for in the normalized text.
+    var isPlain: Bool { normalized.isEmpty }
     private let plain: Matcher
     private let normalized: Matcher
     /// The tokens that are normalized and special, as they are spelt: where only a part of a text is trusted, they are found

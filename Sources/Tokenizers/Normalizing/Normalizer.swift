@@ -50,6 +50,18 @@ indirect enum Normalizer: Sendable {
         }
     }
 
+    /// Whether a part of a text is sure to stay as it is.
+    func keeps(_ bytes: [UInt8], _ range: Range<Int>) -> Bool {
+        switch self {
+        case .identity: return true
+        // ASCII is composed.
+        case .nfc:
+            for index in range where bytes[index] >= 0x80 { return false }
+            return true
+        default: return false
+        }
+    }
+
     /// What is between characters that the tables of `tokenizers` do not know; those stay as they are.
     private func text(_ bytes: [UInt8], _ change: (String) -> String) -> [UInt8] {
         if bytes.allSatisfy({ $0 < 0x80 }) { return bytes }
