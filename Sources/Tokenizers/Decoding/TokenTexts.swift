@@ -40,17 +40,20 @@ struct TokenTexts: Sendable {
             guard let range = range(id, skipsSpecialTokens) else { return nil }
             count += range.count
         }
-        var text = [UInt8](repeating: 0, count: count)
-        var position = 0
-        func copy(_ source: [UInt8], _ range: Range<Int>) {
+        var text = head
+        text.reserveCapacity(count)
+        text += [UInt8](repeating: 0, count: count - head.count - tail.count)
+        let source = bytes
+        var position = head.count
+        for id in ids {
+            guard let range = range(id, skipsSpecialTokens) else { return nil }
+            // Most are a few bytes long: a loop costs less than a call.
             for index in range {
                 text[position] = source[index]
-                position += 1
+                position &+= 1
             }
         }
-        copy(head, 0..<head.count)
-        for id in ids { copy(bytes, range(id, skipsSpecialTokens) ?? 0..<0) }
-        copy(tail, 0..<tail.count)
+        text += tail
         return text
     }
 }
