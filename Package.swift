@@ -108,6 +108,11 @@ let package = Package(
         .testTarget(
             name: "TokenizersTests", dependencies: ["Tokenizers"], resources: [.copy("Goldens")], swiftSettings: safe),
 
+        .target(name: "Grammars", dependencies: ["JSON"], swiftSettings: safe),
+        .testTarget(
+            name: "GrammarsTests", dependencies: ["Grammars", "JSON", "RegularExpressions"],
+            resources: [.copy("Goldens")], swiftSettings: safe),
+
         .target(
             name: "Accounts",
             dependencies: [

@@ -1,0 +1,96 @@
+// Which tokens may come.
+
+extension SchemaMachine {
+    /// Bytes of masks that are kept, at most.
+    private static let cacheLimit = 16 << 20
+
+    /// The tokens that may follow. Every one of them leaves a way to a whole value.
+    func mask(_ c: Configuration, text: [UInt8], _ vocabulary: TokenVocabulary) throws(GrammarError) -> TokenMask {
+        let isKept = c.mark == 0 && (c.stack < 0 || frames[Int(c.stack)].mark == 0)
+        if isKept, let known = masks[c] { return known }
+        var mask = try computeMask(c, text, vocabulary)
+        if canEnd(c) { for id in vocabulary.endTokens { mask.insert(id) } }
+        guard isKept else { return mask }
+        if (masks.count + 1) * mask.words.count * 8 > Self.cacheLimit { masks.removeAll(keepingCapacity: true) }
+        masks[c] = mask
+        return mask
+    }
+
+    private func computeMask(
+        _ c: Configuration, _ text: [UInt8], _ vocabulary: TokenVocabulary
+    ) throws(GrammarError) -> TokenMask {
+        if c.phase == .text, c.decoder.isAtStart, texts[Int(c.table)].isFree {
+            return try freeTextMask(c, text, vocabulary)
+        }
+        if c.phase == .key, c.decoder.isAtStart, objects[Int(c.state)].isFree {
+            var mask = vocabulary.inner
+            for id in vocabulary.keyExits where try follows(c, text, vocabulary.bytes[Int(id)] ?? []) {
+                mask.insert(id)
+            }
+            return mask
+        }
+        var mask = TokenMask(count: vocabulary.count)
+        try walk(c, text, vocabulary.trie) { mask.insert($0.id) }
+        return mask
+    }
+
+    /// Of a string of any characters, whose length may be bounded.
+    private func freeTextMask(
+        _ c: Configuration, _ text: [UInt8], _ vocabulary: TokenVocabulary
+    ) throws(GrammarError) -> TokenMask {
+        let own = texts[Int(c.table)]
+        var mask = vocabulary.inner
+        let length = Int(c.length)
+        if let max = own.max, max - length < vocabulary.innerUpTo.count {
+            mask = vocabulary.innerUpTo[Swift.max(0, max - length)]
+        }
+        // Behind the quotation mark it does not matter which characters the string has.
+        var ended = c
+        ended.length = Int32(own.min)
+        guard try step(&ended, UInt8(ascii: "\""), ReadText(text: text)) else { return mask }
+        let (low, high) = (own.min, own.max ?? .max)
+        try walk(ended, text, vocabulary.exits) { entry in
+            let total = length + Int(entry.scalars)
+            if total >= low, total <= high { mask.insert(entry.id) }
+        }
+        return mask
+    }
+
+    private func follows(_ c: Configuration, _ text: [UInt8], _ bytes: [UInt8]) throws(GrammarError) -> Bool {
+        var c = c
+        var context = ReadText(text: text)
+        for byte in bytes {
+            guard try step(&c, byte, context) else { return false }
+            context.tried.append(byte)
+        }
+        return true
+    }
+
+    /// Calls `found` with everything in a tree whose bytes may follow.
+    private func walk(
+        _ c: Configuration, _ text: [UInt8], _ trie: TokenTrie, _ found: (TokenTrie.Entry) -> Void
+    ) throws(GrammarError) {
+        for entry in trie.rootEntries { found(entry) }
+        var open = [Configuration](repeating: c, count: trie.maxDepth + 1)
+        var context = ReadText(text: text)
+        var node = 0
+        while node < trie.count {
+            let depth = Int(trie.depths[node])
+            var next = open[depth]
+            if context.tried.count > depth { context.tried.removeLast(context.tried.count - depth) }
+            guard try step(&next, trie.bytes[node], context) else {
+                node = Int(trie.ends[node])
+                continue
+            }
+            open[depth + 1] = next
+            context.tried.append(trie.bytes[node])
+            for entry in trie.entries(at: node) { found(entry) }
+            node += 1
+        }
+    }
+}
+
+extension SchemaMachine.TextTable {
+    /// Whether nothing is asked of its characters.
+    var isFree: Bool { language.isUniversal }
+}

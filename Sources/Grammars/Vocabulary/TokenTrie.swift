@@ -1,0 +1,51 @@
+/// Byte strings as a tree, its nodes in the order in which a walk meets them: what follows a node stands right behind it, and
+/// what does not at its end.
+struct TokenTrie: Sendable {
+    /// What stands at a node: a token's number, and how many scalars stand before the part that is in the tree.
+    struct Entry: Sendable {
+        var id: Int32
+        var scalars: Int32
+    }
+
+    /// By node.
+    private(set) var bytes: [UInt8] = []
+    private(set) var depths: [Int32] = []
+    /// The first node that does not stand below it.
+    private(set) var ends: [Int32] = []
+    private(set) var firstEntries: [Int32] = [0]
+    private(set) var entries: [Entry] = []
+    /// Those of the empty string.
+    private(set) var rootEntries: [Entry] = []
+    private(set) var maxDepth = 0
+
+    init(_ strings: [(bytes: [UInt8], entry: Entry)]) {
+        let order = strings.indices.sorted { strings[$0].bytes.lexicographicallyPrecedes(strings[$1].bytes) }
+        var open: [Int] = []
+        var path: [UInt8] = []
+        for index in order {
+            let (string, entry) = strings[index]
+            if string.isEmpty {
+                rootEntries.append(entry)
+                continue
+            }
+            let shared = zip(path, string).prefix { $0 == $1 }.count
+            while open.count > shared { ends[open.removeLast()] = Int32(bytes.count) }
+            for byte in string[shared...] {
+                open.append(bytes.count)
+                bytes.append(byte)
+                depths.append(Int32(open.count - 1))
+                ends.append(0)
+                firstEntries.append(Int32(entries.count))
+            }
+            entries.append(entry)
+            firstEntries[bytes.count] = Int32(entries.count)
+            path = string
+            maxDepth = max(maxDepth, string.count)
+        }
+        while let node = open.popLast() { ends[node] = Int32(bytes.count) }
+    }
+
+    var count: Int { bytes.count }
+
+    func entries(at node: Int) -> ArraySlice<Entry> { entries[Int(firstEntries[node])..<Int(firstEntries[node + 1])] }
+}
