@@ -26,10 +26,13 @@ import Testing
     }
 
     /// Foundation's own time is quadratic where a text grows.
-    @Test(arguments: [Normalizer.nfd, .nfc, .nfkd, .nfkc]) func `normal forms are made in parts, and are those of the whole`(
+    @Test(arguments: [Normalizer.nfd, .nfc, .nfkd, .nfkc])
+    func `normal forms are made in parts, and are those of the whole`(
         normalizer: Normalizer
     ) throws {
-        for text in ["각", "ﷺ", "\u{1100}\u{1161}\u{11A8}", "e\u{301}\u{323}", "ｶﾞ", "ㄱㅏ", "क\u{93C}", "\u{9C7}\u{9BE}é "] {
+        for text in [
+            "각", "ﷺ", "\u{1100}\u{1161}\u{11A8}", "e\u{301}\u{323}", "ｶﾞ", "ㄱㅏ", "क\u{93C}", "\u{9C7}\u{9BE}é ",
+        ] {
             let short = normalizer.apply(Array(text.utf8))
             let long = normalizer.apply(Array(String(repeating: text, count: 700).utf8))
             // Nothing joins one of them to the next.
