@@ -20,19 +20,28 @@ struct AddedTokens: Sendable {
 
     /// Tokens by what is looked for.
     struct Matcher: Sendable {
-        private var patterns: [(bytes: [UInt8], token: Token)] = []
-        /// Indices into `patterns` by first byte, longest first.
-        private var byFirstByte = [[Int]](repeating: [], count: 256)
+        /// The tokens that are spelt alike.
+        private var tokens: [[Token]] = []
+        /// Indices into `tokens`.
+        private var patterns = ByteTrie([])
+        /// Whether one begins with a byte.
+        private var begins = [Bool](repeating: false, count: 256)
 
-        init(_ patterns: [(bytes: [UInt8], token: Token)]) {
-            self.patterns = patterns.filter { !$0.bytes.isEmpty }
-            for (index, pattern) in self.patterns.enumerated() { byFirstByte[Int(pattern.bytes[0])].append(index) }
-            for byte in 0..<256 {
-                byFirstByte[byte].sort { self.patterns[$0].bytes.count > self.patterns[$1].bytes.count }
+        init(_ all: [(bytes: [UInt8], token: Token)]) {
+            var indices: [[UInt8]: Int] = [:]
+            for (bytes, token) in all where !bytes.isEmpty {
+                if let index = indices[bytes] {
+                    tokens[index].append(token)
+                } else {
+                    indices[bytes] = tokens.count
+                    tokens.append([token])
+                    begins[Int(bytes[0])] = true
+                }
             }
+            patterns = ByteTrie(indices.map { ($0.key, Int32($0.value)) })
         }
 
-        var isEmpty: Bool { patterns.isEmpty }
+        var isEmpty: Bool { tokens.isEmpty }
 
         /// Cuts `bytes` at the tokens, leftmost and longest first.
         ///
@@ -42,7 +51,8 @@ struct AddedTokens: Sendable {
             var start = 0
             var position = 0
             while position < bytes.count {
-                guard let (token, length) = match(bytes, at: position, allows: allows) else {
+                guard begins[Int(bytes[position])], let (token, length) = match(bytes, at: position, allows: allows)
+                else {
                     position += 1
                     continue
                 }
@@ -81,17 +91,22 @@ struct AddedTokens: Sendable {
         private func match(
             _ bytes: [UInt8], at position: Int, allows: (Token, Range<Int>) -> Bool
         ) -> (Token, Int)? {
-            for index in byFirstByte[Int(bytes[position])] {
-                let (pattern, token) = patterns[index]
-                let end = position + pattern.count
-                guard end <= bytes.count, bytes[position..<end].elementsEqual(pattern) else { continue }
-                if allows(token, position..<end) { return (token, pattern.count) }
+            var found: [(index: Int, end: Int)] = []
+            var (node, end) = (ByteTrie.root, position)
+            while end < bytes.count, let next = patterns.child(of: node, bytes[end]) {
+                (node, end) = (next, end + 1)
+                if let index = patterns.value(at: node) { found.append((Int(index), end)) }
+            }
+            for (index, end) in found.reversed() {
+                for token in tokens[index] where allows(token, position..<end) { return (token, end - position) }
             }
             return nil
         }
     }
 
     let tokens: [Token]
+    /// Whether none is looked for in the normalized text.
+    var isPlain: Bool { normalized.isEmpty }
     private let plain: Matcher
     private let normalized: Matcher
     /// The tokens that are normalized and special, as they are spelt: where only a part of a text is trusted, they are found

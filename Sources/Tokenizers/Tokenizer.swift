@@ -17,10 +17,13 @@ package struct Tokenizer: Sendable {
 
     let normalizer: Normalizer
     let preTokenizer: PreTokenizer
+    /// Where it cuts a text by itself.
+    let scanner: WordScanner?
     let added: AddedTokens
     let words: WordEncoder
     let postProcessor: PostProcessor
     let decoder: TokenDecoder
+    let texts: TokenTexts
     /// What `tokenizer.json` says of truncation; nothing is truncated unless a caller asks for it.
     package let truncation: Truncation?
 
@@ -48,6 +51,10 @@ package struct Tokenizer: Sendable {
                 switch piece {
                 case .token(let id): ids.append(id)
                 case .text(let range):
+                    if let scanner, added.isPlain, normalizer.keeps(bytes, range) {
+                        words.append(bytes, range, cutBy: scanner, to: &ids, using: &table)
+                        break
+                    }
                     append(
                         normalizer.apply(Array(bytes[range])), isTrusted: trusted.first == 0..<bytes.count,
                         guarded: guarded, isFirst: isFirst, table: &table, to: &ids)
@@ -67,6 +74,10 @@ package struct Tokenizer: Sendable {
             switch piece {
             case .token(let id): ids.append(id)
             case .text(let range):
+                if let scanner {
+                    words.append(normal, range, cutBy: scanner, to: &ids, using: &table)
+                    break
+                }
                 for word in preTokenizer.apply([Array(normal[range])], isFirst: isFirst) {
                     words.append(word, to: &ids, using: &table)
                 }
@@ -95,27 +106,36 @@ package struct Tokenizer: Sendable {
     ///
     /// - Throws: `TokenizerError.invalidRequest` for an id outside the vocabulary.
     package func decode(_ ids: [Int32], skipSpecialTokens: Bool = true) throws(TokenizerError) -> String {
-        var kept: [Vocabulary.Entry] = []
-        for id in ids {
-            guard id >= 0, Int(id) < vocabulary.entries.count, let entry = vocabulary.entries[Int(id)] else {
-                throw TokenizerError(.invalidRequest, "token id \(id) is not in the vocabulary of \(vocabulary.count)")
-            }
-            if !(skipSpecialTokens && entry.isSpecial) { kept.append(entry) }
-        }
         if decoder.collapsesRepeats {
+            let kept = try ids.map(entry).filter { !(skipSpecialTokens && $0.isSpecial) }
             let text = decoder.collapsed(kept.map { ($0.piece, $0.isAdded) })
             return String(decoding: decoder.whole(text), as: UTF8.self)
         }
-        var bytes: [UInt8] = []
-        for (index, entry) in kept.enumerated() {
-            if index > 0, index < kept.count - 1 {
-                bytes.append(contentsOf: entry.bytes)
-            } else {
-                bytes.append(
-                    contentsOf: decoder.bytes(
-                        of: entry.piece, isAdded: entry.isAdded, isFirst: index == 0, isLast: index == kept.count - 1))
-            }
+        func isKept(_ id: Int32) -> Bool { !(skipSpecialTokens && texts.isSpecial(id)) }
+        guard let first = ids.firstIndex(where: isKept), let last = ids.lastIndex(where: isKept) else {
+            for id in ids { _ = try entry(id) }
+            return String(decoding: decoder.whole([]), as: UTF8.self)
+        }
+        // What the text begins and ends with may be spelt otherwise.
+        func border(_ index: Int) throws(TokenizerError) -> [UInt8] {
+            let entry = try entry(ids[index])
+            return decoder.bytes(
+                of: entry.piece, isAdded: entry.isAdded, isFirst: index == first, isLast: index == last)
+        }
+        let (head, tail) = (try border(first), first == last ? [] : try border(last))
+        let between = first < last ? ids[(first + 1)..<last] : []
+        let found = texts.text(of: between, between: head, and: tail, skipsSpecialTokens: skipSpecialTokens)
+        guard let bytes = found else {
+            for id in ids { _ = try entry(id) }
+            return ""
         }
         return String(decoding: decoder.whole(bytes), as: UTF8.self)
+    }
+
+    private func entry(_ id: Int32) throws(TokenizerError) -> Vocabulary.Entry {
+        guard id >= 0, Int(id) < vocabulary.entries.count, let entry = vocabulary.entries[Int(id)] else {
+            throw TokenizerError(.invalidRequest, "token id \(id) is not in the vocabulary of \(vocabulary.count)")
+        }
+        return entry
     }
 }

@@ -43,6 +43,20 @@ enum UnicodeClasses {
         scalar.value < 0x250 || scalar.properties.age.map { $0.major < version || $0 == (version, 0) } ?? false
     }
 
+    /// Whether no normal form joins a character, or what it is made of, to what stands before it: marks it does, and the
+    /// vowels and last consonants of Hangul, half-width ones and such as stand for themselves among them.
+    static func standsApart(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case ..<0x300: return true
+        case 0x1160...0x11FF, 0x3131...0x318E, 0xD7B0...0xD7FB, 0xFF9E...0xFFDC: return false
+        default: break
+        }
+        switch scalar.properties.generalCategory {
+        case .nonspacingMark, .spacingMark, .enclosingMark: return false
+        default: return scalar.properties.canonicalCombiningClass == .notReordered
+        }
+    }
+
     /// Numbers of all kinds: Rust's `char::is_numeric`.
     static func isNumber(_ scalar: Unicode.Scalar) -> Bool {
         if scalar.isASCII { return (0x30...0x39).contains(scalar.value) }

@@ -25,6 +25,28 @@ import Testing
         return now() - start
     }
 
+    /// Foundation's own time is quadratic where a text grows.
+    @Test(arguments: [Normalizer.nfd, .nfc, .nfkd, .nfkc])
+    func `normal forms are made in parts, and are those of the whole`(
+        normalizer: Normalizer
+    ) throws {
+        for text in [
+            "각", "ﷺ", "\u{1100}\u{1161}\u{11A8}", "e\u{301}\u{323}", "ｶﾞ", "ㄱㅏ", "क\u{93C}", "\u{9C7}\u{9BE}é ",
+        ] {
+            let short = normalizer.apply(Array(text.utf8))
+            let long = normalizer.apply(Array(String(repeating: text, count: 700).utf8))
+            // Nothing joins one of them to the next.
+            #expect(long == Array(repeatElement(short, count: 700).joined()), "\(text.debugDescription)")
+        }
+        func take(_ count: Int) -> Double {
+            let bytes = Array(String(repeating: "각", count: count).utf8)
+            return seconds { _ = normalizer.apply(bytes) }
+        }
+        _ = take(100)
+        let short = (0..<3).map { _ in take(30_000) }.min() ?? 0
+        #expect(take(300_000) < 30 * short + 0.05)
+    }
+
     @Test(
         arguments: [
             "gguf/gpt2-tiny.gguf", "gpt2-tiny", "llama3-tiny", "gguf/llama2-tiny.gguf", "llama2-tiny",

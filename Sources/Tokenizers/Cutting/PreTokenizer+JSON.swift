@@ -21,9 +21,10 @@ extension PreTokenizer {
             self = .sequence(isSpelled ? steps.map { $0.isByteLevel ? .sequence([$0, .spelled]) : $0 } : steps)
         case "ByteLevel":
             let fields = try fields("add_prefix_space", "trim_offsets", "use_regex")
-            self = .byteLevel(
-                addPrefixSpace: try fields.bool("add_prefix_space", true),
-                try fields.bool("use_regex", true) ? try Self.compile(Self.gpt2Pattern) : nil)
+            let addsSpace = try fields.bool("add_prefix_space", true)
+            self =
+                try fields.bool("use_regex", true)
+                ? try Self.gpt2(addPrefixSpace: addsSpace) : .byteLevel(addPrefixSpace: addsSpace, nil)
         case "Split":
             let fields = try fields("pattern", "behavior", "invert")
             let behavior = try Self.behavior(fields)
@@ -32,12 +33,19 @@ extension PreTokenizer {
                 self = .digitGroups(endWords: true)
                 return
             }
+            let isInverted = try fields.bool("invert", false)
+            if behavior == .isolated, !isInverted, let text = fields["pattern"]?["Regex"]?.text,
+                let scanner = WordScanner(text)
+            {
+                self = .scan(scanner)
+                return
+            }
             let pattern: RegularExpression
             switch try Pattern(fields) {
             case .expression(let expression): pattern = expression
             case .literal(let literal): pattern = try Self.compile(literal: String(decoding: literal, as: UTF8.self))
             }
-            self = .split(pattern, behavior, inverted: try fields.bool("invert", false))
+            self = .split(pattern, behavior, inverted: isInverted)
         case "Digits":
             let each = try fields("individual_digits").bool("individual_digits", false)
             self = .splitAt(.number, each ? .isolated : .contiguous)

@@ -15,6 +15,8 @@ indirect enum PreTokenizer: Sendable {
     /// GPT-2's: an optional space put before the text, then its regular expression.
     case byteLevel(addPrefixSpace: Bool, RegularExpression?)
     case split(RegularExpression, Behavior, inverted: Bool)
+    /// Matches of a well-known expression, each a word.
+    case scan(WordScanner)
     /// The same at each character of a class.
     case splitAt(CharacterClass, Behavior)
     /// SentencePiece's: spaces become ▁, one is put before the text, words begin at ▁.
@@ -61,6 +63,35 @@ indirect enum PreTokenizer: Sendable {
         }
     }
 
+    /// What cuts a text by itself, so that words need not be copied.
+    var scanner: WordScanner? {
+        switch self {
+        case .scan(let scanner): return scanner
+        case .sequence(let steps):
+            guard let first = steps.first else { return nil }
+            let isPlain = steps.dropFirst().allSatisfy {
+                if case .byteLevel(addPrefixSpace: false, nil) = $0 { true } else { false }
+            }
+            return isPlain ? first.scanner : nil
+        default: return nil
+        }
+    }
+
+    /// Cuts at the matches of an expression.
+    ///
+    /// - Throws: `TokenizerError.unsupported` for one that is not known to mean the same to PCRE2.
+    static func cut(at pattern: String) throws(TokenizerError) -> PreTokenizer {
+        if let scanner = WordScanner(pattern) { return .scan(scanner) }
+        return .split(try compile(pattern), .isolated, inverted: false)
+    }
+
+    /// GPT-2's: its words, and bytes in its alphabet.
+    static func gpt2(addPrefixSpace: Bool) throws(TokenizerError) -> PreTokenizer {
+        addPrefixSpace
+            ? .byteLevel(addPrefixSpace: true, try compile(gpt2Pattern))
+            : .sequence([try cut(at: gpt2Pattern), .byteLevel(addPrefixSpace: false, nil)])
+    }
+
     /// Cuts `words` further; a word is a slice's bytes.
     func apply(_ words: [[UInt8]], isFirst: Bool) -> [[UInt8]] {
         switch self {
@@ -72,6 +103,17 @@ indirect enum PreTokenizer: Sendable {
             }
         case .split(let pattern, let behavior, let inverted):
             words.flatMap { Self.cut($0, by: pattern, behavior, inverted: inverted) }
+        case .scan(let scanner):
+            words.flatMap { word -> [[UInt8]] in
+                var cuts: [[UInt8]] = []
+                var start = 0
+                while start < word.count {
+                    let end = scanner.end(of: start, in: word, limit: word.count)
+                    cuts.append(Array(word[start..<end]))
+                    start = end
+                }
+                return cuts
+            }
         case .splitAt(let characters, let behavior): words.flatMap { Self.cut($0, at: characters, behavior) }
         case .metaspace(let replacement, let prepend, let split):
             words.enumerated().flatMap { index, word -> [[UInt8]] in

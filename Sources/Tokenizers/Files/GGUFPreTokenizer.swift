@@ -30,7 +30,7 @@ struct GGUFPreTokenizer {
             steps.append(
                 pattern == Self.digitGroups || pattern == Self.digitGroupsOfWords
                     ? .digitGroups(endWords: pattern == Self.digitGroupsOfWords)
-                    : .split(try PreTokenizer.compile(pattern), .isolated, inverted: false))
+                    : try PreTokenizer.cut(at: pattern))
         }
         escapesWhitespace = Self.escaping.contains(name)
         if !escapesWhitespace { steps.append(.byteLevel(addPrefixSpace: false, nil)) }
@@ -83,7 +83,7 @@ struct GGUFPreTokenizer {
 
     static let o200k = cased(suffix: contractions + "?", digits: "{1,3}")
     /// Mistral's, as its tokenizer.json has it.
-    private static let tekken = cased(suffix: "", digits: "")
+    static let tekken = cased(suffix: "", digits: "")
     private static let deepSeek =
         symbols + #"|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|"# + spaces
     /// Letters that have a case, in DeepSeek's first tokenizer.

@@ -21,16 +21,20 @@ struct RankedBytes {
     func definition(place: String) throws(TokenizerError) -> TokenizerDefinition {
         var definition = TokenizerDefinition()
         definition.vocabulary.expectedCount = ranks.count
-        definition.preTokenizer = .split(try PreTokenizer.compile(pattern), .isolated, inverted: false)
+        definition.preTokenizer = try PreTokenizer.cut(at: pattern)
         var model = BytePairModel()
         model.isByteLevel = true
         model.ignoresMerges = true
+        definition.vocabulary.idOfPiece.reserveCapacity(ranks.count)
+        definition.pieces.reserveCapacity(ranks.count)
+        var index = PieceIndex(capacity: ranks.count)
         for (rank, bytes) in ranks.enumerated() {
             guard let bytes else { continue }
             guard definition.pieces[bytes] == nil, !bytes.isEmpty else {
                 throw TokenizerError(.malformed, "\(place): rank \(rank) is empty, or has the bytes of another one")
             }
             try definition.addPiece(bytes, id: firstID + rank)
+            index.insert(bytes, Int32(firstID + rank))
         }
         for byte in 0...UInt8.max {
             guard let id = definition.pieces[[byte]] else {
@@ -38,14 +42,11 @@ struct RankedBytes {
             }
             model.byteIDs[Int(byte)] = id
         }
-        model.merges = PairTable(capacity: definition.pieces.count * 4)
-        for (bytes, id) in definition.pieces {
-            for cut in bytes.indices.dropFirst() {
-                guard let left = definition.pieces[Array(bytes[..<cut])],
-                    let right = definition.pieces[Array(bytes[cut...])]
-                else { continue }
-                model.merges.insert(left, right, .init(rank: id, result: id))
-            }
+        model.merges = PairTable(capacity: definition.pieces.count * 2)
+        for (rank, bytes) in ranks.enumerated() {
+            guard let bytes else { continue }
+            let id = Int32(firstID + rank)
+            index.forEachCut(of: bytes) { model.merges.insert($0, $1, .init(rank: id, result: id)) }
         }
         model.idOfWord = definition.pieces
         definition.model = .bytePair(model)
@@ -129,9 +130,9 @@ struct TiktokenFile {
         return definition
     }
 
-    private static let r50k =
+    static let r50k =
         #"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++\z|\s+(?!\S)|\s"#
-    private static let cl100k =
+    static let cl100k =
         #"'(?i:[sdmt]|ll|ve|re)|[^\r\n\p{L}\p{N}]?+\p{L}++|\p{N}{1,3}| ?[^\s\p{L}\p{N}]++[\r\n]*+"#
         + #"|\s++\z|\s*[\r\n]|\s+(?!\S)|\s"#
 

@@ -44,7 +44,7 @@ struct TokenizerDefinition: Sendable {
 
     /// GPT-2's `vocab.json` and `merges.txt`.
     init(vocabulary json: JSONValue, merges text: [UInt8], in directory: String) throws(TokenizerError) {
-        preTokenizer = .byteLevel(addPrefixSpace: false, try PreTokenizer.compile(PreTokenizer.gpt2Pattern))
+        preTokenizer = try PreTokenizer.gpt2(addPrefixSpace: false)
         decoder.steps = [.byteLevel]
         try addVocabulary(json, in: directory)
         var pairs: [([UInt8], [UInt8])] = []

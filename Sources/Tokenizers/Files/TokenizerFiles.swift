@@ -167,9 +167,11 @@ extension Tokenizer {
         notes = definition.notes
         normalizer = definition.normalizer
         preTokenizer = definition.preTokenizer
+        scanner = definition.preTokenizer.scanner
         added = AddedTokens(definition.addedTokens, normalizer: definition.normalizer)
         words = try WordEncoder(definition.tokenModel(of: place), spellsWords: definition.spellsWords)
         decoder = definition.decoder
+        texts = try TokenTexts(definition.vocabulary)
         truncation = definition.truncation
         if let given = definition.postProcessor {
             postProcessor = given

@@ -19,40 +19,56 @@ final class WordCache: Sendable {
         private static let wordLimit = 32
         private static let countLimit = 1 << 15
 
-        /// Appends the ids of a word, made by `make` where they are not here.
-        mutating func append(_ word: [UInt8], to out: inout [Int32], make: ([UInt8], inout [Int32]) -> Void) {
-            guard word.count <= Self.wordLimit else {
-                make(word, &out)
-                return
-            }
-            if (count + 1) * 2 > slots.count { grow() }
-            var hash: UInt64 = 0xCBF2_9CE4_8422_2325
-            for byte in word { hash = (hash ^ UInt64(byte)) &* 0x0000_0100_0000_01B3 }
-            hash |= 1
+        /// Not known beforehand, so that a text cannot be made of words that collide.
+        private var seed = UInt64.random(in: .min ... .max)
+
+        private func hash(_ bytes: [UInt8], _ range: Range<Int>) -> UInt64 {
+            var hash = seed
+            for index in range { hash = (hash ^ UInt64(bytes[index])) &* 0x0000_0100_0000_01B3 }
+            return hash | 1
+        }
+
+        /// The slot that has a word, or that is free for it.
+        private func slot(_ bytes: [UInt8], _ range: Range<Int>, _ hash: UInt64) -> Int {
             let mask = slots.count - 1
             var slot = Int(truncatingIfNeeded: hash >> 20) & mask
             while slots[slot].hash != 0 {
-                let found = slots[slot]
-                if found.hash == hash, isEqual(found.word, word) {
-                    for index in found.ids { out.append(ids[Int(index)]) }
-                    return
-                }
+                if slots[slot].hash == hash, isEqual(slots[slot].word, bytes, range) { break }
                 slot = (slot + 1) & mask
             }
-            let start = out.count
-            make(word, &out)
+            return slot
+        }
+
+        /// Appends the ids of a word.
+        ///
+        /// - Returns: false where they are not here.
+        func append(_ bytes: [UInt8], _ range: Range<Int>, to out: inout [Int32]) -> Bool {
+            guard range.count <= Self.wordLimit, count > 0 else { return false }
+            let found = slots[slot(bytes, range, hash(bytes, range))]
+            if found.hash == 0 { return false }
+            for index in found.ids { out.append(ids[Int(index)]) }
+            return true
+        }
+
+        /// Keeps what a word became that is not here.
+        mutating func remember(_ word: [UInt8], _ made: ArraySlice<Int32>) {
+            guard word.count <= Self.wordLimit else { return }
+            if (count + 1) * 2 > slots.count { grow() }
+            let hash = hash(word, 0..<word.count)
             let (wordStart, idsStart) = (Int32(bytes.count), Int32(ids.count))
             bytes.append(contentsOf: word)
-            ids.append(contentsOf: out[start...])
-            slots[slot] = Slot(
+            ids.append(contentsOf: made)
+            slots[slot(word, 0..<word.count, hash)] = Slot(
                 hash: hash, word: wordStart..<Int32(bytes.count), ids: idsStart..<Int32(ids.count))
             count += 1
         }
 
-        private func isEqual(_ range: Range<Int32>, _ word: [UInt8]) -> Bool {
-            guard range.count == word.count else { return false }
-            let start = Int(range.lowerBound)
-            for index in word.indices where bytes[start + index] != word[index] { return false }
+        private func isEqual(_ own: Range<Int32>, _ other: [UInt8], _ range: Range<Int>) -> Bool {
+            guard own.count == range.count else { return false }
+            let offset = range.lowerBound - Int(own.lowerBound)
+            for index in Int(own.lowerBound)..<Int(own.upperBound) where bytes[index] != other[index + offset] {
+                return false
+            }
             return true
         }
 

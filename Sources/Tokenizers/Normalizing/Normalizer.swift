@@ -50,17 +50,33 @@ indirect enum Normalizer: Sendable {
         }
     }
 
-    /// What is between characters that the tables of `tokenizers` do not know; those stay as they are.
+    /// Whether a part of a text is sure to stay as it is.
+    func keeps(_ bytes: [UInt8], _ range: Range<Int>) -> Bool {
+        switch self {
+        case .identity: return true
+        // ASCII is composed.
+        case .nfc:
+            for index in range where bytes[index] >= 0x80 { return false }
+            return true
+        default: return false
+        }
+    }
+
+    /// What is between characters that the tables of `tokenizers` do not know; those stay as they are. In parts, since
+    /// Foundation changes a string in place, which takes quadratic time where it grows.
     private func text(_ bytes: [UInt8], _ change: (String) -> String) -> [UInt8] {
         if bytes.allSatisfy({ $0 < 0x80 }) { return bytes }
         var (out, known): ([UInt8], String.UnicodeScalarView) = ([], .init())
+        var count = 0
         func flush() {
             if !known.isEmpty { out.append(contentsOf: change(String(known)).utf8) }
-            known = .init()
+            (known, count) = (.init(), 0)
         }
         for scalar in String(decoding: bytes, as: UTF8.self).unicodeScalars {
             if UnicodeClasses.isKnown(scalar, in: 9) {
+                if count >= 256, UnicodeClasses.standsApart(scalar) { flush() }
                 known.append(scalar)
+                count += 1
             } else {
                 flush()
                 out.append(contentsOf: UTF8.encode(scalar) ?? UTF8.encodedReplacementCharacter)
