@@ -191,8 +191,11 @@ extension SentencePieceModel {
         // Characters that are no pieces can be parts of some.
         var ids = ids
         var next = Int32(pieces.count)
+        var isKnown = [Bool](repeating: false, count: 0x11_0000)
         for piece in pieces where piece.isText {
-            for character in String(decoding: piece.bytes, as: UTF8.self).unicodeScalars {
+            for character in String(decoding: piece.bytes, as: UTF8.self).unicodeScalars
+            where !isKnown[Int(character.value)] {
+                isKnown[Int(character.value)] = true
                 let bytes = Array(String(character).utf8)
                 if ids[bytes] != nil { continue }
                 ids[bytes] = next

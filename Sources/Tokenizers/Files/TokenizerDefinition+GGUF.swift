@@ -70,10 +70,11 @@ private struct GGUFTokenizer {
         }
         let pre = kind == .gemma4 ? "gemma4" : value("pre")?.text ?? "default"
         cut = kind == .gpt2 || kind == .gemma4 ? try GGUFPreTokenizer(pre, path: header.path) : nil
-        var ids: [[UInt8]: Int] = [:]
-        ids.reserveCapacity(tokens.count)
+        // By their hashes, of which hardly two are equal: a dictionary of the tokens takes much longer.
+        var hashes = Set<Int>(minimumCapacity: tokens.count)
         for (id, token) in tokens.enumerated() where self.kinds[id] != .unused && !token.isEmpty {
-            if let other = ids.updateValue(id, forKey: token) {
+            if hashes.insert(token.hashValue).inserted { continue }
+            if let other = tokens[..<id].indices.first(where: { self.kinds[$0] != .unused && tokens[$0] == token }) {
                 throw malformed("tokens", "has \"\(String(decoding: token, as: UTF8.self))\" as \(other) and as \(id)")
             }
         }
