@@ -86,7 +86,10 @@ import Testing
             (#""response_format":{"type":"json_schema","json_schema":{}}"#, "response_format"),
             (#""response_format":{"type":"nonsense"}"#, "response_format"),
             (#""response_format":"json""#, "response_format"), (#""guided_json":[1]"#, "guided_json"),
-            (#""response_format":{"type":"json_schema","json_schema":{"schema":{"format":"phone"}}}"#, "response_format"),
+            (
+                #""response_format":{"type":"json_schema","json_schema":{"schema":{"format":"phone"}}}"#,
+                "response_format"
+            ),
             (#""response_format":{"type":"json_object"},"guided_json":{}"#, "guided_json"),
             (#""response_format":{"type":"json_object"},"ignore_eos":true"#, "ignore_eos"),
             (#""guided_regex":"a""#, "guided_regex"), (#""guided_choice":["a"]"#, "guided_choice"),
