@@ -152,7 +152,8 @@ let package = Package(
                 "Concurrency", "GGUF", "JSON",
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
                 .product(name: "Crypto", package: "swift-crypto"), .product(name: "NIOCore", package: "swift-nio"),
-                .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOSSL", package: "swift-nio-ssl"),
+                .product(name: "NIOHTTP1", package: "swift-nio"), .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "NIOSSL", package: "swift-nio-ssl"),
             ], swiftSettings: safe),
         .testTarget(
             name: "ModelHubTests",
@@ -160,7 +161,7 @@ let package = Package(
                 "ModelHub", .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Hummingbird", package: "hummingbird"),
             ],
-            exclude: ["hub_client.py"], swiftSettings: safe),
+            exclude: ["hub_client.py", "network.py"], swiftSettings: safe),
 
         // Layer 3: bindings, layers, serving
         .target(name: "ModelServing", dependencies: ["Concurrency", "Messages", "RPC"], swiftSettings: safe),
@@ -197,14 +198,15 @@ let package = Package(
         .target(
             name: "TextGeneration",
             dependencies: [
-                "GGUF", "Layers", "Tensors", "TextModels", "Tokenizers", "Watermarking",
+                "GGUF", "Grammars", "JSON", "Layers", "Tensors", "TextModels", "Tokenizers", "Watermarking",
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: safe),
         .testTarget(
             name: "TextGenerationTests",
             dependencies: [
-                "Layers", "ModelTesting", "Tensors", "TextGeneration", "TextModels", "Tokenizers", "Watermarking",
+                "Grammars", "JSON", "Layers", "ModelTesting", "Tensors", "TextGeneration", "TextModels", "Tokenizers",
+                "Watermarking",
             ],
             swiftSettings: safe),
 
@@ -220,9 +222,8 @@ let package = Package(
         .target(
             name: "TextModelService",
             dependencies: [
-                "Concurrency", "Layers", "Messages", "ModelServing", "RPC", "Tensors", "TextGeneration", "TextModels",
-                "Tokenizers",
-                "Watermarking",
+                "Concurrency", "GGUF", "Grammars", "Layers", "Messages", "ModelServing", "RPC", "Tensors",
+                "TextGeneration", "TextModels", "Tokenizers", "Watermarking",
             ],
             swiftSettings: safe),
         .testTarget(
@@ -241,13 +242,14 @@ let package = Package(
         .testTarget(
             name: "DiffusionServiceTests",
             dependencies: [
-                "DiffusionModels", "DiffusionService", "Messages", "RPC", "Tensors", "ZeroMQTransport",
+                "DiffusionModels", "DiffusionService", "Messages", "ModelServing", "RPC", "Tensors",
+                "ZeroMQTransport",
             ],
             swiftSettings: safe),
         .target(
             name: "TextModelOptions",
             dependencies: [
-                "Layers", "Tensors", "TextGeneration",
+                "Layers", "ModelServing", "Tensors", "TextGeneration", "TextModels",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: safe),
@@ -338,7 +340,7 @@ let package = Package(
             name: "nephele-text-model",
             dependencies: [
                 "Concurrency", "Layers", "ModelServing", "RPC", "ServiceRuntime", "Tensors", "TextGeneration",
-                "TextModelOptions", "TextModelService",
+                "TextModelOptions", "TextModelService", "TextModels",
                 "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
@@ -349,6 +351,7 @@ let package = Package(
             dependencies: [
                 "DiffusionService", "ModelServing", "RPC", "ServiceRuntime", "Tensors", "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: safe),
         .executableTarget(

@@ -7,11 +7,16 @@ package import RPC
 package struct DiffusionRevision: ModelRevision {
     package let name: String
     package let numericsID: String
-    let pipeline: DiffusionPipeline
+    let resident: ResidentPipeline
 
     /// - Parameter name: the model's name, as requests give it.
+    package init(name: String, numericsID: String, resident: ResidentPipeline) {
+        (self.name, self.numericsID, self.resident) = (name, numericsID, resident)
+    }
+
+    /// One whose pipeline stays.
     package init(name: String, numericsID: String, pipeline: DiffusionPipeline) {
-        (self.name, self.numericsID, self.pipeline) = (name, numericsID, pipeline)
+        self.init(name: name, numericsID: numericsID, resident: ResidentPipeline(pipeline))
     }
 
     package var models: [ModelDescription] {
@@ -60,8 +65,8 @@ package struct DiffusionService: RPCService {
 
     package func register(with router: inout RPCRouter) {
         router.serverStreaming(Wire.Diffusion.draw) { request, writer, context in
-            try await keeper.use(context) { revision in
-                let job = try revision.job(request.message, request.attachments)
+            try await use(context) { revision, pipeline in
+                let job = try revision.job(request.message, request.attachments, pipeline)
                 let previews = Int(request.message.partialImages)
                 guard (0...PreviewSchedule.limit).contains(previews) else {
                     throw RPCError(
@@ -83,10 +88,26 @@ package struct DiffusionService: RPCService {
             return ServerReply(try await keeper.reload())
         }
     }
+
+    /// Runs a call on its revision. One whose files have changed while it was unloaded makes place for what is there now.
+    private func use(
+        _ context: ServerContext, _ body: (DiffusionRevision, DiffusionPipeline) async throws -> Void
+    ) async throws {
+        do {
+            try await keeper.use(context) { revision in try await revision.resident.use { try await body(revision, $0) }
+            }
+        } catch let error as RPCError where error.reason == RPCError.staleReason {
+            // It fails where another call has begun it already.
+            Task { [keeper] in _ = try? await keeper.reload() }
+            throw error
+        }
+    }
 }
 
 extension DiffusionRevision {
-    fileprivate func job(_ message: Wire.DrawRequest, _ attachments: [Attachment]) throws -> DiffusionJob {
+    fileprivate func job(
+        _ message: Wire.DrawRequest, _ attachments: [Attachment], _ pipeline: DiffusionPipeline
+    ) throws -> DiffusionJob {
         guard message.model == name else {
             throw RPCError(.notFound, "this instance serves \"\(name)\"", reason: "model_not_found", field: "model")
         }

@@ -28,6 +28,16 @@ package struct GGUFHeader: Sendable {
     /// - Throws: `GGUFError` that names the file and the key or tensor: it is truncated, or not such a file.
     package init(path: String) throws(GGUFError) {
         let paths = try GGUFParts.paths(of: path)
+        if let known = GGUFHeaders.known(paths) {
+            self = known
+            return
+        }
+        let stamp = GGUFHeaders.stamp(paths)
+        try self.init(path: path, parts: paths)
+        GGUFHeaders.keep(self, stamp, of: paths)
+    }
+
+    private init(path: String, parts paths: [String]) throws(GGUFError) {
         try self.init(file: path)
         let parts = metadata["split.count"]?.integer ?? 1
         guard parts == paths.count || parts == 0 && paths.count == 1 else {

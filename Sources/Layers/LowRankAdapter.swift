@@ -12,6 +12,8 @@ package struct LowRankAdapter: Sendable {
     package let updates: [LowRankUpdate?]
     package let embedding: EmbeddingUpdate?
     package let head: HeadUpdate?
+    /// Ends with the last copy of the adapter, of those that have it.
+    package var lease: AdapterLease?
 
     package init(
         contentID: String, byteCount: Int, updates: [LowRankUpdate?], embedding: EmbeddingUpdate? = nil,
@@ -23,6 +25,15 @@ package struct LowRankAdapter: Sendable {
 
     /// Linear layers of the model that it changes.
     package var updateCount: Int { updates.count { $0 != nil } }
+}
+
+/// Tells when nobody has an adapter any more, a request neither.
+package final class AdapterLease: Sendable {
+    private let end: @Sendable () -> Void
+
+    package init(_ end: @escaping @Sendable () -> Void) { self.end = end }
+
+    deinit { end() }
 }
 
 /// What an adapter adds to one linear layer: y += up (down x) + (gain − 1) · W x + bias.

@@ -83,10 +83,11 @@ package struct RotaryFrequencies: Sendable {
     ///   - isInterleaved: whether elements 2i and 2i + 1 make a pair, in the place of i and i + width/2.
     ///   - times: what those of a position are multiplied by besides.
     package func table(
-        positions: Int, isInterleaved: Bool = false, times: ((Int) -> Float)? = nil
+        positions: Int, isInterleaved: Bool = false, times: (@Sendable (Int) -> Float)? = nil
     ) throws(TensorError) -> RotaryTable {
-        try RotaryTable(inverseFrequencies: inverse, positions: positions, isInterleaved: isInterleaved) {
-            times.map { [scale] times in { scale * times($0) } }?($0) ?? scale
-        }
+        let scale = scale
+        return try RotaryTable(
+            inverseFrequencies: inverse, positions: positions, isInterleaved: isInterleaved
+        ) { position in times.map { scale * $0(position) } ?? scale }
     }
 }

@@ -58,8 +58,8 @@ package struct ModelPull: Sendable {
         if let free = cache.freeBytes(), !missing.isEmpty, plan.missingBytes > free - Self.reserve {
             throw HubError(
                 .disk,
-                "\(reference.repository) needs \(plan.missingBytes >> 20) MiB more, and \(free >> 20) MiB are free in "
-                    + "\(settings.cache); make room, or give HF_HUB_CACHE another folder")
+                "\(reference.repository) needs \(plan.missingBytes >> 20) MiB more, and \(Self.reserve >> 20) MiB that stay free; "
+                    + "\(free >> 20) MiB are free in \(settings.cache); make room, or give HF_HUB_CACHE another folder")
         }
         // 3. The files, several at once; one content once.
         let unique = Dictionary(missing.map { ($0.digest, $0) }) { first, _ in first }.values

@@ -39,37 +39,6 @@ package struct AttentionRows: Sendable {
     }
 }
 
-/// cos and sin of position × inverse frequency, in f32 as transformers computes them: `[positions, rotary/2]`.
-package struct RotaryTable: Sendable {
-    package let rotary: Int
-    let cosine: Tensor
-    let sine: Tensor
-
-    /// Whether elements 2i and 2i + 1 make a pair, in the place of i and i + rotary/2.
-    let isInterleaved: Bool
-
-    /// - Parameters:
-    ///   - inverseFrequencies: one for each pair of elements.
-    ///   - scale: what cosines and sines of a position are multiplied by.
-    package init(
-        inverseFrequencies: [Float], positions: Int, isInterleaved: Bool = false, scale: (Int) -> Float = { _ in 1 }
-    ) throws(TensorError) {
-        rotary = inverseFrequencies.count * 2
-        self.isInterleaved = isInterleaved
-        cosine = try Tensor(zeros: [positions, inverseFrequencies.count])
-        sine = try Tensor(zeros: [positions, inverseFrequencies.count])
-        for position in 0..<positions {
-            let scale = scale(position)
-            for (i, frequency) in inverseFrequencies.enumerated() {
-                let angle = Float(position) * frequency
-                // Double precision, rounded once: the same on every C library.
-                cosine[position * inverseFrequencies.count + i] = Float(cosineOf(Double(angle))) * scale
-                sine[position * inverseFrequencies.count + i] = Float(sineOf(Double(angle))) * scale
-            }
-        }
-    }
-}
-
 extension Device {
     /// Rotates the heads of x `[rows, heads · headDim]` in place (RoPE, arXiv 2104.09864).
     package func rope(_ x: Tensor, heads: Int, positions: [Int32], table: RotaryTable) {
@@ -80,6 +49,7 @@ extension Device {
         precondition(
             positions.allSatisfy { $0 >= 0 && Int($0) < table.cosine.rowCount },
             "a position lies beyond the table of \(table.cosine.rowCount)")
+        table.fill(upTo: Int(positions.max() ?? -1) + 1)
         positions.withUnsafeBufferPointer { positions in
             let args = nephele_rope_f32_args(
                 x: x.f32, positions: positions.baseAddress, cosine: table.cosine.f32, sine: table.sine.f32,

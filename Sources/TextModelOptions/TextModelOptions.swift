@@ -1,5 +1,6 @@
 package import ArgumentParser
 package import Layers
+package import ModelServing
 package import Tensors
 package import TextGeneration
 
@@ -50,7 +51,7 @@ package struct TextModelOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Text models that nobody asks for this long give their memory back, and are loaded again for the next request, "
+            "Models that nobody asks for this long give their memory back, and are loaded again for the next request, "
                 + "which waits: 30s, 10m, 2h. Never by default.", valueName: "time"))
     package var idleUnload: IdleTime?
 

@@ -25,11 +25,14 @@ package final class AdapterLibrary: Sendable {
 
     private struct Job: Sendable {
         var request: Wire.LoadAdapterRequest
+        var elsewhere: LaterShardClients.Held?
         var context: ServerContext
         var done: CheckedContinuation<Wire.LoadAdapterReply, any Error>
     }
 
     private let shelf: AdapterShelf
+    /// Where the model's later layers are, if they are elsewhere.
+    private let shards: LaterShardClients?
     /// What adapters are held against.
     let model: ResidentModel
     private let queue = BoundedQueue<Job>(capacity: 64)
@@ -41,18 +44,22 @@ package final class AdapterLibrary: Sendable {
         try self.init(for: ResidentModel(model), modelName: modelName, options: options)
     }
 
-    /// - Parameter model: may come and go; adapters stay.
+    /// - Parameters:
+    ///   - model: may come and go; adapters stay.
+    ///   - shards: where its later layers are, which have their parts of the adapters.
     /// - Throws: `ConcurrencyError` when the system gives no thread.
-    package init(for model: ResidentModel, modelName: String, options: Options = Options()) throws {
+    package init(
+        for model: ResidentModel, modelName: String, options: Options = Options(), shards: LaterShardClients? = nil
+    ) throws {
         let (shelf, queue) = (AdapterShelf(model: model, modelName: modelName, options: options), queue)
-        (self.shelf, self.model) = (shelf, model)
+        (self.shelf, self.model, self.shards) = (shelf, model, shards)
         thread = try DedicatedThread(name: "adapter-loader", rank: .computing) {
             while let job = queue.take() {
                 guard !job.context.isCancelled else {
                     job.done.resume(throwing: RPCError(.cancelled, "the caller is gone", notStarted: true))
                     continue
                 }
-                job.done.resume(with: Result { try shelf.load(job.request) })
+                job.done.resume(with: Result { try shelf.load(job.request, job.elsewhere) })
             }
         }
     }
@@ -64,12 +71,22 @@ package final class AdapterLibrary: Sendable {
     /// - Throws: `RPCError` that says what is wrong with it.
     package func load(_ name: String, directory: String) throws { _ = try shelf.load(name, directory: directory) }
 
-    /// Loads an adapter that a caller asks for.
+    /// Loads an adapter that a caller asks for, in all parts of the model.
     ///
-    /// - Throws: `RPCError`, as ``AdapterShelf/load(_:)`` says.
+    /// - Throws: `RPCError`, as ``AdapterShelf/load(_:_:)`` and ``LaterShardClients/load(_:)`` say.
     func load(_ request: Wire.LoadAdapterRequest, _ context: ServerContext) async throws -> Wire.LoadAdapterReply {
+        guard let shards, shelf.contents[request.name] == nil else { return try await loadHere(request, nil, context) }
+        // Requests find it when it is everywhere. What fails here is given up there with the lease.
+        var own = request
+        own.model = try shelf.checkedModel(request)
+        return try await loadHere(request, try await shards.load(own), context)
+    }
+
+    private func loadHere(
+        _ request: Wire.LoadAdapterRequest, _ elsewhere: LaterShardClients.Held?, _ context: ServerContext
+    ) async throws -> Wire.LoadAdapterReply {
         try await withCheckedThrowingContinuation { done in
-            switch queue.offer(Job(request: request, context: context, done: done)) {
+            switch queue.offer(Job(request: request, elsewhere: elsewhere, context: context, done: done)) {
             case .accepted: break
             case .full:
                 done.resume(
@@ -86,6 +103,11 @@ package final class AdapterLibrary: Sendable {
 
     /// - Throws: `RPCError` NOT_FOUND.
     func adapter(_ name: String) throws -> LowRankAdapter { try shelf.adapter(name) }
+
+    /// Adapters by their content ids.
+    ///
+    /// - Throws: `RPCError` NOT_FOUND.
+    func adapters(contents: Set<String>) throws -> [String: LowRankAdapter] { try shelf.adapters(contents: contents) }
 
     /// Where the adapters were loaded from, by name.
     var directories: [String: String] { shelf.directories }
@@ -127,26 +149,59 @@ final class AdapterShelf: Sendable {
         return adapter
     }
 
-    /// - Throws: `RPCError`: FAILED_PRECONDITION where nothing is loaded on request, or for another model's adapter;
-    ///   NOT_FOUND for a path that leads nowhere in the folder; and as the other `load`.
-    func load(_ request: Wire.LoadAdapterRequest) throws -> Wire.LoadAdapterReply {
+    func adapters(contents: Set<String>) throws -> [String: LowRankAdapter] {
+        let found = state.withLock { state in
+            Dictionary(state.adapters.values.map { ($0.contentID, $0) }) { first, _ in first }
+        }
+        return try Dictionary(
+            uniqueKeysWithValues: contents.map { content in
+                guard let adapter = found[content] else {
+                    throw RPCError(
+                        .notFound, "the adapter \(content.prefix(12)) is not here", reason: RPCError.noAdapterReason,
+                        field: "adapter", notStarted: true)
+                }
+                return (content, adapter)
+            })
+    }
+
+    private func directory(_ request: Wire.LoadAdapterRequest) throws -> String {
         guard let folder = options.folder else {
             throw RPCError(
                 .failedPrecondition, "this instance was started without a folder of adapters (--adapter-folder)",
                 reason: "adapters_disabled")
         }
-        let directory = try AdapterFolder(folder).directory(request.path)
+        return try AdapterFolder(folder).directory(request.path)
+    }
+
+    /// The model's name, where the adapter is for it.
+    ///
+    /// - Throws: `RPCError` as ``load(_:_:)``.
+    func checkedModel(_ request: Wire.LoadAdapterRequest) throws -> String {
         if request.model.isEmpty {
-            try checkBase(directory)
+            try checkBase(directory(request))
         } else if request.model != modelName {
             throw otherModel(request.model)
         }
-        return try load(request.name, directory: directory)
+        return modelName
+    }
+
+    /// - Parameter elsewhere: what the other parts of the model have of it.
+    /// - Throws: `RPCError`: FAILED_PRECONDITION where nothing is loaded on request, or for another model's adapter;
+    ///   NOT_FOUND for a path that leads nowhere in the folder; and as the other `load`.
+    func load(
+        _ request: Wire.LoadAdapterRequest, _ elsewhere: LaterShardClients.Held?
+    ) throws -> Wire.LoadAdapterReply {
+        let directory = try directory(request)
+        _ = try checkedModel(request)
+        return try load(request.name, directory: directory, elsewhere)
     }
 
     /// - Throws: `RPCError`: ALREADY_EXISTS when the name has another content; RESOURCE_EXHAUSTED beyond the limits;
-    ///   INVALID_ARGUMENT that says what is wrong with the name or the files.
-    func load(_ name: String, directory: String) throws -> Wire.LoadAdapterReply {
+    ///   INVALID_ARGUMENT that says what is wrong with the name or the files; FAILED_PRECONDITION where other parts of the
+    ///   model have another one.
+    func load(
+        _ name: String, directory: String, _ elsewhere: LaterShardClients.Held? = nil
+    ) throws -> Wire.LoadAdapterReply {
         guard name != modelName, (1...200).contains(name.utf8.count),
             name.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
         else {
@@ -156,8 +211,10 @@ final class AdapterShelf: Sendable {
                 reason: "invalid_request", field: "name")
         }
         let (count, bytes) = state.withLock { state in
-            let others = state.adapters.filter { $0.key != name }
-            return (others.count, others.values.reduce(0) { $0 + $1.byteCount })
+            // Under several names an adapter is held once.
+            let others = Dictionary(
+                state.adapters.filter { $0.key != name }.map { ($1.contentID, $1.byteCount) }, uniquingKeysWith: max)
+            return (others.count, others.values.reduce(0, +))
         }
         guard count < options.countLimit else {
             throw RPCError(
@@ -165,14 +222,20 @@ final class AdapterShelf: Sendable {
                 reason: "adapter_limit")
         }
         let model = try model.current()
-        let adapter: LowRankAdapter
+        var adapter: LowRankAdapter
         do throws(TextModelError) {
             adapter = try LowRankAdapter(
                 directory: directory, for: model, byteLimit: max(0, options.byteLimit - bytes), on: device)
         } catch {
             throw RPCError(adapter: error)
         }
-        let (wasLoaded, changed) = try state.withLock { state in
+        if let elsewhere, elsewhere.contentID != adapter.contentID {
+            throw RPCError(
+                .failedPrecondition, "processes with other layers of the model have another adapter at this path",
+                reason: "adapters_differ", field: "path")
+        }
+        adapter.lease = elsewhere?.lease
+        let (wasLoaded, changed) = try state.withLock { [adapter] state in
             if let existing = state.adapters[name] {
                 guard existing.contentID == adapter.contentID else {
                     throw RPCError(
@@ -181,7 +244,9 @@ final class AdapterShelf: Sendable {
                 }
                 return (true, state.changed)
             }
-            state.adapters[name] = adapter
+            var own = state.adapters.values.first { $0.contentID == adapter.contentID } ?? adapter
+            own.lease = adapter.lease
+            state.adapters[name] = own
             state.directories[name] = directory
             return (false, state.changed)
         }
@@ -220,11 +285,13 @@ final class AdapterShelf: Sendable {
     private func notFound(_ name: String, field: String) -> RPCError {
         RPCError(
             .notFound, "there is no adapter \"\(name.prefix(200))\" of \"\(modelName)\" here",
-            reason: "adapter_not_found", field: field)
+            reason: RPCError.noAdapterReason, field: field)
     }
 }
 
 extension RPCError {
+    static let noAdapterReason = "adapter_not_found"
+
     /// What is wrong with an adapter's files, as it crosses the wire.
     init(adapter error: TextModelError) {
         switch error.code {

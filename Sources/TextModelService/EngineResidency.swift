@@ -1,5 +1,6 @@
 import Concurrency
 import Messages
+import ModelServing
 import RPC
 import Synchronization
 import TextGeneration
@@ -9,6 +10,8 @@ package import TextModels
 package struct IdleUnload: Sendable {
     /// For how long nobody has asked then.
     package var after: Duration
+    /// Whether the model goes at once when it has been looked at.
+    var startsAway = false
     /// Loads the model as it was, on the engine's thread.
     ///
     /// - Throws: `RPCError`, which those get that wait.
@@ -81,6 +84,8 @@ struct EngineResidency<Loop: EngineLoop> {
     let queue: BoundedQueue<TextEngine.Job>
     let admission: Admission
     let idleLimit: Duration?
+    /// Of the first time.
+    var firstLimit: Duration?
     var forecast: AdmissionForecast
     /// Makes the loop; the first time with the core that is there, then with one that is loaded again.
     let make: (AdmissionForecast) throws -> Loop
@@ -112,18 +117,8 @@ struct EngineResidency<Loop: EngineLoop> {
         let first = waiting
         waiting = []
         defer { forecast = loop.forecast }
-        return loop.run(queue, first: first, idleLimit: idleLimit)
-    }
-}
-
-extension RPCError {
-    /// The model cannot come back as it was: its files have changed meanwhile.
-    static let staleReason = "stale_revision"
-
-    static func stale(_ name: String) -> RPCError {
-        RPCError(
-            .unavailable,
-            "the files of \"\(name)\" have changed since it was unloaded; its new revision is being loaded",
-            reason: staleReason, retryAfter: .seconds(1), notStarted: true)
+        let limit = firstLimit ?? idleLimit
+        firstLimit = nil
+        return loop.run(queue, first: first, idleLimit: limit)
     }
 }

@@ -25,6 +25,11 @@ package final class LaterShardClients: Sendable {
     private struct State {
         /// The replica that a group's sequences are at.
         var pins: [Place: String] = [:]
+        /// How adapters were loaded that came by request, by content.
+        var adapters: [String: Wire.LoadAdapterRequest] = [:]
+        var adapterCount = 0
+        /// Of adapters that every replica must have: the model's numerics ids with them.
+        var required: Set<String> = []
         var isClosed = false
     }
 
@@ -39,6 +44,8 @@ package final class LaterShardClients: Sendable {
     private let owner = ServiceDescription.newInstanceID()
     private let state = Mutex(State())
 
+    /// Replicas that lack an adapter, one after the other, which are given it for one call.
+    private static let supplyLimit = 8
     /// After so long a call is made of another replica. A dead one is noticed by the bus far sooner.
     private static let callTimeout: Duration = .seconds(300)
 
@@ -91,13 +98,43 @@ package final class LaterShardClients: Sendable {
     /// Replicas that take calls now, over all shards.
     var replicaCount: Int { clients.indices.reduce(0) { $0 + replicas(of: $1).count } }
 
-    private func replicas(of shard: Int) -> [Instance] {
+    func client(of shard: Int) -> RPCClient { clients[shard] }
+
+    func replicas(of shard: Int) -> [Instance] {
         clients[shard].instances.filter { $0.state == .ready && isReplica($0.description, of: shard) }
     }
 
     private func isReplica(_ description: ServiceDescription, of shard: Int) -> Bool {
-        description.service == "text-shard" && description.layers == layers[shard]
-            && description.models.contains { $0.numericsID == numericsID }
+        guard description.service == "text-shard", description.layers == layers[shard] else { return false }
+        let ids = Set(description.models.map(\.numericsID))
+        return ids.contains(numericsID) && state.withLock { $0.required.isSubset(of: ids) }
+    }
+
+    // MARK: Adapters
+
+    /// The request under a name that no other first shard gives.
+    func numbered(_ request: Wire.LoadAdapterRequest) -> Wire.LoadAdapterRequest {
+        var request = request
+        let number = state.withLock { state in
+            state.adapterCount += 1
+            return state.adapterCount
+        }
+        request.name = "\(owner)/\(number)"
+        return request
+    }
+
+    func remember(_ request: Wire.LoadAdapterRequest, contentID: String) {
+        state.withLock { $0.adapters[contentID] = request }
+    }
+
+    func remembered(_ contentID: String) -> Wire.LoadAdapterRequest? { state.withLock { $0.adapters[contentID] } }
+
+    func forgetRemembered(_ name: String) {
+        state.withLock { state in state.adapters = state.adapters.filter { $0.value.name != name } }
+    }
+
+    func require(_ contentID: String) {
+        _ = state.withLock { $0.required.insert(NumericsID.adapted(numericsID, by: contentID)) }
     }
 
     // MARK: Calls
@@ -131,6 +168,7 @@ package final class LaterShardClients: Sendable {
     private func forward(_ call: ShardCall, _ place: Place) async throws -> ShardAnswer {
         let request = Wire.ForwardRequest(owner: owner, sequences: call.parts.map { Wire.ShardRows($0) })
         let rows = Attachment(call.rows)
+        var supplies = 0
         while true {
             var options = CallOptions(timeout: Self.callTimeout, attachments: [rows], instanceID: pin(place))
             options.numericsID = numericsID
@@ -147,6 +185,10 @@ package final class LaterShardClients: Sendable {
                 state.withLock { $0.pins[place] = nil }
                 // The set of replicas is about to change.
                 if !options.waitsForReady { try await Task.sleep(for: .milliseconds(10)) }
+            } catch let error as RPCError where error.reason == RPCError.noAdapterReason {
+                guard let instance = options.instanceID ?? pin(place), supplies < Self.supplyLimit else { throw error }
+                supplies += 1
+                try await supply(call.adapters, to: instance, of: place.shard)
             }
         }
     }
@@ -189,7 +231,7 @@ extension Wire.ShardRows {
             sequence: part.sequence, start: UInt32(clamping: part.start), count: UInt32(clamping: part.count),
             outputs: UInt32(clamping: part.outputs), tokens: part.tokens, root: part.root,
             taken: UInt32(clamping: part.taken), checkpoint: UInt32(clamping: part.checkpoint?.rows ?? 0),
-            checkpointLasts: part.checkpoint?.lasts ?? false)
+            checkpointLasts: part.checkpoint?.lasts ?? false, adapter: part.adapter)
     }
 }
 

@@ -48,6 +48,8 @@ package final class TextEngine: Sendable {
     let tokenTypes: Int
     /// Whether text is generated.
     let generates: Bool
+    /// What answers are held to; nil where text is not generated.
+    let grammars: GrammarLibrary?
     private let admission: Admission
     /// Whether the model is let go until somebody asks.
     private let isUnloaded: Flag
@@ -63,7 +65,7 @@ package final class TextEngine: Sendable {
     /// - Parameters:
     ///   - drafts: a small model that proposes tokens.
     ///   - shards: where the layers are that are not here.
-    ///   - unload: when the model is let go; nil for never. A model that is cut never is.
+    ///   - unload: when the model is let go; nil for never.
     ///   - resident: is told of the model as it goes and comes.
     /// - Throws: when the key-value cache does not fit in memory, the draft model is not for this one, or the system
     ///   gives no thread.
@@ -72,11 +74,11 @@ package final class TextEngine: Sendable {
         options: EngineCore.Options, unload: IdleUnload? = nil, resident: ResidentModel? = nil, on device: Device,
         gauge: LoadGauge
     ) throws {
-        precondition(unload == nil || shards == nil, "a model that is cut is not unloaded")
         (shape, layers) = (loaded.model.shape, loaded.model.layers)
         (self.shards, shardCount) = (shards, 1 + (shards?.layers.count ?? 0))
         samplingDefaults = loaded.samplingDefaults
         (abilities, tokenTypes, generates) = (loaded.abilities, 1, loaded.generationFault == nil)
+        grammars = generates ? GrammarLibrary(loaded) : nil
         let core = try EngineCore(
             loaded, drafts: drafts, laterShards: shards?.layers.count ?? 0, options: options, on: device)
         cacheByteCount = core.cacheByteCount
@@ -86,20 +88,21 @@ package final class TextEngine: Sendable {
             sequenceLimit: options.sequenceLimit, cachePositions: options.cachePositions)
         let admission = Admission(forecast)
         self.admission = admission
-        let isUnloaded = Flag(), engineGauge = EngineGauge(gauge)
+        let isUnloaded = Flag(), engineGauge = EngineGauge(gauge), laterShards = shards?.layers.count ?? 0
         self.isUnloaded = isUnloaded
         // The thread's alone: nothing else may hold the model.
         let first = Mutex<EngineCore?>(core)
         thread = try DedicatedThread(name: "text-engine", rank: .computing) {
             var statistics = EngineCore.Statistics()
             var residency = EngineResidency(
-                queue: queue, admission: admission, idleLimit: unload?.after, forecast: forecast
+                queue: queue, admission: admission, idleLimit: unload?.after,
+                firstLimit: unload?.startsAway == true ? .zero : nil, forecast: forecast
             ) { forecast in
                 var core: EngineCore
                 if let first = first.withLock({ $0.take() }) {
                     core = first
                 } else {
-                    core = try Self.reloaded(unload, options, on: device)
+                    core = try Self.reloaded(unload, laterShards: laterShards, options, on: device)
                     core.statistics = statistics
                     resident?.set(core.loaded.model)
                     isUnloaded.value.store(false, ordering: .relaxed)
@@ -128,6 +131,7 @@ package final class TextEngine: Sendable {
         (shape, layers, shards, shardCount) = (loaded.shape, 0..<loaded.shape.layers, nil, 1)
         (samplingDefaults, cacheByteCount) = (LoadedModel.SamplingDefaults(), 0)
         (abilities, tokenTypes, generates) = (loaded.abilities, loaded.encoder.tokenTypes, false)
+        grammars = nil
         let core = EncoderCore(loaded, options: options, on: device)
         let queue = BoundedQueue<Job>(capacity: options.queueLimit)
         self.queue = queue
@@ -140,7 +144,8 @@ package final class TextEngine: Sendable {
         let first = Mutex<EncoderCore?>(core)
         thread = try DedicatedThread(name: "text-engine", rank: .computing) {
             var residency = EngineResidency(
-                queue: queue, admission: admission, idleLimit: unload?.after, forecast: forecast
+                queue: queue, admission: admission, idleLimit: unload?.after,
+                firstLimit: unload?.startsAway == true ? .zero : nil, forecast: forecast
             ) { forecast in
                 let core: EncoderCore
                 if let first = first.withLock({ $0.take() }) {
@@ -167,10 +172,13 @@ package final class TextEngine: Sendable {
 
     /// Once more the core of a decoder that was let go.
     private static func reloaded(
-        _ unload: IdleUnload?, _ options: EngineCore.Options, on device: Device
+        _ unload: IdleUnload?, laterShards: Int, _ options: EngineCore.Options, on device: Device
     ) throws -> EngineCore {
         guard let again = try unload?.load(), case .decoder(let loaded) = again.loaded else { throw RPCError.stopped }
-        do { return try EngineCore(loaded, drafts: again.drafts, options: options, on: device) } catch {
+        do throws(TextModelError) {
+            return try EngineCore(
+                loaded, drafts: again.drafts, laterShards: laterShards, options: options, on: device)
+        } catch {
             throw RPCError(textModel: error)
         }
     }

@@ -1,3 +1,4 @@
+import Grammars
 import Layers
 package import Messages
 package import ModelServing
@@ -129,10 +130,16 @@ extension TextRevision {
                 prompt: message.prompt, maxTokens: Int(message.maxTokens), n: Int(message.n), sampling: sampling,
                 stop: message.stop, logProbabilities: message.logprobs.map { Int($0) },
                 promptLogProbabilities: message.promptLogprobs, ignoresEndOfText: message.ignoresEndOfText,
+                grammar: try grammar(message.grammar),
                 adapter: adapter, resume: resume, runsAlone: message.crashesWithoutProgress > 0, shape: engine.shape)
         } catch {
             throw RPCError(textModel: error)
         }
+    }
+
+    private func grammar(_ message: Wire.Grammar?) throws(TextModelError) -> CompiledGrammar? {
+        guard let message, let grammars = engine.grammars else { return nil }
+        return try grammars.grammar(schema: message.jsonSchema, field: message.field)
     }
 
     func check(model: String, tokenizerHash hash: String) throws {
@@ -169,8 +176,8 @@ extension GreenList {
 }
 
 extension RPCError {
-    fileprivate static func noAdapters(field: String) -> RPCError {
-        RPCError(.notFound, "this instance has no adapters", reason: "adapter_not_found", field: field)
+    static func noAdapters(field: String) -> RPCError {
+        RPCError(.notFound, "this instance has no adapters", reason: noAdapterReason, field: field)
     }
 
     /// A text model's error as it crosses the wire.

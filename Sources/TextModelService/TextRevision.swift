@@ -38,18 +38,24 @@ package struct TextRevision: ModelRevision {
             model.tasks.append("embed")
             model.embedding = Wire.EmbeddingDescription(abilities)
         }
-        if abilities.scoringFault == nil { model.tasks.append("score") }
-        model.scoresConversations = abilities.scoresConversations
+        if abilities.scoringFault == nil {
+            model.tasks.append("score")
+            model.pair = Wire.PairReading(abilities.files.pair)
+        }
         let contents = adapters?.contents ?? [:]
-        return [model]
-            + contents.sorted { $0.key < $1.key }.map { name, contentID in
-                var adapted = model
-                adapted.name = name
-                adapted.parent = model.name
-                adapted.numericsID = NumericsID.adapted(model.numericsID, by: contentID)
-                adapted.revision = String(contentID.prefix(12))
-                return adapted
-            }
+        return [model] + contents.sorted { $0.key < $1.key }.map { model.adapted(as: $0, contentID: $1) }
+    }
+}
+
+extension ModelDescription {
+    /// The model as an adapter changes it.
+    func adapted(as name: String, contentID: String) -> ModelDescription {
+        var adapted = self
+        adapted.name = name
+        adapted.parent = self.name
+        adapted.numericsID = NumericsID.adapted(numericsID, by: contentID)
+        adapted.revision = String(contentID.prefix(12))
+        return adapted
     }
 }
 
@@ -64,6 +70,15 @@ extension Wire.EmbeddingDescription {
         }
         prompts = abilities.files.prompts.map { Wire.NamedPrompt(name: $0.name, text: $0.text) }
         defaultPrompt = abilities.files.defaultPrompt
+    }
+}
+
+extension Wire.PairReading {
+    init(_ pair: SentenceFiles.PairReading) {
+        self.init(
+            isConversation: pair.isConversation, promptTemplate: pair.template ?? "",
+            instruction: pair.instruction ?? "",
+            addsGenerationPrompt: pair.addsGenerationPrompt)
     }
 }
 

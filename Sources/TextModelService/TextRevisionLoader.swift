@@ -1,11 +1,12 @@
 import Concurrency
+import GGUF
 package import Layers
 import Messages
 package import ModelServing
 package import RPC
 package import Tensors
 package import TextGeneration
-import TextModels
+package import TextModels
 import Tokenizers
 
 /// Makes revisions of a text model from what is at its place: the first one, and those that replace it.
@@ -13,6 +14,8 @@ package struct TextRevisionLoader: Sendable {
     package struct Options: Sendable {
         package var precision = Precision.auto
         package var activations = ActivationPrecision.auto
+        /// What the model is where its files do not say how it scores.
+        package var reranker: Reranker?
         /// The layers that are here; nil for all.
         package var layers: Range<Int>?
         package var engine: EngineCore.Options
@@ -23,6 +26,10 @@ package struct TextRevisionLoader: Sendable {
         package var room = MemoryRoom.unknown
         /// For how long nobody asks before the model is let go until somebody does; nil for ever.
         package var idleUnload: Duration?
+        /// Whether the model goes as soon as it has been looked at.
+        package var startsUnloaded = false
+        /// When it may be loaded again.
+        package var turns = LoadTurns(file: nil)
         /// Is told when the model goes (true) and comes back (false).
         package var unloadedOrLoaded: @Sendable (_ isUnloaded: Bool) -> Void = { _ in }
 
@@ -62,7 +69,7 @@ package struct TextRevisionLoader: Sendable {
         let directory = try directory()
         let loaded = try LoadedText(
             directory: directory, layers: options.layers, precision: options.precision,
-            activations: options.activations, cache: options.cache, on: packing)
+            activations: options.activations, reranker: options.reranker, cache: options.cache, on: packing)
         let id = try numericsID(directory, tokenizerHash: loaded.tokenizer.hash)
         return Checkpoint(loaded: loaded, numericsID: id)
     }
@@ -102,14 +109,15 @@ package struct TextRevisionLoader: Sendable {
         }
         let resident = ResidentModel(loaded.model)
         let library = try options.adapters.map {
-            try AdapterLibrary(for: resident, modelName: name, options: $0)
+            try AdapterLibrary(for: resident, modelName: name, options: $0, shards: shards)
         }
         for (name, directory) in adapters.sorted(by: { $0.key < $1.key }) {
             try library?.load(name, directory: directory)
         }
+        try shards?.require(library?.contents ?? [:])
         let engine = try TextEngine(
             loaded, drafts: drafts, shards: shards, options: options.engine,
-            unload: shards == nil ? unload(checkpoint) : nil, resident: resident, on: device, gauge: gauge)
+            unload: unload(checkpoint), resident: resident, on: device, gauge: gauge)
         // Requests need not wait for the disk.
         try keep(loaded.packedCache, drafts?.packedCache)
         return TextRevision(
@@ -137,7 +145,9 @@ package struct TextRevisionLoader: Sendable {
     private func unload(_ checkpoint: Checkpoint) -> IdleUnload? {
         let id = checkpoint.numericsID, cacheSize = checkpoint.loaded.cacheSize(options.engine)
         return options.idleUnload.map { after in
-            IdleUnload(after: after, load: { try again(id, cacheSize: cacheSize) }, told: options.unloadedOrLoaded)
+            IdleUnload(
+                after: after, startsAway: options.startsUnloaded, load: { try again(id, cacheSize: cacheSize) },
+                told: options.unloadedOrLoaded)
         }
     }
 
@@ -146,11 +156,39 @@ package struct TextRevisionLoader: Sendable {
     /// - Throws: `RPCError`: UNAVAILABLE when what is at the model's place now is another revision, RESOURCE_EXHAUSTED
     ///   when there is no room for it.
     private func again(_ id: String, cacheSize: Int) throws -> (loaded: LoadedText, drafts: LoadedModel?) {
+        let turn = try options.turns.take()
+        defer { turn.end() }
+        return try GGUFHeaders.kept { try loadedAgain(id, cacheSize: cacheSize) }
+    }
+
+    /// How a later shard of the model lets its layers go and has them back; nil where it keeps them.
+    package func shardUnload(_ checkpoint: Checkpoint) -> ShardUnload? {
+        let id = checkpoint.numericsID, cacheSize = checkpoint.loaded.cacheSize(options.engine)
+        return options.idleUnload.map { after in
+            ShardUnload(
+                after: after, startsAway: options.startsUnloaded,
+                load: {
+                    guard case .decoder(let loaded) = try again(id, cacheSize: cacheSize).loaded else {
+                        throw RPCError.stale(name)
+                    }
+                    return loaded.model
+                }, told: options.unloadedOrLoaded)
+        }
+    }
+
+    private func loadedAgain(_ id: String, cacheSize: Int) throws -> (loaded: LoadedText, drafts: LoadedModel?) {
         do {
-            let weights = try CheckpointSize.weights(directory: try directory(), precision: options.precision)
-            try options.room.require(weights + cacheSize, for: "\"\(name)\", which was unloaded,")
+            try options.room.require(try weightsSize() + cacheSize, for: "\"\(name)\", which was unloaded,")
             let checkpoint = try checkpoint(packing: device)
-            guard checkpoint.numericsID == id else { throw RPCError.stale(name) }
+            guard checkpoint.numericsID == id else {
+                guard options.layers == nil else {
+                    throw RPCError(
+                        .failedPrecondition,
+                        "the files of \"\(name)\" have changed since it was unloaded; start all its processes again",
+                        reason: "invalid_checkpoint")
+                }
+                throw RPCError.stale(name)
+            }
             let drafts = try draftDirectory.map {
                 try LoadedModel(
                     directory: $0(), precision: options.precision, activations: options.activations,
@@ -163,6 +201,16 @@ package struct TextRevisionLoader: Sendable {
         } catch {
             throw RPCError(reload: error)
         }
+    }
+
+    /// What the weights of the layers here take, about.
+    private func weightsSize() throws -> Int {
+        let directory = try directory()
+        let all = try CheckpointSize.weights(directory: directory, precision: options.precision)
+        guard let layers = options.layers, let extents = try TextModelLoader.extents(directory: directory) else {
+            return all
+        }
+        return all / extents.shape.layers * layers.count
     }
 
     private func keep(_ caches: PackedCache?...) throws {

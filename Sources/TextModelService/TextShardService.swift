@@ -1,4 +1,5 @@
 import Concurrency
+import Layers
 package import Messages
 package import RPC
 package import Tensors
@@ -9,17 +10,25 @@ package import TextModels
 package struct TextShardService: RPCService {
     private let name: String
     private let engine: TextShardEngine
+    private let adapters: AdapterLibrary?
 
-    /// - Parameter name: the model's name, as requests to its first shard give it.
+    /// - Parameters:
+    ///   - name: the model's name, as requests to its first shard give it.
+    ///   - adapters: of the layers here; nil where the model is served without any.
+    ///   - unload: when the layers are let go; nil for never.
+    ///   - resident: is told of the layers as they go and come.
     /// - Throws: when the key-value cache does not fit in memory, or the system gives no thread.
     package init(
         name: String, model: any TextModel, cachePositions: Int, cachePrecision: CachePrecision,
-        states: DecoderCache.StateCounts, on device: Device, gauge: LoadGauge
+        states: DecoderCache.StateCounts, adapters: AdapterLibrary? = nil, unload: ShardUnload? = nil,
+        resident: ResidentModel? = nil, on device: Device, gauge: LoadGauge
     ) throws {
-        self.name = name
-        let core = try ShardCore(
-            model, cachePositions: cachePositions, cachePrecision: cachePrecision, states: states, on: device)
-        engine = try TextShardEngine(core, gauge: gauge)
+        (self.name, self.adapters) = (name, adapters)
+        engine = try TextShardEngine(model, unload: unload, resident: resident, gauge: gauge) {
+            model throws(TextModelError) in
+            try ShardCore(
+                model, cachePositions: cachePositions, cachePrecision: cachePrecision, states: states, on: device)
+        }
     }
 
     /// What the instance says of itself.
@@ -28,16 +37,28 @@ package struct TextShardService: RPCService {
     ///   - numericsID: the whole model's: it does not depend on the cut.
     ///   - capacity: sequences that run together.
     package func description(numericsID: String, capacity: Int) -> ServiceDescription {
+        var description = ServiceDescription(service: "text-shard")
+        description.models = models(numericsID)
+        description.layers = engine.layers
+        description.capacity = capacity
+        return description
+    }
+
+    /// Lets the server say which adapters there are, as they come and go.
+    package func keepDescribed(by server: RPCServer, numericsID: String) {
+        let service = self
+        adapters?.onChange { [weak server] in server?.update { $0.models = service.models(numericsID) } }
+    }
+
+    /// The model, and each adapter as a model that has it for its parent.
+    private func models(_ numericsID: String) -> [ModelDescription] {
         var model = ModelDescription(name: name)
         model.numericsID = numericsID
         model.revision = String(numericsID.prefix(12))
         model.modality = "text"
         model.contextLength = engine.shape.context
-        var description = ServiceDescription(service: "text-shard")
-        description.models = [model]
-        description.layers = engine.layers
-        description.capacity = capacity
-        return description
+        let contents = adapters?.contents ?? [:]
+        return [model] + contents.sorted { $0.key < $1.key }.map { model.adapted(as: $0, contentID: $1) }
     }
 
     package func register(with router: inout RPCRouter) {
@@ -48,7 +69,8 @@ package struct TextShardService: RPCService {
                     reason: "invalid_request", field: "sequences")
             }
             let call = try ShardCall(request.message, rows: request.attachments[0], shape: engine.shape)
-            switch try await engine.forward(call, owner: request.message.owner, context) {
+            let adapters = try adapters(call)
+            switch try await engine.forward(call, owner: request.message.owner, adapters, context) {
             case .rows(let rows): return ServerReply(Wire.ForwardReply(), attachments: [Attachment(rows)])
             case .missing(let missing):
                 return ServerReply(
@@ -62,6 +84,28 @@ package struct TextShardService: RPCService {
             try await engine.release(request.message.sequences, owner: request.message.owner)
             return ServerReply(Wire.ReleaseReply())
         }
+        guard let adapters else { return }
+        router.unary(Wire.TextShard.loadAdapter) { request, context in
+            // Adapters are held against the layers' weights.
+            try await adapters.model.staying {
+                try await engine.wake(context)
+                return ServerReply(try await adapters.load(request.message, context))
+            }
+        }
+        router.unary(Wire.TextShard.unloadAdapter) { request, _ in
+            try adapters.unload(request.message)
+            return ServerReply(Wire.UnloadAdapterReply())
+        }
+    }
+
+    /// The adapters that a call names.
+    ///
+    /// - Throws: `RPCError` NOT_FOUND.
+    private func adapters(_ call: ShardCall) throws -> [String: LowRankAdapter] {
+        let contents = call.adapters
+        if contents.isEmpty { return [:] }
+        guard let adapters else { throw RPCError.noAdapters(field: "adapter") }
+        return try adapters.adapters(contents: contents)
     }
 }
 
@@ -80,7 +124,8 @@ extension ShardCall {
                 checking: message.sequences.map {
                     Part(
                         sequence: $0.sequence, start: Int($0.start), count: Int($0.count), outputs: Int($0.outputs),
-                        tokens: $0.tokens, root: $0.root, taken: Int($0.taken == 0 ? $0.count : $0.taken),
+                        tokens: $0.tokens, root: $0.root, adapter: $0.adapter,
+                        taken: Int($0.taken == 0 ? $0.count : $0.taken),
                         checkpoint: $0.checkpoint == 0
                             ? nil : .init(rows: Int($0.checkpoint), lasts: $0.checkpointLasts))
                 }, shape: shape
@@ -92,82 +137,6 @@ extension ShardCall {
         } catch let error as TensorError {
             let code: RPCError.Code = error.code == .tooLarge ? .resourceExhausted : .invalidArgument
             throw RPCError(code, error.message, reason: "invalid_request", field: "sequences")
-        }
-    }
-}
-
-/// Runs a `ShardCore`, one call after the other.
-final class TextShardEngine: Sendable {
-    private struct Job: Sendable {
-        enum Work: Sendable {
-            case forward(ShardCall, CheckedContinuation<ShardAnswer, any Error>)
-            case release([UInt64], CheckedContinuation<Void, Never>)
-        }
-
-        var owner: String
-        var work: Work
-        var context: ServerContext?
-    }
-
-    let shape: DecoderShape
-    let layers: Range<Int>
-    private let queue = BoundedQueue<Job>(capacity: 1_024)
-    private let gauge: LoadGauge
-    private let thread: DedicatedThread
-
-    init(_ core: ShardCore, gauge: LoadGauge) throws {
-        (shape, layers, self.gauge) = (core.model.shape, core.model.layers, gauge)
-        let queue = queue
-        thread = try DedicatedThread(name: "text-shard", rank: .computing) {
-            var core = core
-            while let job = queue.take() { Self.run(job, &core, gauge) }
-        }
-    }
-
-    deinit { queue.close() }
-
-    private static func run(_ job: Job, _ core: inout ShardCore, _ gauge: LoadGauge) {
-        switch job.work {
-        case .release(let sequences, let done):
-            core.release(sequences, owner: job.owner)
-            done.resume()
-        case .forward(let call, let done):
-            guard job.context?.isCancelled != true else {
-                done.resume(throwing: RPCError(.cancelled, "the caller is gone", notStarted: true))
-                return
-            }
-            gauge.beginStep()
-            let answer = Result { () throws(TextModelError) in try core.forward(call, owner: job.owner) }
-            gauge.endStep()
-            done.resume(with: answer.mapError { RPCError(textModel: $0) })
-        }
-    }
-
-    /// - Throws: `RPCError`: RESOURCE_EXHAUSTED when the queue or the cache is full.
-    func forward(_ call: ShardCall, owner: String, _ context: ServerContext) async throws -> ShardAnswer {
-        gauge.addOutstanding(call.rows.rowCount)
-        defer { gauge.addOutstanding(-call.rows.rowCount) }
-        return try await withCheckedThrowingContinuation { done in
-            offer(Job(owner: owner, work: .forward(call, done), context: context)) { done.resume(throwing: $0) }
-        }
-    }
-
-    func release(_ sequences: [UInt64], owner: String) async throws {
-        await withCheckedContinuation { done in
-            // What is not released is the first to go when pages are needed.
-            offer(Job(owner: owner, work: .release(sequences, done))) { _ in done.resume() }
-        }
-    }
-
-    private func offer(_ job: Job, refused: (RPCError) -> Void) {
-        switch queue.offer(job) {
-        case .accepted: break
-        case .full:
-            refused(
-                RPCError(
-                    .resourceExhausted, "\(queue.capacity) calls wait already", reason: "queue_full",
-                    retryAfter: .seconds(1), notStarted: true))
-        case .closed: refused(RPCError(.unavailable, "the shard has stopped", notStarted: true))
         }
     }
 }

@@ -95,4 +95,21 @@ package enum Architectures {
 
     /// The architecture that llama.cpp calls by that name.
     static func gguf(_ name: String) -> (any Architecture.Type)? { all.first { $0.gguf?.name == name } }
+
+    /// The decoder that a GGUF file holds: its configuration, with nothing in the file left out, and its weights.
+    ///
+    /// - Throws: `TextModelError` that names the file and the key or the tensor at fault.
+    static func read(gguf path: String) throws(TextModelError) -> (any Architecture, GGUFCheckpoint) {
+        let file = try GGUFFile.opened(path), name = try file.architecture()
+        guard let architecture = gguf(name), let layout = architecture.gguf else {
+            throw TextModelError(
+                .unsupported,
+                "\(path): architecture \"\(name)\" is not supported; known: "
+                    + (ggufNames + EncoderArchitectures.ggufNames).sorted().joined(separator: ", "))
+        }
+        let checkpoint = GGUFCheckpoint(file, layout)
+        let configuration = try architecture.init(checkpoint.metadata)
+        try checkpoint.refuseUnknown()
+        return (configuration, checkpoint)
+    }
 }

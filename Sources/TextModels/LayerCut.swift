@@ -14,7 +14,7 @@ package enum LayerCut {
         let sizes: [String: Int]
         do {
             if let file = try GGUFLocation.file(at: directory) {
-                sizes = try GGUFCheckpoint(path: file).byteCounts
+                sizes = try Architectures.read(gguf: file).1.byteCounts
             } else {
                 sizes = try Checkpoint(directory: directory).byteCounts
             }
@@ -72,8 +72,8 @@ package enum LayerCut {
         return [0..<end] + cut
     }
 
-    /// The layer that a tensor is in, by its name in any kind of file.
-    private static func layer(of name: String) -> Int? {
+    /// The layer that a tensor or a module is in, by its name in any kind of file.
+    static func layer(of name: String) -> Int? {
         let parts = name.split(separator: ".")
         guard let index = parts.firstIndex(where: { ["layers", "h", "blk"].contains($0) }), index + 1 < parts.count
         else { return nil }

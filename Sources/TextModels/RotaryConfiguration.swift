@@ -213,10 +213,11 @@ extension RotaryFrequencies {
     /// - Parameters:
     ///   - partial: whether the architecture may turn only the first elements of a head.
     ///   - truncates: whether YaRN's bounds are whole pairs.
+    ///   - scaleOfAll: of YaRN, `mscale_all_dim`, which takes back what the scale of attention grows by; 0 for nothing.
     /// - Throws: `TextModelError` that names the key.
     init(
         _ file: GGUFMetadata, shape: DecoderShape, partial: Bool = false, standardBase: Double = standardBase,
-        truncates: Bool = true
+        truncates: Bool = true, scaleOfAll: Double = 0
     ) throws(TextModelError) {
         let key = "rope.dimension_count"
         let width = try file.integer(key) ?? shape.headDim
@@ -229,11 +230,12 @@ extension RotaryFrequencies {
         }
         self.init(
             base: try file.positive("rope.freq_base", absent: standardBase), width: width,
-            scaling: try Self.scaling(file, shape, pairs: width / 2, truncates: truncates))
+            scaling: try Self.scaling(
+                file, shape, pairs: width / 2, truncates: truncates, scaleOfAll: scaleOfAll))
     }
 
     private static func scaling(
-        _ file: GGUFMetadata, _ shape: DecoderShape, pairs: Int, truncates: Bool
+        _ file: GGUFMetadata, _ shape: DecoderShape, pairs: Int, truncates: Bool, scaleOfAll: Double
     ) throws(TextModelError) -> Scaling {
         if let factors = try factors(file, shape) {
             guard factors.count == pairs, factors.allSatisfy({ $0 > 0 && $0.isFinite }) else {
@@ -252,7 +254,8 @@ extension RotaryFrequencies {
             return .yarn(
                 factor: factor,
                 attention: Float(
-                    try file.positive("rope.scaling.yarn_attn_factor", absent: 1) * yarnAttention(factor)),
+                    try file.positive("rope.scaling.yarn_attn_factor", absent: 1) * yarnAttention(factor)
+                        / (scaleOfAll == 0 ? 1 : yarnAttention(factor, scaleOfAll))),
                 fast: try file.positive("rope.scaling.yarn_beta_fast", absent: 32),
                 slow: try file.positive("rope.scaling.yarn_beta_slow", absent: 1),
                 originalContext: Double(original), truncates: truncates)

@@ -123,12 +123,13 @@ package struct TokenizerService: RPCService {
             try await keeper(request.message.model).use(context) { revision in
                 let tokenizer = revision.tokenizer
                 let messages = request.message.messages.map { ChatMessage(role: $0.role, content: $0.content) }
+                let pair = TextPair(messages)
                 do throws(TokenizerError) {
-                    let ids = try tokenizer.renderChat(
-                        messages, addGenerationPrompt: request.message.addGenerationPrompt)
+                    let ids = try tokenizer.render(request.message, messages, pair)
                     return ServerReply(Wire.TokensReply(ids: ids, tokenizerHash: tokenizer.hash))
                 } catch {
-                    throw RPCError(tokenizer: error, field: "messages", model: request.message.model)
+                    let field = pair == nil ? "messages" : error.code == .invalidRequest ? "instruction" : "model"
+                    throw RPCError(tokenizer: error, field: field, model: request.message.model)
                 }
             }
         }
@@ -165,6 +166,20 @@ package struct TokenizerService: RPCService {
 }
 
 extension Tokenizer {
+    fileprivate func render(
+        _ message: Wire.RenderChatRequest, _ messages: [ChatMessage], _ pair: TextPair?
+    ) throws(TokenizerError) -> [Int32] {
+        guard let pair else {
+            guard message.pairTemplate.isEmpty else {
+                throw TokenizerError(.invalidRequest, "a template of pairs is for a query and a document")
+            }
+            return try renderChat(messages, addGenerationPrompt: message.addGenerationPrompt)
+        }
+        return try renderPair(
+            pair, template: message.pairTemplate.isEmpty ? nil : message.pairTemplate,
+            addGenerationPrompt: message.addGenerationPrompt)
+    }
+
     fileprivate func encode(_ message: Wire.EncodeRequest) throws(TokenizerError) -> TokenizedText {
         let special = message.addSpecialTokens
         let limit = message.limit.map { Truncation(maxLength: Int($0)) }

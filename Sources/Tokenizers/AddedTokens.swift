@@ -150,3 +150,12 @@ struct AddedTokens: Sendable {
         }
     }
 }
+
+extension AddedTokens {
+    /// The tokens that are not special and stand in texts that a template writes: control tokens of its own.
+    func ids(writtenIn literals: [String]) -> Set<Int32> {
+        Set(
+            tokens.filter { token in !token.isSpecial && literals.contains { $0.utf8.contains(token.content) } }
+                .map(\.id))
+    }
+}

@@ -92,6 +92,9 @@ package struct Tokenizer: Sendable {
         return vocabulary.entries[Int(id)]?.bytes
     }
 
+    /// Whether a text is what its tokens add, one behind the other, but for blanks at its ends.
+    package var joinsBytes: Bool { decoder.joinsBytes }
+
     package func isSpecial(_ id: Int32) -> Bool {
         vocabulary.isSpecial(id)
     }

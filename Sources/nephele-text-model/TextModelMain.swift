@@ -10,6 +10,7 @@ import Tensors
 import TextGeneration
 import TextModelOptions
 import TextModelService
+import TextModels
 import ZeroMQTransport
 
 @main
@@ -42,6 +43,13 @@ struct TextModelMain: ConfigurableCommand {
             """)
     var adapterFolder: String?
 
+    @Option(
+        help: """
+            What a plain decoder scores pairs of texts as, where its files do not say that it is a reranker: qwen3 (Qwen 3 \
+            Reranker: its prompt, and the words yes and no).
+            """)
+    var reranker: Reranker?
+
     @Option(help: "A small model with the same tokenizer that proposes tokens; by name, or as NAME=DIRECTORY.")
     var draftModel: ModelArgument?
 
@@ -58,19 +66,22 @@ struct TextModelMain: ConfigurableCommand {
                 + "for each further shard, in the order of the layers.", valueName: "target"))
     var shards: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "A file that processes with models have in common: they load them one after the other, and let each go again "
+                + "before the next; for --idle-unload.", valueName: "file"))
+    var loadTurns: String?
+
     @OptionGroup var process: ProcessOptions
 
     static let sections = [ConfigurationSection("text-model", Self.self)]
 
     func validate() throws {
-        guard layers == nil || adapter.isEmpty else {
-            throw ValidationError("--adapter and --layers do not go together: a model that is cut has no adapters")
-        }
         guard shards.isEmpty || layers?.layers.lowerBound == 0 else {
             throw ValidationError("--shards belongs to the process with the first layers; give it --layers 0-LAST")
         }
-        guard layers == nil || text.idleUnload == nil else {
-            throw ValidationError("--idle-unload and --layers do not go together: a model that is cut stays loaded")
+        guard loadTurns == nil || text.idleUnload != nil else {
+            throw ValidationError("--load-turns is for models that are unloaded: give --idle-unload too")
         }
         guard (1...1_024).contains(threads) else { throw ValidationError("--threads is \(threads); give 1 to 1024") }
     }
@@ -80,21 +91,36 @@ struct TextModelMain: ConfigurableCommand {
         try ZeroMQTransport.share(keysIn: process.busKeys)
         let device = Device(threadCount: threads)
         let gauge = LoadGauge(capacity: text.sequences)
-        guard let service = try await service(on: device, gauge: gauge) else { return }
-        let server = RPCServer(
-            service.description(capacity: text.sequences), services: [service],
-            transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge,
-            interceptors: [CallLog(label: Self.label)])
-        service.keepDescribed(by: server)
+        let capacity = text.sequences, server: RPCServer
+        let transports = [try ZeroMQTransport.shared().server(bind)], log = [CallLog(label: Self.label)]
+        switch try await service(on: device, gauge: gauge) {
+        case .first(let service):
+            server = RPCServer(
+                service.description(capacity: capacity), services: [service], transports: transports, gauge: gauge,
+                interceptors: log)
+            service.keepDescribed(by: server)
+        case .later(let service, let numericsID):
+            server = RPCServer(
+                service.description(numericsID: numericsID, capacity: capacity), services: [service],
+                transports: transports, gauge: gauge, interceptors: log)
+            service.keepDescribed(by: server, numericsID: numericsID)
+        }
         try await ServerLifetime.serve(server, label: Self.label)
     }
 
+    /// What a process serves: the first layers and all that is above them, or later ones.
+    private enum Service {
+        case first(TextModelService)
+        case later(TextShardService, numericsID: String)
+    }
+
     /// Loads the model. Its weights belong to the service alone afterwards, which may let them go.
-    ///
-    /// - Returns: nil when this process served later layers, and has ended.
-    private func service(on device: Device, gauge: LoadGauge) async throws -> TextModelService? {
-        let loader = try revisionLoader(on: device, gauge: gauge)
+    private func service(on device: Device, gauge: LoadGauge) async throws -> Service {
+        let turn = try LoadTurns(file: loadTurns).take()
+        let loader = try revisionLoader(on: device, gauge: gauge) { if $0 { turn.end() } }
         let first = try loader.checkpoint(packing: device)
+        // The parts of a model that is cut are there together, and wait for each other.
+        if layers != nil { turn.end() }
         let log = Logger(label: Self.label)
         let abilities = first.loaded.abilities
         // That a model which scores does not embed is no fault of it.
@@ -103,8 +129,8 @@ struct TextModelMain: ConfigurableCommand {
         if case .decoder(let loaded) = first.loaded {
             if let fault = loaded.generationFault { log.warning("\(fault.message)") }
             if loaded.model.layers.lowerBound > 0 {
-                try await serveShard(loaded, first.numericsID, on: device, gauge: gauge)
-                return nil
+                let service = try shard(loaded, loader.shardUnload(first), on: device, gauge: gauge)
+                return .later(service, numericsID: first.numericsID)
             }
             shards = try await laterShards(of: loaded, first.numericsID)
         } else if !self.shards.isEmpty {
@@ -112,21 +138,26 @@ struct TextModelMain: ConfigurableCommand {
         }
         let given = Dictionary(adapter.map { ($0.name, $0.directory) }) { $1 }
         let next: RevisionKeeper<TextRevision>.Loader = { try loader.next(after: $0) }
-        return TextModelService(
-            try loader.revision(first, shards: shards, adapters: given), load: shards == nil ? next : nil)
+        return .first(
+            TextModelService(
+                try loader.revision(first, shards: shards, adapters: given), load: shards == nil ? next : nil))
     }
 
-    private func revisionLoader(on device: Device, gauge: LoadGauge) throws -> TextRevisionLoader {
+    private func revisionLoader(
+        on device: Device, gauge: LoadGauge, unloadedOrLoaded: @escaping @Sendable (_ isUnloaded: Bool) -> Void
+    ) throws -> TextRevisionLoader {
         var environment = ProcessInfo.processInfo.environment
         if let cacheDir = text.cacheDir { environment["NEPHELE_CACHE"] = cacheDir }
         var options = TextRevisionLoader.Options(engine: text.engine)
         (options.precision, options.activations) = (text.precision, text.activations)
-        options.layers = layers?.layers
+        (options.layers, options.reranker) = (layers?.layers, reranker)
         options.cache = CacheDirectory.standard(environment)
         options.room = MemoryRoom { AvailableMemory.bytes() }
-        options.adapters = layers == nil ? try adapterOptions() : nil
+        options.adapters = try adapterOptions()
         options.idleUnload = text.idleUnload?.duration
+        (options.startsUnloaded, options.turns) = (loadTurns != nil, LoadTurns(file: loadTurns))
         options.unloadedOrLoaded = { [name = model.name] isUnloaded in
+            unloadedOrLoaded(isUnloaded)
             let log = Logger(label: Self.label)
             log.info(isUnloaded ? "\(name) is unloaded: nobody asks for it" : "\(name) is loaded again")
         }
@@ -138,22 +169,22 @@ struct TextModelMain: ConfigurableCommand {
             directory: { try model.directory(.text) }, draftDirectory: draftDirectory)
     }
 
-    /// Serves later layers of a model that is cut.
-    private func serveShard(
-        _ loaded: LoadedModel, _ numericsID: String, on device: Device, gauge: LoadGauge
-    ) async throws {
+    /// Later layers of a model that is cut.
+    private func shard(
+        _ loaded: LoadedModel, _ unload: ShardUnload?, on device: Device, gauge: LoadGauge
+    ) throws -> TextShardService {
+        let resident = ResidentModel(loaded.model)
+        let adapters = try AdapterLibrary(for: resident, modelName: model.name, options: adapterOptions())
+        for own in adapter { try adapters.load(own.name, directory: own.directory) }
         let service = try TextShardService(
             name: model.name, model: loaded.model, cachePositions: text.cachePositions,
-            cachePrecision: text.cachePrecision, states: text.engine.states, on: device, gauge: gauge)
+            cachePrecision: text.cachePrecision, states: text.engine.states, adapters: adapters, unload: unload,
+            resident: resident, on: device, gauge: gauge)
         // Requests need not wait for the disk.
         if let packed = loaded.packedCache {
             _ = try DedicatedThread(name: "packed-cache", rank: .computing) { packed.write() }
         }
-        let server = RPCServer(
-            service.description(numericsID: numericsID, capacity: text.sequences), services: [service],
-            transports: [try ZeroMQTransport.shared().server(bind)], gauge: gauge,
-            interceptors: [CallLog(label: Self.label)])
-        try await ServerLifetime.serve(server, label: Self.label)
+        return service
     }
 
     /// - Returns: nil when all layers are here.

@@ -24,6 +24,10 @@ struct LocalSystem {
         var replicas: [String: Int] = [:]
         /// LoRA adapters by the name of their text model.
         var adapters: [String: [AdapterArgument]] = [:]
+        /// What a text model scores pairs as, by its name.
+        var rerankers: [String: String] = [:]
+        /// Whether models are loaded one after the other, each let go before the next: they do not fit together.
+        var takesTurns = false
         /// Where text-models find adapters that clients ask for; nil: nowhere.
         var adapterFolder: String?
         /// Further arguments of each program.
@@ -128,10 +132,11 @@ struct LocalSystem {
         ) throws {
             let share = processes.map { ["--threads", "\(max(1, processors / $0))"] } ?? []
             for replica in 1...(options.replicas[service] ?? 1) {
+                let turns = options.takesTurns && processes != nil ? ["--load-turns", directory + "/loading.lock"] : []
                 var supervised = SupervisedService(
                     name: "\(service) \(replica)\(label)",
                     executable: try executable(program),
-                    arguments: arguments + share + (options.arguments[program] ?? []),
+                    arguments: arguments + share + turns + (options.arguments[program] ?? []),
                     socketStem: "\(directory)/\(service)-\(group)-\(replica)")
                 supervised.isDispensable = !label.isEmpty && hasOthers
                 services.append(supervised)
@@ -145,21 +150,22 @@ struct LocalSystem {
         }
         var shardCount = 1
         for (group, model) in options.textModels.enumerated() {
-            var arguments = ["--model", "\(model.name)=\(model.directory)"]
+            // What every process of the model needs, whichever layers it has.
+            var shared = ["--model", "\(model.name)=\(model.directory)"]
             for adapter in options.adapters[model.name] ?? [] {
-                arguments += ["--adapter", "\(adapter.name)=\(adapter.directory)"]
+                shared += ["--adapter", "\(adapter.name)=\(adapter.directory)"]
             }
-            if let folder = options.adapterFolder { arguments += ["--adapter-folder", folder] }
+            if let folder = options.adapterFolder { shared += ["--adapter-folder", folder] }
+            var arguments = shared
+            if let reranker = options.rerankers[model.name] { arguments += ["--reranker", reranker] }
             if let draft = options.draftModel { arguments += ["--draft-model", "\(draft.name)=\(draft.directory)"] }
             let cut = options.cuts[model.name] ?? []
             let shards = (1..<max(1, cut.count)).map { "text-shard-\($0)" }
             shardCount = max(shardCount, cut.count)
             let processes = count(["text-model"] + shards)
             for (index, shard) in shards.enumerated() {
-                let own = [
-                    "--model", "\(model.name)=\(model.directory)", "--layers",
-                    "\(cut[index + 1].lowerBound)-\(cut[index + 1].upperBound - 1)",
-                ]
+                let layers = cut[index + 1]
+                let own = shared + ["--layers", "\(layers.lowerBound)-\(layers.upperBound - 1)"]
                 try add(shard, " of \(model.name)", group, own, program: .textModel, processes: processes)
                 arguments += ["--shards", "ipc://\(directory)/\(shard)-\(group)-*.sock"]
             }

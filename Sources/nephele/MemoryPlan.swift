@@ -96,15 +96,38 @@ struct MemoryPlan {
         ]
     }
 
+    /// - Parameter unloads: whether models that nobody asks for are let go. Then the largest must fit, with gateway and
+    ///   tokenizers, and not all of them.
+    /// - Returns: whether they fit one at a time only.
     /// - Throws: `CommandError` with the numbers when the models are more than there is room for.
-    func check() throws {
-        guard let available, total > available else { return }
+    func check(unloads: Bool) throws -> Bool {
+        guard let available, total > available else { return false }
+        let largest = entries.max { $0.total < $1.total }
+        let alone = Self.others + (largest?.total ?? 0)
+        if unloads, let largest, entries.count > 1 {
+            guard alone > available else { return true }
+            throw CommandError(
+                "with --idle-unload one model at least must fit: \(largest.name), the largest, takes up to "
+                    + "\(PullDisplay.size(largest.total)), gateway and tokenizers \(PullDisplay.size(Self.others)), and "
+                    + "\(PullDisplay.size(available)) are available: give \(advice)")
+        }
+        throw CommandError(
+            "the models take up to \(PullDisplay.size(total)) of memory, and \(PullDisplay.size(available)) are available: "
+                + "give \(advice)")
+    }
+
+    private var advice: String {
         let perPosition = entries.reduce(0) { $0 + $1.perPosition }
         let cache =
             perPosition > 0 ? "fewer --cache-positions (each takes \((perPosition + 1_023) >> 10) KiB), " : ""
-        throw CommandError(
-            "the models take up to \(PullDisplay.size(total)) of memory, and \(PullDisplay.size(available)) are available: "
-                + "give \(cache)--precision int8 or int4, fewer models or replicas, or --overcommit to start all the same"
-        )
+        return "\(cache)--precision int8 or int4, fewer models or replicas, or --overcommit to start all the same"
+    }
+
+    /// What is said of models that fit one at a time only.
+    var turnsLine: String {
+        let largest = entries.max { $0.total < $1.total }
+        return "they do not fit together, but the largest, \(largest?.name ?? "none"), does with "
+            + "\(PullDisplay.size(Self.others + (largest?.total ?? 0))): they are loaded in turn, and one for which there is no "
+            + "room beside those that are asked for is refused until they are unloaded"
     }
 }

@@ -51,6 +51,12 @@ struct UpCommand: ConfigurableCommand {
             valueName: "name=directory"))
     var adapter: [AdapterArgument] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "A text model that scores pairs of texts as Qwen 3 Reranker although its files do not say so; may be repeated.",
+            valueName: "name=qwen3"))
+    var reranker: [RerankerArgument] = []
+
     @Option(help: "A small text model by name that proposes tokens; it needs the tokenizer of the one it is for.")
     var draftModel: String?
 
@@ -83,12 +89,6 @@ struct UpCommand: ConfigurableCommand {
             throw ValidationError(
                 "--replicas names \(other.service); there are \(parts) shards, the first of them text-model")
         }
-        guard parts == 1 || text.idleUnload == nil else {
-            throw ValidationError("a text model that is cut stays loaded: leave --idle-unload out, or --shards")
-        }
-        guard parts == 1 || (adapter.isEmpty && !gateway.allowAdapterUpdates) else {
-            throw ValidationError("a text model that is cut has no adapters: leave --adapter out, or --shards")
-        }
     }
 
     func run() async throws {
@@ -120,6 +120,14 @@ struct UpCommand: ConfigurableCommand {
         options.adapters = try Dictionary(
             grouping: adapter, by: { try self.model(of: $0, among: options.textModels.map(\.name)) })
         options.adapterFolder = catalogue.directory
+        for argument in reranker {
+            guard options.textModels.contains(where: { $0.name == argument.model }) else {
+                throw CommandError(
+                    "--reranker \(argument.model)=\(argument.kind.rawValue): served are "
+                        + options.textModels.map(\.name).joined(separator: ", "))
+            }
+            options.rerankers[argument.model] = argument.kind.rawValue
+        }
         // An error in a file is reported here, before a gateway would be started again and again.
         if let routes = gateway.routes { _ = try RoutingTable(file: routes) }
         if !["off", "default"].contains(gateway.filter) { _ = try FilterPolicy(file: gateway.filter) }
@@ -127,7 +135,10 @@ struct UpCommand: ConfigurableCommand {
         if let draftModel { options.draftModel = try await source.entry(draftModel, .text) }
         let memory = try memoryPlan(options)
         for line in memory.lines { Terminal.line(line) }
-        if !overcommit { try memory.check() }
+        if !overcommit, try memory.check(unloads: text.idleUnload != nil) {
+            options.takesTurns = true
+            Terminal.line(memory.turnsLine)
+        }
         let system = try LocalSystem(options)
         _ = try await system.run { client in
             let missing = await client.missingModels() ?? []
@@ -166,7 +177,8 @@ struct UpCommand: ConfigurableCommand {
             .gateway: flags.arguments(of: gateway) + configuration,
             .tokenizer: configuration,
             .textModel: flags.arguments(of: Self.textSection.options) + configuration,
-            .diffusion: flags.arguments(of: Self.drawingSection.options) + configuration,
+            .diffusion: flags.arguments(of: Self.drawingSection.options)
+                + flags.arguments(of: Self.textSection.options.filter { $0.name == "idle-unload" }) + configuration,
         ]
     }
 
@@ -202,6 +214,19 @@ struct ReplicaCount: ExpressibleByArgument {
         (service, self.count) = (String(parts[0]), count)
         let isShard = shard.map { $0 > 0 && service == "text-shard-\($0)" } ?? false
         guard isShard || Self.services.contains(service) else { return nil }
+    }
+}
+
+/// `NAME=KIND`.
+struct RerankerArgument: ExpressibleByArgument {
+    let model: String
+    let kind: Reranker
+
+    init?(argument: String) {
+        guard let sign = argument.lastIndex(of: "="), sign > argument.startIndex,
+            let kind = Reranker(rawValue: String(argument[argument.index(after: sign)...]))
+        else { return nil }
+        (model, self.kind) = (String(argument[..<sign]), kind)
     }
 }
 

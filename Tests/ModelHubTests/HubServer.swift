@@ -53,6 +53,8 @@ final class HubServer: Sendable {
         var requests: [Request] = []
         var port = 0
         var storePort = 0
+        /// Where the hub says that the store is; nil for its port.
+        var storeAddress: String?
     }
 
     /// Files that Git LFS has: those that are large, and weights.
@@ -70,6 +72,9 @@ final class HubServer: Sendable {
 
     var address: String { "http://127.0.0.1:\(state.withLock { $0.port })" }
     var requests: [Request] { state.withLock { $0.requests } }
+    var ports: (hub: Int, store: Int) { state.withLock { ($0.port, $0.storePort) } }
+
+    func sendOn(toStoreAt address: String) { state.withLock { $0.storeAddress = address } }
 
     /// The next `times` requests whose path holds `path` fail so.
     func fail(_ path: String, _ fault: Fault, times: Int = 1) {
@@ -217,10 +222,10 @@ final class HubServer: Sendable {
         }
         var fields: [(String, String)] = [("X-Repo-Commit", commit), ("Access-Control-Expose-Headers", "*")]
         if Self.isLarge(path, content) {
-            let port = state.withLock { $0.storePort }
+            let store = state.withLock { $0.storeAddress ?? "http://localhost:\($0.storePort)" }
             let hash = sha256(content)
             fields += [
-                ("Location", "http://localhost:\(port)/blobs/\(hash)?X-Amz-Signature=s3cret"),
+                ("Location", "\(store)/blobs/\(hash)?X-Amz-Signature=s3cret"),
                 ("X-Linked-Etag", "\"\(hash)\""), ("X-Linked-Size", "\(content.count)"),
             ]
             return error(302, fields)

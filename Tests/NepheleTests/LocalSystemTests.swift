@@ -6,12 +6,13 @@ import Testing
 @testable import nephele
 
 @Suite struct LocalSystemTests {
-    private func services(_ change: (inout LocalSystem.Options) -> Void = { _ in }) throws -> [SupervisedService] {
+    private func services(_ change: (inout LocalSystem.Options) throws -> Void = { _ in }) throws -> [SupervisedService]
+    {
         let catalogue = try ModelCatalogue(models: nil)
         var options = LocalSystem.Options()
         options.textModels = [try catalogue.entry("nephele-verse", .text)]
         options.imageModels = [try catalogue.entry("nephele-pixel", .image)]
-        change(&options)
+        try change(&options)
         return try LocalSystem.services(options, directory: "/run/x")
     }
 
@@ -55,6 +56,9 @@ import Testing
             $0.imageModels = []
             $0.cuts = ["nephele-verse": [0..<2, 2..<4, 4..<6]]
             $0.replicas = ["text-shard-1": 2]
+            $0.adapters = ["nephele-verse": [try #require(AdapterArgument(argument: "a=/x"))]]
+            $0.adapterFolder = "/adapters"
+            $0.rerankers = ["nephele-verse": "qwen3"]
         }
         #expect(services.map(\.name).filter { $0.hasPrefix("text-shard") }.count == 3)
         let first = try #require(services.first { $0.name.hasPrefix("text-model") })
@@ -62,6 +66,10 @@ import Testing
         let shards = services.filter { $0.name.hasPrefix("text-shard") }
         #expect(shards.compactMap { value("--layers", $0) } == ["2-3", "2-3", "4-5"])
         #expect(shards.allSatisfy { $0.executable.lastPathComponent == "nephele-text-model" })
+        // Adapters are every part's; how pairs are scored is the first one's.
+        #expect(([first] + shards).allSatisfy { value("--adapter", $0) == "a=/x" })
+        #expect(([first] + shards).allSatisfy { value("--adapter-folder", $0) == "/adapters" })
+        #expect(value("--reranker", first) == "qwen3" && shards.allSatisfy { value("--reranker", $0) == nil })
         let gateway = try #require(services.last)
         #expect(gateway.arguments.count { $0 == "--text-shard" } == 2 && !gateway.arguments.contains("--diffusion"))
     }

@@ -17,13 +17,36 @@ import TextModelOptions
     @Test func `what does not fit is refused with numbers, and with what helps`() throws {
         let plan = try plan(available: 100 << 20)
         #expect(plan.total > 200 << 20)
-        let error = #expect(throws: CommandError.self) { try plan.check() }
+        let error = #expect(throws: CommandError.self) { try plan.check(unloads: false) }
         let said = "\(try #require(error))"
         #expect(said.contains("100.0 MiB are available") && said.contains("--cache-positions (each takes"))
         #expect(said.contains("--overcommit"))
         #expect(plan.lines.count == 2 && plan.lines[0].hasPrefix("nephele-verse: weights "))
-        try self.plan(available: 64 << 30).check()
-        try self.plan(available: nil).check()
+        #expect(try !self.plan(available: 64 << 30).check(unloads: false))
+        #expect(try !self.plan(available: nil).check(unloads: true))
+        // One that does not fit alone does not fit in turn either.
+        #expect(throws: CommandError.self) { try plan.check(unloads: true) }
+    }
+
+    @Test func `models that are unloaded need not fit together, if the largest fits`() throws {
+        var plan = try plan(available: nil)
+        let one = plan.total
+        func both(_ available: Int) throws -> MemoryPlan {
+            var plan = try self.plan(available: available)
+            let model = try ModelCatalogue(models: nil).entry("nephele-verse", .text)
+            let options = try TextModelOptions.parse(["--cache-positions", "32768"])
+            try plan.add(model, draft: nil, options, parts: 1) { _ in 1 }
+            return plan
+        }
+        plan = try both(one)
+        let large = try #require(plan.entries.map(\.total).max())
+        let needed = one - plan.entries[0].total + large
+        #expect(throws: CommandError.self) { try both(needed).check(unloads: false) }
+        #expect(try both(needed).check(unloads: true))
+        #expect(try both(needed).turnsLine.contains("loaded in turn"))
+        let error = #expect(throws: CommandError.self) { try both(needed - 1).check(unloads: true) }
+        #expect("\(try #require(error))".contains("the largest"))
+        #expect(try !both(plan.total).check(unloads: true))
     }
 
     @Test func `positions, replicas and shards count`() throws {

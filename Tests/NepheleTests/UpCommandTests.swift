@@ -40,8 +40,7 @@ import Testing
     @Test(arguments: [
         (["--port", "70000"], "--port is 70000"), (["--largest-side", "0"], "--largest-side is 0"),
         (["--sequences", "0"], "--sequences is 0"), (["--shards", "2", "--cut", "0-1,2-3"], "not both"),
-        (["--shards", "65"], "1 to 64"), (["--shards", "2", "--adapter", "a=b"], "has no adapters"),
-        (["--shards", "2", "--allow-adapter-updates"], "has no adapters"),
+        (["--shards", "65"], "1 to 64"), (["--reranker", "a=bert"], "a=bert"), (["--reranker", "qwen3"], "qwen3"),
         (["--replicas", "text-shard-1=2"], "--replicas names text-shard-1"),
         (["--replicas", "gateway=2"], "gateway=2"),
         (["--precision", "int7"], "int7"), (["--cut", "1-2"], "1-2"), (["--unknown"], "--unknown"),

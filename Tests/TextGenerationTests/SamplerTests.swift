@@ -10,7 +10,7 @@ import TextModels
         var counts = [Double](repeating: 0, count: logits.count)
         for seed in 0..<draws {
             let sampler = Sampler(try parameters(UInt64(seed)), choice: 0, prompt: [])
-            counts[Int(sampler.sample(logits, allowed: logits.count))] += 1
+            counts[Int(try #require(sampler.sample(logits, allowed: logits.count)))] += 1
         }
         return counts.map { $0 / Double(draws) }
     }

@@ -42,8 +42,7 @@ import Tokenizers
         "llama", "llama3-scaled", "mistral", "qwen2", "qwen3", "gemma2", "gemma3", "phi3", "gpt2",
         "smollm3", "granite", "olmo2", "olmo3", "exaone4", "glm4", "mixtral", "qwen3moe", "granitemoe", "olmoe",
         "gpt-oss", "lfm2", "qwen35", "gemma4", "gemma4-keys", "gemma4-moe", "gemma4-moe-apart", "qwen35moe",
-        "qwen35-drafts", "deepseek2", "deepseek3",
-        "glm4-moe-lite",
+        "qwen35-drafts", "deepseek2", "deepseek3", "glm4-moe-lite", "ministral3", "mistral-small3",
     ])
     func `every architecture agrees with transformers`(name: String) throws {
         let golden = try read(Golden.self, name + ".json")
@@ -62,7 +61,7 @@ import Tokenizers
 
     @Test func `rows of blocks are what gguf's own dequantiser makes of them`() throws {
         let golden = try read(BlocksGolden.self, "blocks.json")
-        let checkpoint = try GGUFCheckpoint(path: goldens + "gguf/blocks.gguf")
+        let checkpoint = try Architectures.read(gguf: goldens + "gguf/blocks.gguf").1
         #expect(Set(golden.rows.keys) == ["Q8_0", "Q4_0", "Q4_K", "Q5_K", "Q6_K"])
         for (type, row) in golden.rows {
             let own = try #require(checkpoint.shape(of: row.tensor))

@@ -22,6 +22,10 @@ struct ChatDrawings: Sendable {
                 "The model '\(model.name)' answers with a picture, which has no log-probabilities.",
                 parameter: request.logprobs == true ? "logprobs" : "logit_bias")
         }
+        if let form = request.parameters.grammar {
+            throw APIError.invalidRequest(
+                "The model '\(model.name)' answers with a picture, which has no form of text.", parameter: form.field)
+        }
         let first = request.parameters.seed.map { UInt64(bitPattern: $0) } ?? .random(in: 0...UInt64(Int64.max))
         let call = Wire.DrawRequest(
             model: model.name, prompt: prompt, seeds: (0..<UInt64(count)).map { first &+ $0 })

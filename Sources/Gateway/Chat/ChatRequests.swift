@@ -77,6 +77,7 @@ struct ChatCompletionRequest: Decodable, Sendable {
         top_logprobs = try container.decodeIfPresent(Int.self, forKey: .top_logprobs)
         modalities = try container.decodeIfPresent([String].self, forKey: .modalities)
         parameters = try GenerationParameters(from: decoder)
+        parameters.grammar = try AnswerForm(from: decoder).grammar
     }
 }
 

@@ -50,6 +50,8 @@ struct GenerationParameters: Decodable, Sendable {
     /// What the preset gives an answer where the client says nothing, and what the route gives at most.
     var presetMaxTokens: Int?
     var routeMaxTokens: Int?
+    /// The form that an answer is held to; nil for any.
+    var grammar: Wire.Grammar?
     /// What the route calls `max_tokens`.
     var maxTokensName = "max_tokens"
 
@@ -108,6 +110,7 @@ struct GenerationParameters: Decodable, Sendable {
         }
         request.stop = stop?.values ?? []
         request.ignoresEndOfText = ignore_eos ?? false
+        request.grammar = grammar
         // A caller that waits for the whole answer is not woken with each token, but ten times a second.
         if stream != true { request.batchingDelay = .milliseconds(100) }
         return request
@@ -188,6 +191,7 @@ struct CompletionRequest: Decodable, Sendable {
         echo = try container.decodeIfPresent(Bool.self, forKey: .echo)
         logprobs = try container.decodeIfPresent(Int.self, forKey: .logprobs)
         parameters = try GenerationParameters(from: decoder)
+        parameters.grammar = try AnswerForm(from: decoder).grammar
         if let best = try container.decodeIfPresent(Int.self, forKey: .best_of), best != parameters.n ?? 1 {
             throw DecodingError.dataCorruptedError(
                 forKey: .best_of, in: container,

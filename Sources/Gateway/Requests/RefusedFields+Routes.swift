@@ -3,15 +3,14 @@ import JSON
 /// What each route refuses by name. `clients` and vLLM's documents say which fields there are.
 extension RefusedFields {
     private static let noTools = "the models here call no tools; leave it out"
-    private static let noGrammar = "answers are not held to a form; leave it out, or send {\"type\": \"text\"}"
     private static let nothingKept = "nothing is kept here"
 
     /// Fields of every request for text.
     private static let text = [
         refuse(
-            "structured_outputs", "guided_json", "guided_regex", "guided_choice", "guided_grammar",
-            "guided_decoding_backend", "guided_whitespace_pattern", "structural_tag", "grammar", "json_schema", "regex",
-            "ebnf", because: "answers are not held to a form"),
+            "guided_regex", "guided_choice", "guided_grammar", "guided_decoding_backend", "guided_whitespace_pattern",
+            "structural_tag", "grammar", "regex", "ebnf",
+            because: "answers are held to JSON Schemas only: 'response_format' takes one"),
         refuse("stop_token_ids", because: "give the texts that end an answer in 'stop'"),
         refuse("bad_words", because: "'logit_bias' of -100 keeps a token out of the answer"),
         refuse("allowed_token_ids", because: "'logit_bias' of -100 keeps a token out of the answer"),
@@ -60,7 +59,7 @@ extension RefusedFields {
         refuse("custom_logit_processor", "return_hidden_states", because: "it belongs to another engine"),
         refuse("n_probs", because: "'logprobs' gives them"),
         refuse("max_time", "t_max_predict_ms", because: "the header X-Request-Timeout-Ms bounds the time"),
-        refuse("format", "response_schema", because: "answers are not held to a form"),
+        refuse("format", "response_schema", because: "its name here is 'response_format'"),
         refuse("watermark", "moderation", because: "the operator's labels and filter hold for every request"),
         refuse("models", "provider", "route", "transforms", because: "routes are the operator's"),
         refuse("service_tier", because: "every request is served alike", unless: isOne(of: "auto", "default")),
@@ -96,7 +95,6 @@ extension RefusedFields {
             refuse("parallel_tool_calls", because: "it is true or false") {
                 if case .bool = $0 { true } else { false }
             },
-            refuse("response_format", because: noGrammar) { $0.isEmpty || $0["type"]?.text == "text" },
             refuse("store", because: nothingKept),
             refuse("max_output_tokens", because: "its name here is 'max_completion_tokens'"),
             refuse("best_of", because: "use 'n'", unless: isNumber(1)),
@@ -115,7 +113,6 @@ extension RefusedFields {
     static let completions = RefusedFields(
         text, conversation,
         [
-            refuse("response_format", because: noGrammar) { $0.isEmpty || $0["type"]?.text == "text" },
             refuse("tools", "functions", because: noTools),
             refuse("tool_choice", "function_call", because: noTools, unless: isOne(of: "none", "auto")),
             refuse("suffix", because: "the models here do not fill in the text before a suffix"),
@@ -180,7 +177,8 @@ extension RefusedFields {
         refuse("max_chunks_per_doc", "overlap_tokens", because: "a document is scored as a whole, or cut"),
         refuse(
             "raw_scores", "activation", "use_activation", "softmax", because: "the model's files say what a score is"),
-        refuse("instruction", "chat_template", "chat_template_kwargs", because: "the template is the model's own"),
+        refuse("instruct", because: "it is called 'instruction' here"),
+        refuse("chat_template", "chat_template_kwargs", because: "the template is the model's own"),
         refuse("max_tokens_per_query", because: "a query is never cut alone"),
         refuse("add_special_tokens", because: "texts are read as the model expects them", unless: isTrue),
         refuse("mm_processor_kwargs", "cache_salt", because: "it belongs to another engine"),

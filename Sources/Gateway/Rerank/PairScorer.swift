@@ -19,6 +19,14 @@ struct PairScorer: Sendable {
     /// - Throws: `APIError` that names the field at fault.
     func score(_ request: ScoredPairs, _ model: ModelDescription, _ scope: RequestScope) async throws -> Scores {
         try fleet.admit(model, tokens: 0, until: scope.deadline)
+        var request = request
+        if let instruction = request.instruction {
+            guard model.pair?.isConversation == true else {
+                throw APIError.invalidRequest(
+                    "The model '\(model.name)' compares two texts, and takes no instruction.", parameter: "instruction")
+            }
+            request.instruction = try await scope.filtered(instruction, .in, from: "instruction")
+        }
         let pairs = try await filtered(request, scope)
         let limit = try TextLimit.tokens(request.truncation, of: model)
         if model.does(.score) {
@@ -53,7 +61,8 @@ struct PairScorer: Sendable {
         _ pairs: [(first: String, second: String)], _ request: ScoredPairs, limit: Int?, _ model: ModelDescription,
         _ scope: RequestScope
     ) async throws -> Scores {
-        if model.scoresConversations, limit != nil || request.documentLimit != nil {
+        let reading = model.pair ?? Wire.PairReading()
+        if reading.isConversation, limit != nil || request.documentLimit != nil {
             throw APIError.invalidRequest(
                 "The model '\(model.name)' reads a pair as a conversation, which is never cut.",
                 parameter: limit == nil ? "max_tokens_per_doc" : "truncate_prompt_tokens")
@@ -61,15 +70,11 @@ struct PairScorer: Sendable {
         var encoded = Encoded()
         for (index, pair) in pairs.enumerated() {
             let reply: Wire.TokensReply
-            if model.scoresConversations {
-                let messages = [("query", pair.first), ("document", pair.second)]
-                reply = try await fleet.call(
-                    Wire.Tokenizer.renderChat,
-                    Wire.RenderChatRequest(
-                        model: model.base, messages: messages.map { Wire.ChatMessage(role: $0.0, content: $0.1) },
-                        addGenerationPrompt: true), model: model, until: scope.deadline)
+            if reading.isConversation {
+                reply = try await render(pair, reading, instruction: request.instruction, model, scope)
             } else {
-                reply = try await encode(pair.first, pair.second, request, limit: limit, model, scope)
+                reply = try await encode(
+                    reading.instruction + pair.first, pair.second, request, limit: limit, model, scope)
             }
             try take(reply, "Pair \(index)", request, model, into: &encoded)
         }
@@ -77,6 +82,23 @@ struct PairScorer: Sendable {
         call.tokenizerHash = encoded.hash
         return Scores(
             values: try await fleet.score(call, model: model, until: scope.deadline), tokens: encoded.tokens)
+    }
+
+    private func render(
+        _ pair: (first: String, second: String), _ reading: Wire.PairReading, instruction: String?,
+        _ model: ModelDescription, _ scope: RequestScope
+    ) async throws -> Wire.TokensReply {
+        var messages = [
+            Wire.ChatMessage(role: "query", content: pair.first),
+            Wire.ChatMessage(role: "document", content: pair.second),
+        ]
+        let instruction = instruction ?? reading.instruction
+        if !instruction.isEmpty { messages.insert(Wire.ChatMessage(role: "system", content: instruction), at: 0) }
+        return try await fleet.call(
+            Wire.Tokenizer.renderChat,
+            Wire.RenderChatRequest(
+                model: model.base, messages: messages, addGenerationPrompt: reading.addsGenerationPrompt,
+                pairTemplate: reading.promptTemplate), model: model, until: scope.deadline)
     }
 
     private func encode(

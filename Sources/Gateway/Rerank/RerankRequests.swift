@@ -22,6 +22,8 @@ struct RerankRequest: Decodable, Sendable {
 
     var model: String
     var query: String
+    /// What documents are judged by, for models that are told; nil for what the model has for it.
+    var instruction: String?
     var documents: [Document]
     /// How many of the best are told; 0 for all.
     var top_n: Int?
@@ -41,6 +43,10 @@ struct RerankRequest: Decodable, Sendable {
         guard !query.isEmpty else {
             throw APIError.invalidRequest("'query' is empty: there is nothing to rank by.", parameter: "query")
         }
+        if instruction?.isEmpty == true {
+            throw APIError.invalidRequest(
+                "'instruction' is empty; leave it out for the model's own.", parameter: "instruction")
+        }
         if let index = documents.firstIndex(where: \.text.isEmpty) {
             throw APIError.invalidRequest(
                 "Document \(index) is empty: there is nothing to score.", parameter: "documents")
@@ -56,9 +62,8 @@ struct RerankRequest: Decodable, Sendable {
 
     var pairs: ScoredPairs {
         ScoredPairs(
-            pairs: documents.map { (query, $0.text) }, fields: ("query", "documents"),
-            documentLimit: max_tokens_per_doc,
-            truncation: truncate_prompt_tokens)
+            pairs: documents.map { (query, $0.text) }, fields: ("query", "documents"), instruction: instruction,
+            documentLimit: max_tokens_per_doc, truncation: truncate_prompt_tokens)
     }
 
     var routing: RoutingRequest { pairs.routing(model: model, user: user) }
@@ -70,6 +75,8 @@ struct ScoreRequest: Decodable, Sendable {
     /// One for each of the others, or one for all of them.
     var text_1: OneOrMany<String>
     var text_2: OneOrMany<String>
+    /// As in a ``RerankRequest``.
+    var instruction: String?
     var truncate_prompt_tokens: Int?
     var user: String?
 
@@ -86,6 +93,10 @@ struct ScoreRequest: Decodable, Sendable {
                 "'text_1' holds \(first.count) texts and 'text_2' \(second.count); give one, or as many.",
                 parameter: "text_1")
         }
+        if instruction?.isEmpty == true {
+            throw APIError.invalidRequest(
+                "'instruction' is empty; leave it out for the model's own.", parameter: "instruction")
+        }
         for (field, texts) in [("text_1", first), ("text_2", second)] {
             if let index = texts.firstIndex(where: \.isEmpty) {
                 throw APIError.invalidRequest(
@@ -94,7 +105,8 @@ struct ScoreRequest: Decodable, Sendable {
         }
         return ScoredPairs(
             pairs: second.indices.map { (first.count == 1 ? first[0] : first[$0], second[$0]) },
-            fields: ("text_1", "text_2"), documentLimit: nil, truncation: truncate_prompt_tokens)
+            fields: ("text_1", "text_2"), instruction: instruction, documentLimit: nil,
+            truncation: truncate_prompt_tokens)
     }
 }
 
@@ -103,6 +115,7 @@ struct ScoredPairs: Sendable {
     var pairs: [(first: String, second: String)]
     /// What the client gave them in.
     var fields: (first: String, second: String)
+    var instruction: String?
     /// Tokens of a second text, at most.
     var documentLimit: Int?
     /// The client's `truncate_prompt_tokens`.

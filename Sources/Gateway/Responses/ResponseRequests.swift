@@ -1,4 +1,5 @@
 import JSON
+import Messages
 
 /// `POST /v1/responses`: text in, text out. Nothing is kept, so that each request brings its whole conversation.
 struct ResponseRequest: Decodable, Sendable {
@@ -15,15 +16,16 @@ struct ResponseRequest: Decodable, Sendable {
     init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Key.self)
         let form = try container.decodeIfPresent(TextForm.self, forKey: .text)
-        guard form?.format?.type ?? "text" == "text" else {
-            throw APIError.invalidRequest(
-                "'text.format' takes {\"type\": \"text\"} only: answers are not held to a form.",
-                parameter: "text.format")
-        }
         guard ["low", "medium", "high"].contains(form?.verbosity ?? "medium") else {
             throw APIError.invalidRequest("'text.verbosity' is low, medium or high.", parameter: "text.verbosity")
         }
         var parameters = try GenerationParameters(from: decoder)
+        parameters.grammar = try AnswerForm(from: decoder).grammar
+        if let format = form?.format, !format.isNull,
+            let schema = try AnswerForm.schema(ofFormat: format, field: "text.format")
+        {
+            parameters.grammar = Wire.Grammar(jsonSchema: schema, field: "text.format")
+        }
         parameters.max_tokens = try container.decodeIfPresent(Int.self, forKey: .max_output_tokens)
         parameters.maxTokensName = "max_output_tokens"
         if let count = parameters.max_tokens, count < 1 {
@@ -48,8 +50,7 @@ struct ResponseRequest: Decodable, Sendable {
     }
 
     private struct TextForm: Decodable {
-        struct Format: Decodable { var type: String? }
-        var format: Format?
+        var format: JSONValue?
         /// How long answers should be, which is the model's own affair.
         var verbosity: String?
     }

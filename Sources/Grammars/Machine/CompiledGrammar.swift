@@ -70,6 +70,15 @@ package struct GrammarMatcher: Sendable {
         return true
     }
 
+    /// Whether a token may follow.
+    package func allows(_ id: Int32) throws(GrammarError) -> Bool {
+        var copy = self
+        return try copy.accept(id)
+    }
+
+    /// Whether the text so far is whole, and nothing may follow.
+    package var isDone: Bool { configuration.phase == .done }
+
     /// Whether the text so far is whole.
     package var canEnd: Bool { grammar.canEnd(configuration) }
 }

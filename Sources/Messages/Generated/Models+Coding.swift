@@ -19,7 +19,7 @@ extension ModelDescription: CCodable {
         tokenizerHash = try c.tokenizer_hash.text("tokenizer_hash")
         tasks = try readAll(c.tasks, c.n_tasks).map { try $0.text("tasks") }
         embedding = try c.embedding.map { try Wire.EmbeddingDescription(reading: $0.pointee) }
-        scoresConversations = c.scores_conversations != 0
+        pair = try c.pair.map { try Wire.PairReading(reading: $0.pointee) }
         try validate()
     }
 
@@ -35,7 +35,7 @@ extension ModelDescription: CCodable {
         if !tokenizerHash.isEmpty { (c.has_tokenizer_hash, c.tokenizer_hash) = (1, arena.text(tokenizerHash)) }
         (c.n_tasks, c.tasks) = (tasks.count, arena.numbers(tasks.map { arena.text($0) }))
         if let embedding { c.embedding = arena.message(embedding) }
-        if scoresConversations { (c.has_scores_conversations, c.scores_conversations) = (1, scoresConversations ? 1 : 0) }
+        if let pair { c.pair = arena.message(pair) }
     }
 }
 

@@ -24,15 +24,14 @@ package struct ModelDescription: BusMessage {
     package var tasks: [String]
     /// nil for a model that does not embed.
     package var embedding: Wire.EmbeddingDescription?
-    /// Whether the texts of a pair are scored as a conversation of `query` and `document` in the model's template, and not
-    /// as two texts in one.
-    package var scoresConversations: Bool
+    /// nil for a model that does not score.
+    package var pair: Wire.PairReading?
 
     package init(
         name: String = "", revision: String = "", numericsID: String = "", modality: String = "",
         contextLength: Int = 0, sampling: Wire.SamplingDefaults = Wire.SamplingDefaults(), parent: String? = nil,
         isRetiring: Bool = false, tokenizerHash: String = "", tasks: [String] = [],
-        embedding: Wire.EmbeddingDescription? = nil, scoresConversations: Bool = false
+        embedding: Wire.EmbeddingDescription? = nil, pair: Wire.PairReading? = nil
     ) {
         self.name = name
         self.revision = revision
@@ -45,7 +44,7 @@ package struct ModelDescription: BusMessage {
         self.tokenizerHash = tokenizerHash
         self.tasks = tasks
         self.embedding = embedding
-        self.scoresConversations = scoresConversations
+        self.pair = pair
     }
 
     package static let codec = MessageCodec(Self.self)

@@ -31,6 +31,7 @@ extension Wire.GenerateRequest: CCodable {
         crashesWithoutProgress = c.crashes_without_progress
         greenList = try c.green_list.map { try Wire.GreenList(reading: $0.pointee) }
         batchingDelay = Duration(wireMilliseconds: c.batching_delay_ms)
+        grammar = try c.grammar.map { try Wire.Grammar(reading: $0.pointee) }
         try validate()
     }
 
@@ -58,6 +59,24 @@ extension Wire.GenerateRequest: CCodable {
         if crashesWithoutProgress != 0 { (c.has_crashes_without_progress, c.crashes_without_progress) = (1, crashesWithoutProgress) }
         if let greenList { c.green_list = arena.message(greenList) }
         if batchingDelay != .zero { (c.has_batching_delay_ms, c.batching_delay_ms) = (1, UInt32(clamping: batchingDelay.milliseconds)) }
+        if let grammar { c.grammar = arena.message(grammar) }
+    }
+}
+
+extension Wire.Grammar: CCodable {
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__Grammar>) {
+        nephele__v1__grammar__init(c)
+    }
+
+    init(reading c: Nephele__V1__Grammar) throws {
+        jsonSchema = c.json_schema.array
+        field = try c.field.text("field")
+        try validate()
+    }
+
+    func write(to c: inout Nephele__V1__Grammar, in arena: inout Arena) {
+        (c.has_json_schema, c.json_schema) = (1, arena.bytes(jsonSchema))
+        (c.has_field, c.field) = (1, arena.text(field))
     }
 }
 
@@ -198,6 +217,27 @@ extension Wire.GenerateDelta: CCodable {
         (c.n_prompt_logprobs, c.prompt_logprobs) = (promptLogprobs.count, arena.messages(promptLogprobs))
         (c.has_finish_reason, c.finish_reason) = (1, arena.text(finishReason))
         if isStart { (c.has_is_start, c.is_start) = (1, isStart ? 1 : 0) }
+    }
+}
+
+extension Wire.PairReading: CCodable {
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__PairReading>) {
+        nephele__v1__pair_reading__init(c)
+    }
+
+    init(reading c: Nephele__V1__PairReading) throws {
+        isConversation = c.is_conversation != 0
+        promptTemplate = try c.prompt_template.text("prompt_template")
+        instruction = try c.instruction.text("instruction")
+        addsGenerationPrompt = c.adds_generation_prompt != 0
+        try validate()
+    }
+
+    func write(to c: inout Nephele__V1__PairReading, in arena: inout Arena) {
+        if isConversation { (c.has_is_conversation, c.is_conversation) = (1, isConversation ? 1 : 0) }
+        if !promptTemplate.isEmpty { (c.has_prompt_template, c.prompt_template) = (1, arena.text(promptTemplate)) }
+        if !instruction.isEmpty { (c.has_instruction, c.instruction) = (1, arena.text(instruction)) }
+        if addsGenerationPrompt { (c.has_adds_generation_prompt, c.adds_generation_prompt) = (1, addsGenerationPrompt ? 1 : 0) }
     }
 }
 

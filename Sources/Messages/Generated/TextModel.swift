@@ -55,6 +55,8 @@ extension Wire {
         /// How long a token may wait for others to travel with, while its choice goes on. The first of a choice never waits,
         /// nor does one with log-probabilities.
         package var batchingDelay: Duration
+        /// What an answer must be; nil for anything.
+        package var grammar: Wire.Grammar?
 
         package init(
             model: String = "", prompt: [Int32] = [], tokenizerHash: String = "", maxTokens: UInt32 = 0, n: UInt32 = 1,
@@ -63,7 +65,7 @@ extension Wire {
             logitBias: [Wire.LogitBias] = [], stop: [String] = [], logprobs: UInt32? = nil,
             promptLogprobs: Bool = false, ignoresEndOfText: Bool = false, adapter: String = "",
             resume: [Wire.ChoiceResume] = [], crashesWithoutProgress: UInt32 = 0, greenList: Wire.GreenList? = nil,
-            batchingDelay: Duration = .zero
+            batchingDelay: Duration = .zero, grammar: Wire.Grammar? = nil
         ) {
             self.model = model
             self.prompt = prompt
@@ -88,6 +90,22 @@ extension Wire {
             self.crashesWithoutProgress = crashesWithoutProgress
             self.greenList = greenList
             self.batchingDelay = batchingDelay
+            self.grammar = grammar
+        }
+
+        package static let codec = MessageCodec(Self.self)
+    }
+
+    /// A form that an answer keeps. The text-model checks it: it alone knows its tokens.
+    package struct Grammar: BusMessage {
+        /// The text of a JSON Schema.
+        package var jsonSchema: [UInt8]
+        /// The client's field in which it came, for errors.
+        package var field: String
+
+        package init(jsonSchema: [UInt8] = [], field: String = "") {
+            self.jsonSchema = jsonSchema
+            self.field = field
         }
 
         package static let codec = MessageCodec(Self.self)
@@ -233,6 +251,31 @@ extension Wire {
             self.promptLogprobs = promptLogprobs
             self.finishReason = finishReason
             self.isStart = isStart
+        }
+
+        package static let codec = MessageCodec(Self.self)
+    }
+
+    /// How a model that scores reads a query and a document.
+    package struct PairReading: BusMessage {
+        /// As a conversation, and not as two texts in one.
+        package var isConversation: Bool
+        /// The conversation, with {query}, {document} and {instruction} in their places; empty: the model's own chat template,
+        /// for messages of `system`, `query` and `document`.
+        package var promptTemplate: String
+        /// What a request that gives no instruction has for one: in a conversation's place for it, else before the query.
+        package var instruction: String
+        /// Of the chat template's conversations.
+        package var addsGenerationPrompt: Bool
+
+        package init(
+            isConversation: Bool = false, promptTemplate: String = "", instruction: String = "",
+            addsGenerationPrompt: Bool = false
+        ) {
+            self.isConversation = isConversation
+            self.promptTemplate = promptTemplate
+            self.instruction = instruction
+            self.addsGenerationPrompt = addsGenerationPrompt
         }
 
         package static let codec = MessageCodec(Self.self)

@@ -34,6 +34,7 @@ extension Wire.ShardRows: CCodable {
         taken = c.taken
         checkpoint = c.checkpoint
         checkpointLasts = c.checkpoint_lasts != 0
+        adapter = try c.adapter.text("adapter")
         try validate()
     }
 
@@ -47,6 +48,7 @@ extension Wire.ShardRows: CCodable {
         if taken != 0 { (c.has_taken, c.taken) = (1, taken) }
         if checkpoint != 0 { (c.has_checkpoint, c.checkpoint) = (1, checkpoint) }
         if checkpointLasts { (c.has_checkpoint_lasts, c.checkpoint_lasts) = (1, checkpointLasts ? 1 : 0) }
+        if !adapter.isEmpty { (c.has_adapter, c.adapter) = (1, arena.text(adapter)) }
     }
 }
 

@@ -9,6 +9,13 @@ extension Wire {
         /// Can be repeated: the same rows are computed again, to the same bits.
         package static let forward = Method<Wire.ForwardRequest, Wire.ForwardReply>(service, "Forward", .unary)
         package static let release = Method<Wire.ReleaseRequest, Wire.ReleaseReply>(service, "Release", .unary)
+        /// Loads what an adapter has for the layers here. The name is the caller's own, and need not be the adapter's.
+        package static let loadAdapter = Method<Wire.LoadAdapterRequest, Wire.LoadAdapterReply>(
+            service, "LoadAdapter", .unary
+        )
+        package static let unloadAdapter = Method<Wire.UnloadAdapterRequest, Wire.UnloadAdapterReply>(
+            service, "UnloadAdapter", .unary
+        )
     }
 
     /// Rows of the residual stream for the layers of a shard; the shard checks their ranges.
@@ -45,10 +52,13 @@ extension Wire {
         /// The states after so many of those are worth a copy; 0 for none. It stays when the sequence goes on, or else moves.
         package var checkpoint: UInt32
         package var checkpointLasts: Bool
+        /// The content id of the adapter that changes the rows; empty for none.
+        package var adapter: String
 
         package init(
             sequence: UInt64 = 0, start: UInt32 = 0, count: UInt32 = 0, outputs: UInt32 = 0, tokens: [Int32] = [],
-            root: String = "", taken: UInt32 = 0, checkpoint: UInt32 = 0, checkpointLasts: Bool = false
+            root: String = "", taken: UInt32 = 0, checkpoint: UInt32 = 0, checkpointLasts: Bool = false,
+            adapter: String = ""
         ) {
             self.sequence = sequence
             self.start = start
@@ -59,6 +69,7 @@ extension Wire {
             self.taken = taken
             self.checkpoint = checkpoint
             self.checkpointLasts = checkpointLasts
+            self.adapter = adapter
         }
 
         package static let codec = MessageCodec(Self.self)

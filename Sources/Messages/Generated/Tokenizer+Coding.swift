@@ -36,6 +36,7 @@ extension Wire.RenderChatRequest: CCodable {
         model = try c.model.text("model")
         messages = try readAll(Wire.ChatMessage.self, c.messages, c.n_messages)
         addGenerationPrompt = c.add_generation_prompt != 0
+        pairTemplate = try c.pair_template.text("pair_template")
         try validate()
     }
 
@@ -43,6 +44,7 @@ extension Wire.RenderChatRequest: CCodable {
         (c.has_model, c.model) = (1, arena.text(model))
         (c.n_messages, c.messages) = (messages.count, arena.messages(messages))
         (c.has_add_generation_prompt, c.add_generation_prompt) = (1, addGenerationPrompt ? 1 : 0)
+        if !pairTemplate.isEmpty { (c.has_pair_template, c.pair_template) = (1, arena.text(pairTemplate)) }
     }
 }
 

@@ -43,11 +43,17 @@ extension Wire {
         package var model: String
         package var messages: [Wire.ChatMessage]
         package var addGenerationPrompt: Bool
+        /// What takes the chat template's place, of a query and a document: the text of a PairReading.
+        package var pairTemplate: String
 
-        package init(model: String = "", messages: [Wire.ChatMessage] = [], addGenerationPrompt: Bool = true) {
+        package init(
+            model: String = "", messages: [Wire.ChatMessage] = [], addGenerationPrompt: Bool = true,
+            pairTemplate: String = ""
+        ) {
             self.model = model
             self.messages = messages
             self.addGenerationPrompt = addGenerationPrompt
+            self.pairTemplate = pairTemplate
         }
 
         package static let codec = MessageCodec(Self.self)

@@ -64,6 +64,11 @@ final class HubTransport: Sendable {
             } catch is CancellationError {
                 throw CancellationError()
             } catch {
+                if let lasting = ConnectionFault(error, settings).map({
+                    HubError(.refused, "\(what): \($0.message(host(address)))")
+                }) {
+                    throw lasting
+                }
                 throw TransientFailure(error: unreachable(address, what, error))
             }
             switch response.status.code {
@@ -92,7 +97,7 @@ final class HubTransport: Sendable {
         guard let url = URLComponents(string: address), let scheme = url.scheme, let host = url.host else {
             throw HubError(.malformed, "an address of the hub cannot be read")
         }
-        let proxy = settings.proxies.proxy(scheme: scheme, host: host)
+        let proxy = settings.proxies.proxy(scheme: scheme, host: host, port: url.port)
         if let known = clients.withLock({ $0[proxy ?? ""] }) { return known }
         var configuration = HTTPClient.Configuration()
         configuration.redirectConfiguration = .disallow
@@ -104,7 +109,7 @@ final class HubTransport: Sendable {
         configuration.proxy = try proxy.map { text throws(HubError) in try ProxySettings.client(of: text) }
         if let certificates = settings.certificates {
             var tls = TLSConfiguration.makeClientConfiguration()
-            tls.trustRoots = .file(certificates)
+            tls.trustRoots = .certificates(try Self.certificates(certificates))
             configuration.tlsConfiguration = tls
         }
         let made = HTTPClient(eventLoopGroupProvider: .singleton, configuration: configuration)
@@ -117,10 +122,26 @@ final class HubTransport: Sendable {
         return client
     }
 
+    private static func certificates(_ path: String) throws(HubError) -> [NIOSSLCertificate] {
+        let found: [NIOSSLCertificate]
+        do { found = try NIOSSLCertificate.fromPEMFile(path) } catch {
+            throw HubError(
+                .refused,
+                "\(path), which SSL_CERT_FILE names, cannot be read as certificates in PEM: \("\(error)".prefix(200).printable)"
+            )
+        }
+        guard !found.isEmpty else {
+            throw HubError(.refused, "\(path), which SSL_CERT_FILE names, holds no certificate in PEM")
+        }
+        return found
+    }
+
     // MARK: Failures
 
+    private func host(_ address: String) -> String { URLComponents(string: address)?.host ?? "the hub" }
+
     private func unreachable(_ address: String, _ what: String, _ error: any Error) -> HubError {
-        let host = URLComponents(string: address)?.host ?? "the hub"
+        let host = host(address)
         let said = (error as? HTTPClientError).map { "\($0)" } ?? "\(error)"
         return HubError(
             .unreachable,

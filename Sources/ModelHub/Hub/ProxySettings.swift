@@ -22,10 +22,14 @@ struct ProxySettings: Sendable {
     }
 
     /// The proxy's address as it was given; nil to ask the host itself.
-    func proxy(scheme: String, host: String) -> String? {
-        let host = host.lowercased()
+    ///
+    /// - Parameter port: nil for the scheme's own.
+    func proxy(scheme: String, host: String, port: Int? = nil) -> String? {
+        let host = host.lowercased(), end = ":\(port ?? (scheme == "https" ? 443 : 80))"
         let isException = exceptions.contains { exception in
             if exception == "*" { return true }
+            // An exception may be for one port.
+            let exception = exception.hasSuffix(end) ? String(exception.dropLast(end.count)) : exception
             let name = exception.hasPrefix("*.") ? exception.dropFirst(2) : exception.drop { $0 == "." }
             return !name.isEmpty && (host == name || host.hasSuffix("." + name))
         }

@@ -1,3 +1,4 @@
+import GGUF
 package import Layers
 package import Tensors
 package import TextModels
@@ -25,7 +26,8 @@ package struct LoadedEncoder: Sendable {
             directory: directory, precision: precision, cache: packedCache, on: device)
         tokenizer = try Tokenizer(directory: directory)
         abilities = TextAbilities(
-            directory: directory, width: encoder.shape.hidden, classifier: encoder.classifier, on: device)
+            directory: directory, width: encoder.shape.hidden, classifier: encoder.classifier,
+            tokenID: tokenizer.id(of:), on: device)
         var shape = encoder.shape
         shape.context = min(shape.context, abilities.files.lengthLimit ?? shape.context)
         self.shape = shape
@@ -41,23 +43,39 @@ package enum LoadedText: Sendable {
     case decoder(LoadedModel)
     case encoder(LoadedEncoder)
 
-    /// - Parameter layers: those of a decoder that are loaded; nil for all.
+    /// - Parameters:
+    ///   - layers: those of a decoder that are loaded; nil for all.
+    ///   - reranker: what a decoder is where its files do not say how it scores.
     /// - Throws: `TextModelError` or `TokenizerError` that names the file at fault.
     package init(
         directory: String, layers: Range<Int>? = nil, precision: Precision = .auto,
-        activations: ActivationPrecision = .auto, cache: CacheDirectory? = nil, on device: Device
+        activations: ActivationPrecision = .auto, reranker: Reranker? = nil, cache: CacheDirectory? = nil,
+        on device: Device
     ) throws {
+        self = try GGUFHeaders.kept {
+            try Self.loaded(
+                directory, layers: layers, precision, activations, reranker: reranker, cache: cache, on: device)
+        }
+    }
+
+    private static func loaded(
+        _ directory: String, layers: Range<Int>?, _ precision: Precision, _ activations: ActivationPrecision,
+        reranker: Reranker?, cache: CacheDirectory?, on device: Device
+    ) throws -> LoadedText {
         guard try TextEncoderLoader.isEncoder(directory: directory) else {
-            self = .decoder(
+            return .decoder(
                 try LoadedModel(
-                    directory: directory, layers: layers, precision: precision, activations: activations, cache: cache,
-                    on: device))
-            return
+                    directory: directory, layers: layers, precision: precision, activations: activations,
+                    reranker: reranker, cache: cache, on: device))
         }
         guard layers == nil else {
             throw TextModelError(.unsupported, "\(directory) holds an encoder, which is not cut into shards")
         }
-        self = .encoder(try LoadedEncoder(directory: directory, precision: precision, cache: cache, on: device))
+        if let reranker {
+            throw TextModelError(
+                .unsupported, "\(directory) holds an encoder, which is no \(reranker.rawValue) reranker")
+        }
+        return .encoder(try LoadedEncoder(directory: directory, precision: precision, cache: cache, on: device))
     }
 
     package var tokenizer: Tokenizer {

@@ -7,7 +7,7 @@ package struct TextAbilities: Sendable {
     enum Scoring: Sendable {
         case classifier(TextClassifier)
         /// By the logits behind the last token.
-        case verdict(SentenceFiles.Verdict)
+        case verdict(yes: Int32, no: Int32?)
     }
 
     package let files: SentenceFiles
@@ -24,14 +24,17 @@ package struct TextAbilities: Sendable {
     ///   - width: C, of the states.
     ///   - classifier: the checkpoint's own.
     ///   - vocabulary: V, where the model has logits.
+    ///   - reranker: what a decoder is whose files do not say how it scores.
+    ///   - tokenID: the id of a token that the files name.
     package init(
-        directory: String, width: Int, classifier: TextClassifier? = nil, vocabulary: Int? = nil, on device: Device
+        directory: String, width: Int, classifier: TextClassifier? = nil, vocabulary: Int? = nil,
+        reranker: Reranker? = nil, tokenID: (String) -> Int32?, on device: Device
     ) {
         var files = SentenceFiles()
         var dense = DenseLayers()
         var fault: TextModelError?
         do throws(TextModelError) {
-            let own = try SentenceFiles(directory: directory)
+            let own = try SentenceFiles(directory: directory, reranker: reranker)
             dense = try own.denseLayers(width: width * own.pooling.count, on: device)
             files = own
         } catch {
@@ -45,7 +48,7 @@ package struct TextAbilities: Sendable {
             ?? TextModelError(
                 .unsupported, "the model in \(directory) has no classifier: it does not score pairs of texts")
         if let classifier {
-            if classifier.labels == 1 {
+            if classifier.labels == 1 || classifier.verdict != nil {
                 scoring = .classifier(classifier)
             } else {
                 scoringFault = TextModelError(
@@ -57,22 +60,46 @@ package struct TextAbilities: Sendable {
                 ?? TextModelError(
                     .unsupported, "the model in \(directory) classifies: it gives scores, and no embeddings")
         } else if let verdict = files.verdict, let vocabulary, fault == nil {
-            if [verdict.yes, verdict.no ?? 0].allSatisfy({ Int($0) < vocabulary }) {
-                scoring = .verdict(verdict)
-            } else {
-                scoringFault = TextModelError(
-                    .invalidCheckpoint, "\(directory): the tokens \(verdict) lie outside the vocabulary")
+            do throws(TextModelError) {
+                scoring = try Self.scoring(verdict, vocabulary: vocabulary, directory, tokenID)
+            } catch {
+                scoringFault = error
             }
             fault = TextModelError(
                 .unsupported, "the model in \(directory) gives scores, and no embeddings")
+        } else if files.pair.isConversation, fault == nil {
+            fault = TextModelError(
+                .unsupported,
+                "\(directory): \"modality_config\" has texts embedded as messages of the chat template, which is not supported"
+            )
         }
         self.scoring = fault == nil || files.verdict != nil || classifier != nil ? scoring : nil
         self.scoringFault = self.scoring == nil ? scoringFault : nil
         embeddingFault = fault
     }
 
-    /// Whether a pair is scored as a conversation, and not as two texts in one.
-    package var scoresConversations: Bool { if case .verdict? = scoring { true } else { false } }
+    private static func scoring(
+        _ verdict: SentenceFiles.Verdict, vocabulary: Int, _ directory: String, _ tokenID: (String) -> Int32?
+    ) throws(TextModelError) -> Scoring {
+        func id(_ token: String) throws(TextModelError) -> Int32 {
+            if let id = tokenID(token) { return id }
+            throw TextModelError(
+                .invalidCheckpoint, "\(directory): the tokenizer has no token \"\(token)\", which scores are made of")
+        }
+        let (yes, no): (Int32, Int32?)
+        switch verdict {
+        case .ids(let first, let second): (yes, no) = (first, second)
+        case .tokens(let first, let second):
+            (yes, no) = (try id(first), try second.map { token throws(TextModelError) in try id(token) })
+        }
+        if let other = [yes, no ?? yes].first(where: { $0 >= vocabulary }) {
+            throw TextModelError(
+                .invalidCheckpoint,
+                "\(directory): the token \(other), which scores are made of, lies outside the vocabulary of \(vocabulary)"
+            )
+        }
+        return .verdict(yes: yes, no: no)
+    }
 
     /// How the states become one vector for a reading.
     func pooling(for reading: GenerationRequest.Reading) -> [PoolingMode] {
@@ -100,12 +127,16 @@ package struct TextAbilities: Sendable {
             let y = try dense(x, on: device)
             return (0..<pooled.count).map { y.rows($0..<$0 + 1).floats }
         case (.score, .classifier(let classifier)):
-            return try classifier.layers(x, on: device).floats.map { [activate($0)] }
-        case (.score, .verdict(let verdict)):
+            let y = try classifier.layers(x, on: device)
+            guard let verdict = classifier.verdict else { return y.floats.map { [activate($0)] } }
+            return (0..<pooled.count).map { row in
+                [Self.sigmoid(y[row * y.width + verdict.yes] - y[row * y.width + verdict.no])]
+            }
+        case (.score, .verdict(let yes, let no)):
             let y = try logits(x)
             return (0..<pooled.count).map { row in
-                let no = verdict.no.map { y[row * y.width + Int($0)] } ?? 0
-                return [activate(y[row * y.width + Int(verdict.yes)] - no)]
+                let no = no.map { y[row * y.width + Int($0)] } ?? 0
+                return [activate(y[row * y.width + Int(yes)] - no)]
             }
         case (.score, nil): return pooled.map { _ in [.nan] }
         }
@@ -114,7 +145,9 @@ package struct TextAbilities: Sendable {
     private func activate(_ logit: Float) -> Float {
         switch files.scoreActivation {
         case .identity: logit
-        case .sigmoid: 1 / (1 + Device.exp(-logit))
+        case .sigmoid: Self.sigmoid(logit)
         }
     }
+
+    private static func sigmoid(_ logit: Float) -> Float { 1 / (1 + Device.exp(-logit)) }
 }

@@ -53,7 +53,8 @@ struct GeneratingSequence: Sendable {
         (self.pooling, pool) = (pooling, Pool(pooling))
         tokens = parameters.prompt
         sampler = Sampler(
-            parameters.sampling, choice: choice, prompt: parameters.prompt, suppressed: loaded.suppressedTokens)
+            parameters.sampling, choice: choice, prompt: parameters.prompt, suppressed: loaded.suppressedTokens,
+            grammar: parameters.grammar)
         decoder = StreamingDecoder(loaded.tokenizer)
         stops = StopMatcher(parameters.stop)
         stopTokens = Set(parameters.stop.compactMap(loaded.tokenizer.id(of:)).filter(loaded.tokenizer.isSpecial))
@@ -81,7 +82,8 @@ struct GeneratingSequence: Sendable {
         if generatedCount == 0 { promptLogProbabilities = [] }
     }
 
-    func choose(_ logits: Tensor, allowed: Int) -> Int32 { sampler.sample(logits, allowed: allowed) }
+    /// - Returns: nil where the grammar leaves no token.
+    func choose(_ logits: Tensor, allowed: Int) -> Int32? { sampler.sample(logits, allowed: allowed) }
 
     /// Takes over from a lost instance: the ids are replayed, so that all goes on as if they had been generated here.
     ///
@@ -131,6 +133,14 @@ struct GeneratingSequence: Sendable {
         return delta
     }
 
+    /// Ends the choice where no token may follow.
+    mutating func end() -> GenerationDelta {
+        var delta = GenerationDelta(request: request, choice: choice, index: -1, text: "")
+        send(flush(), in: &delta)
+        delta.finishReason = .length
+        return delta
+    }
+
     private mutating func send(_ text: String, in delta: inout GenerationDelta) {
         delta.text = unsent + text
         delta.textOffset = textBytes
@@ -147,6 +157,7 @@ struct GeneratingSequence: Sendable {
         if isEnd || stopTokens.contains(id) { return (flush(), .stop) }
         let (text, stopped) = stops.append(decoder.append(id))
         if stopped { return (text, .stop) }
+        if sampler.isDone { return (text + flush(), .stop) }
         return generatedCount >= parameters.maxTokens ? (text + flush(), .length) : (text, nil)
     }
 

@@ -1,3 +1,4 @@
+package import Grammars
 package import Layers
 package import TextModels
 
@@ -15,6 +16,8 @@ package struct GenerationRequest: Sendable {
     /// Whether the prompt's own log-probabilities are reported too.
     package let promptLogProbabilities: Bool
     package let ignoresEndOfText: Bool
+    /// What an answer must be; nil for anything. It ends where nothing may follow.
+    package let grammar: CompiledGrammar?
     /// Changes the model for this request; what is computed with another one, or none, is not the same. Held as long as
     /// the request runs, whatever becomes of the name it was found by.
     package let adapter: LowRankAdapter?
@@ -51,7 +54,8 @@ package struct GenerationRequest: Sendable {
     package init(
         prompt: [Int32], maxTokens: Int, n: Int = 1, sampling: SamplingParameters, stop: [String] = [],
         logProbabilities: Int? = nil, promptLogProbabilities: Bool = false, ignoresEndOfText: Bool = false,
-        adapter: LowRankAdapter? = nil, resume: [ResumedChoice] = [], runsAlone: Bool = false, shape: DecoderShape
+        grammar: CompiledGrammar? = nil, adapter: LowRankAdapter? = nil, resume: [ResumedChoice] = [],
+        runsAlone: Bool = false, shape: DecoderShape
     ) throws(TextModelError) {
         guard !prompt.isEmpty else {
             throw TextModelError(.invalidRequest, "the prompt holds no token", field: "prompt")
@@ -88,6 +92,11 @@ package struct GenerationRequest: Sendable {
                 .invalidRequest, "\(logProbabilities) alternatives asked for; at most \(Self.alternativesLimit)",
                 field: "logprobs")
         }
+        if grammar != nil, ignoresEndOfText {
+            throw TextModelError(
+                .invalidRequest, "an answer that is held to a form ends with it: take one of the two out",
+                field: "ignore_eos")
+        }
         try Self.check(
             resume, n: n, maxTokens: maxTokens, wantsLogProbabilities: logProbabilities != nil,
             vocabulary: shape.vocabulary)
@@ -95,6 +104,7 @@ package struct GenerationRequest: Sendable {
         self.logProbabilities = logProbabilities
         self.promptLogProbabilities = promptLogProbabilities
         self.ignoresEndOfText = ignoresEndOfText
+        self.grammar = grammar
         self.adapter = adapter
         (self.resume, self.runsAlone) = (resume, runsAlone)
     }

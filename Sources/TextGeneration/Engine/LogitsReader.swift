@@ -65,7 +65,10 @@ struct LogitsReader: Sendable {
         var deltas: [GenerationDelta] = []
         for number in 0...chunk.drafts.count {
             let row = chunk.logits.upperBound - chunk.drafts.count - 1 + number
-            let id = sequence.choose(logits.rows(row..<row + 1), allowed: allowed)
+            guard let id = sequence.choose(logits.rows(row..<row + 1), allowed: allowed) else {
+                deltas.append(sequence.end())
+                break
+            }
             let probability = sequence.parameters.logProbabilities.map { logProbability(of: id, row, $0) }
             deltas.append(sequence.accept(id, logProbability: probability, endTokens: endTokens))
             if number > 0 { sequence.computed += 1 }

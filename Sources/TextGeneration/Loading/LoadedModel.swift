@@ -49,11 +49,13 @@ package struct LoadedModel: Sendable {
     /// - Parameters:
     ///   - directory: holds a checkpoint as Hugging Face lays it out, or one GGUF file; or is such a file.
     ///   - layers: those that are loaded; nil for all.
+    ///   - reranker: what the model is where its files do not say how it scores.
     ///   - cache: where packed weights are kept for the next process; nil for nowhere.
     /// - Throws: `TextModelError` or `TokenizerError` that names the file at fault.
     package init(
         directory: String, layers: Range<Int>? = nil, precision: Precision = .auto,
-        activations: ActivationPrecision = .auto, cache: CacheDirectory? = nil, on device: Device
+        activations: ActivationPrecision = .auto, reranker: Reranker? = nil, cache: CacheDirectory? = nil,
+        on device: Device
     ) throws {
         packedCache = try cache.map { cache in
             let key = try NumericsID.packedKey(
@@ -94,7 +96,8 @@ package struct LoadedModel: Sendable {
         suppressedTokens = suppressed
         abilities = TextAbilities(
             directory: directory, width: model.shape.hidden, classifier: own?.classifier,
-            vocabulary: model.hasHead ? model.shape.vocabulary : nil, on: device)
+            vocabulary: model.hasHead ? model.shape.vocabulary : nil, reranker: reranker,
+            tokenID: tokenizer.id(of:), on: device)
     }
 
     private static func classifies(_ directory: String) -> TextModelError {

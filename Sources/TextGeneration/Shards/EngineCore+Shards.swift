@@ -225,6 +225,7 @@ extension EngineCore {
                 .init(
                     sequence: span.residency, start: span.start, count: span.count, outputs: span.outputs,
                     tokens: Array(tokens[first..<end]), root: sequence.parameters.cacheRoot,
+                    adapter: sequence.parameters.adapter?.contentID ?? "",
                     taken: span.count - drafts.count,
                     checkpoint: span.chunk.flatMap { _ in sequence.checkpointUnderWay }))
         }

@@ -20,6 +20,8 @@ package struct ShardCall: Sendable {
         package var tokens: [Int32]
         /// What the rows depend on besides the tokens.
         package var root: String
+        /// The content id of the adapter that changes the rows; empty for none.
+        package var adapter: String
         /// The first so many rows are sure to be right; those behind were drafted.
         package var taken: Int
         /// The rows after which recurrent states are worth a copy; nil for none.
@@ -36,10 +38,10 @@ package struct ShardCall: Sendable {
         /// - Parameter taken: all by default.
         package init(
             sequence: UInt64, start: Int, count: Int, outputs: Int, tokens: [Int32], root: String,
-            taken: Int? = nil, checkpoint: Checkpoint? = nil
+            adapter: String = "", taken: Int? = nil, checkpoint: Checkpoint? = nil
         ) {
             (self.sequence, self.start, self.count, self.outputs) = (sequence, start, count, outputs)
-            (self.tokens, self.root) = (tokens, root)
+            (self.tokens, self.root, self.adapter) = (tokens, root, adapter)
             (self.taken, self.checkpoint) = (taken ?? count, checkpoint)
         }
 
@@ -55,6 +57,9 @@ package struct ShardCall: Sendable {
     /// Sequences and rows of a call, at most.
     package static let partLimit = 4_096
     package static let rowLimit = 16_384
+
+    /// The adapters of its sequences, by content id.
+    package var adapters: Set<String> { Set(parts.map(\.adapter)).subtracting([""]) }
 
     /// Rows wanted back.
     package var outputCount: Int { parts.reduce(0) { $0 + $1.outputs } }
@@ -101,6 +106,9 @@ package struct ShardCall: Sendable {
         }
         if let id = part.tokens.first(where: { $0 < 0 || Int($0) >= shape.vocabulary }) {
             throw invalid("token id \(id) lies outside the vocabulary of \(shape.vocabulary)")
+        }
+        guard part.adapter.utf8.count <= 64 else {
+            throw invalid("an adapter's id of \(part.adapter.utf8.count) bytes")
         }
         guard part.root.utf8.count <= 1_024 else { throw invalid("a root of \(part.root.utf8.count) bytes") }
     }

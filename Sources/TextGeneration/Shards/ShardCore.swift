@@ -1,3 +1,4 @@
+package import Layers
 package import Tensors
 package import TextModels
 
@@ -61,9 +62,17 @@ package struct ShardCore {
     /// Sequences that are kept.
     package var sequenceCount: Int { held.count }
 
-    /// - Parameter owner: who numbers the sequences.
-    /// - Throws: `TextModelError.resourceExhausted` when the sequences of the call do not fit the cache, even alone.
-    package mutating func forward(_ call: ShardCall, owner: String) throws(TextModelError) -> ShardAnswer {
+    /// - Parameters:
+    ///   - owner: who numbers the sequences.
+    ///   - adapters: those that the call names, by content id, as they are for the layers here.
+    /// - Throws: `TextModelError.resourceExhausted` when the sequences of the call do not fit the cache, even alone;
+    ///   `.invalidRequest` for an adapter that is not given.
+    package mutating func forward(
+        _ call: ShardCall, owner: String, adapters: [String: LowRankAdapter] = [:]
+    ) throws(TextModelError) -> ShardAnswer {
+        if let missing = call.adapters.first(where: { adapters[$0] == nil }) {
+            throw TextModelError(.invalidRequest, "the adapter \(missing) is not here", field: "sequences")
+        }
         clock += 1
         let keys = call.parts.map { Key(owner: owner, sequence: $0.sequence) }
         var missing: [UInt64: Int?] = [:]
@@ -81,7 +90,9 @@ package struct ShardCore {
         for (part, key) in zip(call.parts, keys) {
             held[key]?.prepare(part, &pages)
             let state = held[key]?.state?.use(from: part.start, taking: part.taken)
-            batch.append(part.rowTokens, from: part.start, pages: held[key]?.pages ?? [], state: state)
+            batch.append(
+                part.rowTokens, from: part.start, pages: held[key]?.pages ?? [], state: state,
+                adapter: adapters[part.adapter])
             outputs += batch.ids.count - part.outputs..<batch.ids.count
         }
         do {

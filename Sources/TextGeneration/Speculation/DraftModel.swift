@@ -66,13 +66,16 @@ struct DraftModel: Sendable {
             let hidden = try model.forward(batch, cache: cache, on: device)
             guard !drawing.isEmpty else { break }
             let logits = try model.logits(try device.select(drawing.map(\.row), from: hidden), on: device)
+            open = []
             for (row, (index, _)) in drawing.enumerated() {
                 let values = logits.rows(row..<row + 1)
+                // Where a grammar leaves no token, or ends the answer, there is nothing more to propose.
                 guard let id = samplers[index]?.sample(values, allowed: vocabulary) else { continue }
                 samplers[index]?.advance(id)
                 drafts[index, default: []].append(id)
+                let isDone = samplers[index]?.isDone ?? true
+                if !isDone, drafts[index]?.count ?? 0 < room[index] ?? 0 { open.append(index) }
             }
-            open = drawing.map(\.sequence).filter { drafts[$0]?.count ?? 0 < room[$0] ?? 0 }
         }
         return drafts
     }

@@ -1,7 +1,8 @@
 import Layers
 import Tensors
 
-/// What an adapter changes in a model: the modules with their tensors, in the order of the model.
+/// What an adapter changes in a model, or in the part of it that is here: the modules with their tensors, in the order of
+/// the model. Those of other parts are looked at there.
 struct AdapterPlan {
     /// A module with matrices, or with a trained bias alone.
     struct Module {
@@ -39,11 +40,13 @@ struct AdapterPlan {
     ) throws(TextModelError) {
         (self.file, self.configuration, rest) = (file, configuration, file.modules)
         let known = Dictionary(uniqueKeysWithValues: model.linearModules.map { ($0.name, $0) })
+        let elsewhere = rest.keys.filter { Self.isElsewhere($0, model) }
+        for name in elsewhere { rest[name] = nil }
         // All of a file's names begin alike.
         let root =
             file.modules.keys.sorted().map(Self.split)
             .first { known[$0.module] != nil || Self.embeddings.contains($0.module) && !$0.root.isEmpty }?.root ?? ""
-        try checkNames(root, known)
+        try checkNames(root, known, model)
         for module in model.linearModules {
             let name = root + module.name
             guard let planned = try take(name, inputs: module.inputs, outputs: module.outputs) else { continue }
@@ -52,7 +55,7 @@ struct AdapterPlan {
                 $0 + PackedMatrix.plainByteCount(columns: $1.outputs.count, depth: planned.rank) + 8 * $1.outputs.count
             }
         }
-        try takeOutside(root, model)
+        if model.layers.lowerBound == 0 { try takeOutside(root, model) }
         if let (module, tensors) = rest.sorted(by: { $0.key < $1.key }).first(where: { !$0.value.isEmpty }),
             let tensor = tensors.values.min()
         {
@@ -61,7 +64,8 @@ struct AdapterPlan {
             )
         }
         guard
-            !modules.isEmpty || head != nil || embedding != nil || embeddingTable != nil || headTable != nil
+            !modules.isEmpty || !elsewhere.isEmpty || head != nil || embedding != nil || embeddingTable != nil
+                || headTable != nil
                 || tokens != nil
         else { throw file.failure("has no matrices for any linear layer of this model") }
     }
@@ -76,13 +80,21 @@ struct AdapterPlan {
     }
 
     /// A module's name without what the trained model called the Transformer.
-    private static func split(_ name: String) -> (root: String, module: String) {
+    static func split(_ name: String) -> (root: String, module: String) {
         let root = LinearModule.roots.first { name.hasPrefix($0) } ?? ""
         return (root, String(name.dropFirst(root.count)))
     }
 
-    private func checkNames(_ root: String, _ known: [String: LinearModule]) throws(TextModelError) {
-        for (name, tensors) in file.modules.sorted(by: { $0.key < $1.key }) {
+    /// Whether the module is in another part of a model that is cut by layers.
+    private static func isElsewhere(_ name: String, _ model: any TextModel) -> Bool {
+        guard let layer = LayerCut.layer(of: name) else { return model.layers.lowerBound > 0 }
+        return layer < model.shape.layers && !model.layers.contains(layer)
+    }
+
+    private func checkNames(
+        _ root: String, _ known: [String: LinearModule], _ model: any TextModel
+    ) throws(TextModelError) {
+        for (name, tensors) in file.modules.sorted(by: { $0.key < $1.key }) where !Self.isElsewhere(name, model) {
             guard tensors[.down] != nil || tensors[.up] != nil else { continue }
             let parts = Self.split(name)
             guard name == Self.headName || parts.root == root && known[parts.module] != nil else {

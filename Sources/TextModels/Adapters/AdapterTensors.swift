@@ -106,8 +106,8 @@ struct AdapterTensors {
     ) throws(TextModelError) -> (String, [String: [Role: String]]) {
         var modules: [String: [Role: String]] = [:]
         var placed: Set<String> = []
-        let names = model.linearModules.flatMap { module in ["model." + module.name, module.name] } + ["lm_head"]
-        for name in names {
+        let own = model.linearModules.map(\.name)
+        for name in (own + elsewhere(model, own, layout)).flatMap({ ["model." + $0, $0] }) + ["lm_head"] {
             guard let own = layout.own(name + ".weight") else { continue }
             for (role, suffix) in [(Role.down, ".lora_a"), (.up, ".lora_b")] {
                 guard file.header.tensors[own + suffix] != nil else { continue }
@@ -121,6 +121,22 @@ struct AdapterTensors {
                 "\(file.path): tensor \"\(unknown)\" is for no linear layer of this model, and would be left out")
         }
         return (file.path, modules)
+    }
+
+    /// Modules that the layers of other parts may have: what a layer here has, and what the architecture's files name.
+    private static func elsewhere(_ model: any TextModel, _ own: [String], _ layout: GGUFLayout) -> [String] {
+        let mark = ".\(model.layers.lowerBound)."
+        guard model.layers.count < model.shape.layers, let some = own.first, let end = some.firstRange(of: mark) else {
+            return []
+        }
+        let prefix = some[..<end.lowerBound] + mark
+        var stems = own.filter { $0.hasPrefix(prefix) }.map { String($0.dropFirst(prefix.count)) }
+        var known = Set(stems.compactMap { layout.layers[$0] })
+        for (stem, file) in layout.layers.sorted(by: { $0.key < $1.key }) where known.insert(file).inserted {
+            stems.append(stem)
+        }
+        let layers = (0..<model.shape.layers).filter { !model.layers.contains($0) }
+        return layers.flatMap { layer in stems.map { "\(some[..<end.lowerBound]).\(layer).\($0)" } }
     }
 
     func shape(_ name: String) -> [Int]? {

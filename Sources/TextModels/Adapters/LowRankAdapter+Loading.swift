@@ -22,8 +22,8 @@ extension LowRankAdapter {
                     .resourceExhausted,
                     "\(directory): the adapter takes \(plan.byteCount) bytes; \(byteLimit) are left for it")
             }
-            var builder = AdapterBuilder(file, model, device)
-            self = try builder.adapter(plan)
+            let contentID = try AdapterContent(file, configuration, device).id()
+            self = try AdapterBuilder(file, model, device).adapter(plan, contentID: contentID)
         } catch let error as TensorError {
             throw TextModelError(error)
         } catch let error as TextModelError {
@@ -73,56 +73,85 @@ extension LowRankAdapter {
     }
 }
 
+/// What an adapter computes with, whatever part of the model is here: names of modules as the model has them, and tensors
+/// with the scale in B.
+private struct AdapterContent {
+    private let file: AdapterTensors
+    private let configuration: AdapterConfiguration
+    private let device: Device
+
+    init(_ file: AdapterTensors, _ configuration: AdapterConfiguration, _ device: Device) {
+        (self.file, self.configuration, self.device) = (file, configuration, device)
+    }
+
+    func id() throws -> String {
+        var digest = NumericsDigest("adapter")
+        let modules = file.modules.map { (known: AdapterPlan.split($0.key).module, name: $0.key, tensors: $0.value) }
+        for (known, name, tensors) in modules.sorted(by: { $0.known < $1.known }) {
+            for role in AdapterTensors.Role.allCases {
+                guard let tensor = tensors[role] else { continue }
+                let values = try file.tensor(tensor)
+                if role == .up || role == .embeddingUp {
+                    device.scale(values, by: try configuration.scale(of: name), into: values)
+                }
+                let tokens = role == .tokens ? configuration.tokens(of: name).map { " \($0)" } ?? "" : ""
+                digest.add("\(known) \(Self.meaning(role))\(tokens)", values)
+            }
+        }
+        return digest.finish()
+    }
+
+    /// Roles that mean the same have the same name.
+    private static func meaning(_ role: AdapterTensors.Role) -> String {
+        switch role {
+        case .baseWeight: AdapterTensors.Role.weight.rawValue
+        case .baseBias: AdapterTensors.Role.bias.rawValue
+        default: role.rawValue
+        }
+    }
+}
+
 /// Makes an adapter of its file's tensors.
 private struct AdapterBuilder {
     private let file: AdapterTensors
     private let model: any TextModel
     private let device: Device
-    private var digest = NumericsDigest("adapter")
 
     init(_ file: AdapterTensors, _ model: any TextModel, _ device: Device) {
         (self.file, self.model, self.device) = (file, model, device)
     }
 
-    mutating func adapter(_ plan: AdapterPlan) throws -> LowRankAdapter {
+    func adapter(_ plan: AdapterPlan, contentID: String) throws -> LowRankAdapter {
         let count = (model.linearModules.flatMap(\.parts).map(\.number).max() ?? -1) + 1
         var updates = [LowRankUpdate?](repeating: nil, count: count)
         for (planned, module) in plan.modules {
             let parts = module.parts.map { (outputs: $0.outputs, weight: $0.weight, bias: $0.bias) }
-            for (part, update) in zip(module.parts, try self.updates(planned, as: module.name, parts)) {
+            for (part, update) in zip(module.parts, try self.updates(planned, parts)) {
                 updates[part.number] = update
             }
         }
         let (embedding, head) = (try self.embedding(plan), try self.head(plan))
         return LowRankAdapter(
-            contentID: digest.finish(), byteCount: plan.byteCount, updates: updates, embedding: embedding, head: head)
-    }
-
-    private mutating func tensor(_ name: String, as known: String) throws -> Tensor {
-        let tensor = try file.tensor(name)
-        digest.add(known, tensor)
-        return tensor
+            contentID: contentID, byteCount: plan.byteCount, updates: updates, embedding: embedding, head: head)
     }
 
     /// What is added to each part of a module.
-    private mutating func updates(
-        _ planned: AdapterPlan.Module, as name: String,
-        _ parts: [(outputs: Range<Int>, weight: PackedMatrix, bias: Tensor?)]
+    private func updates(
+        _ planned: AdapterPlan.Module, _ parts: [(outputs: Range<Int>, weight: PackedMatrix, bias: Tensor?)]
     ) throws -> [LowRankUpdate] {
         var (down, up): (Tensor?, Tensor?)
         if let names = planned.tensors[.down].flatMap({ down in planned.tensors[.up].map { (down, $0) } }) {
-            down = try tensor(names.0, as: name + ".A")  // [r, K]
+            down = try file.tensor(names.0)  // [r, K]
             let own = try file.tensor(names.1)  // [N, r]
             device.scale(own, by: planned.scale, into: own)
             guard own.isFinite else {
                 throw file.failure("has values in \"\(names.1)\" that are not finite with its scale")
             }
-            digest.add(name + ".B", own)
             up = own
         }
-        let magnitude = try planned.tensors[.magnitude].map { try tensor($0, as: name + ".magnitude").floats }
-        let upBias = try planned.tensors[.upBias].map { try tensor($0, as: name + ".B.bias").floats }
-        let trained = try planned.tensors[.baseBias].map { try tensor($0, as: name + ".bias").floats }
+        let magnitude = try planned.tensors[.magnitude].map { try file.tensor($0).floats }
+        let upBias = try planned.tensors[.upBias].map { try file.tensor($0).floats }
+        let trained = try planned.tensors[.baseBias].map { try file.tensor($0).floats }
         let packed = try down.map { try PackedMatrix($0, on: device) }
         return try parts.map { part in
             let count = part.outputs.count
@@ -176,32 +205,31 @@ private struct AdapterBuilder {
         return norms
     }
 
-    private mutating func embedding(_ plan: AdapterPlan) throws -> EmbeddingUpdate? {
+    private func embedding(_ plan: AdapterPlan) throws -> EmbeddingUpdate? {
         var update = EmbeddingUpdate()
         if let name = plan.embeddingTable {
-            update.table = try PackedMatrix(try tensor(name, as: "embedding"), on: device)
+            update.table = try PackedMatrix(try file.tensor(name), on: device)
         }
         if let (down, up, _, scale) = plan.embedding {
-            let factors = try tensor(down, as: "embedding.A")  // [r, V]
+            let factors = try file.tensor(down)  // [r, V]
             let own = try file.tensor(up)  // [C, r]
             device.scale(own, by: scale, into: own)
             guard own.isFinite else { throw file.failure("has values in \"\(up)\" that are not finite with its scale") }
-            digest.add("embedding.B", own)
             update.down = try PackedMatrix(factors, transposed: true, on: device)
             update.up = try PackedMatrix(own, on: device)
         }
         if let (ids, name) = plan.tokens {
-            (update.tokens, update.rows) = (ids, try tensor(name, as: "tokens \(ids)"))
+            (update.tokens, update.rows) = (ids, try file.tensor(name))
         }
         return plan.embeddingTable != nil || plan.embedding != nil || plan.tokens != nil ? update : nil
     }
 
-    private mutating func head(_ plan: AdapterPlan) throws -> HeadUpdate? {
+    private func head(_ plan: AdapterPlan) throws -> HeadUpdate? {
         var update = HeadUpdate()
         let own = model.tokenEmbedding
-        if let name = plan.headTable { update.table = try PackedMatrix(try tensor(name, as: "head"), on: device) }
+        if let name = plan.headTable { update.table = try PackedMatrix(try file.tensor(name), on: device) }
         if let head = plan.head, let weight = update.table ?? own?.head {
-            update.update = try updates(head, as: "head", [(0..<head.outputs, weight, nil)]).first
+            update.update = try updates(head, [(0..<head.outputs, weight, nil)]).first
         }
         let sharesTokens = plan.tokens != nil && own?.isTied == true
         if let (ids, name) = plan.tokens, sharesTokens {

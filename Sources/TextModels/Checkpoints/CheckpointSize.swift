@@ -10,7 +10,7 @@ package enum CheckpointSize {
         do {
             if let file = try GGUFLocation.file(at: directory) {
                 // Blocks are computed with as they are.
-                return try GGUFCheckpoint(path: file).file.header.tensors.values.reduce(0) { $0 + $1.byteCount }
+                return try GGUFFile(path: file).header.tensors.values.reduce(0) { $0 + $1.byteCount }
             }
             let checkpoint = try Checkpoint(directory: directory)
             return checkpoint.names.reduce(0) { total, name in

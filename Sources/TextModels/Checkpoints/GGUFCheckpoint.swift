@@ -11,32 +11,16 @@ import Tensors
 /// | no `output.weight`                           | the embedding is the head                                       |
 struct GGUFCheckpoint: Sendable {
     let file: GGUFFile
-    /// What its model is.
-    let architecture: any Architecture.Type
     private let gguf: GGUFLayout
 
-    /// - Throws: `TextModelError` that names the file: it cannot be read, or its architecture is not known.
-    init(path: String) throws(TextModelError) {
-        do { file = try GGUFFile(path: path) } catch { throw TextModelError(error) }
-        guard let name = file.header.metadata["general.architecture"]?.text else {
-            throw TextModelError(.invalidCheckpoint, "\(path) has no \"general.architecture\"")
-        }
-        guard let architecture = Architectures.gguf(name), let gguf = architecture.gguf else {
-            throw TextModelError(
-                .unsupported,
-                "\(path): architecture \"\(name)\" is not supported; known: "
-                    + Architectures.ggufNames.joined(separator: ", "))
-        }
-        (self.architecture, self.gguf) = (architecture, gguf)
-    }
+    init(_ file: GGUFFile, _ gguf: GGUFLayout) { (self.file, self.gguf) = (file, gguf) }
 
     var metadata: GGUFMetadata { GGUFMetadata(file: file, architecture: gguf.name) }
 
-    /// The model's configuration, with nothing in the file left out.
+    /// Checks that nothing in the file is left out: no key that asks for something, no tensor that nothing reads.
     ///
-    /// - Throws: `TextModelError` that names the file and the key or the tensor at fault.
-    func configuration() throws(TextModelError) -> any Architecture {
-        let configuration = try architecture.init(metadata)
+    /// - Throws: `TextModelError` that names the file and the key or the tensor.
+    func refuseUnknown() throws(TextModelError) {
         try metadata.refuseUnknownKeys(own: gguf.keys)
         // A tensor that nothing reads would have changed what the model computes.
         let drafting = try draftLayers()
@@ -48,7 +32,23 @@ struct GGUFCheckpoint: Sendable {
                 .unsupported,
                 "\(file.path): the tensor \"\(unknown)\" is not known for \"\(gguf.name)\" and would be left out")
         }
-        return configuration
+    }
+}
+
+extension GGUFFile {
+    /// - Throws: `TextModelError.invalidCheckpoint` that says what is wrong with the file.
+    static func opened(_ path: String) throws(TextModelError) -> GGUFFile {
+        do throws(TensorError) { return try GGUFFile(path: path) } catch { throw TextModelError(error) }
+    }
+
+    /// `general.architecture`.
+    ///
+    /// - Throws: `TextModelError.invalidCheckpoint` where it is missing.
+    func architecture() throws(TextModelError) -> String {
+        guard let name = header.metadata["general.architecture"]?.text else {
+            throw TextModelError(.invalidCheckpoint, "\(path) has no \"general.architecture\"")
+        }
+        return name
     }
 }
 

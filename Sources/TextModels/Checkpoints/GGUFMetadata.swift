@@ -57,6 +57,13 @@ package struct GGUFMetadata: Sendable {
 
     func text(_ key: String) -> String? { value(key)?.text }
 
+    func texts(_ key: String) throws(TextModelError) -> [String]? {
+        guard let value = value(key) else { return nil }
+        let texts = (value.array ?? []).compactMap(\.text)
+        guard let list = value.array, texts.count == list.count else { throw refusal(key, "is no list of texts") }
+        return texts
+    }
+
     /// A whole number within its sane range.
     ///
     /// - Throws: `TextModelError.invalidCheckpoint` where it is missing or lies outside.
@@ -91,12 +98,15 @@ package struct GGUFMetadata: Sendable {
 
     /// The window of each layer, 0 for none: as a list of flags says, or else in all but every so many-th.
     ///
+    /// - Parameter isFullFirst: whether the first of every so many layers has none, and not the last.
     /// - Throws: `TextModelError` that names the key.
-    func windows(_ window: Int, layers: Int, pattern: Int) throws(TextModelError) -> [Int] {
+    func windows(
+        _ window: Int, layers: Int, pattern: Int, isFullFirst: Bool = false
+    ) throws(TextModelError) -> [Int] {
         let key = "attention.sliding_window_pattern"
         guard let list = value(key)?.array else {
             let pattern = try extent(key, in: 1...1_024, absent: pattern)
-            return (0..<layers).map { ($0 + 1) % pattern != 0 ? window : 0 }
+            return (0..<layers).map { ($0 + (isFullFirst ? 0 : 1)) % pattern != 0 ? window : 0 }
         }
         let flags = list.compactMap { if case .bool(let flag) = $0 { flag } else { nil } }
         guard flags.count == list.count, flags.count == layers else {

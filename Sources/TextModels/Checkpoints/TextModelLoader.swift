@@ -44,8 +44,8 @@ package enum TextModelLoader {
             throw TextModelError(.unsupported, error.message)
         }
         if let gguf {
-            let checkpoint = try GGUFCheckpoint(path: gguf)
-            return (try checkpoint.configuration(), { checkpoint })
+            let (configuration, checkpoint) = try Architectures.read(gguf: gguf)
+            return (configuration, { checkpoint })
         }
         let file = try ConfigurationFile(path: directory + "/config.json")
         try refuseUnsupported(file)

@@ -7,7 +7,14 @@ import Tensors
 struct Ministral3: DecoderArchitecture {
     static let modelType = "ministral3"
     static let className = "Ministral3ForCausalLM"
-    static let gguf: GGUFLayout? = nil
+    /// Of Mistral's older language models too, whose checkpoints hold pictures: without a scaling of queries.
+    static let gguf: GGUFLayout? = {
+        var layout = GGUFLayout(name: "mistral3", interleavesRotaryRows: true)
+        layout.keys = [temperature, logMultiplier]
+        return layout
+    }()
+    private static let temperature = "attention.temperature_scale"
+    private static let logMultiplier = "rope.scaling.yarn_log_multiplier"
 
     private(set) var configuration: Decoder.Configuration
 
@@ -22,9 +29,28 @@ struct Ministral3: DecoderArchitecture {
         let beta = Float(try rope.number("llama_4_scaling_beta") ?? 0)
         let original = Float(
             try rope.extent("original_max_position_embeddings", in: 1...1_048_576, absent: configuration.shape.context))
-        if beta != 0 {
-            configuration.queryScale = { 1 + beta * Float(log(Double(1 + (Float($0) / original).rounded(.down)))) }
+        scaleQueries(beta, original)
+    }
+
+    init(_ file: GGUFMetadata) throws(TextModelError) {
+        let shape = try DecoderShape(file), all = try file.number(Self.logMultiplier) ?? 0
+        guard all >= 0, all.isFinite else {
+            throw file.refusal(Self.logMultiplier, "is \(all); it must not be negative")
         }
+        configuration = try Decoder.Configuration(
+            file, shape: shape, rotary: try RotaryFrequencies(file, shape: shape, scaleOfAll: all))
+        let window = try file.window() ?? 0
+        configuration.attention.windows = Array(repeating: window, count: shape.layers)
+        let beta = Float(try file.number(Self.temperature) ?? 0)
+        if beta != 0 {
+            scaleQueries(
+                beta, Float(try file.extent("rope.scaling.original_context_length", in: 1...1_048_576)))
+        }
+    }
+
+    private mutating func scaleQueries(_ beta: Float, _ original: Float) {
+        guard beta != 0 else { return }
+        configuration.queryScale = { 1 + beta * Float(log(Double(1 + (Float($0) / original).rounded(.down)))) }
     }
 }
 

@@ -6,7 +6,13 @@ import Tensors
 struct Qwen3: DecoderArchitecture {
     static let modelType = "qwen3"
     static let className = "Qwen3ForCausalLM"
-    static let gguf: GGUFLayout? = GGUFLayout(name: "qwen3")
+    static let gguf: GGUFLayout? = {
+        var layout = GGUFLayout(name: "qwen3")
+        // Of Qwen 3 Reranker.
+        layout.globals["score"] = "cls.output"
+        layout.keys = ["classifier.output_labels"]
+        return layout
+    }()
 
     private(set) var configuration: Decoder.Configuration
 

@@ -7,6 +7,19 @@ struct ModernBert: EncoderArchitecture {
     static let modelTypes = ["modernbert"]
     static let classPrefixes = ["ModernBert"]
 
+    static let gguf: GGUFLayout? = .encoder(
+        "modern-bert", layers: "layers.",
+        globals: [
+            "embeddings.tok_embeddings": "token_embd", "embeddings.norm": "token_embd_norm",
+            "final_norm": "output_norm",
+            "head.dense": "cls", "head.norm": "cls.norm", "classifier": "cls.output",
+        ],
+        layers: [
+            "attn_norm": "attn_norm", "attn.Wqkv": "attn_qkv", "attn.Wo": "attn_output", "mlp_norm": "ffn_norm",
+            "mlp.Wi": "ffn_up", "mlp.Wo": "ffn_down",
+        ],
+        keys: ["attention.sliding_window_pattern", "rope.freq_base_swa"])
+
     private let configuration: ModernBertModel.Configuration
 
     init(_ file: ConfigurationFile) throws(TextModelError) {
@@ -30,6 +43,25 @@ struct ModernBert: EncoderArchitecture {
             classifierPooling: pooling == "cls" ? .first : .mean,
             hasClassifierBias: try file.bool("classifier_bias") ?? false,
             classifierActivation: try file.activation("classifier_activation", absent: "gelu"))
+    }
+
+    /// A classifier takes the mean of the states unless the file says otherwise, as in llama.cpp.
+    init(_ file: GGUFMetadata) throws(TextModelError) {
+        let shape = try DecoderShape(encoder: file)
+        let window = try file.window() ?? 0
+        let local = RotaryFrequencies(
+            base: try file.positive("rope.freq_base_swa", absent: 10_000), width: shape.headDim)
+        configuration = ModernBertModel.Configuration(
+            shape: shape, feedForward: try file.extent("feed_forward_length", in: DecoderShape.Limits.feedForward),
+            activation: try file.activation(absent: .geluErf),
+            epsilon: Float(try file.positive("attention.layer_norm_epsilon")),
+            windows: try file.windows(window / 2, layers: shape.layers, pattern: 3, isFullFirst: true),
+            rotary: try RotaryFrequencies(file, shape: shape, standardBase: 160_000), localRotary: local,
+            hasAttentionBias: file.hasTensor("blk.0.attn_qkv.bias"),
+            hasFeedForwardBias: file.hasTensor("blk.0.ffn_up.bias"),
+            hasNormBias: file.hasTensor("token_embd_norm.bias"),
+            classifierPooling: try file.classifierPooling() ?? .mean, hasClassifierBias: file.hasTensor("cls.bias"),
+            classifierActivation: .geluErf)
     }
 
     private static func rotary(

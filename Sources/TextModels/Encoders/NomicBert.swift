@@ -7,6 +7,17 @@ struct NomicBert: EncoderArchitecture {
     static let modelTypes = ["nomic_bert"]
     static let classPrefixes = ["NomicBert"]
 
+    static let gguf: GGUFLayout? = .encoder(
+        "nomic-bert", layers: "encoder.layers.",
+        globals: [
+            "embeddings.word_embeddings": "token_embd", "embeddings.token_type_embeddings": "token_types",
+            "emb_ln": "token_embd_norm",
+        ],
+        layers: [
+            "attn.Wqkv": "attn_qkv", "attn.out_proj": "attn_output", "norm1": "attn_output_norm",
+            "norm2": "layer_output_norm", "mlp.fc11": "ffn_up", "mlp.fc12": "ffn_gate", "mlp.fc2": "ffn_down",
+        ])
+
     private var configuration: BertModel.Configuration
 
     /// As the authors name them.
@@ -34,6 +45,16 @@ struct NomicBert: EncoderArchitecture {
 
     init(_ file: ConfigurationFile) throws(TextModelError) {
         configuration = file.has("n_embd") ? try Self.published(file) : try Self.renamed(file)
+    }
+
+    init(_ file: GGUFMetadata) throws(TextModelError) {
+        let shape = try DecoderShape(encoder: file)
+        configuration = BertModel.Configuration(
+            shape: shape, feedForward: try file.extent("feed_forward_length", in: DecoderShape.Limits.feedForward),
+            activation: try file.activation(absent: .silu),
+            epsilon: Float(try file.positive("attention.layer_norm_epsilon")),
+            positions: .rotary(try RotaryFrequencies(file, shape: shape)),
+            tokenTypes: file.rows(of: "token_types.weight") ?? 0, isBiased: false, names: Self.published)
     }
 
     private static func renamed(_ file: ConfigurationFile) throws(TextModelError) -> BertModel.Configuration {

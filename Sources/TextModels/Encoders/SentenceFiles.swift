@@ -24,11 +24,12 @@ package struct SentenceFiles: Sendable {
     /// What a score is made of a logit by.
     package enum ScoreActivation: Sendable { case sigmoid, identity }
 
-    /// The tokens whose logits after a text say yes and no: a score is their difference.
-    package struct Verdict: Sendable, Hashable {
-        package var yes: Int32
-        /// nil: the logit of yes alone.
-        package var no: Int32?
+    /// The tokens whose logits after a text say yes and no: a score is their difference. Without a no it is the logit of
+    /// yes alone.
+    package enum Verdict: Sendable, Hashable {
+        case ids(yes: Int32, no: Int32?)
+        /// As the tokenizer spells them.
+        case tokens(yes: String, no: String?)
     }
 
     /// Their vectors one after the other.
@@ -41,22 +42,26 @@ package struct SentenceFiles: Sendable {
     package private(set) var defaultPrompt: String?
     package private(set) var dimensions = Dimensions.all
     package private(set) var scoreActivation = ScoreActivation.sigmoid
-    package private(set) var verdict: Verdict?
+    package internal(set) var verdict: Verdict?
+    package internal(set) var pair = PairReading()
     /// Where the dense layers are, in their order.
     private var dense: [ConfigurationFile] = []
 
     /// What holds without any file.
     package init() {}
 
-    /// - Parameter directory: of the checkpoint, or of a GGUF file, or that file.
+    /// - Parameters:
+    ///   - directory: of the checkpoint, or of a GGUF file, or that file.
+    ///   - reranker: what a decoder is whose files do not say how it scores.
     /// - Throws: `TextModelError` that names the file and what of it is not computed here.
-    package init(directory: String) throws(TextModelError) {
+    package init(directory: String, reranker: Reranker? = nil) throws(TextModelError) {
         let gguf: String?
         do { gguf = try GGUFLocation.file(at: directory) } catch {
             throw TextModelError(.unsupported, error.message)
         }
         if let gguf {
             try readPooling(gguf: gguf)
+            if let reranker { read(reranker) }
             return
         }
         if let modules = try Self.modules(directory) {
@@ -67,6 +72,7 @@ package struct SentenceFiles: Sendable {
         try readTexts(directory)
         if let file = try Self.file(directory, "config.json") { try readModel(file) }
         if let file = try Self.file(directory, "config_sentence_transformers.json") { try readPrompts(file) }
+        if let reranker { read(reranker) }
     }
 
     /// The files whose content an embedding or a score depends on besides `config.json` and the weights.
@@ -134,9 +140,10 @@ package struct SentenceFiles: Sendable {
             case "Normalize": isNormalized = true
             case "LogitScore":
                 let file = try configuration()
-                verdict = Verdict(
-                    yes: try Self.token(file, "true_token_id") ?? 0, no: try Self.token(file, "false_token_id"))
-                guard file.has("true_token_id") else { throw file.refusal("true_token_id", "is missing") }
+                guard let yes = try Self.token(file, "true_token_id") else {
+                    throw file.refusal("true_token_id", "is missing")
+                }
+                verdict = .ids(yes: yes, no: try Self.token(file, "false_token_id"))
             case "Dropout": break
             default: throw TextModelError(.unsupported, "\(place) is not supported")
             }
@@ -203,6 +210,7 @@ package struct SentenceFiles: Sendable {
         case 0, 1: pooling = [.mean]
         case 2: pooling = [.first]
         case 3: pooling = [.last]
+        case 4: readRanking(header, architecture: architecture)
         default:
             throw TextModelError(
                 .unsupported, "\(path): \"\(architecture).pooling_type\" is \(type), which is not supported")
@@ -224,6 +232,7 @@ package struct SentenceFiles: Sendable {
             if try file.integer("max_seq_length") != nil {
                 lengthLimit = try file.extent("max_seq_length", in: 1...Int(Int32.max))
             }
+            try readMessages(file)
             // Where the tokenizer makes small letters itself it asks for nothing.
             if try file.bool("do_lower_case") == true,
                 try Self.file(directory, "tokenizer_config.json")?.bool("do_lower_case") != true
@@ -250,6 +259,7 @@ package struct SentenceFiles: Sendable {
         if let name = defaultPrompt, !prompts.contains(where: { $0.name == name }) {
             throw file.refusal("default_prompt_name", "is \"\(name)\", which is none of \"prompts\"")
         }
+        pair.instruction = defaultPrompt.flatMap { name in prompts.first { $0.name == name }?.text } ?? pair.instruction
         if let name = try file.text("activation_fn") { scoreActivation = try Self.activation(name, file) }
     }
 
@@ -270,6 +280,7 @@ package struct SentenceFiles: Sendable {
         } else if try file.bool("is_matryoshka") == true {
             dimensions = .any
         }
+        try readClassifierTokens(file)
     }
 
     private static func activation(

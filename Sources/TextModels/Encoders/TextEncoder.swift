@@ -74,6 +74,8 @@ package struct TextClassifier: Sendable {
     package var pooling: PoolingMode
     /// The last has as many outputs as there are labels.
     package var layers: DenseLayers
+    /// The labels that say yes and no, of a model whose score is what yes has of both.
+    package var verdict: (yes: Int, no: Int)?
     package var labels: Int { layers.width ?? 0 }
 }
 

@@ -32,6 +32,8 @@ package final class ChatTemplate: Sendable {
     private let variables: [String: String]
     private let parsed = Mutex<Result<JinjaTemplate, TokenizerError>?>(nil)
     private let own = Mutex<Set<Int32>?>(nil)
+    /// Whether what a pair says reaches the prompt, by whether it has an instruction, once that was looked at.
+    let pairChecks = Mutex<[Bool: Result<Void, TokenizerError>]>([:])
 
     package enum Source: Sendable {
         case text(String)
@@ -74,14 +76,11 @@ package final class ChatTemplate: Sendable {
     /// The added tokens that are not special and that the template writes: control tokens of its own.
     ///
     /// - Throws: as rendering does.
-    func ownTokens(among tokens: [AddedTokens.Token]) throws(TokenizerError) -> Set<Int32> {
+    func ownTokens(among tokens: AddedTokens) throws(TokenizerError) -> Set<Int32> {
         let literals = try template().literals
         return own.withLock { own in
             if let own { return own }
-            var found: Set<Int32> = []
-            for token in tokens where !token.isSpecial {
-                if literals.contains(where: { $0.utf8.contains(token.content) }) { found.insert(token.id) }
-            }
+            let found = tokens.ids(writtenIn: literals)
             own = found
             return found
         }
@@ -143,7 +142,7 @@ extension Tokenizer {
             return encode(addGenerationPrompt && !lines.isEmpty ? lines + "\n" : lines, addSpecialTokens: true)
         }
         let rendering = try chatTemplate.render(messages, addGenerationPrompt: addGenerationPrompt)
-        let guarded = try chatTemplate.ownTokens(among: added.tokens)
+        let guarded = try chatTemplate.ownTokens(among: added)
         return encode(rendering.bytes, trusted: rendering.trusted, guarded: guarded)
     }
 }

@@ -155,6 +155,18 @@ struct TokenDecoder: Sendable {
         (" do not", " don't"), (" 's", "'s"), (" 've", "'ve"), (" 're", "'re"),
     ].map { (Array($0.0.utf8), Array($0.1.utf8)) }
 
+    /// Whether nothing but blanks at a text's ends depends on more than one token.
+    var joinsBytes: Bool {
+        !collapsesRepeats
+            && joined.allSatisfy { if case .strip([0x20], _, _) = $0 { true } else { false } }
+            && steps.allSatisfy { step in
+                switch step {
+                case .wordPiece, .spaced, .suffix, .cleanup: false
+                default: true
+                }
+            }
+    }
+
     /// Whether a token that comes again adds nothing.
     var collapsesRepeats: Bool { steps.contains { if case .collapse = $0 { true } else { false } } }
 

@@ -110,6 +110,8 @@ extension SentencePieceModel {
         definition.vocabulary.expectedCount = pieces.count
         definition.decoder.steps = [.byteFallback, .replace(Self.mark, with: [0x20])]
         var byteIDs = [Int32?](repeating: nil, count: 256)
+        definition.vocabulary.reserveCapacity(pieces.count)
+        definition.pieces.reserveCapacity(pieces.count)
         for (id, piece) in pieces.enumerated() {
             let special = piece.kind == .control || piece.kind == .unknown
             let byte = piece.kind == .byte ? TokenizerDefinition.fallbackByte(piece.bytes) : nil

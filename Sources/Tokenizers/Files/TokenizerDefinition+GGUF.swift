@@ -71,6 +71,7 @@ private struct GGUFTokenizer {
         let pre = kind == .gemma4 ? "gemma4" : value("pre")?.text ?? "default"
         cut = kind == .gpt2 || kind == .gemma4 ? try GGUFPreTokenizer(pre, path: header.path) : nil
         var ids: [[UInt8]: Int] = [:]
+        ids.reserveCapacity(tokens.count)
         for (id, token) in tokens.enumerated() where self.kinds[id] != .unused && !token.isEmpty {
             if let other = ids.updateValue(id, forKey: token) {
                 throw malformed("tokens", "has \"\(String(decoding: token, as: UTF8.self))\" as \(other) and as \(id)")
@@ -97,6 +98,7 @@ private struct GGUFTokenizer {
         definition.unknownID = token("unknown_token_id") ?? definition.unknownID
         definition.addsBegin = cut?.addsBegin ?? (model == .llama)
         definition.addsEnd = model == .t5
+        if definition.postProcessor == nil { definition.postProcessor = pairs(definition) }
         // A chat model's turn ends otherwise than a text; where no key says how, by the names that are in use.
         let named = Self.endNames.compactMap { definition.vocabulary.idOfPiece[Array($0.utf8)] }
         definition.endOfTurn = Set([token("eot_token_id"), token("eom_token_id")].compactMap { $0 } + named)
@@ -108,6 +110,19 @@ private struct GGUFTokenizer {
                 "\(path): token \(id), \"\(name)\", is not typed as a control token; it is taken for one that ends a turn"
         }
         return definition
+    }
+
+    /// Around a text and between two, of an encoder: it has a token before and one behind, and with `add_sep_token` two in
+    /// between.
+    private func pairs(_ definition: TokenizerDefinition) -> PostProcessor? {
+        guard value("add_bos_token")?.bool == true, value("add_eos_token")?.bool == true,
+            let start = definition.beginOfText, let end = definition.endOfText
+        else { return nil }
+        let middle = value("add_sep_token")?.bool == true ? [end, token("seperator_token_id") ?? end] : [end]
+        let single: [PostProcessor.Piece] = [.tokens([start], type: 0), .first(type: 0)]
+        return PostProcessor(
+            single: single + [.tokens([end], type: 0)],
+            pair: single + [.tokens(middle, type: 0), .second(type: 0), .tokens([end], type: 0)])
     }
 
     private func sentencePiece(

@@ -30,6 +30,11 @@ package struct Vocabulary: Sendable {
 
     func isSpecial(_ id: Int32) -> Bool { entries.indices.contains(Int(id)) && entries[Int(id)]?.isSpecial == true }
 
+    mutating func reserveCapacity(_ count: Int) {
+        entries.reserveCapacity(count)
+        idOfPiece.reserveCapacity(count)
+    }
+
     mutating func insert(
         id: Int, piece: [UInt8], bytes: [UInt8], isSpecial: Bool, isAdded: Bool = false, spelling: [UInt8]? = nil
     ) throws(TokenizerError) {

@@ -83,14 +83,16 @@ import Testing
             (#""tools":[\#(tool)]"#, "tools"), (#""tool_choice":"required""#, "tool_choice"),
             (#""tool_choice":"banana""#, "tool_choice"), (#""tool_choice":\#(tool)"#, "tool_choice"),
             (#""functions":[{"name":"f"}]"#, "functions"), (#""function_call":{"name":"f"}"#, "function_call"),
-            (#""response_format":{"type":"json_object"}"#, "response_format"),
             (#""response_format":{"type":"json_schema","json_schema":{}}"#, "response_format"),
             (#""response_format":{"type":"nonsense"}"#, "response_format"),
-            (#""response_format":"json""#, "response_format"), (#""guided_json":{"type":"object"}"#, "guided_json"),
+            (#""response_format":"json""#, "response_format"), (#""guided_json":[1]"#, "guided_json"),
+            (#""response_format":{"type":"json_schema","json_schema":{"schema":{"format":"phone"}}}"#, "response_format"),
+            (#""response_format":{"type":"json_object"},"guided_json":{}"#, "guided_json"),
+            (#""response_format":{"type":"json_object"},"ignore_eos":true"#, "ignore_eos"),
             (#""guided_regex":"a""#, "guided_regex"), (#""guided_choice":["a"]"#, "guided_choice"),
             (#""guided_grammar":"root ::= x""#, "guided_grammar"),
             (#""structured_outputs":{"regex":"a"}"#, "structured_outputs"), (#""grammar":"root ::= x""#, "grammar"),
-            (#""json_schema":{"type":"object"}"#, "json_schema"), (#""stop_token_ids":[3]"#, "stop_token_ids"),
+            (#""json_schema":{"$ref":"#/x"}"#, "json_schema"), (#""stop_token_ids":[3]"#, "stop_token_ids"),
             (#""bad_words":["a"]"#, "bad_words"), (#""include_stop_str_in_output":true"#, "include_stop_str_in_output"),
             (#""min_tokens":5"#, "min_tokens"), (#""chat_template":"{{ x }}""#, "chat_template"),
             (#""chat_template_kwargs":{"enable_thinking":true}"#, "chat_template_kwargs"),
@@ -121,6 +123,7 @@ import Testing
             #""prompt_cache_key":"k","parallel_tool_calls":true"#, #""reasoning_effort":"none""#,
             #""reasoning":{"effort":"none","summary":"auto"}"#, #""verbosity":"low","service_tier":"auto""#,
             #""skip_special_tokens":true,"min_tokens":0,"length_penalty":1.0"#, #""a_field_of_somebody":{"x":[1]}"#,
+            #""response_format":{"type":"json_object"}"#, #""structured_outputs":{"json":{"enum":["a","b"]}}"#,
             #""top_p":0"#, #""stream_options":{"include_usage":true,"include_obfuscation":false}"#,
         ]
         try await expectAcceptance("/v1/chat/completions", (fields + others).map { Self.chat($0) })
@@ -128,6 +131,8 @@ import Testing
             "/v1/responses",
             [
                 #""reasoning":{"summary":"auto"}"#, #""reasoning":{"effort":"none"},"text":{"verbosity":"low"}"#,
+                #""text":{"format":{"type":"json_object"}}"#,
+                #""text":{"format":{"type":"json_schema","name":"x","schema":{"type":"integer"},"strict":true}}"#,
                 #""include":["reasoning.encrypted_content"],"store":false"#, #""include":[],"tools":[]"#,
                 #""prompt_cache_key":"k","previous_response_id":null,"truncation":"disabled","top_logprobs":0"#,
             ].map { #"{"model":"llama","input":"hi","max_output_tokens":2,\#($0)}"# })
@@ -152,7 +157,7 @@ import Testing
                     (#""include":["message.output_text.logprobs"]"#, "include"), (#""store":true"#, "store"),
                     (#""background":true"#, "background"), (#""max_tokens":5"#, "max_tokens"),
                     (#""truncation":"auto""#, "truncation"),
-                    (#""text":{"format":{"type":"json_object"}}"#, "text.format"),
+                    (#""text":{"format":{"type":"json_schema","name":"x"}}"#, "text.format"),
                     (#""text":{"verbosity":"loud"}"#, "text.verbosity"), (#""n":2"#, "n"),
                     (#""previous_response_id":"resp_1""#, "previous_response_id"),
                     (#""tool_choice":"required""#, "tool_choice"),
@@ -175,7 +180,7 @@ import Testing
             bodies(
                 #""model":"llama","prompt":"hi","max_tokens":2"#,
                 [
-                    (#""response_format":{"type":"json_object"}"#, "response_format"), (#""suffix":"x""#, "suffix"),
+                    (#""response_format":{"type":"grammar"}"#, "response_format"), (#""suffix":"x""#, "suffix"),
                     (#""guided_regex":"a""#, "guided_regex"), (#""best_of":3"#, "best_of"),
                     (#""stop_token_ids":[1]"#, "stop_token_ids"), (#""prompt_embeds":"x""#, "prompt_embeds"),
                 ]))

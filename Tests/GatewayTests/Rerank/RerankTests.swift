@@ -15,6 +15,8 @@ private struct Golden: Decodable {
     var query: String
     var documents: [String]
     var scores: [Double]
+    var instruction: String?
+    var instructed: [Double]?
 }
 
 /// Encoders behind a gateway: one that scores pairs, one that reads them as a conversation, one that embeds.
@@ -25,8 +27,9 @@ private struct Golden: Decodable {
         let device = Device(threadCount: 1), network = try InProcessNetwork()
         var servers: [RPCServer] = []
         var tokenizers: [String: Tokenizers] = [:]
-        for name in ["sigmoid", "verdict", "dense"] {
-            let loaded = try LoadedText(directory: sentences + "/" + name, on: device)
+        for name in ["sigmoid", "verdict", "dense", "instructed", "qwen3-reranker"] {
+            let loaded = try LoadedText(
+                directory: sentences + "/" + name, reranker: name == "qwen3-reranker" ? .qwen3 : nil, on: device)
             tokenizers[name] = Tokenizers(loaded: loaded)
             let gauge = LoadGauge(capacity: 64)
             let engine =
@@ -58,7 +61,7 @@ private struct Golden: Decodable {
             tokenizer.close()
             for server in servers { server.stop() }
         }
-        try await text.waitUntil { $0.count == 3 }
+        try await text.waitUntil { $0.count == 5 }
         try await tokenizer.waitUntil { !$0.isEmpty }
         let file = TestFile(filter)
         let gateway = Gateway(
@@ -92,7 +95,8 @@ private struct Golden: Decodable {
             Golden.self, from: Data(contentsOf: URL(fileURLWithPath: "\(sentences)/\(name)/golden.json")))
     }
 
-    @Test(arguments: ["sigmoid", "verdict"]) func `documents are ranked by CrossEncoder's scores`(
+    @Test(arguments: ["sigmoid", "verdict", "instructed", "qwen3-reranker"])
+    func `documents are ranked by CrossEncoder's scores`(
         name: String
     ) async throws {
         let golden = try golden(name)
@@ -138,6 +142,33 @@ private struct Golden: Decodable {
             #expect(
                 (many["data"] as? [[String: Any]])?.compactMap { $0["score"] as? Double }
                     == data.compactMap { $0["score"] as? Double })
+        }
+    }
+
+    @Test func `an instruction is what a reranker judges by, and refused by models without a place for it`()
+        async throws
+    {
+        let golden = try golden("qwen3-reranker"), instruction = try #require(golden.instruction)
+        try await withGateway { port in
+            let (status, body) = try await call(
+                "/v1/score",
+                [
+                    "model": "qwen3-reranker", "text_1": golden.query, "text_2": golden.documents,
+                    "instruction": instruction,
+                ], port: port)
+            #expect(status == 200, "\(body)")
+            let scores = (body["data"] as? [[String: Any]])?.compactMap { $0["score"] as? Double } ?? []
+            #expect(scores.count == golden.documents.count)
+            for (score, expected) in zip(scores, try #require(golden.instructed)) {
+                #expect(abs(score - expected) < 1e-5)
+            }
+            for (model, value) in [("sigmoid", "x"), ("verdict", "x"), ("dense", "x"), ("instructed", "")] {
+                let (status, body) = try await call(
+                    "/v1/rerank", ["model": model, "query": "cat", "documents": ["dog"], "instruction": value],
+                    port: port)
+                let error = body["error"] as? [String: Any]
+                #expect(status == 400 && error?["param"] as? String == "instruction", "\(model): \(body)")
+            }
         }
     }
 

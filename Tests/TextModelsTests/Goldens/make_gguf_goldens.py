@@ -24,7 +24,7 @@ from transformers import (Exaone4Config, Exaone4ForCausalLM, Glm4Config, Glm4For
                           MixtralForCausalLM, Olmo2Config, Olmo2ForCausalLM, Olmo3Config, Olmo3ForCausalLM, OlmoeConfig,
                           OlmoeForCausalLM, Qwen3MoeConfig, Qwen3MoeForCausalLM, SmolLM3Config, SmolLM3ForCausalLM,
                           DeepseekV2Config, DeepseekV2ForCausalLM, DeepseekV3Config, DeepseekV3ForCausalLM,
-                          Glm4MoeLiteConfig, Glm4MoeLiteForCausalLM, Qwen3_5MoeForCausalLM, Qwen3_5MoeTextConfig,
+                          Glm4MoeLiteConfig, Glm4MoeLiteForCausalLM, Ministral3Config, Ministral3ForCausalLM, Qwen3_5MoeForCausalLM, Qwen3_5MoeTextConfig,
                           Gemma4ForCausalLM, Gemma4TextConfig, Lfm2Config, Lfm2ForCausalLM, Qwen3_5ForCausalLM, Qwen3_5TextConfig)
 from transformers import (Gemma2Config, Gemma2ForCausalLM, Gemma3ForCausalLM, Gemma3TextConfig, GPT2Config, GPT2LMHeadModel, LlamaConfig, LlamaForCausalLM,
                           MistralConfig, MistralForCausalLM, Phi3Config, Phi3ForCausalLM, Qwen2Config, Qwen2ForCausalLM,
@@ -40,9 +40,10 @@ ARCH = {"llama": gguf.MODEL_ARCH.LLAMA, "qwen2": gguf.MODEL_ARCH.QWEN2, "qwen3":
         "olmo2": gguf.MODEL_ARCH.OLMO2, "exaone4": gguf.MODEL_ARCH.EXAONE4, "glm4": gguf.MODEL_ARCH.GLM4,
         "qwen3moe": gguf.MODEL_ARCH.QWEN3MOE, "olmoe": gguf.MODEL_ARCH.OLMOE, "gpt-oss": gguf.MODEL_ARCH.GPT_OSS,
         "lfm2": gguf.MODEL_ARCH.LFM2, "qwen35": gguf.MODEL_ARCH.QWEN35,
-        "gemma4": gguf.MODEL_ARCH.GEMMA4, "deepseek2": gguf.MODEL_ARCH.DEEPSEEK2, "qwen35moe": gguf.MODEL_ARCH.QWEN35MOE}
+        "gemma4": gguf.MODEL_ARCH.GEMMA4, "deepseek2": gguf.MODEL_ARCH.DEEPSEEK2, "qwen35moe": gguf.MODEL_ARCH.QWEN35MOE,
+        "mistral3": gguf.MODEL_ARCH.MISTRAL3}
 # As convert_hf_to_gguf.py: these are stored with the rows of queries and keys in RoPE's pairs.
-PERMUTED = {"llama", "smollm3", "granite", "granitemoe"}
+PERMUTED = {"llama", "mistral3", "smollm3", "granite", "granitemoe"}
 
 def permute(weights, heads):
     """As convert_hf_to_gguf.py stores Llama's queries and keys."""
@@ -176,6 +177,11 @@ def metadata(writer, arch, config):
         writer.add_rope_scaling_type(gguf.RopeScalingType.YARN)
         writer.add_rope_scaling_factor(rope["factor"])
         writer.add_rope_scaling_orig_ctx_len(rope["original_max_position_embeddings"])
+    if arch == "mistral3":  # the same script's Ministral3Model
+        if "beta_fast" in rope: writer.add_rope_scaling_yarn_beta_fast(rope["beta_fast"])
+        if "beta_slow" in rope: writer.add_rope_scaling_yarn_beta_slow(rope["beta_slow"])
+        if "mscale_all_dim" in rope: writer.add_rope_scaling_yarn_log_mul(rope["mscale_all_dim"])
+        if "llama_4_scaling_beta" in rope: writer.add_attn_temperature_scale(rope["llama_4_scaling_beta"])
     if arch in ("granite", "granitemoe"):
         writer.add_attention_scale(c.attention_multiplier)
         writer.add_embedding_scale(c.embedding_multiplier)
@@ -366,6 +372,10 @@ make("gpt2", "gpt2", 8, lambda: GPT2LMHeadModel(GPT2Config(vocab_size=48, n_posi
      bos_token_id=0, eos_token_id=None, attn_pdrop=0, embd_pdrop=0, resid_pdrop=0)), twin=True)
 
 mid = {k: v for k, v in {**small, "num_hidden_layers": 4, "hidden_size": 32}.items() if k != "head_dim"}
+make("ministral3", "mistral3", 40, lambda: Ministral3ForCausalLM(Ministral3Config(**mid, head_dim=16, rope_parameters={
+     "rope_type": "yarn", "rope_theta": 1000000.0, "factor": 4.0, "original_max_position_embeddings": 8, "beta_fast": 32.0,
+     "beta_slow": 1.0, "mscale": 1.0, "mscale_all_dim": 1.0, "llama_4_scaling_beta": 0.5})))
+make("mistral-small3", "mistral3", 41, lambda: MistralForCausalLM(MistralConfig(**mid, head_dim=16, sliding_window=None)))
 make("smollm3", "smollm3", 20, lambda: SmolLM3ForCausalLM(SmolLM3Config(**mid)))
 make("granite", "granite", 21, lambda: GraniteForCausalLM(GraniteConfig(**mid, embedding_multiplier=3.0, residual_multiplier=0.6,
      attention_multiplier=0.4, logits_scaling=0.5)))

@@ -232,13 +232,13 @@ static const ProtobufCFieldDescriptor nephele__v1__model_description__field_desc
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
   {
-    "scores_conversations",
+    "pair",
     12,
     PROTOBUF_C_LABEL_OPTIONAL,
-    PROTOBUF_C_TYPE_BOOL,
-    offsetof(Nephele__V1__ModelDescription, has_scores_conversations),
-    offsetof(Nephele__V1__ModelDescription, scores_conversations),
-    NULL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Nephele__V1__ModelDescription, pair),
+    &nephele__v1__pair_reading__descriptor,
     NULL,
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
@@ -251,10 +251,10 @@ static const unsigned nephele__v1__model_description__field_indices_by_name[] = 
   3,   /* field[3] = modality */
   0,   /* field[0] = name */
   2,   /* field[2] = numerics_id */
+  11,   /* field[11] = pair */
   6,   /* field[6] = parent */
   1,   /* field[1] = revision */
   5,   /* field[5] = sampling */
-  11,   /* field[11] = scores_conversations */
   9,   /* field[9] = tasks */
   8,   /* field[8] = tokenizer_hash */
 };

@@ -52,6 +52,51 @@ void   nephele__v1__generate_request__free_unpacked
   assert(message->base.descriptor == &nephele__v1__generate_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   nephele__v1__grammar__init
+                     (Nephele__V1__Grammar         *message)
+{
+  static const Nephele__V1__Grammar init_value = NEPHELE__V1__GRAMMAR__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__grammar__get_packed_size
+                     (const Nephele__V1__Grammar *message)
+{
+  assert(message->base.descriptor == &nephele__v1__grammar__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__grammar__pack
+                     (const Nephele__V1__Grammar *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__grammar__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__grammar__pack_to_buffer
+                     (const Nephele__V1__Grammar *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__grammar__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__Grammar *
+       nephele__v1__grammar__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__Grammar *)
+     protobuf_c_message_unpack (&nephele__v1__grammar__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__grammar__free_unpacked
+                     (Nephele__V1__Grammar *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__grammar__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   nephele__v1__green_list__init
                      (Nephele__V1__GreenList         *message)
 {
@@ -320,6 +365,51 @@ void   nephele__v1__generate_delta__free_unpacked
   if(!message)
     return;
   assert(message->base.descriptor == &nephele__v1__generate_delta__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   nephele__v1__pair_reading__init
+                     (Nephele__V1__PairReading         *message)
+{
+  static const Nephele__V1__PairReading init_value = NEPHELE__V1__PAIR_READING__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__pair_reading__get_packed_size
+                     (const Nephele__V1__PairReading *message)
+{
+  assert(message->base.descriptor == &nephele__v1__pair_reading__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__pair_reading__pack
+                     (const Nephele__V1__PairReading *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__pair_reading__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__pair_reading__pack_to_buffer
+                     (const Nephele__V1__PairReading *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__pair_reading__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__PairReading *
+       nephele__v1__pair_reading__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__PairReading *)
+     protobuf_c_message_unpack (&nephele__v1__pair_reading__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__pair_reading__free_unpacked
+                     (Nephele__V1__PairReading *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__pair_reading__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
 void   nephele__v1__embedding_description__init
@@ -866,7 +956,7 @@ static const uint32_t nephele__v1__generate_request__n__default_value = 1u;
 static const float nephele__v1__generate_request__temperature__default_value = 1;
 static const float nephele__v1__generate_request__top_p__default_value = 1;
 static const float nephele__v1__generate_request__repetition_penalty__default_value = 1;
-static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descriptors[23] =
+static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descriptors[24] =
 {
   {
     "model",
@@ -1144,12 +1234,25 @@ static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descr
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "grammar",
+    24,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Nephele__V1__GenerateRequest, grammar),
+    &nephele__v1__grammar__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__generate_request__field_indices_by_name[] = {
   18,   /* field[18] = adapter */
   22,   /* field[22] = batching_delay_ms */
   20,   /* field[20] = crashes_without_progress */
   12,   /* field[12] = frequency_penalty */
+  23,   /* field[23] = grammar */
   21,   /* field[21] = green_list */
   17,   /* field[17] = ignores_end_of_text */
   13,   /* field[13] = logit_bias */
@@ -1173,7 +1276,7 @@ static const unsigned nephele__v1__generate_request__field_indices_by_name[] = {
 static const ProtobufCIntRange nephele__v1__generate_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 23 }
+  { 0, 24 }
 };
 const ProtobufCMessageDescriptor nephele__v1__generate_request__descriptor =
 {
@@ -1183,11 +1286,62 @@ const ProtobufCMessageDescriptor nephele__v1__generate_request__descriptor =
   "Nephele__V1__GenerateRequest",
   "nephele.v1",
   sizeof(Nephele__V1__GenerateRequest),
-  23,
+  24,
   nephele__v1__generate_request__field_descriptors,
   nephele__v1__generate_request__field_indices_by_name,
   1,  nephele__v1__generate_request__number_ranges,
   (ProtobufCMessageInit) nephele__v1__generate_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor nephele__v1__grammar__field_descriptors[2] =
+{
+  {
+    "json_schema",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__Grammar, has_json_schema),
+    offsetof(Nephele__V1__Grammar, json_schema),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "field",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__Grammar, has_field),
+    offsetof(Nephele__V1__Grammar, field),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__grammar__field_indices_by_name[] = {
+  1,   /* field[1] = field */
+  0,   /* field[0] = json_schema */
+};
+static const ProtobufCIntRange nephele__v1__grammar__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 2 }
+};
+const ProtobufCMessageDescriptor nephele__v1__grammar__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.Grammar",
+  "Grammar",
+  "Nephele__V1__Grammar",
+  "nephele.v1",
+  sizeof(Nephele__V1__Grammar),
+  2,
+  nephele__v1__grammar__field_descriptors,
+  nephele__v1__grammar__field_indices_by_name,
+  1,  nephele__v1__grammar__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__grammar__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor nephele__v1__green_list__field_descriptors[4] =
@@ -1741,6 +1895,83 @@ const ProtobufCMessageDescriptor nephele__v1__generate_delta__descriptor =
   nephele__v1__generate_delta__field_indices_by_name,
   1,  nephele__v1__generate_delta__number_ranges,
   (ProtobufCMessageInit) nephele__v1__generate_delta__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor nephele__v1__pair_reading__field_descriptors[4] =
+{
+  {
+    "is_conversation",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__PairReading, has_is_conversation),
+    offsetof(Nephele__V1__PairReading, is_conversation),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "prompt_template",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__PairReading, has_prompt_template),
+    offsetof(Nephele__V1__PairReading, prompt_template),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "instruction",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__PairReading, has_instruction),
+    offsetof(Nephele__V1__PairReading, instruction),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "adds_generation_prompt",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__PairReading, has_adds_generation_prompt),
+    offsetof(Nephele__V1__PairReading, adds_generation_prompt),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__pair_reading__field_indices_by_name[] = {
+  3,   /* field[3] = adds_generation_prompt */
+  2,   /* field[2] = instruction */
+  0,   /* field[0] = is_conversation */
+  1,   /* field[1] = prompt_template */
+};
+static const ProtobufCIntRange nephele__v1__pair_reading__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 4 }
+};
+const ProtobufCMessageDescriptor nephele__v1__pair_reading__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.PairReading",
+  "PairReading",
+  "Nephele__V1__PairReading",
+  "nephele.v1",
+  sizeof(Nephele__V1__PairReading),
+  4,
+  nephele__v1__pair_reading__field_descriptors,
+  nephele__v1__pair_reading__field_indices_by_name,
+  1,  nephele__v1__pair_reading__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__pair_reading__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor nephele__v1__embedding_description__field_descriptors[5] =

@@ -328,7 +328,7 @@ const ProtobufCMessageDescriptor nephele__v1__forward_request__descriptor =
   (ProtobufCMessageInit) nephele__v1__forward_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__shard_rows__field_descriptors[9] =
+static const ProtobufCFieldDescriptor nephele__v1__shard_rows__field_descriptors[10] =
 {
   {
     "sequence",
@@ -438,8 +438,21 @@ static const ProtobufCFieldDescriptor nephele__v1__shard_rows__field_descriptors
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "adapter",
+    10,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__ShardRows, has_adapter),
+    offsetof(Nephele__V1__ShardRows, adapter),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__shard_rows__field_indices_by_name[] = {
+  9,   /* field[9] = adapter */
   7,   /* field[7] = checkpoint */
   8,   /* field[8] = checkpoint_lasts */
   2,   /* field[2] = count */
@@ -453,7 +466,7 @@ static const unsigned nephele__v1__shard_rows__field_indices_by_name[] = {
 static const ProtobufCIntRange nephele__v1__shard_rows__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 10 }
 };
 const ProtobufCMessageDescriptor nephele__v1__shard_rows__descriptor =
 {
@@ -463,7 +476,7 @@ const ProtobufCMessageDescriptor nephele__v1__shard_rows__descriptor =
   "Nephele__V1__ShardRows",
   "nephele.v1",
   sizeof(Nephele__V1__ShardRows),
-  9,
+  10,
   nephele__v1__shard_rows__field_descriptors,
   nephele__v1__shard_rows__field_indices_by_name,
   1,  nephele__v1__shard_rows__number_ranges,
@@ -628,14 +641,18 @@ const ProtobufCMessageDescriptor nephele__v1__release_reply__descriptor =
   (ProtobufCMessageInit) nephele__v1__release_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor nephele__v1__text_shard__method_descriptors[2] =
+static const ProtobufCMethodDescriptor nephele__v1__text_shard__method_descriptors[4] =
 {
   { "Forward", &nephele__v1__forward_request__descriptor, &nephele__v1__forward_reply__descriptor },
   { "Release", &nephele__v1__release_request__descriptor, &nephele__v1__release_reply__descriptor },
+  { "LoadAdapter", &nephele__v1__load_adapter_request__descriptor, &nephele__v1__load_adapter_reply__descriptor },
+  { "UnloadAdapter", &nephele__v1__unload_adapter_request__descriptor, &nephele__v1__unload_adapter_reply__descriptor },
 };
 const unsigned nephele__v1__text_shard__method_indices_by_name[] = {
   0,        /* Forward */
-  1         /* Release */
+  2,        /* LoadAdapter */
+  1,        /* Release */
+  3         /* UnloadAdapter */
 };
 const ProtobufCServiceDescriptor nephele__v1__text_shard__descriptor =
 {
@@ -644,7 +661,7 @@ const ProtobufCServiceDescriptor nephele__v1__text_shard__descriptor =
   "TextShard",
   "Nephele__V1__TextShard",
   "nephele.v1",
-  2,
+  4,
   nephele__v1__text_shard__method_descriptors,
   nephele__v1__text_shard__method_indices_by_name
 };
@@ -663,6 +680,22 @@ void nephele__v1__text_shard__release(ProtobufCService *service,
 {
   assert(service->descriptor == &nephele__v1__text_shard__descriptor);
   service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void nephele__v1__text_shard__load_adapter(ProtobufCService *service,
+                                           const Nephele__V1__LoadAdapterRequest *input,
+                                           Nephele__V1__LoadAdapterReply_Closure closure,
+                                           void *closure_data)
+{
+  assert(service->descriptor == &nephele__v1__text_shard__descriptor);
+  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
+void nephele__v1__text_shard__unload_adapter(ProtobufCService *service,
+                                             const Nephele__V1__UnloadAdapterRequest *input,
+                                             Nephele__V1__UnloadAdapterReply_Closure closure,
+                                             void *closure_data)
+{
+  assert(service->descriptor == &nephele__v1__text_shard__descriptor);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void nephele__v1__text_shard__init (Nephele__V1__TextShard_Service *service,
                                     Nephele__V1__TextShard_ServiceDestroy destroy)

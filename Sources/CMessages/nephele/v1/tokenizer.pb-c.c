@@ -381,7 +381,7 @@ const ProtobufCMessageDescriptor nephele__v1__encode_request__descriptor =
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const protobuf_c_boolean nephele__v1__render_chat_request__add_generation_prompt__default_value = 1;
-static const ProtobufCFieldDescriptor nephele__v1__render_chat_request__field_descriptors[3] =
+static const ProtobufCFieldDescriptor nephele__v1__render_chat_request__field_descriptors[4] =
 {
   {
     "model",
@@ -419,16 +419,29 @@ static const ProtobufCFieldDescriptor nephele__v1__render_chat_request__field_de
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "pair_template",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__RenderChatRequest, has_pair_template),
+    offsetof(Nephele__V1__RenderChatRequest, pair_template),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__render_chat_request__field_indices_by_name[] = {
   2,   /* field[2] = add_generation_prompt */
   1,   /* field[1] = messages */
   0,   /* field[0] = model */
+  3,   /* field[3] = pair_template */
 };
 static const ProtobufCIntRange nephele__v1__render_chat_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor nephele__v1__render_chat_request__descriptor =
 {
@@ -438,7 +451,7 @@ const ProtobufCMessageDescriptor nephele__v1__render_chat_request__descriptor =
   "Nephele__V1__RenderChatRequest",
   "nephele.v1",
   sizeof(Nephele__V1__RenderChatRequest),
-  3,
+  4,
   nephele__v1__render_chat_request__field_descriptors,
   nephele__v1__render_chat_request__field_indices_by_name,
   1,  nephele__v1__render_chat_request__number_ranges,

@@ -94,18 +94,16 @@ struct  Nephele__V1__ModelDescription
    */
   Nephele__V1__EmbeddingDescription *embedding;
   /*
-   * Whether the texts of a pair are scored as a conversation of `query` and `document` in the model's template, and not
-   * as two texts in one.
+   * nil for a model that does not score.
    */
   /*
-   * sparse
+   * Wire.PairReading?
    */
-  protobuf_c_boolean has_scores_conversations;
-  protobuf_c_boolean scores_conversations;
+  Nephele__V1__PairReading *pair;
 };
 #define NEPHELE__V1__MODEL_DESCRIPTION__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__model_description__descriptor) \
-    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, 0, NULL, 0, {0,NULL}, 0, 0, 0, {0,NULL}, 0,NULL, NULL, 0, 0 }
+    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, 0, NULL, 0, {0,NULL}, 0, 0, 0, {0,NULL}, 0,NULL, NULL, NULL }
 
 
 /*

@@ -16,12 +16,14 @@ PROTOBUF_C__BEGIN_DECLS
 
 
 typedef struct Nephele__V1__GenerateRequest Nephele__V1__GenerateRequest;
+typedef struct Nephele__V1__Grammar Nephele__V1__Grammar;
 typedef struct Nephele__V1__GreenList Nephele__V1__GreenList;
 typedef struct Nephele__V1__ChoiceResume Nephele__V1__ChoiceResume;
 typedef struct Nephele__V1__LogitBias Nephele__V1__LogitBias;
 typedef struct Nephele__V1__TokenLogprob Nephele__V1__TokenLogprob;
 typedef struct Nephele__V1__SamplingDefaults Nephele__V1__SamplingDefaults;
 typedef struct Nephele__V1__GenerateDelta Nephele__V1__GenerateDelta;
+typedef struct Nephele__V1__PairReading Nephele__V1__PairReading;
 typedef struct Nephele__V1__EmbeddingDescription Nephele__V1__EmbeddingDescription;
 typedef struct Nephele__V1__NamedPrompt Nephele__V1__NamedPrompt;
 typedef struct Nephele__V1__EmbedRequest Nephele__V1__EmbedRequest;
@@ -129,10 +131,39 @@ struct  Nephele__V1__GenerateRequest
    */
   protobuf_c_boolean has_batching_delay_ms;
   uint32_t batching_delay_ms;
+  /*
+   * What an answer must be; nil for anything.
+   */
+  Nephele__V1__Grammar *grammar;
 };
 #define NEPHELE__V1__GENERATE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__generate_request__descriptor) \
-    , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, 0, 0, 1u, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0, {0,NULL}, 0,NULL, 0, 0, NULL, 0, 0 }
+    , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, 0, 0, 1u, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0, {0,NULL}, 0,NULL, 0, 0, NULL, 0, 0, NULL }
+
+
+/*
+ * A form that an answer keeps. The text-model checks it: it alone knows its tokens.
+ */
+struct  Nephele__V1__Grammar
+{
+  ProtobufCMessage base;
+  /*
+   * The text of a JSON Schema.
+   */
+  /*
+   * [UInt8]
+   */
+  protobuf_c_boolean has_json_schema;
+  ProtobufCBinaryData json_schema;
+  /*
+   * The client's field in which it came, for errors.
+   */
+  protobuf_c_boolean has_field;
+  ProtobufCBinaryData field;
+};
+#define NEPHELE__V1__GRAMMAR__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__grammar__descriptor) \
+    , 0, {0,NULL}, 0, {0,NULL} }
 
 
 /*
@@ -342,6 +373,51 @@ struct  Nephele__V1__GenerateDelta
 #define NEPHELE__V1__GENERATE_DELTA__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__generate_delta__descriptor) \
     , 0, 0, 0, 0, 0,NULL, 0, {0,NULL}, 0, 0, NULL, 0,NULL, 0, {0,NULL}, 0, 0 }
+
+
+/*
+ * How a model that scores reads a query and a document.
+ */
+struct  Nephele__V1__PairReading
+{
+  ProtobufCMessage base;
+  /*
+   * As a conversation, and not as two texts in one.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_is_conversation;
+  protobuf_c_boolean is_conversation;
+  /*
+   * The conversation, with {query}, {document} and {instruction} in their places; empty: the model's own chat template,
+   * for messages of `system`, `query` and `document`.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_prompt_template;
+  ProtobufCBinaryData prompt_template;
+  /*
+   * What a request that gives no instruction has for one: in a conversation's place for it, else before the query.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_instruction;
+  ProtobufCBinaryData instruction;
+  /*
+   * Of the chat template's conversations.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_adds_generation_prompt;
+  protobuf_c_boolean adds_generation_prompt;
+};
+#define NEPHELE__V1__PAIR_READING__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__pair_reading__descriptor) \
+    , 0, 0, 0, {0,NULL}, 0, {0,NULL}, 0, 0 }
 
 
 /*
@@ -665,6 +741,25 @@ Nephele__V1__GenerateRequest *
 void   nephele__v1__generate_request__free_unpacked
                      (Nephele__V1__GenerateRequest *message,
                       ProtobufCAllocator *allocator);
+/* Nephele__V1__Grammar methods */
+void   nephele__v1__grammar__init
+                     (Nephele__V1__Grammar         *message);
+size_t nephele__v1__grammar__get_packed_size
+                     (const Nephele__V1__Grammar   *message);
+size_t nephele__v1__grammar__pack
+                     (const Nephele__V1__Grammar   *message,
+                      uint8_t             *out);
+size_t nephele__v1__grammar__pack_to_buffer
+                     (const Nephele__V1__Grammar   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__Grammar *
+       nephele__v1__grammar__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__grammar__free_unpacked
+                     (Nephele__V1__Grammar *message,
+                      ProtobufCAllocator *allocator);
 /* Nephele__V1__GreenList methods */
 void   nephele__v1__green_list__init
                      (Nephele__V1__GreenList         *message);
@@ -778,6 +873,25 @@ Nephele__V1__GenerateDelta *
                       const uint8_t       *data);
 void   nephele__v1__generate_delta__free_unpacked
                      (Nephele__V1__GenerateDelta *message,
+                      ProtobufCAllocator *allocator);
+/* Nephele__V1__PairReading methods */
+void   nephele__v1__pair_reading__init
+                     (Nephele__V1__PairReading         *message);
+size_t nephele__v1__pair_reading__get_packed_size
+                     (const Nephele__V1__PairReading   *message);
+size_t nephele__v1__pair_reading__pack
+                     (const Nephele__V1__PairReading   *message,
+                      uint8_t             *out);
+size_t nephele__v1__pair_reading__pack_to_buffer
+                     (const Nephele__V1__PairReading   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__PairReading *
+       nephele__v1__pair_reading__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__pair_reading__free_unpacked
+                     (Nephele__V1__PairReading *message,
                       ProtobufCAllocator *allocator);
 /* Nephele__V1__EmbeddingDescription methods */
 void   nephele__v1__embedding_description__init
@@ -1012,6 +1126,9 @@ void   nephele__v1__unload_adapter_reply__free_unpacked
 typedef void (*Nephele__V1__GenerateRequest_Closure)
                  (const Nephele__V1__GenerateRequest *message,
                   void *closure_data);
+typedef void (*Nephele__V1__Grammar_Closure)
+                 (const Nephele__V1__Grammar *message,
+                  void *closure_data);
 typedef void (*Nephele__V1__GreenList_Closure)
                  (const Nephele__V1__GreenList *message,
                   void *closure_data);
@@ -1029,6 +1146,9 @@ typedef void (*Nephele__V1__SamplingDefaults_Closure)
                   void *closure_data);
 typedef void (*Nephele__V1__GenerateDelta_Closure)
                  (const Nephele__V1__GenerateDelta *message,
+                  void *closure_data);
+typedef void (*Nephele__V1__PairReading_Closure)
+                 (const Nephele__V1__PairReading *message,
                   void *closure_data);
 typedef void (*Nephele__V1__EmbeddingDescription_Closure)
                  (const Nephele__V1__EmbeddingDescription *message,
@@ -1130,12 +1250,14 @@ void nephele__v1__text_model__unload_adapter(ProtobufCService *service,
 /* --- descriptors --- */
 
 extern const ProtobufCMessageDescriptor nephele__v1__generate_request__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__grammar__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__green_list__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__choice_resume__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__logit_bias__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__token_logprob__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__sampling_defaults__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__generate_delta__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__pair_reading__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__embedding_description__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__named_prompt__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__embed_request__descriptor;

@@ -82,10 +82,18 @@ struct  Nephele__V1__RenderChatRequest
   Nephele__V1__ChatMessage **messages;
   protobuf_c_boolean has_add_generation_prompt;
   protobuf_c_boolean add_generation_prompt;
+  /*
+   * What takes the chat template's place, of a query and a document: the text of a PairReading.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_pair_template;
+  ProtobufCBinaryData pair_template;
 };
 #define NEPHELE__V1__RENDER_CHAT_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__render_chat_request__descriptor) \
-    , 0, {0,NULL}, 0,NULL, 0, 1 }
+    , 0, {0,NULL}, 0,NULL, 0, 1, 0, {0,NULL} }
 
 
 /*
