@@ -94,7 +94,7 @@ package struct GenerationRequest: Sendable {
         }
         if grammar != nil, ignoresEndOfText {
             throw TextModelError(
-                .invalidRequest, "an answer that is held to a form ends with it: take one of the two out",
+                .invalidRequest, "ignore_eos keeps an answer from ending where its form ends it: take one of the two out",
                 field: "ignore_eos")
         }
         try Self.check(

@@ -92,7 +92,7 @@ import Testing
             (#""guided_regex":"a""#, "guided_regex"), (#""guided_choice":["a"]"#, "guided_choice"),
             (#""guided_grammar":"root ::= x""#, "guided_grammar"),
             (#""structured_outputs":{"regex":"a"}"#, "structured_outputs"), (#""grammar":"root ::= x""#, "grammar"),
-            (#""json_schema":{"$ref":"#/x"}"#, "json_schema"), (#""stop_token_ids":[3]"#, "stop_token_ids"),
+            (#""json_schema":{"$ref":"/x"}"#, "json_schema"), (#""stop_token_ids":[3]"#, "stop_token_ids"),
             (#""bad_words":["a"]"#, "bad_words"), (#""include_stop_str_in_output":true"#, "include_stop_str_in_output"),
             (#""min_tokens":5"#, "min_tokens"), (#""chat_template":"{{ x }}""#, "chat_template"),
             (#""chat_template_kwargs":{"enable_thinking":true}"#, "chat_template_kwargs"),
