@@ -1,59 +1,54 @@
 /// What each token adds to a text, one behind the other.
 struct TokenTexts: Sendable {
     private var bytes: [UInt8] = []
-    /// Where each token's bytes end.
-    private var ends: [Int32] = []
-    private var kinds: [Kind] = []
+    /// Of each token: where its bytes begin (from bit 32 on), how many there are (from bit 2 on), and its kind.
+    private var spans: [UInt64] = []
 
-    private enum Kind: UInt8, Sendable { case missing, plain, special }
+    private static let missing: UInt64 = 0, plain: UInt64 = 1, special: UInt64 = 2, kindMask: UInt64 = 3
 
-    /// - Throws: `TokenizerError.malformed` for a vocabulary of more than 2 GiB.
+    /// - Throws: `TokenizerError.malformed` for a vocabulary of more than 1 GiB.
     init(_ vocabulary: Vocabulary) throws(TokenizerError) {
-        ends.reserveCapacity(vocabulary.count)
-        kinds.reserveCapacity(vocabulary.count)
+        spans.reserveCapacity(vocabulary.count)
         for entry in vocabulary.entries {
-            bytes += entry?.bytes ?? []
-            guard let end = Int32(exactly: bytes.count) else {
-                throw TokenizerError(.malformed, "the vocabulary's text has more than \(Int32.max) bytes")
+            let own = entry?.bytes ?? []
+            guard bytes.count + own.count < 1 << 30 else {
+                throw TokenizerError(.malformed, "the vocabulary's text has more than \(1 << 30) bytes")
             }
-            ends.append(end)
-            kinds.append(entry.map { $0.isSpecial ? .special : .plain } ?? .missing)
+            let kind = entry.map { $0.isSpecial ? Self.special : Self.plain } ?? Self.missing
+            spans.append(UInt64(bytes.count) << 32 | UInt64(own.count) << 2 | kind)
+            bytes += own
         }
     }
 
-    func isSpecial(_ id: Int32) -> Bool { kinds.indices.contains(Int(id)) && kinds[Int(id)] == .special }
-
-    /// Where the bytes lie that a token adds; nil where there is no such token.
-    private func range(_ id: Int32, _ skipsSpecialTokens: Bool) -> Range<Int>? {
-        let index = Int(id)
-        guard index >= 0, index < ends.count, kinds[index] != .missing else { return nil }
-        if skipsSpecialTokens, kinds[index] == .special { return 0..<0 }
-        return (index == 0 ? 0 : Int(ends[index - 1]))..<Int(ends[index])
+    func isSpecial(_ id: Int32) -> Bool {
+        spans.indices.contains(Int(id)) && spans[Int(id)] & Self.kindMask == Self.special
     }
 
     /// What tokens add in the midst of a text, between what stands before and behind them; nil where one is missing.
     func text(
         of ids: ArraySlice<Int32>, between head: [UInt8], and tail: [UInt8], skipsSpecialTokens: Bool
     ) -> [UInt8]? {
-        var count = head.count + tail.count
-        for id in ids {
-            guard let range = range(id, skipsSpecialTokens) else { return nil }
-            count += range.count
-        }
-        var text = head
-        text.reserveCapacity(count)
-        text += [UInt8](repeating: 0, count: count - head.count - tail.count)
-        let source = bytes
+        let (source, spans) = (bytes, spans)
+        let room = ids.count * 5 + 64
+        var text = head + [UInt8](repeating: 0, count: room)
         var position = head.count
         for id in ids {
-            guard let range = range(id, skipsSpecialTokens) else { return nil }
+            guard id >= 0, Int(id) < spans.count else { return nil }
+            let span = spans[Int(id)]
+            if span & Self.kindMask == Self.missing { return nil }
+            if skipsSpecialTokens, span & Self.kindMask == Self.special { continue }
+            let start = Int(span >> 32)
+            let end = start + Int((span & 0xFFFF_FFFF) >> 2)
+            if position + end - start > text.count {
+                text += [UInt8](repeating: 0, count: room + end - start)
+            }
             // Most are a few bytes long: a loop costs less than a call.
-            for index in range {
+            for index in start..<end {
                 text[position] = source[index]
                 position &+= 1
             }
         }
-        text += tail
-        return text
+        text.removeLast(text.count - position)
+        return text + tail
     }
 }
