@@ -4,9 +4,10 @@ import JSON
 
 extension SchemaMachine {
     private static let literals: [[UInt8]] = [Array("null".utf8), Array("true".utf8), Array("false".utf8)]
-    /// Blanks on one line, at most; and for each container around, those at a line's beginning.
-    private static let blankLimit: UInt8 = 2
+    /// For each container around, blanks at a line's beginning, at most.
     private static let indentation = 8
+    /// Digits of a whole number, and behind a point, before a number has to end where it may.
+    private static let (wholeDigits, fractionDigits): (Int32, Int32) = (40, 24)
     private static let indentationLimit = 120
     private static let isLineBroken: UInt8 = 0x80
 
@@ -20,10 +21,7 @@ extension SchemaMachine {
         case .key: return try stepKey(&c, byte, context)
         case .number:
             let next = numbers[Int(c.table)].automaton.next(c.position, byte)
-            if next >= 0 {
-                c.position = next
-                return true
-            }
+            if next >= 0 { return stepNumber(&c, byte, next) }
             let tags = numbers[Int(c.table)].tags[Int(c.position)]
             guard tags != 0, try complete(&c, tags, context) else { return false }
             return try step(&c, byte, context)
@@ -46,27 +44,51 @@ extension SchemaMachine {
         }
     }
 
+    /// Goes on with a number, unless it has many digits and may end.
+    private func stepNumber(_ c: inout Configuration, _ byte: UInt8, _ next: Int32) -> Bool {
+        if (0x30...0x39).contains(byte) {
+            let mayEnd = numbers[Int(c.table)].tags[Int(c.position)] != 0
+            if mayEnd, c.length >= Self.wholeDigits { return false }
+            c.length += 1
+        } else {
+            c.length = Self.wholeDigits - Self.fractionDigits
+        }
+        c.position = next
+        return true
+    }
+
+    /// Takes a blank where printers of JSON have them: one, or a line break with an indentation, behind what opens a container
+    /// and behind commas, and before what closes one; one behind a colon.
     private func stepBlank(_ c: inout Configuration, _ byte: UInt8) -> Bool {
-        guard c.stack >= 0 || c.phase != .value else { return false }
-        let hasBroken = c.blanks & Self.isLineBroken != 0
+        var mayBreak = true
+        switch c.phase {
+        case .value:
+            guard c.stack >= 0 else { return false }
+            mayBreak = !frames[Int(c.stack)].isObject
+        case .objectNext: if objects[Int(c.state)].ends == 0 { return false }
+        case .arrayNext: if arrays[Int(c.state)].ends == 0 { return false }
+        case .objectStart, .objectComma, .arrayStart: break
+        default: return false
+        }
         // 0x7F: behind a carriage return.
         if c.blanks == Self.isLineBroken - 1 {
             guard byte == 0x0A else { return false }
             c.blanks = Self.isLineBroken
             return true
         }
-        switch byte {
-        case 0x0A, 0x0D:
-            if hasBroken { return false }
+        if byte == 0x0A || byte == 0x0D {
+            if !mayBreak || c.blanks != 0 { return false }
             c.blanks = byte == 0x0A ? Self.isLineBroken : Self.isLineBroken - 1
-        default:
-            let depth = Int(c.stack < 0 ? 0 : depths[Int(c.stack)]) + 1
-            let limit =
-                hasBroken
-                ? Self.isLineBroken + UInt8(min(Self.indentation * depth, Self.indentationLimit)) : Self.blankLimit
-            if c.blanks >= limit { return false }
-            c.blanks += 1
+            return true
         }
+        if c.blanks == 0 {
+            c.blanks = 1
+            return byte == 0x20
+        }
+        let depth = Int(c.stack < 0 ? 0 : depths[Int(c.stack)]) + 1
+        let limit = Self.isLineBroken + UInt8(min(Self.indentation * depth, Self.indentationLimit))
+        if c.blanks < Self.isLineBroken || c.blanks >= limit { return false }
+        c.blanks += 1
         return true
     }
 
@@ -90,7 +112,7 @@ extension SchemaMachine {
             guard value.number >= 0 else { return false }
             let next = numbers[Int(value.number)].automaton.next(0, byte)
             guard next >= 0 else { return false }
-            (c.phase, c.table, c.position) = (.number, value.number, next)
+            (c.phase, c.table, c.position, c.length) = (.number, value.number, next, 1)
         }
         return true
     }
@@ -121,8 +143,8 @@ extension SchemaMachine {
             let tags = text.language.labels[Int(c.position)]
             guard tags != 0, Int(c.length) >= text.min else { return false }
             return try complete(&c, tags, context, through: byte)
-        case .any: return text.allows(c, 0...0x10FFFF)
         case .partial(let range): return text.allows(c, range)
+        case .escaped(let ranges): return ranges.contains { text.allows(c, $0) }
         case .scalar(let scalar):
             let next = automaton.next(c.position, scalar)
             guard next >= 0 else { return false }
@@ -148,8 +170,8 @@ extension SchemaMachine {
         switch c.decoder.next(byte) {
         case .fault: return false
         case .end: return try endKey(&c, object, space, context)
-        case .any: return mayBeDeclared(0...0x10FFFF) || mayBeUndeclared(0...0x10FFFF)
         case .partial(let range): return mayBeDeclared(range) || mayBeUndeclared(range)
+        case .escaped(let ranges): return ranges.contains { mayBeDeclared($0) || mayBeUndeclared($0) }
         case .scalar(let scalar):
             if c.position >= 0 {
                 c.position = space.classifier.automaton.next(c.position, scalar)
@@ -197,7 +219,9 @@ extension SchemaMachine {
             guard c.phase != .objectComma, object.ends != 0 else { return false }
             return try complete(&c, object.ends, context, through: byte)
         case UInt8(ascii: ","):
-            guard c.phase == .objectNext, object.labels != 0 || object.marks.first == true else { return false }
+            guard c.phase == .objectNext, c.blanks == 0, object.labels != 0 || object.marks.first == true else {
+                return false
+            }
             (c.phase, c.blanks) = (.objectComma, 0)
             return true
         case UInt8(ascii: "\""):
@@ -221,7 +245,7 @@ extension SchemaMachine {
         }
         guard let (value, following) = try item(c.state) else { return false }
         if c.phase == .arrayNext {
-            guard byte == UInt8(ascii: ",") else { return false }
+            guard byte == UInt8(ascii: ","), c.blanks == 0 else { return false }
             c.stack = push(Frame(parent: c.stack, isObject: false, following: following, mark: mark(array, context, 1)))
             (c.phase, c.state, c.blanks) = (.value, value, 0)
             return true

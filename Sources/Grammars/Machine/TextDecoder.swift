@@ -12,14 +12,25 @@ struct TextDecoder: Hashable, Sendable {
         bits = kind.rawValue << 28 | missing << 24 | value
     }
 
+    /// Scalars that have an escape: all but printable ASCII, of which only what some printers escape has one. A model that
+    /// may not write a letter is not to spell another one by its number.
+    private static let escapable: [ClosedRange<UInt32>] = [
+        0...0x1F, 0x22...0x22, 0x26...0x27, 0x2F...0x2F, 0x3C...0x3C, 0x3E...0x3E, 0x5C...0x5C, 0x7F...0xD7FF,
+        0xE000...0x10FFFF,
+    ]
+
+    private static func escapable(_ low: UInt32, _ high: UInt32) -> [ClosedRange<UInt32>] {
+        escapable.compactMap { $0.overlaps(low...high) ? $0.clamped(to: low...high) : nil }
+    }
+
     enum Result {
         case scalar(UInt32)
         /// The string ends.
         case end
         /// One of these scalars comes.
         case partial(ClosedRange<UInt32>)
-        /// Any scalar may come: `\` has been read.
-        case any
+        /// One of these comes, as an escape.
+        case escaped([ClosedRange<UInt32>])
         case fault
     }
 
@@ -63,7 +74,7 @@ struct TextDecoder: Hashable, Sendable {
         case UInt8(ascii: "\"") where isEscaped: return .end
         case UInt8(ascii: "\\") where isEscaped:
             self = TextDecoder(.escape)
-            return .any
+            return .escaped(Self.escapable)
         case 0..<0x20 where isEscaped: return .fault
         case 0..<0x80: return .scalar(UInt32(byte))
         case 0xC2...0xDF: return continued(UInt32(byte & 0x1F), missing: 1)
@@ -104,7 +115,7 @@ struct TextDecoder: Hashable, Sendable {
         switch byte {
         case UInt8(ascii: "u"):
             self = TextDecoder(.hexadecimal, 4)
-            return .any
+            return .escaped(Self.escapable)
         case UInt8(ascii: "\""), UInt8(ascii: "\\"), UInt8(ascii: "/"): return ended(UInt32(byte))
         case UInt8(ascii: "b"): return ended(0x08)
         case UInt8(ascii: "f"): return ended(0x0C)
@@ -121,26 +132,26 @@ struct TextDecoder: Hashable, Sendable {
     }
 
     private mutating func hexadecimal(_ value: UInt32, missing: UInt32) -> Result {
-        let low = value << (4 * missing), high = low | ((1 << (4 * missing)) - 1)
-        // A high surrogate is the first half of a pair; a low one stands alone.
-        if low >= 0xDC00, high <= 0xDFFF { return .fault }
         if missing == 0 {
-            guard (0xD800...0xDBFF).contains(value) else { return ended(value) }
-            self = TextDecoder(.low, 0, value - 0xD800)
-            return pair(value - 0xD800)
+            if (0xD800...0xDBFF).contains(value) {
+                // The first half of a pair.
+                self = TextDecoder(.low, 0, value - 0xD800)
+                return pair(value - 0xD800)
+            }
+            return Self.escapable(value, value).isEmpty ? .fault : ended(value)
+        }
+        let low = value << (4 * missing), high = low | ((1 << (4 * missing)) - 1)
+        var ranges = Self.escapable(low, high)
+        if low <= 0xDBFF, high >= 0xD800 {
+            let (first, last) = (max(low, 0xD800) - 0xD800, min(high, 0xDBFF) - 0xD800)
+            ranges.append(first << 10 + 0x10000...last << 10 + 0x103FF)
         }
         self = TextDecoder(.hexadecimal, missing, value)
-        if low <= 0xDBFF, high >= 0xD800 {
-            let first = (max(low, 0xD800) - 0xD800) << 10 + 0x10000
-            let last = (min(high, 0xDBFF) - 0xD800) << 10 + 0x103FF
-            // Other characters may still be meant, where the digits leave them.
-            return low < 0xD800 || high > 0xDFFF ? .partial(low...max(high, last)) : .partial(first...last)
-        }
-        return .partial(low...high)
+        return ranges.isEmpty ? .fault : .escaped(ranges)
     }
 
     private func pair(_ half: UInt32) -> Result {
-        .partial(half << 10 + 0x10000...half << 10 + 0x103FF)
+        .escaped([half << 10 + 0x10000...half << 10 + 0x103FF])
     }
 
     /// - Parameter value: the first half's ten bits, then those of the second that are known; digits are 4 bits, of which the
@@ -155,11 +166,11 @@ struct TextDecoder: Hashable, Sendable {
             guard digit >= 0xC else { return .fault }
             self = TextDecoder(.lowHexadecimal, 2, value | (digit - 0xC) << 8)
             let first = 0x10000 + (value | (digit - 0xC) << 8)
-            return .partial(first...first + 0xFF)
+            return .escaped([first...first + 0xFF])
         case 1:
             self = TextDecoder(.lowHexadecimal, 1, value | digit << 4)
             let first = 0x10000 + (value | digit << 4)
-            return .partial(first...first + 0xF)
+            return .escaped([first...first + 0xF])
         default: return ended(0x10000 + (value | digit))
         }
     }

@@ -125,6 +125,9 @@ private struct NumberReader {
     /// Digits of whole numbers that doubles hold exactly.
     private static let exactDigits = 15
 
+    /// Digits of an exponent, at most.
+    private static let longestExponent = 3
+
     private let predicates: [NumberPredicate]
     private let atoms: [NumberPredicate]
     private let spelling: Spelling
@@ -191,9 +194,9 @@ private struct NumberReader {
             (next.phase, next.isExponentNegative) = (.exponentSign, symbol == 10)
         case (.exponent, 0...9), (.exponentSign, 0...9), (.exponentDigits, 0...9):
             next.phase = .exponentDigits
+            guard state.exponentDigits < Self.longestExponent else { return nil }
+            next.exponentDigits += 1
             if !atoms.isEmpty {
-                guard state.exponentDigits < 3 else { return nil }
-                next.exponentDigits += 1
                 next.exponent = min(state.exponent * 10 + Int16(symbol), Int16(exponentLimit))
             }
         default: return nil

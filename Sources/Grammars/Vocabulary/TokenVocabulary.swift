@@ -76,7 +76,7 @@ package final class TokenVocabulary: Sendable {
             case .fault: return .outside
             case .end: return .exit(scalars: scalars, rest: Array(token[(index + 1)...]))
             case .scalar: scalars += 1
-            case .any, .partial: break
+            case .escaped, .partial: break
             }
         }
         return .inside(scalars: decoder.isAtStart ? scalars : scalars + 1)
