@@ -2,7 +2,7 @@
 /// of several predicates a number satisfies, by its decimal digits.
 ///
 /// Where something is asked of numbers, an exponent stands only behind one digit that is not 0 and a fraction, as every
-/// printer writes it; where multiples are asked for, nowhere. Whole numbers are written without a fraction or with `.0`.
+/// printer writes it, that would do without one; where multiples are asked for, nowhere. Whole numbers are written without a fraction or with `.0`.
 struct NumberAutomaton: Sendable {
     /// States, at most.
     private static let limit = 20_000
@@ -186,7 +186,8 @@ private struct NumberReader {
             if spelling == .whole, symbol != 0 || state.phase == .fraction { return nil }
             digit(symbol, into: &next, .fraction)
         case (.zero, 12), (.whole, 12), (.fraction, 12):
-            guard spelling == .any, atoms.isEmpty || hasMantissa(state) else { return nil }
+            // Where the digits alone would not do, a writer would have to find an exponent that mends them.
+            guard spelling == .any, atoms.isEmpty || hasMantissa(state) && accepted(state) != 0 else { return nil }
             next.phase = .exponent
             next.plain = []
             settleMantissa(&next)
