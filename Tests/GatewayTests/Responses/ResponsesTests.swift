@@ -97,7 +97,7 @@ import Testing
             (#"{"model":"llama","input":"x","prompt":{"id":"p"}}"#, 400, "prompt"),
             (#"{"model":"llama","input":"x","reasoning":{"effort":"high"}}"#, 400, "reasoning"),
             (#"{"model":"llama","input":"x","include":["message.output_text.logprobs"]}"#, 400, "include"),
-            (#"{"model":"llama","input":"x","text":{"format":{"type":"json_object"}}}"#, 400, "text.format"),
+            (#"{"model":"llama","input":"x","text":{"format":{"type":"grammar"}}}"#, 400, "text.format"),
             (#"{"model":"llama","input":"x","text":{"verbosity":"loud"}}"#, 400, "text.verbosity"),
             (#"{"model":"llama","input":"x","tool_choice":"required"}"#, 400, "tool_choice"),
             (#"{"model":"llama","input":"x","tool_choice":{"type":"function"}}"#, 400, "tool_choice"),
