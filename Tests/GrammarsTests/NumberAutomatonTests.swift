@@ -61,7 +61,7 @@ import Testing
                 let value = try decimal(text), isAccepted = accepted(text, automaton) != 0
                 let holds = predicate.holds(of: value)
                 #expect(!isAccepted || holds, "\(text) and \(predicate)")
-                if holds, !text.contains("e"), !text.contains(".") || !predicate.isWhole {
+                if holds, !text.lowercased().contains("e"), !text.contains(".") || !predicate.isWhole {
                     #expect(isAccepted, "\(text) and \(predicate)")
                 }
             }

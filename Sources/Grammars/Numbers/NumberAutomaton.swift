@@ -2,7 +2,7 @@
 /// of several predicates a number satisfies, by its decimal digits.
 ///
 /// Where something is asked of numbers, an exponent stands only behind one digit that is not 0 and a fraction, as every
-/// printer writes it, that would do without one; where multiples are asked for, nowhere. Whole numbers are written without a fraction or with `.0`.
+/// printer writes it, that would do without one, or behind a single 1; where multiples are asked for, nowhere. Whole numbers are written without a fraction or with `.0`.
 struct NumberAutomaton: Sendable {
     /// States, at most.
     private static let limit = 20_000
@@ -102,6 +102,8 @@ private struct NumberReader {
         var isNegative = false
         /// Whether digits so far are all 0.
         var isZero = true
+        /// Whether there is no more than the digit 1.
+        var isOne = false
         /// Digits of the whole part and of the fraction, as far as they matter.
         var whole: Int16 = 0
         var fraction: Int16 = 0
@@ -186,10 +188,14 @@ private struct NumberReader {
             if spelling == .whole, symbol != 0 || state.phase == .fraction { return nil }
             digit(symbol, into: &next, .fraction)
         case (.zero, 12), (.whole, 12), (.fraction, 12):
-            // Where the digits alone would not do, a writer would have to find an exponent that mends them.
-            guard spelling == .any, atoms.isEmpty || hasMantissa(state) && accepted(state) != 0 else { return nil }
+            // Where the digits alone would not do, a writer would have to find an exponent that mends them; but powers of ten
+            // are meant.
+            guard spelling == .any, atoms.isEmpty || hasMantissa(state) && (state.isOne || accepted(state) != 0) else {
+                return nil
+            }
             next.phase = .exponent
             next.plain = []
+            next.isOne = false
             settleMantissa(&next)
         case (.exponent, 10), (.exponent, 13):
             (next.phase, next.isExponentNegative) = (.exponentSign, symbol == 10)
@@ -240,6 +246,7 @@ private struct NumberReader {
             }
         }
         state.phase = phase
+        state.isOne = phase == .whole && state.whole == 0 && digit == 1
         if digit != 0 { state.isZero = false }
         if isFraction {
             let limit = state.mantissa.isEmpty ? fractionLimit : max(fractionLimit, mantissaLimit)
