@@ -15,14 +15,20 @@ indirect enum Pattern: Sendable, Hashable {
     /// - Parameter isWhole: whether the whole text must be what the pattern describes.
     /// - Throws: `GrammarError`: `.unsupported` for a look-ahead that does not stand at the beginning, `.tooComplex`.
     func automaton(isWhole: Bool = false) throws(GrammarError) -> ScalarAutomaton {
+        var work = PatternCompiler.workLimit
+        return try automaton(isWhole: isWhole, work: &work)
+    }
+
+    /// - Parameter work: states of intermediate automata that may still be looked at.
+    func automaton(isWhole: Bool = false, work: inout Int) throws(GrammarError) -> ScalarAutomaton {
         let (aheads, rest, isAnchored) = leadingLookaheads()
-        if aheads.isEmpty { return try PatternCompiler.automaton(of: self, isWhole: isWhole) }
+        if aheads.isEmpty { return try PatternCompiler.automaton(of: self, isWhole: isWhole, work: &work) }
         guard isAnchored || isWhole else {
             throw GrammarError(.unsupported, "a look-ahead stands elsewhere than behind ^, which is not supported")
         }
-        var automaton = try PatternCompiler.automaton(of: .sequence([.start, rest]), isWhole: isWhole)
+        var automaton = try PatternCompiler.automaton(of: .sequence([.start, rest]), isWhole: isWhole, work: &work)
         for (pattern, isNegative) in aheads {
-            let own = try PatternCompiler.automaton(of: .sequence([.start, pattern]), isWhole: false)
+            let own = try PatternCompiler.automaton(of: .sequence([.start, pattern]), isWhole: false, work: &work)
             automaton = try isNegative ? automaton.subtracting(own) : automaton.intersection(own)
         }
         return automaton.minimized()
@@ -53,7 +59,7 @@ struct PatternCompiler {
     private static let limit = 200_000
 
     /// States of it that those of the automaton stand for, all together, at most.
-    private static let workLimit = 400_000
+    static let workLimit = 400_000
 
     private enum Edge {
         case free(Int)
@@ -64,12 +70,14 @@ struct PatternCompiler {
 
     private var states: [[Edge]] = []
 
-    static func automaton(of pattern: Pattern, isWhole: Bool) throws(GrammarError) -> ScalarAutomaton {
+    static func automaton(
+        of pattern: Pattern, isWhole: Bool, work: inout Int
+    ) throws(GrammarError) -> ScalarAutomaton {
         var compiler = PatternCompiler()
         let (first, last) = (try compiler.state(), try compiler.state())
         if isWhole {
             try compiler.add(pattern, from: first, to: last)
-            return try compiler.determinized(from: first, to: last)
+            return try compiler.determinized(from: first, to: last, &work)
         }
         // Anything may stand before and behind.
         let (before, behind) = (try compiler.state(), try compiler.state())
@@ -77,7 +85,7 @@ struct PatternCompiler {
         compiler.states[behind] = [.scalars(.all, behind)]
         try compiler.add(pattern, from: first, to: last)
         compiler.states[last].append(.free(behind))
-        return try compiler.determinized(from: before, to: behind)
+        return try compiler.determinized(from: before, to: behind, &work)
     }
 
     private mutating func state() throws(GrammarError) -> Int {
@@ -153,19 +161,20 @@ struct PatternCompiler {
         return seen.sorted()
     }
 
-    private func determinized(from first: Int, to last: Int) throws(GrammarError) -> ScalarAutomaton {
+    private func determinized(
+        from first: Int, to last: Int, _ work: inout Int
+    ) throws(GrammarError) -> ScalarAutomaton {
         var numbers: [[Int]: Int32] = [:]
         var order: [[Int]] = []
         var result: [(edges: [ScalarAutomaton.Edge], accepts: Bool)] = []
         let begin = closure([first], isStart: true, isEnd: false)
-        var work = 0
         // The text's beginning is a state of its own: nothing comes back to it.
         order.append(begin)
         while result.count < order.count {
             let isStart = result.isEmpty
             let own = order[result.count]
-            work += own.count
-            guard order.count <= ScalarAutomaton.stateLimit, work <= Self.workLimit else {
+            work -= own.count
+            guard order.count <= ScalarAutomaton.stateLimit, work >= 0 else {
                 throw ScalarAutomaton.tooManyStates
             }
             var moves: [(range: ClosedRange<UInt32>, target: Int)] = []

@@ -17,20 +17,23 @@ package final class CompiledGrammar: Sendable {
         self.machine = Mutex(machine)
     }
 
-    func mask(_ c: Configuration, text: [UInt8]) throws(GrammarError) -> TokenMask {
-        try machine.withLock { machine throws(GrammarError) in try machine.mask(c, text: text, vocabulary) }
+    /// Whether so much has been found out about it that it should make place for a fresh one.
+    package var isLarge: Bool { size > Self.sizeLimit }
+    var size: Int { machine.withLock { $0.size } }
+    private static let sizeLimit = 50_000
+
+    func mask(_ c: Configuration, _ text: ReadText) throws(GrammarError) -> TokenMask {
+        try machine.withLock { machine throws(GrammarError) in
+            machine.table.allow(FormulaTable.tokenBudget)
+            return try machine.mask(c, text, vocabulary)
+        }
     }
 
     /// - Returns: nil where the bytes may not follow.
-    func following(_ c: Configuration, _ bytes: [UInt8], text: [UInt8]) throws(GrammarError) -> Configuration? {
+    func following(_ c: Configuration, _ bytes: [UInt8], _ text: ReadText) throws(GrammarError) -> Configuration? {
         try machine.withLock { machine throws(GrammarError) in
-            var next = c
-            var context = ReadText(text: text)
-            for byte in bytes {
-                guard try machine.step(&next, byte, context) else { return nil }
-                context.tried.append(byte)
-            }
-            return next
+            machine.table.allow(FormulaTable.tokenBudget)
+            return try machine.following(c, bytes, text)
         }
     }
 
@@ -42,6 +45,7 @@ package struct GrammarMatcher: Sendable {
     private let grammar: CompiledGrammar
     private var configuration: Configuration
     private var text: [UInt8] = []
+    private var names = MemberNames()
 
     package init(_ grammar: CompiledGrammar) {
         self.grammar = grammar
@@ -49,31 +53,35 @@ package struct GrammarMatcher: Sendable {
     }
 
     /// The tokens that may follow.
-    package func mask() throws(GrammarError) -> TokenMask { try grammar.mask(configuration, text: text) }
+    package func mask() throws(GrammarError) -> TokenMask { try grammar.mask(configuration, read) }
+
+    private var read: ReadText { ReadText(text: text, names: configuration.phase == .key ? names.innermost : []) }
 
     /// Takes a token in.
     ///
     /// - Returns: whether it may follow; where not, nothing has changed.
     package mutating func accept(_ id: Int32) throws(GrammarError) -> Bool {
         if grammar.vocabulary.endTokens.contains(id) { return canEnd }
-        guard Int(id) < grammar.vocabulary.count, id >= 0, let bytes = grammar.vocabulary.bytes[Int(id)] else {
-            return false
-        }
+        guard let bytes = grammar.vocabulary.bytes(of: id) else { return false }
         return try accept(bytes)
     }
 
     /// Takes bytes in.
     package mutating func accept(_ bytes: [UInt8]) throws(GrammarError) -> Bool {
-        guard let next = try grammar.following(configuration, bytes, text: text) else { return false }
+        var read = read
+        read.isTrial = false
+        guard let next = try grammar.following(configuration, bytes, read) else { return false }
         configuration = next
         text += bytes
+        names.append(bytes)
         return true
     }
 
     /// Whether a token may follow.
     package func allows(_ id: Int32) throws(GrammarError) -> Bool {
-        var copy = self
-        return try copy.accept(id)
+        if grammar.vocabulary.endTokens.contains(id) { return canEnd }
+        guard let bytes = grammar.vocabulary.bytes(of: id) else { return false }
+        return try grammar.following(configuration, bytes, read) != nil
     }
 
     /// Whether the text so far is whole, and nothing may follow.

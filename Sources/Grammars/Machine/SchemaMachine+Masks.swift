@@ -5,8 +5,8 @@ extension SchemaMachine {
     private static let cacheLimit = 16 << 20
 
     /// The tokens that may follow. Every one of them leaves a way to a whole value.
-    func mask(_ c: Configuration, text: [UInt8], _ vocabulary: TokenVocabulary) throws(GrammarError) -> TokenMask {
-        let isKept = c.mark == 0 && (c.stack < 0 || frames[Int(c.stack)].mark == 0)
+    func mask(_ c: Configuration, _ text: ReadText, _ vocabulary: TokenVocabulary) throws(GrammarError) -> TokenMask {
+        let isKept = c.mark == 0 && (c.stack < 0 || !dependsOnText[Int(c.stack)])
         if isKept, let known = masks[c] { return known }
         var mask = try computeMask(c, text, vocabulary)
         if canEnd(c) { for id in vocabulary.endTokens { mask.insert(id) } }
@@ -17,14 +17,14 @@ extension SchemaMachine {
     }
 
     private func computeMask(
-        _ c: Configuration, _ text: [UInt8], _ vocabulary: TokenVocabulary
+        _ c: Configuration, _ text: ReadText, _ vocabulary: TokenVocabulary
     ) throws(GrammarError) -> TokenMask {
         if c.phase == .text, c.decoder.isAtStart, texts[Int(c.table)].isFree {
             return try freeTextMask(c, text, vocabulary)
         }
         if c.phase == .key, c.decoder.isAtStart, objects[Int(c.state)].isFree {
             var mask = vocabulary.inner
-            for id in vocabulary.keyExits where try follows(c, text, vocabulary.bytes[Int(id)] ?? []) {
+            for id in vocabulary.keyExits where try following(c, vocabulary.bytes[Int(id)] ?? [], text) != nil {
                 mask.insert(id)
             }
             return mask
@@ -36,7 +36,7 @@ extension SchemaMachine {
 
     /// Of a string of any characters, whose length may be bounded.
     private func freeTextMask(
-        _ c: Configuration, _ text: [UInt8], _ vocabulary: TokenVocabulary
+        _ c: Configuration, _ text: ReadText, _ vocabulary: TokenVocabulary
     ) throws(GrammarError) -> TokenMask {
         let own = texts[Int(c.table)]
         var mask = vocabulary.inner
@@ -47,7 +47,7 @@ extension SchemaMachine {
         // Behind the quotation mark it does not matter which characters the string has.
         var ended = c
         ended.length = Int32(own.min)
-        guard try step(&ended, UInt8(ascii: "\""), ReadText(text: text)) else { return mask }
+        guard try step(&ended, UInt8(ascii: "\""), text) else { return mask }
         let (low, high) = (own.min, own.max ?? .max)
         try walk(ended, text, vocabulary.exits) { entry in
             let total = length + Int(entry.scalars)
@@ -56,23 +56,25 @@ extension SchemaMachine {
         return mask
     }
 
-    private func follows(_ c: Configuration, _ text: [UInt8], _ bytes: [UInt8]) throws(GrammarError) -> Bool {
-        var c = c
-        var context = ReadText(text: text)
+    /// What comes of further bytes; nil where they may not follow.
+    func following(_ c: Configuration, _ bytes: [UInt8], _ text: ReadText) throws(GrammarError) -> Configuration? {
+        var next = c
+        var context = text
         for byte in bytes {
-            guard try step(&c, byte, context) else { return false }
+            guard try step(&next, byte, context) else { return nil }
             context.tried.append(byte)
         }
-        return true
+        if next.mark == Self.isBehindItem { next.mark = 0 }
+        return next
     }
 
     /// Calls `found` with everything in a tree whose bytes may follow.
     private func walk(
-        _ c: Configuration, _ text: [UInt8], _ trie: TokenTrie, _ found: (TokenTrie.Entry) -> Void
+        _ c: Configuration, _ text: ReadText, _ trie: TokenTrie, _ found: (TokenTrie.Entry) -> Void
     ) throws(GrammarError) {
         for entry in trie.rootEntries { found(entry) }
         var open = [Configuration](repeating: c, count: trie.maxDepth + 1)
-        var context = ReadText(text: text)
+        var context = text
         var node = 0
         while node < trie.count {
             let depth = Int(trie.depths[node])
@@ -88,9 +90,4 @@ extension SchemaMachine {
             node += 1
         }
     }
-}
-
-extension SchemaMachine.TextTable {
-    /// Whether nothing is asked of its characters.
-    var isFree: Bool { language.isUniversal }
 }

@@ -1,5 +1,3 @@
-import JSON
-
 // One byte after another.
 
 extension SchemaMachine {
@@ -10,6 +8,8 @@ extension SchemaMachine {
     private static let (wholeDigits, fractionDigits): (Int32, Int32) = (40, 24)
     private static let indentationLimit = 120
     private static let isLineBroken: UInt8 = 0x80
+    /// A ``Configuration/mark`` behind an item that no later one may equal, in the token that ends it.
+    static let isBehindItem: Int32 = -1
 
     /// Takes a byte in.
     ///
@@ -33,7 +33,9 @@ extension SchemaMachine {
         // A carriage return stands before a line feed only.
         if c.blanks == Self.isLineBroken - 1 { return false }
         switch c.phase {
-        case .value: return begin(&c, byte, context)
+        case .value:
+            // What an item may not be is known behind the token that ends the one before it.
+            return c.mark != Self.isBehindItem && begin(&c, byte, context)
         case .colon:
             guard byte == UInt8(ascii: ":") else { return false }
             (c.phase, c.blanks) = (.value, 0)
@@ -64,7 +66,7 @@ extension SchemaMachine {
         switch c.phase {
         case .value:
             guard c.stack >= 0 else { return false }
-            mayBreak = !frames[Int(c.stack)].isObject
+            mayBreak = !frames[c.stack].isObject
         case .objectNext: if objects[Int(c.state)].ends == 0 { return false }
         case .arrayNext: if arrays[Int(c.state)].ends == 0 { return false }
         case .objectStart, .objectComma, .arrayStart: break
@@ -142,7 +144,7 @@ extension SchemaMachine {
         case .end:
             let tags = text.language.labels[Int(c.position)]
             guard tags != 0, Int(c.length) >= text.min else { return false }
-            return try complete(&c, tags, context, through: byte)
+            return try complete(&c, tags, context, through: byte, isOneOfMany: text.isEndless)
         case .partial(let range): return text.allows(c, range)
         case .escaped(let ranges): return ranges.contains { text.allows(c, $0) }
         case .scalar(let scalar):
@@ -199,14 +201,14 @@ extension SchemaMachine {
             }
             key = space.nameCount + index
         }
-        // One that is declared may stand elsewhere in order, or be ruled out.
-        guard let (value, behind) = try member(c.state, key: key) else { return false }
-        var following = behind
         if !isDeclared {
-            // It must not come again.
-            guard let name = context.text(from: c.mark) else { return false }
-            following = try forbidding(Array(name.unicodeScalars), following)
+            // It must not come twice: which names there are is known of the text before this token.
+            guard Int(c.mark) < context.text.count, let name = context.string(from: c.mark),
+                !context.names.contains(name)
+            else { return false }
         }
+        // One that is declared may stand elsewhere in order, or be ruled out.
+        guard let (value, following) = try member(c.state, key: key) else { return false }
         c.stack = push(Frame(parent: c.stack, isObject: true, following: following, mark: 0))
         (c.phase, c.state, c.blanks, c.mark) = (.colon, value, 0, 0)
         return true
@@ -262,9 +264,12 @@ extension SchemaMachine {
 
     /// Ends a value that was what the tags say.
     ///
-    /// - Parameter last: the byte that is its last, where that has not been read yet.
+    /// - Parameters:
+    ///   - last: the byte that is its last, where that has not been read yet.
+    ///   - isOneOfMany: whether there are always other values of its kind.
     private func complete(
-        _ c: inout Configuration, _ tags: Tags, _ context: ReadText, through last: UInt8? = nil
+        _ c: inout Configuration, _ tags: Tags, _ context: ReadText, through last: UInt8? = nil,
+        isOneOfMany: Bool = false
     ) throws(GrammarError) -> Bool {
         c.blanks = 0
         (c.table, c.position, c.length, c.decoder) = (0, 0, 0, .start)
@@ -272,11 +277,15 @@ extension SchemaMachine {
             (c.phase, c.state) = (.done, 0)
             return true
         }
-        let frame = frames[Int(c.stack)]
+        let frame = frames[c.stack]
         c.state = try completed(frame, tags)
         c.stack = frame.parent
         c.phase = frame.isObject ? .objectNext : .arrayNext
         if frame.mark > 0 {
+            if isOneOfMany {
+                c.mark = Self.isBehindItem
+                if context.isTrial { return true }
+            }
             guard let constant = context.value(from: frame.mark, last) else { return false }
             c.state = try excluding(constant, from: c.state)
         }
@@ -302,30 +311,5 @@ extension SchemaMachine.TextTable {
             let count = Int(c.length) + 1
             return lengths.has(edge.target, min - count, max.map { $0 - count })
         }
-    }
-}
-
-/// What has been read: the text so far, and the bytes of a token that is tried.
-struct ReadText {
-    let text: [UInt8]
-    var tried: [UInt8] = []
-
-    var count: Int { text.count + tried.count }
-
-    private func bytes(from mark: Int32) -> [UInt8] {
-        Int(mark) < text.count
-            ? text[Int(mark)...] + tried : Array(tried[min(Int(mark) - text.count, tried.count)...])
-    }
-
-    /// A name from behind its quotation mark on; nil for one that cannot be.
-    func text(from mark: Int32) -> String? {
-        // The mark stands at the quotation mark itself.
-        (try? JSONParser.parse(bytes(from: mark) + [UInt8(ascii: "\"")]))?.text
-    }
-
-    /// A value, with its last byte where that has not been read yet.
-    func value(from mark: Int32, _ last: UInt8?) -> Constant? {
-        let bytes = bytes(from: mark) + (last.map { [$0] } ?? [])
-        return (try? JSONParser.parse(bytes)).flatMap(Constant.init)
     }
 }

@@ -39,6 +39,16 @@ final class SchemaMachine {
         var max: Int?
         /// Where lengths are bounded.
         var lengths: WordLengths?
+
+        /// Whether nothing is asked of its characters.
+        var isFree: Bool { language.isUniversal }
+        /// Whether more texts may follow than anybody writes.
+        let isEndless: Bool
+
+        init(_ language: LabelledAutomaton, min: Int = 0, max: Int? = nil, lengths: WordLengths? = nil) {
+            (self.language, self.min, self.max, self.lengths) = (language, min, max, lengths)
+            isEndless = language.isUniversal ? max ?? 1 > 0 : max == nil && language.automaton.longest()[0] == .max
+        }
     }
     struct NumberTable {
         var automaton: NumberAutomaton
@@ -52,7 +62,6 @@ final class SchemaMachine {
         var marks: [Bool]
         var labels: UInt64
         var ends: Tags
-        /// Whether names are remembered, so that none comes twice.
         /// Whether any name may come that has not been.
         var isFree: Bool
     }
@@ -90,13 +99,12 @@ final class SchemaMachine {
     private var arrayNumbers: [[TaggedArray]: Int32] = [:]
     private(set) var keySpaces: [KeySpace] = []
     private var keySpaceNumbers: [[Int]: Int] = [:]
-    private(set) var frames: [Frame] = []
+    private(set) var frames = Interner<Frame>()
+    /// By frame, how many containers there are; and whether what may follow depends on the text in one of them.
     private(set) var depths: [Int32] = []
-    private var frameNumbers: [Frame: Int32] = [:]
-    private var objectLists: [[TaggedObject]] = []
-    private var objectListNumbers: [[TaggedObject]: Int32] = [:]
-    private var arrayLists: [[TaggedArray]] = []
-    private var arrayListNumbers: [[TaggedArray]: Int32] = [:]
+    private(set) var dependsOnText: [Bool] = []
+    private var objectLists = Interner<[TaggedObject]>()
+    private var arrayLists = Interner<[TaggedArray]>()
     private var keyTransitions: [UInt64: (value: Int32, following: Int32)] = [:]
     private var completions: [Completion: Int32] = [:]
     var masks: [Configuration: TokenMask] = [:]
@@ -117,11 +125,15 @@ final class SchemaMachine {
 
     let root: Int32
 
+    /// How much has been found out.
+    var size: Int { table.nodes.count + frames.count + values.count + objects.count + arrays.count }
+
     /// - Throws: `GrammarError` that names the place and the keyword.
     convenience init(schema: JSONValue) throws(GrammarError) {
         let document = try SchemaDocument(schema)
         let table = FormulaTable()
         table.document = document
+        table.allow(FormulaTable.compileBudget)
         let root = try table.schema(document.number(of: "#", scope: []))
         try document.readAll(into: table)
         try self.init(table, root: root)
@@ -184,13 +196,18 @@ final class SchemaMachine {
         return Int32(values.count - 1)
     }
 
+    /// What a value may be whose alternatives have these formulas.
+    private func value(of formulas: [Int]) throws(GrammarError) -> Int32 {
+        try value(formulas.indices.map { TaggedFormula(tag: $0, formula: formulas[$0]) })
+    }
+
     private func text(_ parts: [TextPart]) throws(GrammarError) -> Int32 {
         if let known = textNumbers[parts] { return known }
         let own: TextTable
         if parts.count == 1, let part = parts.first {
             let language = part.language
             own = TextTable(
-                language: try LabelledAutomaton([(table.automata[language.automaton], part.tags)]), min: language.min,
+                try LabelledAutomaton([(table.automata[language.automaton], part.tags)]), min: language.min,
                 max: language.max, lengths: language.isBounded ? try table.lengths(of: language) : nil)
         } else {
             var all: [(automaton: ScalarAutomaton, label: Tags)] = []
@@ -201,7 +218,7 @@ final class SchemaMachine {
                 }
                 all.append((automaton, part.tags))
             }
-            own = TextTable(language: try LabelledAutomaton(all))
+            own = TextTable(try LabelledAutomaton(all))
         }
         texts.append(own)
         textNumbers[parts] = Int32(texts.count - 1)
@@ -223,10 +240,7 @@ final class SchemaMachine {
 
     func object(_ alternatives: [TaggedObject]) throws(GrammarError) -> Int32 {
         if let known = objectNumbers[alternatives] { return known }
-        var plans: [Int] = []
-        for alternative in alternatives where !plans.contains(alternative.progress.plan) {
-            plans.append(alternative.progress.plan)
-        }
+        let plans = Self.plans(of: alternatives)
         let keys: Int
         if let known = keySpaceNumbers[plans] {
             keys = known
@@ -269,9 +283,36 @@ final class SchemaMachine {
         return Int32(objects.count - 1)
     }
 
+    /// The plans of an object's alternatives, in the order of its key space.
+    private static func plans(of alternatives: [TaggedObject]) -> [Int] {
+        var plans: [Int] = []
+        for plan in alternatives.map(\.progress.plan) where !plans.contains(plan) { plans.append(plan) }
+        return plans
+    }
+
     private func leadsOn(_ branch: FormulaTable.Branch<ObjectProgress>) throws(GrammarError) -> Bool {
         guard try table.isSatisfiable(branch.formula) else { return false }
         return try table.isLive(branch.progress)
+    }
+
+    private func leadsOn(_ branch: FormulaTable.Branch<ArrayProgress>) throws(GrammarError) -> Bool {
+        guard try table.isSatisfiable(branch.formula) else { return false }
+        return try table.isLive(branch.progress)
+    }
+
+    /// Where a container may be behind a value, and what the value is then.
+    private struct Gathered<Alternative: Equatable> {
+        private(set) var alternatives: [Alternative] = []
+        private(set) var formulas: [Int] = []
+
+        mutating func add(_ next: Alternative, _ formula: Int, _ table: FormulaTable) throws(GrammarError) {
+            if let index = alternatives.firstIndex(of: next) {
+                formulas[index] = try table.or([formulas[index], formula])
+            } else if alternatives.count < SchemaMachine.tagLimit {
+                alternatives.append(next)
+                formulas.append(formula)
+            }
+        }
     }
 
     private func branches(
@@ -292,54 +333,17 @@ final class SchemaMachine {
         let transition = UInt64(object) << 32 | UInt64(key)
         if let known = keyTransitions[transition] { return known }
         let state = objects[Int(object)]
-        var plans: [Int] = []
-        for alternative in state.alternatives where !plans.contains(alternative.progress.plan) {
-            plans.append(alternative.progress.plan)
-        }
-        var following: [TaggedObject] = []
-        var formulas: [Int] = []
+        let plans = Self.plans(of: state.alternatives)
+        var gathered = Gathered<TaggedObject>()
         for alternative in state.alternatives {
-            for branch in try branches(key, alternative, keySpaces[state.keys], plans) {
-                guard try leadsOn(branch) else { continue }
-                let next = TaggedObject(tag: alternative.tag, progress: branch.progress)
-                if let index = following.firstIndex(of: next) {
-                    formulas[index] = try table.or([formulas[index], branch.formula])
-                } else if following.count < Self.tagLimit {
-                    following.append(next)
-                    formulas.append(branch.formula)
-                }
+            for branch in try branches(key, alternative, keySpaces[state.keys], plans) where try leadsOn(branch) {
+                try gathered.add(TaggedObject(tag: alternative.tag, progress: branch.progress), branch.formula, table)
             }
         }
-        if following.isEmpty { return nil }
-        let list = objectListNumbers[following] ?? Int32(objectLists.count)
-        if list == objectLists.count {
-            objectLists.append(following)
-            objectListNumbers[following] = list
-        }
-        let result = (try value(formulas.indices.map { TaggedFormula(tag: $0, formula: formulas[$0]) }), list)
+        if gathered.alternatives.isEmpty { return nil }
+        let result = (try value(of: gathered.formulas), objectLists.intern(gathered.alternatives))
         keyTransitions[transition] = result
         return result
-    }
-
-    /// The list of alternatives in which a name may not come again.
-    func forbidding(_ name: [Unicode.Scalar], _ list: Int32) throws(GrammarError) -> Int32 {
-        var next: [TaggedObject] = []
-        for alternative in objectLists[Int(list)] {
-            let plan = table.objectPlans[alternative.progress.plan]
-            var own = alternative
-            if plan.places[name] == nil {
-                var shape = plan.shape
-                shape.members.append(.init(name: name, formula: FormulaTable.none))
-                own.progress.plan = try table.number(of: shape)
-            }
-            next.append(own)
-        }
-        let number = objectListNumbers[next] ?? Int32(objectLists.count)
-        if number == objectLists.count {
-            objectLists.append(next)
-            objectListNumbers[next] = number
-        }
-        return number
     }
 
     // MARK: Arrays
@@ -362,35 +366,19 @@ final class SchemaMachine {
         let state = arrays[Int(array)]
         if state.item == -1 { return nil }
         if state.item >= 0 { return (state.item, state.following) }
-        var following: [TaggedArray] = []
-        var formulas: [Int] = []
+        var gathered = Gathered<TaggedArray>()
         for alternative in state.alternatives {
-            for branch in try table.items(alternative.progress) {
-                guard try table.isSatisfiable(branch.formula), try table.isLive(branch.progress) else { continue }
-                let next = TaggedArray(tag: alternative.tag, progress: branch.progress)
-                if let index = following.firstIndex(of: next) {
-                    formulas[index] = try table.or([formulas[index], branch.formula])
-                } else if following.count < Self.tagLimit {
-                    following.append(next)
-                    formulas.append(branch.formula)
-                }
+            for branch in try table.items(alternative.progress) where try leadsOn(branch) {
+                try gathered.add(TaggedArray(tag: alternative.tag, progress: branch.progress), branch.formula, table)
             }
         }
-        guard !following.isEmpty else {
+        guard !gathered.alternatives.isEmpty else {
             arrays[Int(array)].item = -1
             return nil
         }
-        let list = self.list(following)
-        let item = try value(formulas.indices.map { TaggedFormula(tag: $0, formula: formulas[$0]) })
+        let list = arrayLists.intern(gathered.alternatives), item = try value(of: gathered.formulas)
         (arrays[Int(array)].item, arrays[Int(array)].following) = (item, list)
         return (item, list)
-    }
-
-    private func list(_ alternatives: [TaggedArray]) -> Int32 {
-        if let known = arrayListNumbers[alternatives] { return known }
-        arrayLists.append(alternatives)
-        arrayListNumbers[alternatives] = Int32(arrayLists.count - 1)
-        return Int32(arrayLists.count - 1)
     }
 
     /// The array in which a value may not come again.
@@ -421,34 +409,32 @@ final class SchemaMachine {
     // MARK: Frames
 
     func push(_ frame: Frame) -> Int32 {
-        if let known = frameNumbers[frame] { return known }
-        frames.append(frame)
-        depths.append(frame.parent < 0 ? 1 : depths[Int(frame.parent)] + 1)
-        frameNumbers[frame] = Int32(frames.count - 1)
-        return Int32(frames.count - 1)
+        let number = frames.intern(frame)
+        if depths.count < frames.count {
+            depths.append(frame.parent < 0 ? 1 : depths[Int(frame.parent)] + 1)
+            dependsOnText.append(frame.mark > 0 || frame.parent >= 0 && dependsOnText[Int(frame.parent)])
+        }
+        return number
     }
 
     /// The container behind a value that was what the tags say.
     func completed(_ frame: Frame, _ tags: Tags) throws(GrammarError) -> Int32 {
         let completion = Completion(isObject: frame.isObject, list: frame.following, tags: tags)
         if let known = completions[completion] { return known }
-        let state: Int32
-        if frame.isObject {
-            let list = objectLists[Int(frame.following)]
-            var kept: [TaggedObject] = []
-            for index in list.indices where tags & 1 << Tags(index) != 0 && !kept.contains(list[index]) {
-                kept.append(list[index])
-            }
-            state = try object(kept)
-        } else {
-            let list = arrayLists[Int(frame.following)]
-            var kept: [TaggedArray] = []
-            for index in list.indices where tags & 1 << Tags(index) != 0 && !kept.contains(list[index]) {
-                kept.append(list[index])
-            }
-            state = try array(kept)
-        }
+        let state =
+            frame.isObject
+            ? try object(Self.kept(objectLists[frame.following], tags))
+            : try array(Self.kept(arrayLists[frame.following], tags))
         completions[completion] = state
         return state
+    }
+
+    /// The alternatives with these tags, each once.
+    private static func kept<Alternative: Equatable>(_ list: [Alternative], _ tags: Tags) -> [Alternative] {
+        var kept: [Alternative] = []
+        for index in list.indices where tags & 1 << Tags(index) != 0 && !kept.contains(list[index]) {
+            kept.append(list[index])
+        }
+        return kept
     }
 }

@@ -2,7 +2,8 @@
 /// of several predicates a number satisfies, by its decimal digits.
 ///
 /// Where something is asked of numbers, an exponent stands only behind one digit that is not 0 and a fraction, as every
-/// printer writes it, that would do without one, or behind a single 1; where multiples are asked for, nowhere. Whole numbers are written without a fraction or with `.0`.
+/// printer writes it, that would do without one, behind a single 1, or behind the digits of a number that is named; where
+/// multiples are asked for, nowhere. Whole numbers are written without a fraction or with `.0`.
 struct NumberAutomaton: Sendable {
     /// States, at most.
     private static let limit = 20_000
@@ -188,11 +189,7 @@ private struct NumberReader {
             if spelling == .whole, symbol != 0 || state.phase == .fraction { return nil }
             digit(symbol, into: &next, .fraction)
         case (.zero, 12), (.whole, 12), (.fraction, 12):
-            // Where the digits alone would not do, a writer would have to find an exponent that mends them; but powers of ten
-            // are meant.
-            guard spelling == .any, atoms.isEmpty || hasMantissa(state) && (state.isOne || accepted(state) != 0) else {
-                return nil
-            }
+            guard spelling == .any, atoms.isEmpty || hasMantissa(state) && isMeant(state) else { return nil }
             next.phase = .exponent
             next.plain = []
             next.isOne = false
@@ -226,6 +223,16 @@ private struct NumberReader {
     /// Whether an exponent may follow what is read.
     private func hasMantissa(_ state: State) -> Bool {
         !state.mantissa.isEmpty && (!tracksPlaces || Int(state.fraction) < mantissaLimit)
+    }
+
+    /// Whether an exponent is what a writer has in mind: not where the digits alone would not do, and one would have to be found
+    /// that mends them; but behind a single 1, and behind all digits of a number that is asked for.
+    private func isMeant(_ state: State) -> Bool {
+        let isNamed = atoms.indices.contains { index in
+            guard case .equals(let value) = atoms[index] else { return false }
+            return state.mantissa[index] == 0 && Int(state.fraction) + 1 >= value.digits.count
+        }
+        return state.isOne || isNamed || accepted(state) != 0
     }
 
     private func digit(_ digit: Int, into state: inout State, _ phase: Phase) {

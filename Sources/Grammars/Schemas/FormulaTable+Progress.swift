@@ -318,6 +318,7 @@ extension FormulaTable {
                 break
             }
             for branch in try next(progress) where !seen.contains(branch.progress) {
+                try spend()
                 guard try isSatisfiable(branch.formula) else { continue }
                 seen.insert(branch.progress)
                 open.append(branch.progress)

@@ -8,6 +8,7 @@ extension FormulaTable {
 
     /// What is both; nil where the bounds leave nothing.
     func intersection(_ a: ArrayShape, _ b: ArrayShape) throws(GrammarError) -> ArrayShape? {
+        try spend(1 + a.prefix.count + b.prefix.count)
         guard let length = intersection(a.length, b.length) else { return nil }
         var shape = ArrayShape(rest: try and([a.rest, b.rest]), length: length)
         for index in 0..<max(a.prefix.count, b.prefix.count) {
@@ -19,6 +20,7 @@ extension FormulaTable {
     }
 
     func intersection(_ a: ObjectShape, _ b: ObjectShape) throws(GrammarError) -> ObjectShape? {
+        try spend(1 + a.members.count + b.members.count)
         guard let size = intersection(a.size, b.size) else { return nil }
         var shape = a
         shape.size = size

@@ -64,6 +64,11 @@ final class FormulaTable {
 
     static let allTexts = TextLanguage(automaton: 0)
 
+    /// Steps that may still be taken; a step is a combination of two shapes or a state of a pattern that is looked at.
+    private var budget = 0
+    static let compileBudget = 1_000_000
+    static let tokenBudget = 100_000
+
     /// Formulas of one grammar, at most.
     private static let limit = 200_000
 
@@ -75,6 +80,15 @@ final class FormulaTable {
         nodes.append(node)
         numbers[node] = nodes.count - 1
         return nodes.count - 1
+    }
+
+    /// Allows so many steps from now on.
+    func allow(_ steps: Int) { budget = steps }
+
+    /// - Throws: `GrammarError.tooComplex` where the budget does not last.
+    func spend(_ steps: Int = 1) throws(GrammarError) {
+        budget -= steps
+        if budget < 0 { throw GrammarError(.tooComplex, "it takes too many steps to find out what it allows") }
     }
 
     func automaton(_ automaton: ScalarAutomaton) -> Int {

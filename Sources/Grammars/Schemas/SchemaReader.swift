@@ -89,7 +89,7 @@ struct SchemaReader {
 
     func automaton(_ pattern: String, _ keyword: String) throws(GrammarError) -> Int {
         do throws(GrammarError) {
-            return table.automaton(try PatternParser.parse(pattern).automaton())
+            return try table.automaton(of: PatternParser.parse(pattern), isWhole: false)
         } catch {
             throw fault(error.code, keyword, "is \"\(pattern.prefix(200))\": \(error.message)")
         }
@@ -339,17 +339,25 @@ extension ScalarAutomaton {
     /// All texts of some lengths.
     static func lengths(_ min: Int, _ max: Int?) throws(GrammarError) -> ScalarAutomaton {
         guard Swift.max(min, max ?? 0) < stateLimit else { throw tooManyStates }
-        return try PatternCompiler.automaton(of: .repeated(.scalars(.all), min: min, max: max), isWhole: true)
+        return try Pattern.repeated(.scalars(.all), min: min, max: max).automaton(isWhole: true)
     }
 }
 
 extension FormulaTable {
+    /// The texts of a pattern, at the cost of the states that are looked at for them.
+    func automaton(of pattern: Pattern, isWhole: Bool) throws(GrammarError) -> Int {
+        var work = PatternCompiler.workLimit
+        let own = try pattern.automaton(isWhole: isWhole, work: &work)
+        try spend(PatternCompiler.workLimit - work)
+        return automaton(own)
+    }
+
     /// The texts of a format; nil where it is not known.
     func format(_ name: String) throws(GrammarError) -> TextLanguage? {
         if let known = formats[name] { return known }
         guard let pattern = TextFormats.pattern(name) else { return nil }
         var language = TextLanguage(
-            automaton: automaton(try PatternParser.parse(pattern).automaton(isWhole: true)))
+            automaton: try automaton(of: PatternParser.parse(pattern), isWhole: true))
         if name.hasSuffix("hostname") { language.max = 253 }
         formats[name] = language
         return language

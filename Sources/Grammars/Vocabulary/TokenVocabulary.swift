@@ -60,6 +60,9 @@ package final class TokenVocabulary: Sendable {
         innerUpTo = upTo
     }
 
+    /// nil for a token that adds nothing, and for one that there is not.
+    func bytes(of id: Int32) -> [UInt8]? { bytes.indices.contains(Int(id)) ? bytes[Int(id)] : nil }
+
     private enum Place {
         case outside
         /// So many scalars are begun or ended in it.

@@ -51,8 +51,11 @@ package final class GrammarLibrary: Sendable {
     private func find(_ source: [UInt8]) -> CompiledGrammar? {
         known.withLock { known in
             guard let index = known.grammars.lastIndex(where: { $0.source == source }) else { return nil }
-            known.grammars.append(known.grammars.remove(at: index))
-            return known.grammars.last?.grammar
+            let own = known.grammars.remove(at: index)
+            // Answers that follow it keep it as long as they run.
+            if own.grammar.isLarge { return nil }
+            known.grammars.append(own)
+            return own.grammar
         }
     }
 
