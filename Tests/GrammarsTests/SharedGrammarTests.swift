@@ -33,6 +33,20 @@ import Testing
         #expect(try follows(texts, #"["a","ab",""]"#) && !follows(texts, #"["a","\n","a"]"#))
     }
 
+    @Test func `a mask that depends on a text is not taken for another's`() throws {
+        let grammar = try grammar(
+            #"{"uniqueItems": true, "prefixItems": [{"type": "array", "items": {"enum": [1, 2]}}, {"const": [1]}], "#
+                + #""items": false, "type": "array"}"#)
+        let tokens = SmallVocabulary.tokens
+        let goesOn = Int32(try #require(tokens.firstIndex(of: Array("],".utf8))))
+        // Only what differs from [1] leaves something to follow.
+        for (text, mayFollow) in [("[[1 ", false), ("[[2 ", true), ("[[1 ", false)] {
+            var matcher = GrammarMatcher(grammar)
+            #expect(try matcher.accept(Array(text.utf8)))
+            #expect(try matcher.mask().contains(goesOn) == mayFollow, "\(text)")
+        }
+    }
+
     /// What one answer finds out must not change what another may say.
     @Test(arguments: [
         #"{"type": "array", "uniqueItems": true, "items": {"type": "array", "items": {"enum": [1, 2, 3]}, "maxItems": 2}}"#,
