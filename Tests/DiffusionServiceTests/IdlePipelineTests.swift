@@ -139,18 +139,19 @@ private final class Instance: Sendable {
     @Test func `of those that take turns one has it at a time`() async throws {
         let file = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
         defer { try? FileManager.default.removeItem(atPath: file) }
-        let first = try LoadTurns(file: file).take()
-        let isThere = Mutex(false)
-        let thread = Thread {
-            let second = try? LoadTurns(file: file).take()
-            isThere.withLock { $0 = second != nil }
-            second?.end()
+        // How many hold it, how many have at most, and how often somebody has.
+        let holders = Mutex((now: 0, most: 0, all: 0))
+        DispatchQueue.concurrentPerform(iterations: 4) { _ in
+            for _ in 0..<50 {
+                let turn = try? LoadTurns(file: file).take()
+                holders.withLock { $0 = ($0.now + 1, max($0.most, $0.now + 1), $0.all + (turn == nil ? 0 : 1)) }
+                // Others that could take it now would.
+                sched_yield()
+                holders.withLock { $0.now -= 1 }
+                turn?.end()
+            }
         }
-        thread.start()
-        try await Task.sleep(for: .milliseconds(50))
-        #expect(!isThere.withLock { $0 })
-        first.end()
-        while !isThere.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(2)) }
+        #expect(holders.withLock { $0.most } == 1 && holders.withLock { $0.all } == 200)
         _ = try LoadTurns(file: nil).take()
         #expect(throws: RPCError.self) { try LoadTurns(file: "/nowhere/at/all").take() }
     }

@@ -13,7 +13,7 @@ private let goldens = URL(fileURLWithPath: #filePath).deletingLastPathComponent(
     .appendingPathComponent("TextModelsTests/Goldens").path
 
 /// A text-model over ipc that may load the golden adapters from a folder of copies.
-private final class Instance: Sendable {
+private final class Instance: AdapterCalls, Sendable {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("nephele-" + UUID().uuidString).path
     var folder: String { directory + "/adapters" }
     let server: RPCServer
@@ -46,28 +46,6 @@ private final class Instance: Sendable {
     deinit {
         server.stop()
         try? FileManager.default.removeItem(atPath: directory)
-    }
-
-    @discardableResult
-    func load(_ name: String, _ path: String, model: String = "llama") async throws -> Wire.LoadAdapterReply {
-        try await client.call(
-            Wire.TextModel.loadAdapter, Wire.LoadAdapterRequest(model: model, name: name, path: path),
-            CallOptions(timeout: .seconds(60))
-        ).message
-    }
-
-    func unload(_ name: String) async throws {
-        _ = try await client.call(
-            Wire.TextModel.unloadAdapter, Wire.UnloadAdapterRequest(model: "llama", name: name),
-            CallOptions(timeout: .seconds(60)))
-    }
-
-    func request(_ adapter: String, seed: UInt64 = 3, maxTokens: UInt32 = 20) -> Wire.GenerateRequest {
-        var request = Wire.GenerateRequest(
-            model: "llama", prompt: (0..<25).map { $0 * 31 % 256 }, maxTokens: maxTokens, seed: seed)
-        request.adapter = adapter
-        request.ignoresEndOfText = true
-        return request
     }
 
     func stream(_ request: Wire.GenerateRequest) async throws -> ReplyStream<Wire.GenerateDelta> {

@@ -18,6 +18,8 @@ private final class Instance: Sendable {
     let server: RPCServer
     let client: RPCClient
     private let network: InProcessNetwork
+    /// What a slow disk waits for.
+    let disk = DispatchSemaphore(value: 0)
     /// How often the model has gone, and come back.
     let counts = Mutex<(unloaded: Int, loaded: Int)>((0, 0))
     let available = Mutex<Int?>(nil)
@@ -40,11 +42,15 @@ private final class Instance: Sendable {
             box.instance.withLock { $0 }?.counts.withLock { if isUnloaded { $0.unloaded += 1 } else { $0.loaded += 1 } }
         }
         let isLoaded = Mutex(false)
+        let disk = disk
         let loader = TextRevisionLoader(
             name: "llama", options: options, on: device, gauge: gauge,
             directory: {
                 // A disk that is slow, when the model comes back.
-                if isSlow, isLoaded.withLock({ $0 }) { Thread.sleep(forTimeInterval: 0.3) }
+                if isSlow, isLoaded.withLock({ $0 }) {
+                    disk.wait()
+                    disk.signal()
+                }
                 return place
             })
         let service = try Self.service(loader, device)
@@ -145,6 +151,7 @@ private final class Instance: Sendable {
             }
             // Refused beforehand, or too late: never an answer after its time.
             #expect([.deadlineExceeded, .resourceExhausted].contains(hurried?.code))
+            instance.disk.signal()
             for try await tokens in group { #expect(tokens == expected) }
         }
         #expect(instance.counts.withLock { $0.loaded } == before + 1, "one load for all of them")

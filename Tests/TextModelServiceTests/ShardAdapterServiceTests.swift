@@ -13,7 +13,7 @@ private let goldens = URL(fileURLWithPath: #filePath).deletingLastPathComponent(
     .appendingPathComponent("TextModelsTests/Goldens").path
 
 /// The llama of two layers in two processes, or rather servers, with replicas of the second.
-private final class CutInstance: Sendable {
+private final class CutInstance: AdapterCalls, Sendable {
     let network: InProcessNetwork
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("nephele-" + UUID().uuidString).path
     let device = Device(threadCount: 1)
@@ -113,27 +113,6 @@ private final class CutInstance: Sendable {
         server.stop()
         for shard in shards { shard.stop() }
         try? FileManager.default.removeItem(atPath: directory)
-    }
-
-    func load(_ name: String, _ path: String) async throws -> Wire.LoadAdapterReply {
-        try await client.call(
-            Wire.TextModel.loadAdapter, Wire.LoadAdapterRequest(model: "llama", name: name, path: path),
-            CallOptions(timeout: .seconds(60))
-        ).message
-    }
-
-    func unload(_ name: String) async throws {
-        _ = try await client.call(
-            Wire.TextModel.unloadAdapter, Wire.UnloadAdapterRequest(model: "llama", name: name),
-            CallOptions(timeout: .seconds(60)))
-    }
-
-    func request(_ adapter: String, seed: UInt64 = 3, maxTokens: UInt32 = 20) -> Wire.GenerateRequest {
-        var request = Wire.GenerateRequest(
-            model: "llama", prompt: (0..<25).map { $0 * 31 % 256 }, maxTokens: maxTokens, seed: seed)
-        request.adapter = adapter
-        request.ignoresEndOfText = true
-        return request
     }
 
     func tokens(_ request: Wire.GenerateRequest, observe: (Int) async throws -> Void = { _ in }) async throws -> [Int32]

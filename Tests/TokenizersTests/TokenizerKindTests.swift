@@ -6,18 +6,11 @@ import Testing
 /// Each kind of step of tokenizer.json against Hugging Face tokenizers, on texts of many scripts and random Unicode;
 /// Goldens/make_kinds.py says how.
 @Suite struct TokenizerKindTests {
-    private struct Vector: Decodable {
-        var text: String
-        var ids: [Int32]
-        var whole: [Int32]?
-        var decoded: String
-    }
-
     private struct Kind: Decodable {
         var name: String
         var model: Int
         var rest: String
-        var vectors: [Vector]
+        var vectors: [StepVector]
         var pairs: [Pair]?
     }
 

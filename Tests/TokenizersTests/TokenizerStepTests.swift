@@ -5,18 +5,11 @@ import Testing
 
 /// Steps of tokenizer.json that few files have, against Hugging Face tokenizers; Goldens/make_steps.py says how.
 @Suite struct TokenizerStepTests {
-    private struct Vector: Decodable {
-        var text: String
-        var ids: [Int32]
-        var whole: [Int32]?
-        var decoded: String
-    }
-
     private struct Kind: Decodable {
         var name: String
         var model: Int
         var rest: String
-        var vectors: [Vector]
+        var vectors: [StepVector]
         var decodes: [Decode]?
         var pairs: [Pair]?
     }

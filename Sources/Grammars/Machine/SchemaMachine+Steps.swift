@@ -288,6 +288,8 @@ extension SchemaMachine {
             }
             guard let constant = context.value(from: frame.mark, last) else { return false }
             c.state = try excluding(constant, from: c.state)
+            // Where neither an end nor another item is left, this one may not be what it is.
+            if arrays[Int(c.state)].ends == 0, try item(c.state) == nil { return false }
         }
         return true
     }
