@@ -1,19 +1,24 @@
 /// Values that are held once each and known by their numbers, in the order in which they came.
 struct Interner<Value: Hashable> {
     private(set) var values: [Value] = []
-    private var numbers: [Value: Int32] = [:]
+    private var numbers: [Value: Int] = [:]
 
-    subscript(number: Int32) -> Value { values[Int(number)] }
+    init(_ values: Value...) {
+        for value in values { _ = intern(value) }
+    }
+
     var count: Int { values.count }
 
-    func number(of value: Value) -> Int32? { numbers[value] }
+    subscript(number: Int) -> Value { values[number] }
+    subscript(number: Int32) -> Value { values[Int(number)] }
+
+    func number(of value: Value) -> Int? { numbers[value] }
 
     /// The number of a value, which is taken in where it is new.
-    mutating func intern(_ value: Value) -> Int32 {
+    mutating func intern(_ value: Value) -> Int {
         if let known = numbers[value] { return known }
-        let number = Int32(values.count)
         values.append(value)
-        numbers[value] = number
-        return number
+        numbers[value] = values.count - 1
+        return values.count - 1
     }
 }

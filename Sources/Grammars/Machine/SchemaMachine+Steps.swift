@@ -144,7 +144,7 @@ extension SchemaMachine {
         case .end:
             let tags = text.language.labels[Int(c.position)]
             guard tags != 0, Int(c.length) >= text.min else { return false }
-            return try complete(&c, tags, context, through: byte, isOneOfMany: text.isEndless)
+            return try complete(&c, tags, context, through: byte, text: c.table)
         case .partial(let range): return text.allows(c, range)
         case .escaped(let ranges): return ranges.contains { text.allows(c, $0) }
         case .scalar(let scalar):
@@ -266,10 +266,10 @@ extension SchemaMachine {
     ///
     /// - Parameters:
     ///   - last: the byte that is its last, where that has not been read yet.
-    ///   - isOneOfMany: whether there are always other values of its kind.
+    ///   - text: the text table of a text; nil for another value.
     private func complete(
         _ c: inout Configuration, _ tags: Tags, _ context: ReadText, through last: UInt8? = nil,
-        isOneOfMany: Bool = false
+        text: Int32? = nil
     ) throws(GrammarError) -> Bool {
         c.blanks = 0
         (c.table, c.position, c.length, c.decoder) = (0, 0, 0, .start)
@@ -282,7 +282,8 @@ extension SchemaMachine {
         c.stack = frame.parent
         c.phase = frame.isObject ? .objectNext : .arrayNext
         if frame.mark > 0 {
-            if isOneOfMany {
+            // There are always other texts of its kind, if there are many.
+            if let text, isEndless(text: text) {
                 c.mark = Self.isBehindItem
                 if context.isTrial { return true }
             }

@@ -42,13 +42,6 @@ final class SchemaMachine {
 
         /// Whether nothing is asked of its characters.
         var isFree: Bool { language.isUniversal }
-        /// Whether more texts may follow than anybody writes.
-        let isEndless: Bool
-
-        init(_ language: LabelledAutomaton, min: Int = 0, max: Int? = nil, lengths: WordLengths? = nil) {
-            (self.language, self.min, self.max, self.lengths) = (language, min, max, lengths)
-            isEndless = language.isUniversal ? max ?? 1 > 0 : max == nil && language.automaton.longest()[0] == .max
-        }
     }
     struct NumberTable {
         var automaton: NumberAutomaton
@@ -107,6 +100,7 @@ final class SchemaMachine {
     private var arrayLists = Interner<[TaggedArray]>()
     private var keyTransitions: [UInt64: (value: Int32, following: Int32)] = [:]
     private var completions: [Completion: Int32] = [:]
+    private var endlessTexts: [Int32: Bool] = [:]
     var masks: [Configuration: TokenMask] = [:]
 
     private struct Completion: Hashable {
@@ -207,7 +201,7 @@ final class SchemaMachine {
         if parts.count == 1, let part = parts.first {
             let language = part.language
             own = TextTable(
-                try LabelledAutomaton([(table.automata[language.automaton], part.tags)]), min: language.min,
+                language: try LabelledAutomaton([(table.automata[language.automaton], part.tags)]), min: language.min,
                 max: language.max, lengths: language.isBounded ? try table.lengths(of: language) : nil)
         } else {
             var all: [(automaton: ScalarAutomaton, label: Tags)] = []
@@ -218,11 +212,21 @@ final class SchemaMachine {
                 }
                 all.append((automaton, part.tags))
             }
-            own = TextTable(try LabelledAutomaton(all))
+            own = TextTable(language: try LabelledAutomaton(all))
         }
         texts.append(own)
         textNumbers[parts] = Int32(texts.count - 1)
         return Int32(texts.count - 1)
+    }
+
+    /// Whether a text table has more texts than anybody writes.
+    func isEndless(text number: Int32) -> Bool {
+        if let known = endlessTexts[number] { return known }
+        let text = texts[Int(number)]
+        let isEndless =
+            text.isFree ? text.max ?? 1 > 0 : text.max == nil && text.language.automaton.longest()[0] == .max
+        endlessTexts[number] = isEndless
+        return isEndless
     }
 
     private func number(_ parts: [NumberPart]) throws(GrammarError) -> Int32 {
@@ -341,7 +345,7 @@ final class SchemaMachine {
             }
         }
         if gathered.alternatives.isEmpty { return nil }
-        let result = (try value(of: gathered.formulas), objectLists.intern(gathered.alternatives))
+        let result = (try value(of: gathered.formulas), Int32(objectLists.intern(gathered.alternatives)))
         keyTransitions[transition] = result
         return result
     }
@@ -376,7 +380,7 @@ final class SchemaMachine {
             arrays[Int(array)].item = -1
             return nil
         }
-        let list = arrayLists.intern(gathered.alternatives), item = try value(of: gathered.formulas)
+        let list = Int32(arrayLists.intern(gathered.alternatives)), item = try value(of: gathered.formulas)
         (arrays[Int(array)].item, arrays[Int(array)].following) = (item, list)
         return (item, list)
     }
@@ -409,7 +413,7 @@ final class SchemaMachine {
     // MARK: Frames
 
     func push(_ frame: Frame) -> Int32 {
-        let number = frames.intern(frame)
+        let number = Int32(frames.intern(frame))
         if depths.count < frames.count {
             depths.append(frame.parent < 0 ? 1 : depths[Int(frame.parent)] + 1)
             dependsOnText.append(frame.mark > 0 || frame.parent >= 0 && dependsOnText[Int(frame.parent)])

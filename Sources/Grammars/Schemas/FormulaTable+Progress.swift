@@ -10,12 +10,7 @@ extension FormulaTable {
     /// States of one array or object that are looked at, at most.
     private static let searchLimit = 50_000
 
-    func number(of shape: ArrayShape) -> Int {
-        if let known = arrayShapeNumbers[shape] { return known }
-        arrayShapes.append(shape)
-        arrayShapeNumbers[shape] = arrayShapes.count - 1
-        return arrayShapes.count - 1
-    }
+    func number(of shape: ArrayShape) -> Int { arrayShapes.intern(shape) }
 
     func number(of shape: ObjectShape) throws(GrammarError) -> Int {
         if let known = objectPlanNumbers[shape] { return known }

@@ -36,12 +36,9 @@ final class FormulaTable {
     static let all: ID = 0
     static let none: ID = 1
 
-    private(set) var nodes: [Node] = [.all, .none]
-    private var numbers: [Node: ID] = [.all: 0, .none: 1]
-    private(set) var automata: [ScalarAutomaton] = [.all]
-    private var automatonNumbers: [ScalarAutomaton: Int] = [.all: 0]
-    private(set) var constants: [[Constant]] = []
-    private var constantNumbers: [[Constant]: Int] = [:]
+    private(set) var nodes = Interner<Node>(.all, .none)
+    private(set) var automata = Interner<ScalarAutomaton>(.all)
+    private(set) var constants = Interner<[Constant]>()
     /// Reads the subschemas that formulas name.
     var document: SchemaDocument?
     private var schemaFormulas: [Int: ID] = [:]
@@ -51,8 +48,7 @@ final class FormulaTable {
     /// Formulas whose satisfiability is being found out, and whether an answer has leant on one of them.
     var openQuestions: Set<ID> = []
     var leans = false
-    var arrayShapes: [ArrayShape] = []
-    var arrayShapeNumbers: [ArrayShape: Int] = [:]
+    var arrayShapes = Interner<ArrayShape>()
     var objectPlans: [ObjectPlan] = []
     var objectPlanNumbers: [ObjectShape: Int] = [:]
     var classifiers: [[Int]: LabelledAutomaton] = [:]
@@ -73,13 +69,10 @@ final class FormulaTable {
     private static let limit = 200_000
 
     private func intern(_ node: Node) throws(GrammarError) -> ID {
-        if let known = numbers[node] { return known }
-        guard nodes.count < Self.limit else {
+        guard nodes.count < Self.limit || nodes.number(of: node) != nil else {
             throw GrammarError(.tooComplex, "it takes more than \(Self.limit) parts")
         }
-        nodes.append(node)
-        numbers[node] = nodes.count - 1
-        return nodes.count - 1
+        return nodes.intern(node)
     }
 
     /// Allows so many steps from now on.
@@ -91,12 +84,7 @@ final class FormulaTable {
         if budget < 0 { throw GrammarError(.tooComplex, "it takes too many steps to find out what it allows") }
     }
 
-    func automaton(_ automaton: ScalarAutomaton) -> Int {
-        if let known = automatonNumbers[automaton] { return known }
-        automata.append(automaton)
-        automatonNumbers[automaton] = automata.count - 1
-        return automata.count - 1
-    }
+    func automaton(_ automaton: ScalarAutomaton) -> Int { automata.intern(automaton) }
 
     func and(_ parts: [ID]) throws(GrammarError) -> ID {
         var flat = Set<ID>()
@@ -147,12 +135,7 @@ final class FormulaTable {
     /// One of some values.
     func constants(_ values: [Constant]) throws(GrammarError) -> ID {
         if values.isEmpty { return Self.none }
-        let number = constantNumbers[values] ?? constants.count
-        if number == constants.count {
-            constants.append(values)
-            constantNumbers[values] = number
-        }
-        return try intern(.constants(number))
+        return try intern(.constants(constants.intern(values)))
     }
 }
 
