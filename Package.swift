@@ -106,7 +106,8 @@ let package = Package(
             ],
             swiftSettings: safe),
         .testTarget(
-            name: "TokenizersTests", dependencies: ["JSON", "Tokenizers"], resources: [.copy("Goldens")], swiftSettings: safe),
+            name: "TokenizersTests", dependencies: ["JSON", "Tokenizers"], resources: [.copy("Goldens")],
+            swiftSettings: safe),
 
         .target(name: "Grammars", dependencies: ["JSON"], swiftSettings: safe),
         .testTarget(

@@ -118,7 +118,7 @@ import Testing
             #"{"role":"assistant","tool_calls":[{"id":"c","function":{"name":"\#(zeus)","arguments":"{}"}}]}"#,
             #"{"role":"assistant","tool_calls":[{"id":"c","function":{"name":"f"}}]},{"role":"tool","content":"\#(zeus)"}"#,
             #"{"role":"assistant","content":"a","reasoning_content":"\#(zeus)"}"#,
-            #"{"role":"user","content":[{"type":"text","text":"Project"},{"type":"text","text":"Zeus"}]}"#,
+            #"{"role":"user","content":[{"type":"text","text":"Project "},{"type":"text","text":"Zeus"}]}"#,
             #"{"role":"user","content":[{"type":"text","text":"Project Ze"},{"type":"text","text":"us"}]}"#,
         ]
         let fields = [#""documents":[{"text":"\#(zeus)"}]"#, #""chat_template_kwargs":{"a":"\#(zeus)"}"#]
