@@ -100,13 +100,14 @@ let package = Package(
         .target(
             name: "Tokenizers",
             dependencies: [
-                "GGUF", "Jinja", "RegularExpressions",
+                "GGUF", "JSON", "Jinja", "RegularExpressions",
                 .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: safe),
         .testTarget(
-            name: "TokenizersTests", dependencies: ["Tokenizers"], resources: [.copy("Goldens")], swiftSettings: safe),
+            name: "TokenizersTests", dependencies: ["JSON", "Tokenizers"], resources: [.copy("Goldens")],
+            swiftSettings: safe),
 
         .target(name: "Grammars", dependencies: ["JSON"], swiftSettings: safe),
         .testTarget(
@@ -221,7 +222,7 @@ let package = Package(
             path: "Tests/ModelTesting",
             swiftSettings: safe),
         .target(
-            name: "TokenizerService", dependencies: ["Messages", "ModelServing", "RPC", "Tokenizers"],
+            name: "TokenizerService", dependencies: ["JSON", "Messages", "ModelServing", "RPC", "Tokenizers"],
             swiftSettings: safe),
         .target(
             name: "TextModelService",

@@ -15,11 +15,12 @@ struct Conversations: Sendable {
         var request = request
         for index in request.messages.indices {
             if request.messages[index].role == "assistant", let notice = scope.labels.text.notice {
-                request.messages[index].content = notice.removed(from: request.messages[index].content)
+                request.messages[index].parts = request.messages[index].parts.map { notice.removed(from: $0) }
             }
-            request.messages[index].content = try await scope.filtered(
-                request.messages[index].content.withoutPictures, direction, from: field)
+            request.messages[index].parts = request.messages[index].parts.map(\.withoutPictures)
+            request.messages[index] = try await scope.filtered(request.messages[index], direction, from: field)
         }
+        request.template = try await scope.filtered(request.template, direction)
         let preset = try await scope.preset(
             decision, variables: request.parameters.preset_variables, input: request.lastUserText, direction)
         return (request, preset)
@@ -31,8 +32,8 @@ struct Conversations: Sendable {
     func filterWhole(_ request: inout ChatCompletionRequest, _ scope: RequestScope) async throws {
         guard request.parameters.preset_variables?.isEmpty == false else { return }
         for index in request.messages.indices {
-            request.messages[index].content = try await scope.filtered(
-                request.messages[index].content, .in, from: "preset_variables")
+            request.messages[index] = try await scope.filtered(
+                request.messages[index], .in, from: "preset_variables")
         }
     }
 
@@ -48,13 +49,27 @@ struct Conversations: Sendable {
     ) async throws -> Generation {
         let deadline = scope.deadline
         try fleet.admit(model, tokens: request.parameters.tokens(default: nil), until: deadline)
-        let turns = request.messages.map { Wire.ChatMessage(role: $0.role, content: $0.content) }
-        let prompt = try await fleet.call(
-            Wire.Tokenizer.renderChat, Wire.RenderChatRequest(model: model.base, messages: turns), model: model,
-            until: deadline)
+        let prompt = try await rendered(request, with: model, until: deadline)
         var call = try request.parameters.request(prompt: prompt, from: field, for: model, defaultMaxTokens: nil)
         call.logprobs = logprobs
         return try await Generation.begin([call], on: fleet, model: model, idPrefix: idPrefix, scope)
+    }
+
+    /// The token ids of a conversation.
+    ///
+    /// - Throws: `APIError` that names the field which the model's chat template does not take.
+    private func rendered(
+        _ request: ChatCompletionRequest, with model: ModelDescription, until deadline: ContinuousClock.Instant
+    ) async throws -> Wire.TokensReply {
+        do {
+            return try await fleet.call(
+                Wire.Tokenizer.renderChat,
+                Wire.RenderChatRequest(model: model.base, request.messages, request.template),
+                model: model, until: deadline)
+        } catch var error as APIError {
+            error.parameter = request.template.field(error.parameter)
+            throw error
+        }
     }
 }
 

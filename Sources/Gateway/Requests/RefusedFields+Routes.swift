@@ -68,15 +68,8 @@ extension RefusedFields {
     /// Fields of conversations.
     private static let conversation = [
         refuse("chat_template", because: "the template is the model's own"),
-        refuse("chat_template_kwargs", because: "the template takes no parameters"),
-        refuse("documents", because: "put documents into a message"),
-        refuse("continue_final_message", because: "the model answers with a message of its own"),
-        refuse("add_generation_prompt", because: "the model answers with a message of its own", unless: isTrue),
         refuse(
-            "reasoning_effort", because: "the models here do not reason apart from their answers",
-            unless: isOne(of: "none")),
-        refuse(
-            "thinking", "enable_thinking", "thinking_token_budget", "thinking_budget",
+            "thinking", "thinking_token_budget", "thinking_budget",
             because: "the models here do not reason apart from their answers",
             unless: { $0.isEmpty || $0["type"]?.text == "disabled" }),
         refuse(
@@ -85,6 +78,17 @@ extension RefusedFields {
         refuse("verbosity", because: "it is low, medium or high", unless: isOne(of: "low", "medium", "high")),
         refuse("web_search_options", "plugins", because: "nothing is searched"),
         refuse("mm_processor_kwargs", "media_io_kwargs", because: "the models here read text only"),
+    ]
+
+    /// Fields of conversations that only chats give to a template.
+    private static let template = [
+        refuse("chat_template_kwargs", because: "/v1/chat/completions has it"),
+        refuse("documents", because: "put documents into a message"),
+        refuse("continue_final_message", because: "the model answers with a message of its own"),
+        refuse("add_generation_prompt", because: "the model answers with a message of its own", unless: isTrue),
+        refuse(
+            "reasoning_effort", "enable_thinking", because: "/v1/chat/completions has it",
+            unless: { $0.isEmpty || $0.text == "none" }),
     ]
 
     static let chat = RefusedFields(
@@ -111,7 +115,7 @@ extension RefusedFields {
         ])
 
     static let completions = RefusedFields(
-        text, conversation,
+        text, conversation, template,
         [
             refuse("tools", "functions", because: noTools),
             refuse("tool_choice", "function_call", because: noTools, unless: isOne(of: "none", "auto")),
@@ -121,7 +125,7 @@ extension RefusedFields {
         ])
 
     static let responses = RefusedFields(
-        text, conversation,
+        text, conversation, template,
         [
             refuse(
                 "previous_response_id", "conversation",
@@ -220,10 +224,7 @@ extension RefusedFields {
     ])
 
     static let tokenize = RefusedFields([
-        refuse("tools", "documents", because: noTools),
         refuse("chat_template", because: "the template is the model's own"),
-        refuse("chat_template_kwargs", because: "the template takes no parameters"),
-        refuse("continue_final_message", because: "the model answers with a message of its own"),
         refuse("return_token_strs", because: "/detokenize spells tokens"),
         refuse("max_length", "truncation", because: "a text is never cut"),
         refuse("text_pair", because: "one text at a time"),

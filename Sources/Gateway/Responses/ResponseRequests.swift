@@ -82,7 +82,7 @@ struct ResponseInput: Decodable, Sendable {
         if let text = try? container.decode(String.self) {
             messages = [.init(role: "user", content: text)]
         } else {
-            messages = try [Item](from: decoder).map(\.message)
+            messages = try ChatCompletionRequest.Message.linked([Item](from: decoder).map(\.message), in: "input")
         }
     }
 }
