@@ -24,6 +24,9 @@ package struct AnswerParser: Sendable {
     private let form: ToolForm?
     private let thoughts: ReasoningForm?
     private let tools: [Tool]
+    /// What may begin something else than content, the thoughts' opening as the last; and what ends thoughts.
+    private let marks: [[UInt8]]
+    private let closing: [UInt8]
     private var state = State.content
     /// What has come and has not been read.
     private var pending: [UInt8] = []
@@ -47,6 +50,8 @@ package struct AnswerParser: Sendable {
     ///   - isThinking: whether the prompt ends with the thoughts' opening.
     package init(_ form: ToolForm?, tools: [Tool] = [], reasoning: ReasoningForm? = nil, isThinking: Bool = false) {
         (self.form, self.tools, thoughts) = (form, tools, reasoning)
+        let openings = [form?.opening, form?.otherOpening, reasoning?.opening].compactMap { $0 }.filter { !$0.isEmpty }
+        (marks, closing) = (openings.map { Array($0.utf8) }, Array((reasoning?.closing ?? "").utf8))
         if form?.call == .harmony || reasoning?.name == "harmony" { harmony = HarmonyParser() }
         if isThinking, reasoning != nil { (state, skipsBlanks) = (.reasoning, true) }
     }
@@ -89,35 +94,28 @@ package struct AnswerParser: Sendable {
             let sign = if case .python = form.call { UInt8(ascii: "[") } else { UInt8(ascii: "{") }
             if first == sign {
                 isAtStart = false
-                open(form)
+                open()
                 return true
             }
         }
-        var marks: [(text: [UInt8], isReasoning: Bool)] = []
-        if let form {
-            if !form.opening.isEmpty { marks.append((Array(form.opening.utf8), false)) }
-            if let other = form.otherOpening { marks.append((Array(other.utf8), false)) }
-        }
-        if let thoughts { marks.append((Array(thoughts.opening.utf8), true)) }
-        if let found = Self.first(marks.map(\.text), in: pending) {
+        if let found = Self.first(marks, in: pending) {
             let mark = marks[found.mark]
             // Blanks before a mark are part of its frame.
             let end = lengthWithoutBlanks(found.place)
             say(end)
             pending.removeFirst(found.place - end)
             isAtStart = false
-            if mark.isReasoning {
-                pending.removeFirst(mark.text.count)
+            pending.removeFirst(mark.count)
+            if thoughts != nil, found.mark == marks.count - 1 {
                 (state, skipsBlanks) = (.reasoning, true)
-            } else if let form {
-                consumed = Array(pending[..<mark.text.count])
-                pending.removeFirst(mark.text.count)
-                open(form)
+            } else {
+                consumed = mark
+                open()
             }
             return true
         }
         // What may be the beginning of a mark waits, and so do blanks, which may stand before one.
-        var end = isLast ? pending.count : pending.count - Self.suffix(of: pending, beginning: marks.map(\.text))
+        var end = isLast ? pending.count : pending.count - Self.suffix(of: pending, beginning: marks)
         // Behind calls, blanks at the end say nothing.
         if isLast ? hasCalls : !marks.isEmpty { end = lengthWithoutBlanks(end) }
         say(end)
@@ -125,7 +123,7 @@ package struct AnswerParser: Sendable {
         return false
     }
 
-    private mutating func open(_ form: ToolForm) {
+    private mutating func open() {
         state = .section(isFirst: true)
         skipsBlanks = true
         reader = nil
@@ -163,9 +161,7 @@ package struct AnswerParser: Sendable {
     // MARK: Thoughts
 
     private mutating func readReasoning(_ isLast: Bool) -> Bool {
-        guard let thoughts else { return false }
         if skipsBlanks { dropBlanks() }
-        let closing = Array(thoughts.closing.utf8)
         let found = Self.first([closing], in: pending)
         let next =
             found?.place ?? (isLast ? pending.count : pending.count - Self.suffix(of: pending, beginning: [closing]))
@@ -190,7 +186,7 @@ package struct AnswerParser: Sendable {
         guard let form else { return false }
         let blanks = pending.prefix { Self.isBlank($0) || !isFirst && (form.opening.isEmpty && $0 == UInt8(ascii: ";")) }
         if blanks.count == pending.count {
-            if isLast { leave() }
+            if isLast { if isFirst { giveUp() } else { leave() } }
             return false
         }
         let closing = Array(form.closing.utf8)

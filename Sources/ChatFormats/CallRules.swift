@@ -46,6 +46,12 @@ struct CallRules {
         }
     }
 
+    /// Keywords by which a schema speaks of members that `properties` does not declare.
+    private static let opening = [
+        "additionalProperties", "unevaluatedProperties", "patternProperties", "propertyNames", "allOf", "anyOf", "oneOf",
+        "not", "if", "$ref", "$dynamicRef", "dependentSchemas", "minProperties",
+    ]
+
     private func place(_ index: Int) -> String { "tools[\(index)].function.parameters" }
 
     /// The JSON text of a tool's arguments.
@@ -54,7 +60,12 @@ struct CallRules {
         // Arguments are an object, whatever else the schema says.
         guard let parameters = tool.parameters else { return .value(.init(Self.anyObject)) }
         var schema = parameters
-        if parameters["type"]?.text != "object" {
+        if parameters["type"]?.text == "object", case .object(let object) = parameters {
+            // An argument that is not declared is one that the function does not have.
+            if object["properties"] != nil, !Self.opening.contains(where: { object[$0] != nil }) {
+                schema = .object(JSONObject(object.members + [("additionalProperties", .bool(false))]))
+            }
+        } else {
             schema = .object(JSONObject([("allOf", .array([parameters, Self.anyObject]))] + definitions(parameters)))
         }
         return .value(.init(schema, place: place(index), otherwise: tool.isStrict ? nil : Self.anyObject))

@@ -87,7 +87,7 @@ import Testing
 
     @Test func `long answers are read in time that grows with them`() {
         // No verdict by a clock: each of these would take minutes if a byte were looked at again with each that follows.
-        let text = String(repeating: "x<tool", count: 50_000) + String(repeating: " ", count: 300_000)
+        let text = String(repeating: "x<tool", count: 10_000) + String(repeating: " ", count: 60_000)
         for (form, opening) in [
             ("hermes", ""), ("hermes", "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": \""),
             ("qwen_xml", "<tool_call>\n<function=f>\n<parameter=s>\n"), ("lfm2", "<|tool_call_start|>[f(a=\""),

@@ -53,6 +53,11 @@ extension FilterTransform.Choice {
         length += delta.text.utf8.count
         var bare = delta
         (bare.text, bare.finishReason) = ("", "")
+        // A call begins before anything of its arguments is passed.
+        if let call = delta.call {
+            out.append(delta.bare("", part: part, call: call))
+            bare.call = nil
+        }
         held.append((bare, start..<length))
         return out + pass(stream.feed(delta.text, isLast: !delta.finishReason.isEmpty), delta, delta.finishReason)
     }

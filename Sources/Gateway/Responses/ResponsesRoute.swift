@@ -53,7 +53,9 @@ private struct ResponseAnswer: Sendable {
             id: generation.id, created_at: generation.created, model: generation.model,
             instructions: request.instructions, max_output_tokens: request.conversation.parameters.max_tokens,
             temperature: call?.temperature ?? 1, top_p: call?.topP ?? 1, metadata: request.metadata ?? [:],
-            user: request.conversation.parameters.user)
+            user: request.conversation.parameters.user, tools: request.tools,
+            toolChoice: request.toolChoice ?? .string("auto"), isParallel: request.conversation.tools.isParallel,
+            textFormat: request.textFormat)
     }
 
     private func ended(_ items: ResponseItems, _ reason: String, _ usage: Usage) -> ResponseObject {

@@ -32,6 +32,9 @@ extension RuleMachine {
     private func computeMask(
         _ threads: [RuleThread], _ text: RuleText, _ vocabulary: TokenVocabulary
     ) throws(GrammarError) -> TokenMask {
+        if threads.count == 1, case .free(let table) = program.instructions[Int(threads[0].address)] {
+            return try freeMask(threads[0], program.marks[table], text, vocabulary)
+        }
         var mask = TokenMask(count: vocabulary.count)
         for id in try controls(threads, vocabulary) { mask.insert(id) }
         // Within a text of any characters only those tokens need a look that end it.
@@ -51,6 +54,70 @@ extension RuleMachine {
         }
         try walk(threads, text, vocabulary.trie, offset: 0) { mask.insert($0.id) }
         return mask
+    }
+
+    /// Where anything may come: all tokens but those that hold a mark and go on with what may not follow it.
+    private func freeMask(
+        _ thread: RuleThread, _ table: MarkTable, _ text: RuleText, _ vocabulary: TokenVocabulary
+    ) throws(GrammarError) -> TokenMask {
+        let trie = vocabulary.trie
+        var mask = vocabulary.all
+        var states = [Int32](repeating: thread.position, count: trie.maxDepth + 1)
+        // The states of a text that begins with the token: where both are the same, so is what follows.
+        var others = [Int32](repeating: 0, count: trie.maxDepth + 1)
+        let isFirst = thread.position == 0
+        if !isFirst {
+            var start = thread
+            start.position = 0
+            mask = try self.mask([start], text, vocabulary)
+        }
+        var node = 0
+        while node < trie.count {
+            let depth = Int(trie.depths[node])
+            let state = table.next(states[depth], trie.bytes[node])
+            let other = isFirst ? -1 : table.next(others[depth], trie.bytes[node])
+            let target = table.target(state)
+            if target >= 0 {
+                try checkBehind(node, thread, trie, text, &mask)
+                node = Int(trie.ends[node])
+            } else if state == other {
+                node = Int(trie.ends[node])
+            } else {
+                (states[depth + 1], others[depth + 1]) = (state, other)
+                node += 1
+            }
+        }
+        return mask
+    }
+
+    /// Leaves of the tokens that stand at a node and below only those in the mask whose bytes may follow.
+    private func checkBehind(
+        _ node: Int, _ thread: RuleThread, _ trie: TokenTrie, _ text: RuleText, _ mask: inout TokenMask
+    ) throws(GrammarError) {
+        var path: [UInt8] = []
+        var place = node
+        // The bytes that lead to the node stand before it, one at each depth.
+        for depth in stride(from: Int(trie.depths[node]), through: 0, by: -1) {
+            while Int(trie.depths[place]) != depth { place -= 1 }
+            path.append(trie.bytes[place])
+        }
+        path.reverse()
+        var open = [[RuleThread]](repeating: [], count: trie.maxDepth + 1)
+        var tried = path
+        let first = path.count - 1
+        open[first] = try following([thread], Array(path.dropLast()), text, isTrial: true)
+        tried.removeLast()
+        for index in node..<Int(trie.ends[node]) {
+            let depth = Int(trie.depths[index])
+            if tried.count > depth { tried.removeLast(tried.count - depth) }
+            let next =
+                open[depth].isEmpty ? [] : try step(open[depth], trie.bytes[index], text, tried: tried, isTrial: true)
+            open[depth + 1] = next
+            tried.append(trie.bytes[index])
+            for entry in trie.entries(at: index) {
+                if next.isEmpty { mask.remove(entry.id) } else { mask.insert(entry.id) }
+            }
+        }
     }
 
     private func controls(_ threads: [RuleThread], _ vocabulary: TokenVocabulary) throws(GrammarError) -> [Int32] {

@@ -8,6 +8,8 @@ package final class TokenVocabulary: Sendable {
     private let controlNumbers: [[UInt8]: Int32]
     private let controlLengths: [Int]
     let trie: TokenTrie
+    /// All tokens that add bytes, and all control tokens.
+    let all: TokenMask
     /// Tokens that stay within a JSON string that has none of its characters begun; and of these, those of at most so many
     /// scalars.
     let inner: TokenMask
@@ -52,6 +54,9 @@ package final class TokenVocabulary: Sendable {
             }
         }
         bytes = own
+        var all = TokenMask(count: count)
+        for index in own.indices where own[index] != nil || controls[Int32(index)] != nil { all.insert(Int32(index)) }
+        self.all = all
         trie = TokenTrie(strings)
         (self.inner, self.exits, self.keyExits) = (inner, TokenTrie(exits), keyExits)
         var upTo: [TokenMask] = []

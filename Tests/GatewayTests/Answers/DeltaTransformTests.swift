@@ -39,7 +39,7 @@ import Testing
     @Test func `of what is recorded only the first choice counts, and nothing changes on the way`() {
         let record = RequestRecord(endpoint: "/", keepsText: true)
         let deltas = [delta(0, "a"), delta(1, "x"), delta(0, "b", "stop")]
-        #expect(pass(deltas, RecordingTransform(record)) == deltas)
+        #expect(pass(deltas, RecordingTransform(record)).map(\.text) == deltas.map(\.text))
         #expect(record.snapshot.answer == "ab")
     }
 
@@ -77,6 +77,31 @@ import Testing
         #expect(cut.last?.finishReason == "length")
     }
 
+    @Test(arguments: [1, 2, 3, 5, 8, 13, 40, 200]) func `calls begin before their arguments, however texts are cut`(
+        length: Int
+    ) throws {
+        let filter = try ContentFilter(FilterPolicy.standard)
+        let scalars = Array(answer.joined().unicodeScalars)
+        let texts = stride(from: 0, to: scalars.count, by: length).map { start in
+            String(String.UnicodeScalarView(scalars[start..<min(start + length, scalars.count)]))
+        }
+        var parsing = ParsingTransform(reading, generationID: "x"), filtering = FilterTransform(filter, choices: 1)
+        var calls: [String] = []
+        for delta in deltas(texts) {
+            var passed = [AnswerDelta(delta)]
+            parsing.transform(&passed)
+            filtering.transform(&passed)
+            for delta in passed {
+                guard case .call(let number) = delta.part else { continue }
+                if delta.call != nil { calls.append("") }
+                #expect(number == calls.count - 1)
+                guard !calls.isEmpty else { continue }
+                calls[calls.count - 1] += delta.text
+            }
+        }
+        #expect(calls == ["{\"a\": 1}", "{}"])
+    }
+
     @Test func `each part is filtered by itself, and what is held back stays with its part`() throws {
         let rules = "rules:\n  - {name: z, categories: [test], action: redact, replacement: '#'}"
         let filter = try ContentFilter(
@@ -94,7 +119,7 @@ import Testing
         }
         func text(_ part: AnswerDelta.Part) -> String { out.filter { $0.part == part }.map(\.text).joined() }
         #expect(text(.reasoning) == "# ze" && text(.content) == "[bra #]" && text(.call(0)) == "{\"a\": \"#\"}")
-        #expect(out.last?.finishReason == "tool_calls" && out.flatMap(\.tokens) == [0, 1, 2])
+        #expect(out.last?.finishReason == "tool_calls" && out.flatMap(\.tokens) == [0, 1, 2, 3])
     }
 
     @Test func `what is blocked in a thought or an argument ends the choice`() throws {
