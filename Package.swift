@@ -167,6 +167,10 @@ let package = Package(
             exclude: ["hub_client.py", "network.py"], swiftSettings: safe),
 
         // Layer 3: bindings, layers, serving
+        .target(name: "ChatFormats", dependencies: ["Grammars", "JSON"], swiftSettings: safe),
+        .testTarget(
+            name: "ChatFormatsTests", dependencies: ["ChatFormats", "Grammars", "JSON"],
+            exclude: ["Goldens/make_calls.py"], resources: [.copy("Goldens/calls.json")], swiftSettings: safe),
         .target(name: "ModelServing", dependencies: ["Concurrency", "Messages", "RPC"], swiftSettings: safe),
         .testTarget(
             name: "ModelServingTests", dependencies: ["Messages", "ModelServing", "RPC"], swiftSettings: safe),
@@ -201,7 +205,7 @@ let package = Package(
         .target(
             name: "TextGeneration",
             dependencies: [
-                "GGUF", "Grammars", "JSON", "Layers", "Tensors", "TextModels", "Tokenizers", "Watermarking",
+                "ChatFormats", "GGUF", "Grammars", "JSON", "Layers", "Tensors", "TextModels", "Tokenizers", "Watermarking",
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: safe),
@@ -274,8 +278,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Accounts", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels", "JSON", "Messages",
-                "Observability", "PromptRouting", "RPC", "Watermarking",
+                "Accounts", "ChatFormats", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels", "JSON",
+                "Messages", "Observability", "PromptRouting", "RPC", "Watermarking",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -294,7 +298,7 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Accounts", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels", "DiffusionModels",
+                "Accounts", "ChatFormats", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels", "DiffusionModels",
                 "DiffusionService", "Gateway", "Layers", "Messages", "ModelServing", "PNG", "PromptRouting", "RPC",
                 "Tensors",
                 "TextGeneration", "TextModels", "TextModelService", "TokenizerService", "ZeroMQTransport",

@@ -9,6 +9,8 @@ struct ChatCompletionRequest: Decodable, Sendable {
     var modalities: [String]?
     /// What the model's chat template is given beside the messages.
     var template = TemplateOptions()
+    /// What the model may call.
+    var tools = ToolDemand()
     var parameters: GenerationParameters
 
     private enum Key: String, CodingKey { case messages, logprobs, top_logprobs, modalities }
@@ -24,6 +26,7 @@ struct ChatCompletionRequest: Decodable, Sendable {
         top_logprobs = try container.decodeIfPresent(Int.self, forKey: .top_logprobs)
         modalities = try container.decodeIfPresent([String].self, forKey: .modalities)
         template = try TemplateOptions(from: decoder)
+        tools = try ToolDemand(from: decoder)
         parameters = try GenerationParameters(from: decoder)
         parameters.grammar = try AnswerForm(from: decoder).grammar
     }

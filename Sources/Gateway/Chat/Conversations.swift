@@ -1,11 +1,15 @@
 import ContentFilter
 import Foundation
+import JSON
 import Messages
 import PromptRouting
 
 /// Filters conversations and begins their answers, for chats and responses alike.
 struct Conversations: Sendable {
     let fleet: Fleet
+    let forms: ChatForms
+
+    init(fleet: Fleet) { (self.fleet, forms) = (fleet, ChatForms(fleet)) }
 
     /// The request after the filter, and the preset that it or its route names.
     func filtered(
@@ -49,10 +53,21 @@ struct Conversations: Sendable {
     ) async throws -> Generation {
         let deadline = scope.deadline
         try fleet.admit(model, tokens: request.parameters.tokens(default: nil), until: deadline)
+        let form = try await forms.form(of: model, until: deadline)
+        var request = request
+        // Only what may be called is shown.
+        if !request.tools.mayCall { request.template.tools = [] }
+        let hasTools = request.tools.mayCall || request.messages.contains { !$0.toolCalls.isEmpty || $0.role == "tool" }
+        if hasTools, !form.isOwn { request.writeTools(request.tools) }
         let prompt = try await rendered(request, with: model, until: deadline)
+        let reading = request.reading(form, opening: prompt.opening)
         var call = try request.parameters.request(prompt: prompt, from: field, for: model, defaultMaxTokens: nil)
         call.logprobs = logprobs
-        return try await Generation.begin([call], on: fleet, model: model, idPrefix: idPrefix, scope)
+        call.grammar = request.grammar(reading, closesThoughts: form.reasoning.map { prompt.opening.contains($0.closing) } ?? false)
+        call.shownTokens = reading.marks
+        var generation = try await Generation.begin([call], on: fleet, model: model, idPrefix: idPrefix, scope)
+        if reading.toolForm != nil || reading.reasoning != nil { generation.reading = reading }
+        return generation
     }
 
     /// The token ids of a conversation.
@@ -74,6 +89,38 @@ struct Conversations: Sendable {
 }
 
 extension ChatCompletionRequest {
+    /// How the answers are to be read.
+    ///
+    /// - Parameter opening: what the chat template has written of the answer.
+    fileprivate func reading(_ form: ChatForms.Form, opening: String) -> AnswerReading {
+        AnswerReading(
+            toolForm: tools.mayCall ? form.toolForm : nil, tools: tools.callable, reasoning: form.reasoning,
+            isThinking: form.reasoning.map { form in
+                opening.ranges(of: form.opening).last.map { !opening[$0.upperBound...].contains(form.closing) } ?? false
+            } ?? false)
+    }
+
+    /// What the answers must be; nil for anything.
+    ///
+    /// - Parameter closesThoughts: whether the prompt says that nothing is thought.
+    fileprivate func grammar(_ reading: AnswerReading, closesThoughts: Bool) -> Wire.Grammar? {
+        var grammar = parameters.grammar
+        if let form = reading.toolForm {
+            var own = grammar ?? Wire.Grammar()
+            own.toolForm = form.name
+            own.tools = JSONValue.array(reading.tools.map(\.json)).bytes
+            own.requiresCall = tools.choice != .auto
+            own.isSingleCall = !tools.isParallel
+            if case .function = tools.choice { own.isSingleCall = true }
+            grammar = own
+        }
+        if let form = reading.reasoning, !closesThoughts || reading.isThinking {
+            grammar?.reasoningForm = form.name
+            grammar?.isThinking = reading.isThinking
+        }
+        return grammar
+    }
+
     /// Puts the conversation into a preset and under its route's limits.
     mutating func apply(_ preset: ChosenPreset?, of decision: RouteDecision, _ record: RequestRecord) {
         preset?.complete(&parameters)

@@ -40,6 +40,22 @@ struct TemplateOptions: Decodable, Sendable {
         addGenerationPrompt = adds ?? !continuesFinalMessage
     }
 
+    /// Hands a reasoning effort on, unless the client has said one itself.
+    mutating func add(effort: String) {
+        var members = variables.members
+        func add(_ name: String, _ value: JSONValue) {
+            guard !members.contains(where: { $0.key == name }) else { return }
+            members.append((name, value))
+            fields.insert(name)
+        }
+        add("reasoning_effort", .string(effort))
+        if effort == "none" {
+            add("enable_thinking", .bool(false))
+            add("thinking", .bool(false))
+        }
+        variables = JSONObject(members)
+    }
+
     /// The field of the request for one of a tokenizer's: a variable that has a field of its own is known by that.
     func field(_ name: String?) -> String? {
         guard let name, name.hasPrefix("chat_template_kwargs.") else { return name }
