@@ -86,7 +86,7 @@ assert json.loads(response.output[0].arguments)["to"] in ("a", "右") and respon
 items = list(client.responses.create(
     model="llama", input=[{"role": "user", "content": "go"}, response.output[0],
                           {"type": "function_call_output", "call_id": response.output[0].call_id, "output": "done"}],
-    tools=[function], tool_choice={"type": "function", "name": "go"}, max_output_tokens=60, stream=True))
+    tools=[function], tool_choice={"type": "function", "name": "go"}, max_output_tokens=55, stream=True))
 assert [item.type for item in items].count("response.function_call_arguments.done") == 1, items
 
 
