@@ -241,13 +241,13 @@ extension ChatTemplate {
         }
     }
 
-    /// Whether what turns of a role say is written in no form.
+    /// Whether what turns of a role say is written in no form. That a template has no place for the system's words or for
+    /// earlier answers is its authors' choice, as in transformers.
     private func passesOver(_ role: String, _ besideTools: Bool) -> Bool {
         switch role {
         case "tool": outcome(.writesToolResults(besideTools: besideTools)) == .passedOver
-        case "system", "developer", "user", "assistant":
-            outcome(.writesText(role: role == "developer" ? developer : role)) == .passedOver
-                && outcome(.writesPart(role: role == "developer" ? developer : role)) != .written
+        case "user":
+            outcome(.writesText(role: role)) == .passedOver && outcome(.writesPart(role: role)) != .written
         default: false
         }
     }
