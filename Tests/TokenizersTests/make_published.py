@@ -192,7 +192,7 @@ def needles(conversation, strict):
     for m in conversation["messages"]:
         # Mistral's templates write the system's words before the last of the user's, where that comes last.
         is_late = m["role"] == "system" and conversation["messages"][-1]["role"] != "user"
-        is_soft = m["role"] in ["system", "developer", "assistant"] and "tool_calls" not in m
+        is_soft = m["role"] != "tool" and "tool_calls" not in m
         if is_late or is_soft and not strict or "<think>" in str(m.get("content")):
             continue
         for text in [m["content"]] if isinstance(m.get("content"), str) else [p["text"] for p in m.get("content") or []]:
