@@ -182,8 +182,9 @@ def one_by_one(messages):
     return out
 
 
-def needles(conversation):
-    """What a text has to hold so that nothing of what is asked is lost."""
+def needles(conversation, strict):
+    """What a text has to hold so that nothing of what is asked is lost; `strict`: of words that templates may have no place
+    for, as transformers' users know them, too."""
     for t in conversation.get("tools", []):
         yield t["function"]["name"]
     for d in conversation.get("documents", []):
@@ -191,7 +192,8 @@ def needles(conversation):
     for m in conversation["messages"]:
         # Mistral's templates write the system's words before the last of the user's, where that comes last.
         is_late = m["role"] == "system" and conversation["messages"][-1]["role"] != "user"
-        if is_late or "<think>" in str(m.get("content")):
+        is_soft = m["role"] != "tool" and "tool_calls" not in m
+        if is_late or is_soft and not strict or "<think>" in str(m.get("content")):
             continue
         for text in [m["content"]] if isinstance(m.get("content"), str) else [p["text"] for p in m.get("content") or []]:
             yield text.strip()
@@ -203,11 +205,11 @@ def needles(conversation):
                     yield value
 
 
-def is_whole(text, conversation):
+def is_whole(text, conversation, strict):
     if text is None:
         return False
     bare = text.replace("\\u03c8", "ψ").replace("\\", "")
-    if any(n not in text and n not in bare for n in needles(conversation)):
+    if any(n not in text and n not in bare for n in needles(conversation, strict)):
         return False
     if any(mark in text for mark in ["{'city': 'P", '\\"city\\": \\"P', "'type': 'text'", '"type": "text"']):
         return False
@@ -235,13 +237,10 @@ def asks(template, conversation):
     read = utils._get_template_variables(template)
     if any(conversation.get(k) and k not in read for k in VARIABLES + ["documents"]):
         return False
-    begins = conversation["messages"][0] == system
-    opening = [system, user] if begins else [user]
-    if conversation["messages"] == opening:
+    if "tools" not in conversation or conversation["messages"] == [user]:
         return True
-    if not begins and "tools" not in conversation:
-        return True
-    return bool(wanted(template, {"messages": opening, **({"tools": conversation["tools"]} if "tools" in conversation else {})}))
+    opening = [system, user] if conversation["messages"][0] == system else [user]
+    return conversation["messages"] == opening or bool(wanted(template, {"messages": opening, "tools": conversation["tools"]}))
 
 
 def wanted(template, conversation):
@@ -249,18 +248,22 @@ def wanted(template, conversation):
     (in the order of `variants`); none where the conversation must be refused."""
     if not asks(template, conversation):
         return []
+    return forms(template, conversation, strict=True) or forms(template, conversation, strict=False)
+
+
+def forms(template, conversation, strict):
     is_developer = conversation["messages"][0]["role"] == "developer"
     # A template without the word writes it as any other, or passes it over: there it is system.
     knows = "'developer'" in template or '"developer"' in template
     first = None if is_developer and not knows else rendered(template, conversation)
-    if is_whole(first, conversation):
+    if is_whole(first, conversation, strict):
         return [first]
     found = {}
     for other in variants(conversation):
         if is_developer and (other["messages"][0]["role"] == "developer") != knows:
             continue
         text = rendered(template, other, keeps_null=any(m.get("content", "") is None for m in other["messages"]))
-        if is_whole(text, conversation):
+        if is_whole(text, conversation, strict):
             found[text] = None
     return list(found)
 

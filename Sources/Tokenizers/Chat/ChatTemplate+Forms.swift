@@ -230,25 +230,15 @@ extension ChatTemplate {
                         "\(place).content", "does not write a turn's calls where it says something beside them")
                 }
             }
-            if !message.text.isEmpty, passesOver(message.role, besideTools) {
-                throw refuse("\(place).role", "does not write what turns of the role '\(message.role)' say")
+            // That a template has no place for other turns is its authors' choice, as in transformers.
+            if message.role == "tool", outcome(.writesToolResults(besideTools: besideTools)) == .passedOver {
+                throw refuse("\(place).role", "does not write what turns of the role 'tool' say")
             }
             if message.role != "tool", let name = message.members["name"], !name.isEmpty,
                 outcome(.writesName(role: message.role)) == .passedOver
             {
                 throw refuse("\(place).name", "does not write names of turns; write it into 'content'")
             }
-        }
-    }
-
-    /// Whether what turns of a role say is written in no form.
-    private func passesOver(_ role: String, _ besideTools: Bool) -> Bool {
-        switch role {
-        case "tool": outcome(.writesToolResults(besideTools: besideTools)) == .passedOver
-        case "system", "developer", "user", "assistant":
-            outcome(.writesText(role: role == "developer" ? developer : role)) == .passedOver
-                && outcome(.writesPart(role: role == "developer" ? developer : role)) != .written
-        default: false
         }
     }
 
