@@ -1,3 +1,4 @@
+import Foundation
 import Grammars
 import JSON
 import ModelTesting
@@ -109,7 +110,8 @@ private let goldens = #filePath.replacing(
         let grammar = try GrammarLibrary(loaded).grammar(try #require(demands()[demand]))
         func run(_ options: EngineCore.Options, drafts: LoadedModel? = nil) throws -> [String: Answer] {
             var engine = try EngineCore(loaded, drafts: drafts, options: options, on: device)
-            for seed in 0..<6 as Range<UInt64> { _ = try engine.add(try request(loaded, grammar, seed: seed, n: 2)) }
+            let seeds: Range<UInt64> = demand == "schema" ? 0..<6 : 0..<2
+            for seed in seeds { _ = try engine.add(try request(loaded, grammar, seed: seed, n: 2)) }
             return answers(try drain(&engine))
         }
         var options = EngineCore.Options(cachePositions: 4_096)
@@ -132,7 +134,7 @@ private let goldens = #filePath.replacing(
             _ = try engine.add(try request(loaded, grammar, seed: seed, resume: resume))
             return try #require(answers(try drain(&engine)).values.first)
         }
-        for seed in 0..<6 as Range<UInt64> {
+        for seed in (demand == "schema" ? 0..<6 : 0..<2) as Range<UInt64> {
             let whole = try run(seed)
             for cut in [1, 7, whole.tokens.count - 1] {
                 let begun = ResumedChoice(
@@ -146,16 +148,29 @@ private let goldens = #filePath.replacing(
     }
 
     @Test func `control tokens are shown where they are asked for`() throws {
-        let loaded = try loaded("llama")
-        let special = try #require((0..<Int32(loaded.tokenizer.vocabulary.count)).first { id in
-            loaded.tokenizer.isSpecial(id) && loaded.tokenizer.bytes(of: id)?.isEmpty == false
-        })
-        let name = String(decoding: loaded.tokenizer.bytes(of: special) ?? [], as: UTF8.self)
+        // The checkpoint, with one of its tokens made a control token.
+        let directory = FileManager.default.temporaryDirectory.appendingPathComponent("nephele-" + UUID().uuidString)
+        try FileManager.default.copyItem(at: URL(fileURLWithPath: goldens + "llama"), to: directory)
+        defer { try? FileManager.default.removeItem(at: directory) }
+        let file = directory.appendingPathComponent("tokenizer.json")
+        var tokenizer = try #require(JSONSerialization.jsonObject(with: Data(contentsOf: file)) as? [String: Any])
+        let vocabulary = try #require((tokenizer["model"] as? [String: Any])?["vocab"] as? [String: Int])
+        let (name, id) = try #require(
+            vocabulary.filter { $0.key.allSatisfy(\.isASCII) }.min { $0.value < $1.value })
+        tokenizer["added_tokens"] = [
+            [
+                "id": id, "content": name, "special": true, "single_word": false, "lstrip": false, "rstrip": false,
+                "normalized": false,
+            ]
+        ]
+        try JSONSerialization.data(withJSONObject: tokenizer).write(to: file)
+        let loaded = try LoadedModel(directory: directory.path, on: device), special = Int32(id)
         for shown in [[], [name]] {
             var engine = try EngineCore(loaded, options: EngineCore.Options(cachePositions: 512), on: device)
             var request = try GenerationRequest(
                 prompt: [5, 17, 3], maxTokens: 3,
-                sampling: try SamplingParameters(temperature: 0, logitBias: [special: 100], seed: 1), ignoresEndOfText: true,
+                sampling: try SamplingParameters(temperature: 0, logitBias: [special: 100], seed: 1),
+                ignoresEndOfText: true,
                 shape: loaded.model.shape)
             request.shownTokens = shown
             _ = try engine.add(request)

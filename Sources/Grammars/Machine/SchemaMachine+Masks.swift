@@ -72,15 +72,68 @@ extension SchemaMachine {
         return next
     }
 
+    /// The bytes that may come next, and perhaps some that may not; nil for any.
+    func firstBytes(_ c: Configuration) -> [UInt8]? {
+        switch c.phase {
+        case .done: []
+        case .literal: Self.byteOfLiteral(c).map { [$0] } ?? []
+        case .colon: Self.blanks + [UInt8(ascii: ":")]
+        case .objectStart, .objectNext, .objectComma: Self.objectBytes
+        case .arrayStart: Self.blanks + [UInt8(ascii: "]")] + valueBytes(item: c.state)
+        case .arrayNext: Self.arrayBytes
+        case .value: Self.blanks + valueBytes(c.state)
+        case .number: Self.numberBytes
+        case .text, .key: nil
+        }
+    }
+
+    private static let blanks: [UInt8] = [0x20, 0x09, 0x0A, 0x0D]
+    private static let objectBytes = blanks + Array("\",}".utf8)
+    private static let arrayBytes = blanks + Array(",]".utf8)
+    private static let numberBytes = blanks + Array("0123456789.eE+-,]}".utf8)
+    private static let numberStarts = Array("0123456789-".utf8)
+
+    private func valueBytes(_ number: Int32) -> [UInt8] {
+        let value = values[Int(number)]
+        var bytes: [UInt8] = []
+        if value.text >= 0 { bytes.append(UInt8(ascii: "\"")) }
+        if value.object >= 0 { bytes.append(UInt8(ascii: "{")) }
+        if value.array >= 0 { bytes.append(UInt8(ascii: "[")) }
+        if value.null != 0 { bytes.append(UInt8(ascii: "n")) }
+        if value.isTrue != 0 { bytes.append(UInt8(ascii: "t")) }
+        if value.isFalse != 0 { bytes.append(UInt8(ascii: "f")) }
+        if value.number >= 0 { bytes += Self.numberStarts }
+        return bytes
+    }
+
+    private func valueBytes(item array: Int32) -> [UInt8] {
+        guard let item = try? item(array) else { return [] }
+        return valueBytes(item.value)
+    }
+
     /// Calls `found` with everything in a tree whose bytes may follow.
     private func walk(
         _ c: Configuration, _ text: ReadText, _ trie: TokenTrie, _ found: (TokenTrie.Entry) -> Void
     ) throws(GrammarError) {
         for entry in trie.rootEntries { found(entry) }
         var open = [Configuration](repeating: c, count: trie.maxDepth + 1)
+        guard let first = firstBytes(c) else {
+            try walk(0..<trie.count, &open, text, trie, found)
+            return
+        }
+        for byte in first where trie.starts[Int(byte)] >= 0 {
+            let start = Int(trie.starts[Int(byte)])
+            try walk(start..<Int(trie.ends[start]), &open, text, trie, found)
+        }
+    }
+
+    private func walk(
+        _ nodes: Range<Int>, _ open: inout [Configuration], _ text: ReadText, _ trie: TokenTrie,
+        _ found: (TokenTrie.Entry) -> Void
+    ) throws(GrammarError) {
         var context = text
-        var node = 0
-        while node < trie.count {
+        var node = nodes.lowerBound
+        while node < nodes.upperBound {
             let depth = Int(trie.depths[node])
             var next = open[depth]
             if context.tried.count > depth { context.tried.removeLast(context.tried.count - depth) }

@@ -11,6 +11,12 @@ extension SchemaMachine {
     /// A ``Configuration/mark`` behind an item that no later one may equal, in the token that ends it.
     static let isBehindItem: Int32 = -1
 
+    /// The next byte of a literal.
+    static func byteOfLiteral(_ c: Configuration) -> UInt8? {
+        let bytes = literals[Int(c.table)]
+        return Int(c.position) < bytes.count ? bytes[Int(c.position)] : nil
+    }
+
     /// Takes a byte in.
     ///
     /// - Parameter context: what has been read before it, from ``Configuration/mark`` on.

@@ -143,20 +143,39 @@ extension RuleMachine {
         for entry in trie.rootEntries { found(entry) }
         var open = [[RuleThread]](repeating: threads, count: trie.maxDepth + 1)
         var tried = [UInt8](repeating: UInt8(ascii: "\""), count: offset)
-        var node = 0
-        while node < trie.count {
-            let depth = Int(trie.depths[node])
-            if tried.count > depth + offset { tried.removeLast(tried.count - depth - offset) }
-            let next = try step(open[depth], trie.bytes[node], text, tried: tried, isTrial: true)
-            if next.isEmpty {
-                node = Int(trie.ends[node])
-                continue
+        for byte in firstBytes(threads) where trie.starts[Int(byte)] >= 0 {
+            var node = Int(trie.starts[Int(byte)])
+            let end = Int(trie.ends[node])
+            while node < end {
+                let depth = Int(trie.depths[node])
+                if tried.count > depth + offset { tried.removeLast(tried.count - depth - offset) }
+                let next = try step(open[depth], trie.bytes[node], text, tried: tried, isTrial: true)
+                if next.isEmpty {
+                    node = Int(trie.ends[node])
+                    continue
+                }
+                open[depth + 1] = next
+                tried.append(trie.bytes[node])
+                for entry in trie.entries(at: node) { found(entry) }
+                node += 1
             }
-            open[depth + 1] = next
-            tried.append(trie.bytes[node])
-            for entry in trie.entries(at: node) { found(entry) }
-            node += 1
         }
+    }
+
+    /// The bytes that may come next, and perhaps some that may not.
+    private func firstBytes(_ threads: [RuleThread]) -> [UInt8] {
+        var may = [Bool](repeating: false, count: 256)
+        for thread in threads {
+            switch program.instructions[Int(thread.address)] {
+            case .byte(let set, _): for byte in 0...UInt8.max where set.contains(byte) { may[Int(byte)] = true }
+            case .value(let schema, _):
+                guard let bytes = program.schemas[schema].firstBytes(thread.value) else { return Array(0...UInt8.max) }
+                for byte in bytes { may[Int(byte)] = true }
+            case .pattern, .through, .free: return Array(0...UInt8.max)
+            default: break
+            }
+        }
+        return (0...UInt8.max).filter { may[Int($0)] }
     }
 
     /// What comes of a token; no way where it may not follow.

@@ -17,6 +17,8 @@ struct TokenTrie: Sendable {
     /// Those of the empty string.
     private(set) var rootEntries: [Entry] = []
     private(set) var maxDepth = 0
+    /// By byte, where strings begin that begin with it; −1 where none do.
+    private(set) var starts = [Int32](repeating: -1, count: 256)
 
     init(_ strings: [(bytes: [UInt8], entry: Entry)]) {
         let order = strings.indices.sorted { strings[$0].bytes.lexicographicallyPrecedes(strings[$1].bytes) }
@@ -31,6 +33,7 @@ struct TokenTrie: Sendable {
             let shared = zip(path, string).prefix { $0 == $1 }.count
             while open.count > shared { ends[open.removeLast()] = Int32(bytes.count) }
             for byte in string[shared...] {
+                if open.isEmpty { starts[Int(byte)] = Int32(bytes.count) }
                 open.append(bytes.count)
                 bytes.append(byte)
                 depths.append(Int32(open.count - 1))
