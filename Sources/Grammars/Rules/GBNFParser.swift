@@ -24,21 +24,24 @@ struct GBNFParser {
         parser.skip(lines: true)
         while parser.position < parser.scalars.count {
             let name = try parser.name()
-            guard rules[name] == nil else { throw parser.failure("the rule '\(name)' stands here a second time") }
+            guard rules[own(name)] == nil else { throw parser.failure("the rule '\(name)' stands here a second time") }
             parser.skip(lines: false)
             for scalar in "::=".unicodeScalars where !parser.accept(scalar) {
                 throw parser.failure("expected '::='; grammars are written in GBNF")
             }
             parser.skip(lines: true)
-            rules[name] = try parser.alternatives(nested: false)
+            rules[own(name)] = try parser.alternatives(nested: false)
             guard parser.position == parser.scalars.count || parser.isAtLineEnd else {
                 throw parser.failure("expected the end of the rule")
             }
             parser.skip(lines: true)
         }
-        guard rules["root"] != nil else { throw GrammarError(.malformed, "the grammar has no rule 'root'") }
-        return Grammar(.rule("root"), rules: rules)
+        guard rules[own("root")] != nil else { throw GrammarError(.malformed, "the grammar has no rule 'root'") }
+        return Grammar(.rule(own("root")), rules: rules)
     }
+
+    /// A rule's name beside rules that come from elsewhere.
+    private static func own(_ name: String) -> String { "gbnf " + name }
 
     private init(scalars: [Unicode.Scalar]) { self.scalars = scalars }
 
@@ -137,7 +140,7 @@ struct GBNFParser {
             return inner
         case "<", "!":
             throw GrammarError(.unsupported, failure("tokens are not named in grammars; write their text").message)
-        case let named where Self.isNamed(named): return .rule(try name())
+        case let named where Self.isNamed(named): return .rule(Self.own(try name()))
         default: return nil
         }
     }
