@@ -119,10 +119,15 @@ package struct GatewayClient: Sendable {
     /// Letting go of the stream closes the connection, which cancels the work behind it. An error event ends the
     /// stream by throwing `GatewayClientError`.
     package func events(_ path: String, _ body: some Encodable) throws -> AsyncThrowingStream<Data, any Error> {
+        events(path, json: try JSONEncoder().encode(body))
+    }
+
+    /// As ``events(_:_:)``, of a body that is JSON.
+    package func events(_ path: String, json body: Data) -> AsyncThrowingStream<Data, any Error> {
         var request = request(path)
         request.httpMethod = "POST"
         request.setValue("application/json", forHTTPHeaderField: "Content-Type")
-        request.httpBody = try JSONEncoder().encode(body)
+        request.httpBody = body
         return stream(request)
     }
 

@@ -1,10 +1,29 @@
+package import Foundation
+
 /// What the gateway says and is asked, as far as the command line needs it.
 package struct ChatRequest: Encodable, Sendable {
-    package struct Message: Codable, Sendable {
+    package struct Message: Encodable, Sendable {
         package var role: String
-        package var content: String
+        /// nil where only tools are called.
+        package var content: String?
+        package var tool_calls: [ToolCall]?
+        /// Of a tool's turn: the call that it answers.
+        package var tool_call_id: String?
 
-        package init(role: String, content: String) { (self.role, self.content) = (role, content) }
+        package init(role: String, content: String?) { (self.role, self.content) = (role, content) }
+    }
+
+    /// A call of a tool, or a part of one that is streamed.
+    package struct ToolCall: Codable, Sendable {
+        package struct Function: Codable, Sendable {
+            package var name: String?
+            package var arguments: String
+        }
+
+        package var index: Int?
+        package var id: String?
+        package var type: String? = "function"
+        package var function: Function
     }
 
     private struct StreamOptions: Encodable, Sendable { var include_usage = true }
@@ -16,12 +35,36 @@ package struct ChatRequest: Encodable, Sendable {
     package var seed: Int64?
     private var stream = true
     private var stream_options = StreamOptions()
+    /// Texts of JSON values that go as they are, with their members in their order: a schema of the answer, and tools.
+    package var schema: String?
+    package var tools: [String] = []
+
+    private enum CodingKeys: String, CodingKey {
+        case model, messages, temperature, max_tokens, seed, stream, stream_options
+    }
 
     package init(model: String, messages: [Message]) { (self.model, self.messages) = (model, messages) }
+
+    /// The request as JSON.
+    package func body() throws -> Data {
+        var body = try JSONEncoder().encode(self)
+        var members = ""
+        if let schema {
+            members += #","response_format":{"type":"json_schema","json_schema":{"name":"answer","schema":\#(schema)}}"#
+        }
+        if !tools.isEmpty { members += #","tools":[\#(tools.joined(separator: ","))]"# }
+        body.insert(contentsOf: Data(members.utf8), at: body.count - 1)
+        return body
+    }
 }
 
 package struct ChatChunk: Decodable, Sendable {
-    package struct Delta: Decodable, Sendable { package var content: String? }
+    package struct Delta: Decodable, Sendable {
+        package var content: String?
+        /// What the model thinks before it answers.
+        package var reasoning: String?
+        package var tool_calls: [ChatRequest.ToolCall]?
+    }
     package struct Choice: Decodable, Sendable {
         package var delta: Delta
         package var finish_reason: String?

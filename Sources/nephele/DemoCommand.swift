@@ -55,8 +55,8 @@ struct DemoCommand: AsyncParsableCommand {
 
     private static func show(_ client: GatewayClient, question: String, prompt: String, output: String) async throws {
         Terminal.line("\(EmbeddedModels.text) is asked: \(question)\n")
-        var conversation = Conversation(client: client, model: EmbeddedModels.text)
-        let answer = try await conversation.ask(question, temperature: nil, maxTokens: nil, seed: nil)
+        var conversation = Conversation(client: client, model: EmbeddedModels.text, options: .init())
+        let answer = try await conversation.ask(question)
         let rate = answer.rate.map { ", \(Int($0.rounded())) tokens/s" } ?? ""
         Terminal.line("\n\n(\(answer.tokens) tokens\(rate))\n")
         Terminal.line("\(EmbeddedModels.picture) draws: \(prompt)\n")

@@ -85,8 +85,28 @@ private let goldens = #filePath.replacing(
         #expect(whole >= 20, "\(whole)")
     }
 
-    @Test func `neither the batch, nor drafts, nor a resume change an answer`() throws {
-        let loaded = try loaded("llama"), grammar = try grammar(loaded)
+    /// A schema; a call that has to be one behind thoughts; and tools that may be called.
+    private func demands() -> [String: AnswerDemand] {
+        let tools = Array(
+            #"""
+            [{"type": "function", "function": {"name": "go", "strict": true, "parameters": {"type": "object", "properties":
+            {"to": {"enum": ["a", "右"]}, "tags": {"type": "array", "items": {"type": "string", "maxLength": 3}, "maxItems": 2}},
+            "required": ["to"]}}}, {"type": "function", "function": {"name": "no"}}]
+            """#.utf8)
+        return [
+            "schema": AnswerDemand(schema: Array(schema.utf8), field: "response_format"),
+            "required": AnswerDemand(
+                toolForm: "qwen_xml", tools: tools, requiresCall: true, isSingleCall: true, reasoningForm: "think"),
+            "auto": AnswerDemand(toolForm: "hermes", tools: tools),
+            "either": AnswerDemand(
+                schema: Array(schema.utf8), field: "response_format", toolForm: "llama3_json", tools: tools),
+        ]
+    }
+
+    @Test(arguments: ["schema", "required", "auto", "either"])
+    func `neither the batch, nor drafts, nor a resume change an answer`(demand: String) throws {
+        let loaded = try loaded("llama")
+        let grammar = try GrammarLibrary(loaded).grammar(try #require(demands()[demand]))
         func run(_ options: EngineCore.Options, drafts: LoadedModel? = nil) throws -> [String: Answer] {
             var engine = try EngineCore(loaded, drafts: drafts, options: options, on: device)
             for seed in 0..<6 as Range<UInt64> { _ = try engine.add(try request(loaded, grammar, seed: seed, n: 2)) }
@@ -103,8 +123,10 @@ private let goldens = #filePath.replacing(
         #expect(try run(options) == together)
     }
 
-    @Test func `what a lost instance has begun goes on with the same tokens elsewhere`() throws {
-        let loaded = try loaded("llama"), grammar = try grammar(loaded)
+    @Test(arguments: ["schema", "required", "auto", "either"])
+    func `what a lost instance has begun goes on with the same tokens elsewhere`(demand: String) throws {
+        let loaded = try loaded("llama")
+        let grammar = try GrammarLibrary(loaded).grammar(try #require(demands()[demand]))
         func run(_ seed: UInt64, _ resume: [ResumedChoice] = []) throws -> Answer {
             var engine = try EngineCore(loaded, options: EngineCore.Options(cachePositions: 512), on: device)
             _ = try engine.add(try request(loaded, grammar, seed: seed, resume: resume))
@@ -120,6 +142,26 @@ private let goldens = #filePath.replacing(
                 #expect(rest.tokens == Array(whole.tokens.dropFirst(cut)) && rest.text == whole.text)
                 #expect(rest.reason == whole.reason)
             }
+        }
+    }
+
+    @Test func `control tokens are shown where they are asked for`() throws {
+        let loaded = try loaded("llama")
+        let special = try #require((0..<Int32(loaded.tokenizer.vocabulary.count)).first { id in
+            loaded.tokenizer.isSpecial(id) && loaded.tokenizer.bytes(of: id)?.isEmpty == false
+        })
+        let name = String(decoding: loaded.tokenizer.bytes(of: special) ?? [], as: UTF8.self)
+        for shown in [[], [name]] {
+            var engine = try EngineCore(loaded, options: EngineCore.Options(cachePositions: 512), on: device)
+            var request = try GenerationRequest(
+                prompt: [5, 17, 3], maxTokens: 3,
+                sampling: try SamplingParameters(temperature: 0, logitBias: [special: 100], seed: 1), ignoresEndOfText: true,
+                shape: loaded.model.shape)
+            request.shownTokens = shown
+            _ = try engine.add(request)
+            let answer = try #require(answers(try drain(&engine)).values.first)
+            #expect(answer.tokens == [special, special, special])
+            #expect(answer.text == (shown.isEmpty ? "" : name + name + name))
         }
     }
 

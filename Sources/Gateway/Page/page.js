@@ -10,12 +10,13 @@ const words = {
     address: "地址", day: "日期", keyName: "密钥", requests: "请求", promptTokens: "输入词元", answerTokens: "输出词元",
     cost: "费用", auto: "自动", none: "无", save: "保存", good: "好", bad: "不好", step: "第 {0} 步，共 {1} 步",
     done: "完成", preview: "预览", summary: "{0} 个实例，{1} 个请求进行中；{2} 个调用已迁移", lost: "网关无应答", gone: "已消失",
-    stopped: "已停止", noUsage: "还没有用量。", thanks: "谢谢",
+    stopped: "已停止", noUsage: "还没有用量。", thanks: "谢谢", thoughts: "思考过程", schema: "JSON Schema", noSchema: "参数中的 Schema 不是 JSON",
   },
   en: {
     auto: "automatic", none: "none", save: "save", good: "good", bad: "bad", step: "step {0} of {1}", done: "done", preview: "preview",
     summary: "{0} instances, {1} requests under way; {2} calls moved", lost: "the gateway does not answer", gone: "gone",
     stopped: "stopped", noUsage: "Nothing was used yet.", thanks: "thanks",
+    thoughts: "Thoughts", noSchema: "the schema among the parameters is no JSON",
   },
 };
 
@@ -161,6 +162,24 @@ function write(node, text) {
   follow();
 }
 
+/** What a model thought: folded, and as the reader has left it while more comes. */
+let isUnfolded = false;
+function folded(text) {
+  const node = element("details", { className: "thoughts", open: isUnfolded },
+    element("summary", { textContent: say("thoughts") }), element("div", { textContent: text }));
+  node.ontoggle = () => { isUnfolded = node.open; };
+  return node;
+}
+
+/** The form that answers keep, of the schema among the parameters. */
+function schema() {
+  const text = at("schema").value.trim();
+  if (!text) return undefined;
+  try {
+    return { type: "json_schema", json_schema: { name: "answer", schema: JSON.parse(text) } };
+  } catch { throw new Error(say("noSchema")); }
+}
+
 function note(message) {
   turn("assistant", message).classList.add("failed");
 }
@@ -189,17 +208,28 @@ at("ask").onsubmit = async event => {
   const node = turn("assistant", "…");
   const abort = running = new AbortController();
   at("stop").hidden = false;
-  let answer = "", id = "";
+  let answer = "", thoughts = "", id = "";
+  const calls = [];
   try {
+    const form = schema();
     const response = await ask("v1/chat/completions", {
       model: at("chat-model").value || "auto", messages: turns, stream: true, preset: at("preset").value || undefined,
       temperature: number("temperature"), top_p: number("top-p"), max_tokens: number("max-tokens"),
-      seed: number("chat-seed"),
+      seed: number("chat-seed"), response_format: form,
     }, abort.signal);
     for await (const chunk of events(response)) {
       id = chunk.id;
-      answer += chunk.choices?.[0]?.delta?.content ?? "";
-      write(node, answer || "…");
+      const delta = chunk.choices?.[0]?.delta ?? {};
+      answer += delta.content ?? "";
+      thoughts += delta.reasoning ?? "";
+      for (const call of delta.tool_calls ?? []) {
+        const known = calls[call.index] ??= { name: "", arguments: "" };
+        known.name += call.function?.name ?? "";
+        known.arguments += call.function?.arguments ?? "";
+      }
+      write(node, answer || (calls.length ? "" : "…"));
+      if (thoughts) node.prepend(folded(thoughts));
+      for (const call of calls) node.append(element("pre", { className: "call", textContent: `${call.name}(${call.arguments})` }));
     }
     judge(node, id);
   } catch (error) {
