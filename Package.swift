@@ -113,7 +113,7 @@ let package = Package(
 
         .target(name: "Grammars", dependencies: ["JSON"], swiftSettings: safe),
         .testTarget(
-            name: "GrammarsTests", dependencies: ["Grammars", "JSON", "RegularExpressions"],
+            name: "GrammarsTests", dependencies: ["Grammars", "JSON", "RegularExpressions"], exclude: ["make_gbnf.py"],
             resources: [.copy("Goldens")], swiftSettings: safe),
 
         .target(
@@ -205,7 +205,8 @@ let package = Package(
         .target(
             name: "TextGeneration",
             dependencies: [
-                "ChatFormats", "GGUF", "Grammars", "JSON", "Layers", "Tensors", "TextModels", "Tokenizers", "Watermarking",
+                "ChatFormats", "GGUF", "Grammars", "JSON", "Layers", "Tensors", "TextModels", "Tokenizers",
+                "Watermarking",
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: safe),
@@ -278,7 +279,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Accounts", "ChatFormats", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels", "JSON",
+                "Accounts", "ChatFormats", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels",
+                "JSON",
                 "Messages", "Observability", "PromptRouting", "RPC", "Watermarking",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
@@ -298,7 +300,8 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Accounts", "ChatFormats", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels", "DiffusionModels",
+                "Accounts", "ChatFormats", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels",
+                "DiffusionModels",
                 "DiffusionService", "Gateway", "Layers", "Messages", "ModelServing", "PNG", "PromptRouting", "RPC",
                 "Tensors",
                 "TextGeneration", "TextModels", "TextModelService", "TokenizerService", "ZeroMQTransport",

@@ -19,6 +19,8 @@ package struct AnswerRules: Sendable {
     package var isThinking: Bool
     /// Of the content, where there is one; nil for any content.
     package var schema: GrammarExpression?
+    /// The rules that it calls.
+    package var contentRules: [String: GrammarExpression] = [:]
 
     package init(
         form: ToolForm? = nil, tools: [Tool] = [], choice: Choice = .auto, isParallel: Bool = true,
@@ -37,7 +39,7 @@ package struct AnswerRules: Sendable {
         var calls = CallRules(tools: tools, isParallel: isParallel)
         let isHarmony = form?.call == .harmony || reasoning?.name == "harmony"
         let start = try isHarmony ? harmony(&calls) : plain(&calls)
-        return Grammar(start, rules: calls.rules)
+        return Grammar(start, rules: calls.rules.merging(contentRules) { $1 })
     }
 
     private static let blanks = GrammarExpression.repeated(.character([0x20...0x20, 0x0A...0x0A]), min: 0, max: 4)

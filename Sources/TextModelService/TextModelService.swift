@@ -128,7 +128,8 @@ extension TextRevision {
             }
             guard message.shownTokens.count <= GenerationRequest.shownTokensLimit else {
                 throw TextModelError(
-                    .invalidRequest, "\(message.shownTokens.count) control tokens are to be shown; at most "
+                    .invalidRequest,
+                    "\(message.shownTokens.count) control tokens are to be shown; at most "
                         + "\(GenerationRequest.shownTokensLimit) can be", field: "shown_tokens")
             }
             var request = try GenerationRequest(
@@ -150,7 +151,7 @@ extension TextRevision {
             AnswerDemand(
                 schema: message.jsonSchema, field: message.field, toolForm: message.toolForm, tools: message.tools,
                 requiresCall: message.requiresCall, isSingleCall: message.isSingleCall,
-                reasoningForm: message.reasoningForm, isThinking: message.isThinking))
+                reasoningForm: message.reasoningForm, isThinking: message.isThinking, language: message.language))
     }
 
     func check(model: String, tokenizerHash hash: String) throws {

@@ -8,6 +8,13 @@ struct AnswerForm: Decodable, Sendable {
 
     private enum Key: String, CodingKey, CaseIterable {
         case response_format, structured_outputs, guided_json, json_schema
+        case guided_regex, guided_choice, guided_grammar, grammar, regex, ebnf
+    }
+
+    /// A text, and what it is, by the names of `Wire.Grammar.language`.
+    private struct Text {
+        var bytes: [UInt8]
+        var language = ""
     }
 
     private static let anyObject = Array(#"{"type":"object"}"#.utf8)
@@ -17,24 +24,43 @@ struct AnswerForm: Decodable, Sendable {
         let container = try decoder.container(keyedBy: Key.self)
         for key in Key.allCases {
             guard let value = try container.decodeIfPresent(JSONValue.self, forKey: key),
-                let schema = try Self.schema(key, value)
+                let text = try Self.text(key, value)
             else { continue }
             if let grammar {
                 throw APIError.invalidRequest(
                     "'\(key.rawValue)' and '\(grammar.field)' say both what form the answer has; send one of them.",
                     parameter: key.rawValue)
             }
-            grammar = Wire.Grammar(jsonSchema: schema, field: key.rawValue)
+            grammar = Wire.Grammar(jsonSchema: text.bytes, field: key.rawValue, language: text.language)
         }
     }
 
-    /// The schema of a field's value; nil where it asks for no form.
-    private static func schema(_ key: Key, _ value: JSONValue) throws -> [UInt8]? {
+    /// What a field's value asks for; nil where it asks for no form.
+    private static func text(_ key: Key, _ value: JSONValue) throws -> Text? {
         switch key {
-        case .response_format: try schema(ofFormat: value, field: key.rawValue)
-        case .structured_outputs: try schema(ofOutputs: value)
-        case .guided_json, .json_schema: try text(value, key.rawValue)
+        case .response_format: return try schema(ofFormat: value, field: key.rawValue).map { Text(bytes: $0) }
+        case .structured_outputs: return try text(ofOutputs: value)
+        case .guided_json, .json_schema: return Text(bytes: try text(value, key.rawValue))
+        case .guided_regex, .regex: return try text(value, as: "regex", key.rawValue)
+        case .guided_choice: return try text(value, as: "choice", key.rawValue)
+        case .guided_grammar, .grammar, .ebnf: return try text(value, as: "gbnf", key.rawValue)
         }
+    }
+
+    /// A regular expression, choices or a grammar; nil where there is none.
+    private static func text(_ value: JSONValue, as language: String, _ field: String) throws -> Text? {
+        if value.isEmpty { return nil }
+        let parameter = String(field.prefix { $0 != "." })
+        guard language == "choice" else {
+            guard let text = value.text else {
+                throw APIError.invalidRequest("'\(field)' is \(value.kind); it must be a text.", parameter: parameter)
+            }
+            return Text(bytes: Array(text.utf8), language: language)
+        }
+        guard let elements = value.elements, elements.allSatisfy({ $0.text != nil }) else {
+            throw APIError.invalidRequest("'\(field)' must be a list of texts.", parameter: parameter)
+        }
+        return Text(bytes: value.bytes, language: language)
     }
 
     /// OpenAI's `response_format`, and Responses' `text.format`, which has the schema beside its type.
@@ -60,17 +86,32 @@ struct AnswerForm: Decodable, Sendable {
         }
     }
 
-    private static func schema(ofOutputs value: JSONValue) throws -> [UInt8]? {
+    /// vLLM's `structured_outputs`, of which one is given.
+    private static func text(ofOutputs value: JSONValue) throws -> Text? {
+        let field = "structured_outputs"
         guard case .object(let object) = value else {
-            throw APIError.invalidRequest(
-                "'structured_outputs' is \(value.kind); it must be an object.", parameter: "structured_outputs")
+            throw APIError.invalidRequest("'\(field)' is \(value.kind); it must be an object.", parameter: field)
         }
-        for (name, value) in object.members where name != "json" && name != "json_object" && !value.isEmpty {
-            throw APIError.invalidRequest(
-                "'structured_outputs.\(name.prefix(40))' is not supported; 'json' is.", parameter: "structured_outputs")
+        var found: (name: String, text: Text)?
+        for (name, value) in object.members where !value.isEmpty || name == "json" && !value.isNull {
+            let text: Text? =
+                switch name {
+                case "json": Text(bytes: try text(value, field + ".json"))
+                case "json_object": Text(bytes: anyObject)
+                case "regex", "choice": try text(value, as: name, field + "." + name)
+                case "grammar": try text(value, as: "gbnf", field + ".grammar")
+                default:
+                    throw APIError.invalidRequest(
+                        "'\(field).\(name.prefix(40))' is not supported; json, json_object, regex, choice and grammar are.",
+                        parameter: field)
+                }
+            if let found, text != nil {
+                throw APIError.invalidRequest(
+                    "'\(field)' has '\(found.name)' and '\(name)'; send one of them.", parameter: field)
+            }
+            found = text.map { (name, $0) } ?? found
         }
-        if let schema = object["json"], !schema.isNull { return try text(schema, "structured_outputs.json") }
-        return object["json_object"].map { !$0.isEmpty } ?? false ? anyObject : nil
+        return found?.text
     }
 
     /// A schema's text; vLLM's clients send it as a text too.

@@ -8,9 +8,8 @@ extension RefusedFields {
     /// Fields of every request for text.
     private static let text = [
         refuse(
-            "guided_regex", "guided_choice", "guided_grammar", "guided_decoding_backend", "guided_whitespace_pattern",
-            "structural_tag", "grammar", "regex", "ebnf",
-            because: "answers are held to JSON Schemas only: 'response_format' takes one"),
+            "guided_decoding_backend", "guided_whitespace_pattern", "structural_tag",
+            because: "answers are held to JSON Schemas, regular expressions, choices and grammars in GBNF"),
         refuse("stop_token_ids", because: "give the texts that end an answer in 'stop'"),
         refuse("bad_words", because: "'logit_bias' of -100 keeps a token out of the answer"),
         refuse("allowed_token_ids", because: "'logit_bias' of -100 keeps a token out of the answer"),

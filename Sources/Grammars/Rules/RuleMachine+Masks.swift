@@ -5,7 +5,8 @@ extension RuleMachine {
     private static let cacheLimit = 16 << 20
 
     /// The tokens that may follow. Every one of them leaves a way to a whole text.
-    func mask(_ threads: [RuleThread], _ text: RuleText, _ vocabulary: TokenVocabulary) throws(GrammarError) -> TokenMask
+    func mask(_ threads: [RuleThread], _ text: RuleText, _ vocabulary: TokenVocabulary) throws(GrammarError)
+        -> TokenMask
     {
         // A JSON text that nothing follows.
         if threads.count == 1, case .value(let schema, let next) = program.instructions[Int(threads[0].address)],
@@ -186,7 +187,9 @@ extension RuleMachine {
         for index in bytes.indices where !next.isEmpty {
             next = try step(next, bytes[index], text, tried: Array(bytes[..<index]), isTrial: isTrial)
         }
-        for index in next.indices where next[index].value.mark == SchemaMachine.isBehindItem { next[index].value.mark = 0 }
+        for index in next.indices where next[index].value.mark == SchemaMachine.isBehindItem {
+            next[index].value.mark = 0
+        }
         return next
     }
 }

@@ -97,7 +97,9 @@ private struct RuleCompiler {
 
     mutating func compile() throws(GrammarError) -> RuleProgram {
         try LeftRecursion.check(grammar)
-        guard productive.ends(grammar.start) else { throw GrammarError(.unsatisfiable, "no text ends as the grammar asks") }
+        guard productive.ends(grammar.start) else {
+            throw GrammarError(.unsatisfiable, "no text ends as the grammar asks")
+        }
         let end = try add(.accept)
         program.start = try write(grammar.start, before: end)
         while let name = unwritten.popLast() {
@@ -197,7 +199,8 @@ private struct RuleCompiler {
         guard min <= RuleProgram.repetitionLimit, max ?? 0 <= RuleProgram.repetitionLimit, max ?? min >= min, min >= 0
         else {
             throw GrammarError(
-                .tooComplex, "a part is asked for \(min)…\(max.map(String.init) ?? "") times; "
+                .tooComplex,
+                "a part is asked for \(min)…\(max.map(String.init) ?? "") times; "
                     + "0…\(RuleProgram.repetitionLimit) are possible, the lesser first")
         }
         var entry = next

@@ -4,7 +4,8 @@ enum UTF8Ranges {
     ///   out.
     static func of(_ range: ClosedRange<UInt32>) -> [[ClosedRange<UInt8>]] {
         var sequences: [[ClosedRange<UInt8>]] = []
-        for limits in [0...0x7F, 0x80...0x7FF, 0x800...0xD7FF, 0xE000...0xFFFF, 0x10000...0x10FFFF] as [ClosedRange<UInt32>]
+        for limits in [0...0x7F, 0x80...0x7FF, 0x800...0xD7FF, 0xE000...0xFFFF, 0x10000...0x10FFFF]
+            as [ClosedRange<UInt32>]
         where limits.overlaps(range) {
             let own = range.clamped(to: limits)
             split(own.lowerBound, own.upperBound, &sequences)

@@ -79,6 +79,7 @@ extension Wire.Grammar: CCodable {
         isSingleCall = c.is_single_call != 0
         reasoningForm = try c.reasoning_form.text("reasoning_form")
         isThinking = c.is_thinking != 0
+        language = try c.language.text("language")
         try validate()
     }
 
@@ -91,6 +92,7 @@ extension Wire.Grammar: CCodable {
         if isSingleCall { (c.has_is_single_call, c.is_single_call) = (1, isSingleCall ? 1 : 0) }
         if !reasoningForm.isEmpty { (c.has_reasoning_form, c.reasoning_form) = (1, arena.text(reasoningForm)) }
         if isThinking { (c.has_is_thinking, c.is_thinking) = (1, isThinking ? 1 : 0) }
+        if !language.isEmpty { (c.has_language, c.language) = (1, arena.text(language)) }
     }
 }
 

@@ -101,7 +101,7 @@ extension Wire {
 
     /// A form that an answer keeps. The text-model checks it: it alone knows its tokens.
     package struct Grammar: BusMessage {
-        /// The text of a JSON Schema of the content; empty for any content.
+        /// The text of a JSON Schema of the content, or of what `language` says; empty for any content.
         package var jsonSchema: [UInt8]
         /// The client's field in which it came, for errors.
         package var field: String
@@ -115,11 +115,13 @@ extension Wire {
         /// How thoughts before the answer are written, by the form's name; and whether the prompt has begun them.
         package var reasoningForm: String
         package var isThinking: Bool
+        /// What the text is: regex, choice (a JSON list of texts) or gbnf; empty for a schema.
+        package var language: String
 
         package init(
             jsonSchema: [UInt8] = [], field: String = "", toolForm: String = "", tools: [UInt8] = [],
             requiresCall: Bool = false, isSingleCall: Bool = false, reasoningForm: String = "",
-            isThinking: Bool = false
+            isThinking: Bool = false, language: String = ""
         ) {
             self.jsonSchema = jsonSchema
             self.field = field
@@ -129,6 +131,7 @@ extension Wire {
             self.isSingleCall = isSingleCall
             self.reasoningForm = reasoningForm
             self.isThinking = isThinking
+            self.language = language
         }
 
         package static let codec = MessageCodec(Self.self)

@@ -5,8 +5,10 @@ import TextModels
 
 /// What a request demands of its answer: a schema of the content, tools that may or must be called, thoughts before.
 package struct AnswerDemand: Sendable, Hashable {
-    /// The text of a JSON Schema; empty for any content.
+    /// The text of a JSON Schema, or of what `language` says; empty for any content.
     package var schema: [UInt8]
+    /// What the text is: `regex`, `choice` (a JSON list of texts) or `gbnf`; empty for a schema.
+    package var language: String
     /// What the request calls the schema.
     package var field: String
     /// How calls of tools are written, by the form's name; empty for none.
@@ -20,12 +22,13 @@ package struct AnswerDemand: Sendable, Hashable {
     package var isThinking: Bool
 
     package init(
-        schema: [UInt8] = [], field: String = "", toolForm: String = "", tools: [UInt8] = [], requiresCall: Bool = false,
-        isSingleCall: Bool = false, reasoningForm: String = "", isThinking: Bool = false
+        schema: [UInt8] = [], field: String = "", toolForm: String = "", tools: [UInt8] = [],
+        requiresCall: Bool = false,
+        isSingleCall: Bool = false, reasoningForm: String = "", isThinking: Bool = false, language: String = ""
     ) {
         (self.schema, self.field, self.toolForm, self.tools) = (schema, field, toolForm, tools)
         (self.requiresCall, self.isSingleCall) = (requiresCall, isSingleCall)
-        (self.reasoningForm, self.isThinking) = (reasoningForm, isThinking)
+        (self.reasoningForm, self.isThinking, self.language) = (reasoningForm, isThinking, language)
     }
 
     /// - Throws: `TextModelError.invalidRequest` for texts that are no JSON, and for forms and tools that there are not.
@@ -50,8 +53,27 @@ package struct AnswerDemand: Sendable, Hashable {
                 throw TextModelError(.invalidRequest, "'tools\(error.place)' \(error.problem)", field: "tools")
             }
         }
-        if !schema.isEmpty { rules.schema = .value(try value(of: schema, field: field)) }
+        if !schema.isEmpty {
+            let content = try content()
+            (rules.schema, rules.contentRules) = (content.start, content.rules)
+        }
         return rules
+    }
+
+    /// What the content must be.
+    private func content() throws(TextModelError) -> Grammar {
+        guard !language.isEmpty else { return Grammar(schema: try value(of: schema, field: field)) }
+        guard let text = String(validating: schema, as: UTF8.self) else { throw fault("it is no UTF-8") }
+        switch language {
+        case "regex": return Grammar(pattern: text)
+        case "choice":
+            let choices = try value(of: schema, field: field).elements?.map(\.text) ?? []
+            guard !choices.isEmpty, !choices.contains(nil) else { throw fault("it must be a list of texts") }
+            return Grammar(choices: choices.compactMap { $0 })
+        case "gbnf":
+            do throws(GrammarError) { return try Grammar(gbnf: text) } catch { throw fault(error) }
+        default: throw fault("there is no language of grammars called '\(language)'")
+        }
     }
 
     private func value(of text: [UInt8], field: String) throws(TextModelError) -> JSON.JSONValue {
@@ -62,7 +84,8 @@ package struct AnswerDemand: Sendable, Hashable {
 
     func fault(_ what: String) -> TextModelError {
         let field = schema.isEmpty ? "tools" : field
-        return TextModelError(.invalidRequest, "the schema of '\(field)' cannot be enforced: \(what)", field: field)
+        let kind = language.isEmpty || schema.isEmpty ? "the schema of '\(field)'" : "'\(field)'"
+        return TextModelError(.invalidRequest, "\(kind) cannot be enforced: \(what)", field: field)
     }
 
     func fault(_ error: GrammarError) -> TextModelError {

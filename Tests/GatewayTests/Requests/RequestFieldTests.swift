@@ -92,9 +92,13 @@ import Testing
             ),
             (#""response_format":{"type":"json_object"},"guided_json":{}"#, "guided_json"),
             (#""response_format":{"type":"json_object"},"ignore_eos":true"#, "ignore_eos"),
-            (#""guided_regex":"a""#, "guided_regex"), (#""guided_choice":["a"]"#, "guided_choice"),
+            (#""guided_regex":"(a""#, "guided_regex"), (#""guided_choice":["a",1]"#, "guided_choice"),
             (#""guided_grammar":"root ::= x""#, "guided_grammar"),
-            (#""structured_outputs":{"regex":"a"}"#, "structured_outputs"), (#""grammar":"root ::= x""#, "grammar"),
+            (#""structured_outputs":{"regex":"(a"}"#, "structured_outputs"),
+            (#""structured_outputs":{"regex":"a","choice":["b"]}"#, "structured_outputs"),
+            (#""structured_outputs":{"structural_tag":"x"}"#, "structured_outputs"),
+            (#""guided_regex":"a","guided_choice":["a"]"#, "guided_choice"), (#""ebnf":"start: x""#, "ebnf"),
+            (#""grammar":"root ::= x""#, "grammar"),
             (#""json_schema":{"$ref":"/x"}"#, "json_schema"), (#""stop_token_ids":[3]"#, "stop_token_ids"),
             (#""bad_words":["a"]"#, "bad_words"), (#""include_stop_str_in_output":true"#, "include_stop_str_in_output"),
             (#""min_tokens":5"#, "min_tokens"), (#""chat_template":"{{ x }}""#, "chat_template"),
@@ -178,7 +182,8 @@ import Testing
             "/v1/responses",
             [
                 (
-                    #"{"model":"llama","input":[{"type":"item_reference","id":"c"}]}"#, "input[0].type", "item_reference"
+                    #"{"model":"llama","input":[{"type":"item_reference","id":"c"}]}"#, "input[0].type",
+                    "item_reference"
                 ),
                 (
                     #"{"model":"llama","input":[{"role":"user","content":[{"type":"input_image","image_url":"x"}]}]}"#,
@@ -191,7 +196,7 @@ import Testing
                 #""model":"llama","prompt":"hi","max_tokens":2"#,
                 [
                     (#""response_format":{"type":"grammar"}"#, "response_format"), (#""suffix":"x""#, "suffix"),
-                    (#""guided_regex":"a""#, "guided_regex"), (#""best_of":3"#, "best_of"),
+                    (#""guided_regex":"(a""#, "guided_regex"), (#""best_of":3"#, "best_of"),
                     (#""stop_token_ids":[1]"#, "stop_token_ids"), (#""prompt_embeds":"x""#, "prompt_embeds"),
                 ]))
         try await expectRefusal(

@@ -1306,7 +1306,7 @@ const ProtobufCMessageDescriptor nephele__v1__generate_request__descriptor =
   (ProtobufCMessageInit) nephele__v1__generate_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__grammar__field_descriptors[8] =
+static const ProtobufCFieldDescriptor nephele__v1__grammar__field_descriptors[9] =
 {
   {
     "json_schema",
@@ -1404,12 +1404,25 @@ static const ProtobufCFieldDescriptor nephele__v1__grammar__field_descriptors[8]
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "language",
+    9,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__Grammar, has_language),
+    offsetof(Nephele__V1__Grammar, language),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__grammar__field_indices_by_name[] = {
   1,   /* field[1] = field */
   5,   /* field[5] = is_single_call */
   7,   /* field[7] = is_thinking */
   0,   /* field[0] = json_schema */
+  8,   /* field[8] = language */
   6,   /* field[6] = reasoning_form */
   4,   /* field[4] = requires_call */
   2,   /* field[2] = tool_form */
@@ -1418,7 +1431,7 @@ static const unsigned nephele__v1__grammar__field_indices_by_name[] = {
 static const ProtobufCIntRange nephele__v1__grammar__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 8 }
+  { 0, 9 }
 };
 const ProtobufCMessageDescriptor nephele__v1__grammar__descriptor =
 {
@@ -1428,7 +1441,7 @@ const ProtobufCMessageDescriptor nephele__v1__grammar__descriptor =
   "Nephele__V1__Grammar",
   "nephele.v1",
   sizeof(Nephele__V1__Grammar),
-  8,
+  9,
   nephele__v1__grammar__field_descriptors,
   nephele__v1__grammar__field_indices_by_name,
   1,  nephele__v1__grammar__number_ranges,

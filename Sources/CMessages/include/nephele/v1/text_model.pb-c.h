@@ -153,7 +153,7 @@ struct  Nephele__V1__Grammar
 {
   ProtobufCMessage base;
   /*
-   * The text of a JSON Schema of the content; empty for any content.
+   * The text of a JSON Schema of the content, or of what `language` says; empty for any content.
    */
   /*
    * [UInt8]
@@ -207,10 +207,18 @@ struct  Nephele__V1__Grammar
    */
   protobuf_c_boolean has_is_thinking;
   protobuf_c_boolean is_thinking;
+  /*
+   * What the text is: regex, choice (a JSON list of texts) or gbnf; empty for a schema.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_language;
+  ProtobufCBinaryData language;
 };
 #define NEPHELE__V1__GRAMMAR__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__grammar__descriptor) \
-    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, 0, 0, {0,NULL}, 0, 0 }
+    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, 0, 0, {0,NULL}, 0, 0, 0, {0,NULL} }
 
 
 /*
