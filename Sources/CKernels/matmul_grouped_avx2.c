@@ -301,12 +301,11 @@ TARGET_AVX2 static void multiply(const arguments *a, nephele_index begin, nephel
     UNPACKED(name_, 2, 1, format_, group_)                                                                             \
     UNPACKED(name_, 3, 1, format_, group_)                                                                             \
     UNPACKED(name_, 4, 1, format_, group_)                                                                             \
-    static const tiles name_ = {                                                                                       \
-        {name_##_direct_1, name_##_direct_2, name_##_direct_3},                                                        \
-        {name_##_unpacked_1, name_##_unpacked_2, name_##_unpacked_3, name_##_unpacked_4},                              \
-        name_##_unpack,                                                                                                \
-        4,                                                                                                             \
-        DIRECT_MOST(format_)};
+    static const tiles name_ = {{name_##_direct_1, name_##_direct_2, name_##_direct_3},                                \
+                                {name_##_unpacked_1, name_##_unpacked_2, name_##_unpacked_3, name_##_unpacked_4},      \
+                                name_##_unpack,                                                                        \
+                                4,                                                                                     \
+                                DIRECT_MOST(format_)};
 #define WIDE(name_, narrow_, format_, group_)                                                                          \
     DIRECT(name_, 1, 2, format_, group_)                                                                               \
     DIRECT(name_, 2, 2, format_, group_)                                                                               \
