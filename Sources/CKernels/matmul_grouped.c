@@ -44,11 +44,8 @@ static void product_scalar(const arguments *a, nephele_index begin, nephele_inde
 nephele_row_layout nephele_grouped_row_layout(nephele_isa isa, nephele_grouped_format format, int32_t is_wide) {
     if (isa == NEPHELE_ISA_AVX512_VNNI)
         return is_wide ? NEPHELE_ROWS_PARTS : NEPHELE_ROWS_BYTES;
-    if (isa == NEPHELE_ISA_AVX2 || isa == NEPHELE_ISA_AVX512) {
-        if (format_of(format).bits == 8)
-            return NEPHELE_ROWS_CROSSED_WORDS;
-        return is_wide ? NEPHELE_ROWS_PARTS : NEPHELE_ROWS_BYTES;
-    }
+    if (isa == NEPHELE_ISA_AVX2 || isa == NEPHELE_ISA_AVX512)
+        return is_wide || format_of(format).bits == 8 ? NEPHELE_ROWS_CROSSED_WORDS : NEPHELE_ROWS_BYTES;
     return is_wide ? NEPHELE_ROWS_WORDS : NEPHELE_ROWS_BYTES;
 }
 

@@ -1,10 +1,11 @@
 // The product of whole numbers in groups by AVX2, and by AVX-512 without VNNI.
 //
-// Weights of less than 8 bits are multiplied as bytes (vpmaddubsw: 32 products an instruction, whose pairs are added in
-// 16 bits with saturation). Nothing saturates: a pair of products is at most 2 * 127 times the largest weight, so that
-// of weights up to 15 eight pairs can be added in 16 bits (30,480), of those up to 31 four (31,496), of those up to 63
-// two (32,004). Weights of 8 bits are multiplied as 16-bit numbers (vpmaddwd: 16 products an instruction); to multiply
-// their magnitudes as bytes, with the signs moved over to the inputs, takes as many instructions.
+// Rows of bytes are multiplied by weights of less than 8 bits as bytes (vpmaddubsw: 32 products an instruction, whose
+// pairs are added in 16 bits with saturation). Nothing saturates: a pair of products is at most 2 * 127 times the
+// largest weight, so that of weights up to 15 eight pairs can be added in 16 bits (30,480), of those up to 31 four
+// (31,496), of those up to 63 two (32,004). Weights of 8 bits and wide rows are multiplied as 16-bit numbers (vpmaddwd:
+// 16 products an instruction): to multiply the magnitudes of 8 bits as bytes, with the signs moved over to the inputs,
+// takes as many instructions, and to multiply wide rows in two parts takes more.
 //
 // Many rows share a panel that was unpacked before, piece by piece, into memory of this call.
 #include "matmul_grouped.h"
@@ -17,7 +18,7 @@
 
 /// Rows of a tile that unpacks weights as it goes.
 #define DIRECT_ROWS 3
-/// Rows of a tile with unpacked weights (rows in two parts count twice).
+/// Rows of a tile with unpacked weights.
 #define TILE_ROWS 4
 /// Rows for which weights are unpacked once, and inputs that are unpacked at a time.
 #define SHARING_ROWS 64
@@ -38,7 +39,7 @@ AVX2_INLINE __m256i load_stored(const grouped_format f, const uint8_t *weights, 
     return _mm256_or_si256(low, _mm256_and_si256(high, _mm256_set1_epi8((char)(((1 << high_bits) - 1) << 4))));
 }
 
-/// Weights of 8 bits as 16-bit numbers: of every four inputs the first and the third (`odd` 0), or the others.
+/// Weights as 16-bit numbers: of every four inputs the first and the third (`odd` 0), or the others.
 AVX2_INLINE __m256i widen_weights(__m256i bytes, const int odd) {
     return odd ? _mm256_srli_epi16(bytes, 8) : _mm256_and_si256(bytes, _mm256_set1_epi16(255));
 }
@@ -50,7 +51,7 @@ typedef struct {
     int is_unpacked;
 } group_source;
 
-#define ACCUMULATORS 6
+#define ACCUMULATORS 4
 
 /// Has the compiler compute a vector here: left alone it takes one row after the other and keeps the weights in memory.
 #define COMPUTED(vector_) __asm__ volatile("" : "+x"(vector_))
@@ -87,7 +88,7 @@ AVX2_INLINE void dot_bytes(const grouped_format f, group_source weights, const i
     }
 }
 
-/// The same of weights of 8 bits, which stand `offset` above their value unless they are unpacked.
+/// The same of rows of 16-bit numbers; the weights stand `offset` above their value unless they are unpacked.
 AVX2_INLINE void dot_words(const grouped_format f, group_source weights, const int16_t *x, nephele_index stride,
                            const int rows, const nephele_index group, __m256i dot[ACCUMULATORS][2]) {
     UNROLLED(int r = 0; r < rows; r++) {
@@ -122,55 +123,49 @@ typedef struct {
     nephele_index depth, groups;
 } tile_rows;
 
-AVX2_INLINE tile_rows rows_from(const arguments *a, nephele_index m, nephele_index g, const int parts,
-                                const grouped_format f, const nephele_index group) {
-    nephele_index groups = a->depth / group, at = m * groups + g, width = f.bits == 8 ? 2 : 1;
-    const uint8_t *x = (const uint8_t *)a->x + (parts * m * a->depth + g * group) * width;
+AVX2_INLINE tile_rows rows_from(const arguments *a, nephele_index m, nephele_index g, const int words,
+                                const nephele_index group) {
+    nephele_index groups = a->depth / group, at = m * groups + g;
+    const uint8_t *x = (const uint8_t *)a->x + (m * a->depth + g * group) * (words ? 2 : 1);
     return (tile_rows){x, a->x_scales + at, a->x_minimum_factors + at, a->x_sums + at, a->depth, groups};
 }
 
 /// What a group `ahead` of the first one adds to the chains of `rows` rows.
 AVX2_INLINE void multiply_group(const tile_rows in, nephele_index ahead, group_source weights, const f32x16 *scale,
-                                const f32x16 *minimum, const int rows, const int parts, const grouped_format f,
+                                const f32x16 *minimum, const int rows, const int words, const grouped_format f,
                                 const nephele_index group, f32x16 *sum) {
     __m256i dot[ACCUMULATORS][2];
-    if (f.bits == 8)
+    if (words)
         dot_words(f, weights, (const int16_t *)in.x + ahead * group, in.depth, rows, group, dot);
     else
-        dot_bytes(f, weights, (const int8_t *)in.x + ahead * group, in.depth, parts * rows, group, dot);
+        dot_bytes(f, weights, (const int8_t *)in.x + ahead * group, in.depth, rows, group, dot);
     UNROLLED(int r = 0; r < rows; r++) {
         nephele_index at = r * in.groups + ahead;
-        __m256i whole[2], offset = _mm256_setzero_si256();
-        if (f.offset && !(f.bits == 8 && weights.is_unpacked)) {
+        __m256i offset = _mm256_setzero_si256();
+        if (f.offset && !(words && weights.is_unpacked)) {
             offset = _mm256_set1_epi32(in.sums[at]);
             COMPUTED(offset);
-            offset = _mm256_slli_epi32(offset, __builtin_ctz(f.offset));
+            offset = _mm256_slli_epi32(offset, __builtin_ctz((unsigned)f.offset));
+            UNROLLED(int h = 0; h < 2; h++) dot[r][h] = _mm256_sub_epi32(dot[r][h], offset);
         }
-        UNROLLED(int h = 0; h < 2; h++) {
-            whole[h] = dot[r][h];
-            if (f.bits < 8 && parts == 2)
-                whole[h] = _mm256_add_epi32(_mm256_slli_epi32(dot[2 * r][h], 7), dot[2 * r + 1][h]);
-            if (f.offset && !(f.bits == 8 && weights.is_unpacked))
-                whole[h] = _mm256_sub_epi32(whole[h], offset);
-        }
-        add_group(&sum[r], (const i32x16 *)whole, scale, minimum, f.minimums, in.scales[at], in.minimum_factors + at);
+        add_group(&sum[r], (const i32x16 *)dot[r], scale, minimum, f.minimums, in.scales[at], in.minimum_factors + at);
     }
 }
 
 /// Few rows: weights are unpacked in registers.
-AVX2_INLINE void tile_direct(const arguments *a, nephele_index panel, nephele_index m, const int rows, const int parts,
+AVX2_INLINE void tile_direct(const arguments *a, nephele_index panel, nephele_index m, const int rows, const int words,
                              const grouped_format f, const nephele_index group) {
     nephele_index groups = a->depth / group, bytes = block_bytes(f, group);
     const uint8_t *block = (const uint8_t *)a->panels + panel * panel_bytes(f, groups, group);
     f32x16 sum[DIRECT_ROWS];
     UNROLLED(int r = 0; r < rows; r++) sum[r] = (f32x16){0};
-    const tile_rows in = rows_from(a, m, 0, parts, f, group);
+    const tile_rows in = rows_from(a, m, 0, words, group);
     for (nephele_index g = 0; g < groups; block += bytes) {
         for (nephele_index j = 0; j < f.shared; j++, g++) {
             f32x16 scale, minimum;
             load_scales(f, block, j, &scale, &minimum);
             group_source weights = {group_weights(f, block, j, group), 0};
-            multiply_group(in, g, weights, &scale, &minimum, rows, parts, f, group, sum);
+            multiply_group(in, g, weights, &scale, &minimum, rows, words, f, group, sum);
         }
     }
     UNROLLED(int r = 0; r < rows; r++) finish(a, m + r, panel, &sum[r]);
@@ -182,23 +177,23 @@ typedef struct {
     f32x16 scales[SPAN / 16], minimums[SPAN / 16];
 } unpacked_span;
 
-AVX2_INLINE nephele_index unpacked_bytes(const grouped_format f, nephele_index group) {
-    return group * NEPHELE_PANEL * (f.bits == 8 ? 2 : 1);
+AVX2_INLINE nephele_index unpacked_bytes(nephele_index group, const int words) {
+    return group * NEPHELE_PANEL * (words ? 2 : 1);
 }
 
 /// Unpacks `count` groups of a panel from `g` on.
 AVX2_INLINE void unpack(const grouped_format f, const uint8_t *panel, nephele_index g, nephele_index count,
-                        const nephele_index group, unpacked_span *span) {
+                        const int words, const nephele_index group, unpacked_span *span) {
     for (nephele_index i = 0; i < count; i++) {
         const uint8_t *block = block_of(f, panel, g + i, group);
         nephele_index j = (g + i) % f.shared;
         load_scales(f, block, j, &span->scales[i], &span->minimums[i]);
         const uint8_t *weights = group_weights(f, block, j, group);
-        uint8_t *unpacked = span->weights + i * unpacked_bytes(f, group);
+        uint8_t *unpacked = span->weights + i * unpacked_bytes(group, words);
         UNROLLED(nephele_index s = 0; s < group / 4; s++) {
             UNROLLED(int h = 0; h < 2; h++) {
                 __m256i bytes = load_stored(f, weights, s, h, group);
-                if (f.bits < 8) {
+                if (!words) {
                     _mm256_store_si256((__m256i *)(unpacked + s * 64 + h * 32), bytes);
                     continue;
                 }
@@ -213,14 +208,14 @@ AVX2_INLINE void unpack(const grouped_format f, const uint8_t *panel, nephele_in
 
 /// What `count` groups from `g` on add to the chains of rows m to m + rows - 1.
 AVX2_INLINE void tile_unpacked(const arguments *a, const unpacked_span *span, nephele_index g, nephele_index count,
-                               nephele_index m, f32x16 *sums, const int rows, const int parts, const grouped_format f,
+                               nephele_index m, f32x16 *sums, const int rows, const int words, const grouped_format f,
                                const nephele_index group) {
-    const tile_rows in = rows_from(a, m, g, parts, f, group);
+    const tile_rows in = rows_from(a, m, g, words, group);
     f32x16 sum[TILE_ROWS];
     UNROLLED(int r = 0; r < rows; r++) sum[r] = sums[r];
     for (nephele_index i = 0; i < count; i++) {
-        group_source weights = {span->weights + i * unpacked_bytes(f, group), 1};
-        multiply_group(in, i, weights, &span->scales[i], &span->minimums[i], rows, parts, f, group, sum);
+        group_source weights = {span->weights + i * unpacked_bytes(group, words), 1};
+        multiply_group(in, i, weights, &span->scales[i], &span->minimums[i], rows, words, f, group, sum);
     }
     UNROLLED(int r = 0; r < rows; r++) sums[r] = sum[r];
 }
@@ -232,7 +227,6 @@ typedef struct {
     void (*unpacked[TILE_ROWS])(const arguments *, const unpacked_span *, nephele_index g, nephele_index count,
                                 nephele_index m, f32x16 *sum);
     void (*unpack)(const uint8_t *panel, nephele_index g, nephele_index count, unpacked_span *);
-    nephele_index tile_rows;
     /// Rows, at most, for which `direct` is faster.
     nephele_index direct_rows;
 } tiles;
@@ -250,7 +244,7 @@ TARGET_AVX2 static void multiply_unpacked(const arguments *a, nephele_index pane
         nephele_index count = groups - g < most ? groups - g : most;
         t->unpack(start, g, count, &span);
         nephele_index m = begin;
-        for (nephele_index left = (end - begin + t->tile_rows - 1) / t->tile_rows; left > 0; left--) {
+        for (nephele_index left = (end - begin + TILE_ROWS - 1) / TILE_ROWS; left > 0; left--) {
             nephele_index rows = (end - m + left - 1) / left;
             t->unpacked[rows - 1](a, &span, g, count, m, &sum[m - begin]);
             m += rows;
@@ -275,57 +269,44 @@ TARGET_AVX2 static void multiply(const arguments *a, nephele_index begin, nephel
     }
 }
 
-#define DIRECT(name_, rows_, parts_, format_, group_)                                                                  \
+// A format's functions for rows of bytes (`words_` 0) or of 16-bit numbers.
+#define DIRECT(name_, rows_, words_, format_, group_)                                                                  \
     TARGET_AVX2 static void name_##_direct_##rows_(const arguments *a, nephele_index panel, nephele_index m) {         \
-        tile_direct(a, panel, m, rows_, parts_, format_of(format_), group_);                                           \
+        tile_direct(a, panel, m, rows_, words_, format_of(format_), group_);                                           \
     }
-#define UNPACKED(name_, rows_, parts_, format_, group_)                                                                \
+#define UNPACKED(name_, rows_, words_, format_, group_)                                                                \
     TARGET_AVX2 static void name_##_unpacked_##rows_(const arguments *a, const unpacked_span *span, nephele_index g,   \
                                                      nephele_index count, nephele_index m, f32x16 *sum) {              \
-        tile_unpacked(a, span, g, count, m, sum, rows_, parts_, format_of(format_), group_);                           \
+        tile_unpacked(a, span, g, count, m, sum, rows_, words_, format_of(format_), group_);                           \
     }
 // What is quick to unpack is unpacked for every tile of up to six rows.
 #define DIRECT_MOST(format_)                                                                                           \
     (format_ == NEPHELE_GROUPED_5_MINIMUM || format_ == NEPHELE_GROUPED_Q5_K || format_ == NEPHELE_GROUPED_Q6_K ? 3 : 6)
-#define UNPACK(name_, format_, group_)                                                                                 \
+#define TILES(name_, words_, format_, group_)                                                                          \
     TARGET_AVX2 static void name_##_unpack(const uint8_t *panel, nephele_index g, nephele_index count,                 \
                                            unpacked_span *span) {                                                      \
-        unpack(format_of(format_), panel, g, count, group_, span);                                                     \
-    }
-#define NARROW(name_, format_, group_)                                                                                 \
-    UNPACK(name_, format_, group_)                                                                                     \
-    DIRECT(name_, 1, 1, format_, group_)                                                                               \
-    DIRECT(name_, 2, 1, format_, group_)                                                                               \
-    DIRECT(name_, 3, 1, format_, group_)                                                                               \
-    UNPACKED(name_, 1, 1, format_, group_)                                                                             \
-    UNPACKED(name_, 2, 1, format_, group_)                                                                             \
-    UNPACKED(name_, 3, 1, format_, group_)                                                                             \
-    UNPACKED(name_, 4, 1, format_, group_)                                                                             \
+        unpack(format_of(format_), panel, g, count, words_, group_, span);                                             \
+    }                                                                                                                  \
+    DIRECT(name_, 1, words_, format_, group_)                                                                          \
+    DIRECT(name_, 2, words_, format_, group_)                                                                          \
+    DIRECT(name_, 3, words_, format_, group_)                                                                          \
+    UNPACKED(name_, 1, words_, format_, group_)                                                                        \
+    UNPACKED(name_, 2, words_, format_, group_)                                                                        \
+    UNPACKED(name_, 3, words_, format_, group_)                                                                        \
+    UNPACKED(name_, 4, words_, format_, group_)                                                                        \
     static const tiles name_ = {{name_##_direct_1, name_##_direct_2, name_##_direct_3},                                \
                                 {name_##_unpacked_1, name_##_unpacked_2, name_##_unpacked_3, name_##_unpacked_4},      \
                                 name_##_unpack,                                                                        \
-                                4,                                                                                     \
                                 DIRECT_MOST(format_)};
-#define WIDE(name_, narrow_, format_, group_)                                                                          \
-    DIRECT(name_, 1, 2, format_, group_)                                                                               \
-    DIRECT(name_, 2, 2, format_, group_)                                                                               \
-    DIRECT(name_, 3, 2, format_, group_)                                                                               \
-    UNPACKED(name_, 1, 2, format_, group_)                                                                             \
-    UNPACKED(name_, 2, 2, format_, group_)                                                                             \
-    static const tiles name_ = {{name_##_direct_1, name_##_direct_2, name_##_direct_3},                                \
-                                {name_##_unpacked_1, name_##_unpacked_2},                                              \
-                                narrow_##_unpack,                                                                      \
-                                2,                                                                                     \
-                                DIRECT_MOST(format_)};
-// Weights of 8 bits are multiplied by 16-bit numbers, wide or not.
-NARROW(eight_16, NEPHELE_GROUPED_8, 16)
-NARROW(eight_32, NEPHELE_GROUPED_8, 32)
-NARROW(eight_64, NEPHELE_GROUPED_8, 64)
-NARROW(eight_minimum_32, NEPHELE_GROUPED_8_MINIMUM, 32)
-NARROW(eight_minimum_64, NEPHELE_GROUPED_8_MINIMUM, 64)
 #define BOTH(name_, format_, group_)                                                                                   \
-    NARROW(name_, format_, group_)                                                                                     \
-    WIDE(wide_##name_, name_, format_, group_)
+    TILES(name_, 0, format_, group_)                                                                                   \
+    TILES(wide_##name_, 1, format_, group_)
+
+TILES(eight_16, 1, NEPHELE_GROUPED_8, 16)
+TILES(eight_32, 1, NEPHELE_GROUPED_8, 32)
+TILES(eight_64, 1, NEPHELE_GROUPED_8, 64)
+TILES(eight_minimum_32, 1, NEPHELE_GROUPED_8_MINIMUM, 32)
+TILES(eight_minimum_64, 1, NEPHELE_GROUPED_8_MINIMUM, 64)
 BOTH(four_32, NEPHELE_GROUPED_4, 32)
 BOTH(four_64, NEPHELE_GROUPED_4, 64)
 BOTH(four_minimum_32, NEPHELE_GROUPED_4_MINIMUM, 32)
