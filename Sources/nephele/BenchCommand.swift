@@ -162,7 +162,8 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     private static func describe(_ limits: DeviceLimits) -> String {
-        "memory reads \(Int(limits.readRate / 1e9)) GB/s, f32 \(Int(limits.operationRate / 1e9)) GFLOP/s"
+        "memory reads \(Int(limits.readRate / 1e9)) GB/s, f32 \(Int(limits.operationRate / 1e9)) GFLOP/s, "
+            + "8 bits \(Int(limits.byteRate / 1e9)) billion multiply-adds/s"
     }
 
     static func encode(_ value: some Encodable) throws -> String {

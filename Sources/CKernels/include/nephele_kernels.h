@@ -461,5 +461,8 @@ typedef struct {
 void nephele_read_limit(const void *args, nephele_index begin, nephele_index end);
 /// 192 independent chains of `length` fused multiply-adds a block, on registers; starts from `data[0..<16]`.
 void nephele_fma_limit(const void *args, nephele_index begin, nephele_index end);
+/// 1,536 multiply-adds of 8 bits a block and each of `length` steps, on registers, as products of whole numbers make
+/// them; of `data[0]` and `data[1]`.
+void nephele_byte_limit(const void *args, nephele_index begin, nephele_index end);
 
 #endif
