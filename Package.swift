@@ -100,13 +100,14 @@ let package = Package(
         .target(
             name: "Tokenizers",
             dependencies: [
-                "GGUF", "Jinja", "RegularExpressions",
+                "GGUF", "JSON", "Jinja", "RegularExpressions",
                 .product(name: "HeapModule", package: "swift-collections"),
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: safe),
         .testTarget(
-            name: "TokenizersTests", dependencies: ["Tokenizers"], resources: [.copy("Goldens")], swiftSettings: safe),
+            name: "TokenizersTests", dependencies: ["JSON", "Tokenizers"], resources: [.copy("Goldens")],
+            swiftSettings: safe),
 
         .target(name: "Grammars", dependencies: ["JSON"], swiftSettings: safe),
         .testTarget(
@@ -164,6 +165,10 @@ let package = Package(
             exclude: ["hub_client.py", "network.py"], swiftSettings: safe),
 
         // Layer 3: bindings, layers, serving
+        .target(name: "ChatFormats", dependencies: ["Grammars", "JSON"], swiftSettings: safe),
+        .testTarget(
+            name: "ChatFormatsTests", dependencies: ["ChatFormats", "Grammars", "JSON"],
+            exclude: ["Goldens/make_calls.py"], resources: [.copy("Goldens/calls.json")], swiftSettings: safe),
         .target(name: "ModelServing", dependencies: ["Concurrency", "Messages", "RPC"], swiftSettings: safe),
         .testTarget(
             name: "ModelServingTests", dependencies: ["Messages", "ModelServing", "RPC"], swiftSettings: safe),
@@ -198,7 +203,7 @@ let package = Package(
         .target(
             name: "TextGeneration",
             dependencies: [
-                "GGUF", "Grammars", "JSON", "Layers", "Tensors", "TextModels", "Tokenizers", "Watermarking",
+                "ChatFormats", "GGUF", "Grammars", "JSON", "Layers", "Tensors", "TextModels", "Tokenizers", "Watermarking",
                 .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: safe),
@@ -217,7 +222,7 @@ let package = Package(
             path: "Tests/ModelTesting",
             swiftSettings: safe),
         .target(
-            name: "TokenizerService", dependencies: ["Messages", "ModelServing", "RPC", "Tokenizers"],
+            name: "TokenizerService", dependencies: ["JSON", "Messages", "ModelServing", "RPC", "Tokenizers"],
             swiftSettings: safe),
         .target(
             name: "TextModelService",
@@ -271,8 +276,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Accounts", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels", "JSON", "Messages",
-                "Observability", "PromptRouting", "RPC", "Watermarking",
+                "Accounts", "ChatFormats", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels", "JSON",
+                "Messages", "Observability", "PromptRouting", "RPC", "Watermarking",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -291,7 +296,7 @@ let package = Package(
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Accounts", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels", "DiffusionModels",
+                "Accounts", "ChatFormats", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels", "DiffusionModels",
                 "DiffusionService", "Gateway", "Layers", "Messages", "ModelServing", "PNG", "PromptRouting", "RPC",
                 "Tensors",
                 "TextGeneration", "TextModels", "TextModelService", "TokenizerService", "ZeroMQTransport",

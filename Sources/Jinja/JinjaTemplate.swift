@@ -9,6 +9,8 @@ package struct JinjaTemplate: Sendable {
     private let nodes: [Node]
     /// The text that the template holds itself: what it writes, and its strings.
     package let literals: [String]
+    /// The names that it reads of what it is rendered with, and those of functions that every template has.
+    package var variables: Set<String> { FreeNames.of(nodes) }
 
     /// - Throws: `JinjaError` with the line and the construct.
     package init(_ source: String) throws(JinjaError) {

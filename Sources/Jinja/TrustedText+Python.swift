@@ -12,7 +12,7 @@ extension TrustedText {
     /// `str.strip` and its halves.
     ///
     /// - Parameter characters: nil for white space.
-    func stripped(_ characters: TrustedText? = nil, left: Bool = true, right: Bool = true) -> TrustedText {
+    package func stripped(_ characters: TrustedText? = nil, left: Bool = true, right: Bool = true) -> TrustedText {
         let set = characters.map { Set($0.scalars) }
         func isStripped(_ scalar: Unicode.Scalar) -> Bool { set?.contains(scalar) ?? Self.isSpace(scalar) }
         var (start, end) = (0, count)
@@ -37,7 +37,7 @@ extension TrustedText {
     }
 
     /// Where `part` last begins, ending at `end` at the latest.
-    func last(_ part: TrustedText, from start: Int = 0, to end: Int? = nil) -> Int? {
+    package func last(_ part: TrustedText, from start: Int = 0, to end: Int? = nil) -> Int? {
         let end = end ?? count
         guard start <= end, part.count <= end - start else { return nil }
         if part.isEmpty { return end }

@@ -126,12 +126,19 @@ extension TextRevision {
                     choice: Int($0.choice), ids: $0.ids, textBytes: $0.textBytes, logProbabilityCount: Int($0.logprobs),
                     isFinished: $0.isFinished)
             }
-            return try GenerationRequest(
+            guard message.shownTokens.count <= GenerationRequest.shownTokensLimit else {
+                throw TextModelError(
+                    .invalidRequest, "\(message.shownTokens.count) control tokens are to be shown; at most "
+                        + "\(GenerationRequest.shownTokensLimit) can be", field: "shown_tokens")
+            }
+            var request = try GenerationRequest(
                 prompt: message.prompt, maxTokens: Int(message.maxTokens), n: Int(message.n), sampling: sampling,
                 stop: message.stop, logProbabilities: message.logprobs.map { Int($0) },
                 promptLogProbabilities: message.promptLogprobs, ignoresEndOfText: message.ignoresEndOfText,
                 grammar: try grammar(message.grammar),
                 adapter: adapter, resume: resume, runsAlone: message.crashesWithoutProgress > 0, shape: engine.shape)
+            request.shownTokens = message.shownTokens
+            return request
         } catch {
             throw RPCError(textModel: error)
         }
@@ -139,7 +146,11 @@ extension TextRevision {
 
     private func grammar(_ message: Wire.Grammar?) throws(TextModelError) -> CompiledGrammar? {
         guard let message, let grammars = engine.grammars else { return nil }
-        return try grammars.grammar(schema: message.jsonSchema, field: message.field)
+        return try grammars.grammar(
+            AnswerDemand(
+                schema: message.jsonSchema, field: message.field, toolForm: message.toolForm, tools: message.tools,
+                requiresCall: message.requiresCall, isSingleCall: message.isSingleCall,
+                reasoningForm: message.reasoningForm, isThinking: message.isThinking))
     }
 
     func check(model: String, tokenizerHash hash: String) throws {

@@ -122,14 +122,22 @@ package struct TokenizerService: RPCService {
         router.unary(Wire.Tokenizer.renderChat) { request, context in
             try await keeper(request.message.model).use(context) { revision in
                 let tokenizer = revision.tokenizer
-                let messages = request.message.messages.map { ChatMessage(role: $0.role, content: $0.content) }
-                let pair = TextPair(messages)
+                let conversation = try Conversation(request.message)
+                let pair = TextPair(conversation.messages)
                 do throws(TokenizerError) {
-                    let ids = try tokenizer.render(request.message, messages, pair)
-                    return ServerReply(Wire.TokensReply(ids: ids, tokenizerHash: tokenizer.hash))
+                    let (ids, opening) = try tokenizer.render(request.message, conversation, pair)
+                    return ServerReply(
+                        Wire.TokensReply(ids: ids, tokenizerHash: tokenizer.hash, opening: opening))
                 } catch {
                     let field = pair == nil ? "messages" : error.code == .invalidRequest ? "instruction" : "model"
                     throw RPCError(tokenizer: error, field: field, model: request.message.model)
+                }
+            }
+        }
+        router.unary(Wire.Tokenizer.describeChat) { request, context in
+            try await keeper(request.message.model).use(context) { revision in
+                do throws(TokenizerError) { return ServerReply(try revision.tokenizer.chatForm()) } catch {
+                    throw RPCError(tokenizer: error, field: "messages", model: request.message.model)
                 }
             }
         }
@@ -167,17 +175,18 @@ package struct TokenizerService: RPCService {
 
 extension Tokenizer {
     fileprivate func render(
-        _ message: Wire.RenderChatRequest, _ messages: [ChatMessage], _ pair: TextPair?
-    ) throws(TokenizerError) -> [Int32] {
+        _ message: Wire.RenderChatRequest, _ conversation: Conversation, _ pair: TextPair?
+    ) throws(TokenizerError) -> (ids: [Int32], opening: String) {
         guard let pair else {
             guard message.pairTemplate.isEmpty else {
                 throw TokenizerError(.invalidRequest, "a template of pairs is for a query and a document")
             }
-            return try renderChat(messages, addGenerationPrompt: message.addGenerationPrompt)
+            return try render(conversation)
         }
-        return try renderPair(
+        let ids = try renderPair(
             pair, template: message.pairTemplate.isEmpty ? nil : message.pairTemplate,
             addGenerationPrompt: message.addGenerationPrompt)
+        return (ids, "")
     }
 
     fileprivate func encode(_ message: Wire.EncodeRequest) throws(TokenizerError) -> TokenizedText {
@@ -205,7 +214,8 @@ extension RPCError {
     /// A tokenizer's error as it crosses the wire.
     init(tokenizer error: TokenizerError, field: String, model: String) {
         switch error.code {
-        case .invalidRequest: self.init(.invalidArgument, error.message, reason: "invalid_request", field: field)
+        case .invalidRequest:
+            self.init(.invalidArgument, error.message, reason: "invalid_request", field: error.field ?? field)
         case .unsupported, .unreadable, .malformed:
             // What one kind of request needs and the model's files do not give.
             self.init(

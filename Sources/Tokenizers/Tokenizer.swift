@@ -4,6 +4,8 @@ package struct Tokenizer: Sendable {
     /// SHA-256 over the files that define it, in hexadecimal: equal hashes encode equally.
     package let hash: String
     package let chatTemplate: ChatTemplate?
+    /// That of conversations with tools, where it is another one.
+    package let toolTemplate: ChatTemplate?
     /// The tokens named in `tokenizer_config.json`.
     package let beginOfText: Int32?
     package let endOfText: Int32?

@@ -13,10 +13,13 @@ package struct TokenizerError: Error, Sendable, CustomStringConvertible {
 
     package var code: Code
     package var message: String
+    /// The field of the request that is at fault; nil where the request as a whole is.
+    package var field: String?
 
-    package init(_ code: Code, _ message: String) {
+    package init(_ code: Code, _ message: String, field: String? = nil) {
         self.code = code
         self.message = message
+        self.field = field
     }
 
     package var description: String { message }

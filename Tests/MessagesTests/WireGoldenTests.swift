@@ -26,6 +26,22 @@ import Testing
         }
     }
 
+    @Test func `what conversations have since then survives too`() throws {
+        let call = Wire.ChatMessage(role: "assistant", content: "", members: #"{"content":null,"tool_calls":[]}"#)
+        #expect(
+            try survives(
+                Wire.RenderChatRequest(
+                    model: "m", messages: [call], addGenerationPrompt: false, tools: "[]",
+                    documents: #"[{"text":"明月"}]"#, variables: "{\"a\u{0}\":1}", continueFinalMessage: true)))
+        #expect(try survives(Wire.ChatFormRequest(model: "m")) && survives(Wire.ChatForm()))
+        #expect(
+            try survives(
+                Wire.ChatForm(
+                    source: "{{ messages }}", variables: ["tools", "é"], takesTools: true, takesToolCalls: true,
+                    takesToolResults: true)))
+        #expect(try survives(Wire.TokensReply(ids: [1], tokenizerHash: "0123", opening: "<think>\n")))
+    }
+
     @Test func `a message without what it needs is refused`() throws {
         let load = LoadReport().encoded()
         // HealthReply: state 9; no state; no load.

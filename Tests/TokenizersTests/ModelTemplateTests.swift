@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Testing
 
 @testable import Tokenizers
@@ -55,6 +56,29 @@ import Testing
         #expect(try both.decode(both.renderChat(user)) == "a b")
     }
 
+    @Test func `the template called tool_use is for conversations with tools`() throws {
+        let list =
+            #"{"chat_template": [{"name": "default", "template": "a"}, {"name": "tool_use", "template": "b{{ tools }}"}]}"#
+        var conversation = Conversation(user)
+        conversation.tools = [.object(JSONObject([("name", .string("f"))]))]
+        for files in [
+            ["tokenizer_config.json": list],
+            [
+                "chat_template.jinja": "a", "tokenizer_config.json": "{}",
+                "additional_chat_templates/tool_use.jinja": "b{{ tools }}",
+            ],
+        ] {
+            let tokenizer = try tokenizer(files)
+            #expect(try tokenizer.decode(tokenizer.renderChat(user)) == "a")
+            #expect(try tokenizer.decode(tokenizer.render(conversation).ids).hasPrefix("b["))
+        }
+        // One that is for tools alone serves conversations with tools.
+        let only = try tokenizer([
+            "tokenizer_config.json": #"{"chat_template": [{"name": "tool_use", "template": "b{{ tools }}"}]}"#
+        ])
+        #expect(try only.decode(only.render(conversation).ids).hasPrefix("b["))
+    }
+
     @Test func `no role becomes a control token`() throws {
         let template = "{% for m in messages %}{{ '<|' + m.role + '|>' }}{{ m.content }}<|eot_id|>{% endfor %}"
         let tokenizer = try tokenizer(["chat_template.jinja": template])
@@ -78,10 +102,11 @@ import Testing
         #expect(tokenizer.encode("<turn>", addSpecialTokens: false) == [901])
     }
 
-    @Test func `no content is None`() throws {
-        let tokenizer = try tokenizer(["chat_template.jinja": "{{ messages[0].content is none }}{{ tools is none }}"])
+    @Test func `no content is no member, and no tools are None`() throws {
+        let tokenizer = try tokenizer(["chat_template.jinja": "{{ messages[0].content is defined }}{{ tools is none }}"]
+        )
         let ids = try tokenizer.renderChat([ChatMessage(role: "assistant", content: nil)])
-        #expect(try tokenizer.decode(ids) == "TrueTrue")
+        #expect(try tokenizer.decode(ids) == "FalseTrue")
     }
 
     @Test func `numbers that only Python writes do no harm where nobody needs them`() throws {

@@ -154,7 +154,7 @@ private func check(_ tokenizer: Tokenizer, _ name: String, parseSpecialTokens: B
         let messages = golden.messages.map { ChatMessage(role: $0.role, content: $0.content) }
         for rendered in golden.rendered {
             let template = ChatTemplate(rendered.template, variables: ["bos_token": "<s>", "eos_token": "</s>"])
-            let rendering = try template.render(messages, addGenerationPrompt: rendered.add)
+            let rendering = try template.render(Conversation(messages, addGenerationPrompt: rendered.add))
             #expect(rendering.text == rendered.text, "\(rendered.name)")
             for range in rendering.trusted {
                 #expect(!String(decoding: rendering.bytes[range], as: UTF8.self).contains("你好"))
@@ -168,13 +168,13 @@ private func check(_ tokenizer: Tokenizer, _ name: String, parseSpecialTokens: B
     ])
     func `what is beyond the subset is refused`(source: String) {
         #expect(throws: TokenizerError.self) {
-            _ = try ChatTemplate(source, variables: [:]).render([], addGenerationPrompt: true)
+            _ = try ChatTemplate(source, variables: [:]).render(Conversation([]))
         }
     }
 
     @Test func `a template can refuse its messages`() throws {
         let template = ChatTemplate("{{ raise_exception('roles must alternate') }}", variables: [:])
-        #expect { try template.render([], addGenerationPrompt: true) } throws: {
+        #expect { try template.render(Conversation([], addGenerationPrompt: true)) } throws: {
             "\($0)".contains("roles must alternate")
         }
     }

@@ -9,7 +9,7 @@ struct AnswerDeltas: Sendable {
     private let record: RequestRecord
     private var transforms: [any DeltaTransform]
     /// What the transformations let pass, the last first.
-    private var passed: [Wire.GenerateDelta] = []
+    private var passed: [AnswerDelta] = []
 
     /// - Parameter transforms: in the order in which deltas go through them.
     init(
@@ -20,11 +20,11 @@ struct AnswerDeltas: Sendable {
 
     /// - Returns: nil after the last one.
     /// - Throws: `RPCError`.
-    mutating func next() async throws -> Wire.GenerateDelta? {
+    mutating func next() async throws -> AnswerDelta? {
         while passed.isEmpty {
             guard let delta = try await nextOfModel() else { return nil }
-            if transforms.isEmpty { return recorded(delta) }
-            passed.append(delta)
+            if transforms.isEmpty { return recorded(AnswerDelta(delta)) }
+            passed.append(AnswerDelta(delta))
             for index in transforms.indices { transforms[index].transform(&passed) }
             if passed.count > 1 { passed.reverse() }
             if passed.contains(where: { !$0.finishReason.isEmpty }) { giveUpIfEnded() }
@@ -40,7 +40,7 @@ struct AnswerDeltas: Sendable {
         }
     }
 
-    private func recorded(_ delta: Wire.GenerateDelta) -> Wire.GenerateDelta {
+    private func recorded(_ delta: AnswerDelta) -> AnswerDelta {
         if !delta.finishReason.isEmpty { record.finished(delta.finishReason) }
         return delta
     }

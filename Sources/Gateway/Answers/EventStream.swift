@@ -8,7 +8,7 @@ protocol ChunkForm: Sendable {
     associatedtype Chunk: CountedChunk
     /// What a choice begins with, if anything.
     func opening(_ generation: Generation, choice: Int) -> Chunk?
-    mutating func chunk(_ generation: Generation, _ delta: Wire.GenerateDelta) -> Chunk
+    mutating func chunk(_ generation: Generation, _ delta: AnswerDelta) -> Chunk
     func usage(_ generation: Generation, _ usage: Usage) -> Chunk
 }
 
@@ -29,17 +29,21 @@ enum EventStream {
             }
             var deltas = generation.deltas()
             var form = form
-            var tokens = 0
+            var (tokens, reasoning) = (0, 0)
             while let delta = try await deltas.next() {
                 tokens += delta.tokens.count
-                if !delta.text.isEmpty || !delta.finishReason.isEmpty || delta.logprob != nil {
+                if delta.part == .reasoning { reasoning += delta.tokens.count }
+                if !delta.isSilent {
                     var chunk = form.chunk(generation, delta)
-                    if countsOn { chunk.usage = Usage(prompt: generation.promptTokens, completion: tokens) }
+                    if countsOn {
+                        chunk.usage = Usage(prompt: generation.promptTokens, completion: tokens, reasoning: reasoning)
+                    }
                     try await writer.write(event(chunk))
                 }
             }
             if includesUsage {
-                let usage = Usage(prompt: generation.promptTokens, completion: tokens)
+                let usage = Usage(
+                    prompt: generation.promptTokens, completion: tokens, reasoning: reasoning)
                 try await writer.write(event(form.usage(generation, usage)))
             }
         }

@@ -8,7 +8,17 @@ import RPC
 struct Generation: Sendable {
     /// One choice as a whole.
     struct Choice: Sendable {
+        struct Call: Sendable {
+            var id: String
+            var name: String
+            /// The text of a JSON object, as the model has written it.
+            var arguments = ""
+        }
+
         var text = ""
+        /// What the model thought before; empty for nothing.
+        var reasoning = ""
+        var calls: [Call] = []
         var logprobs: [Wire.TokenLogprob] = []
         /// Log-probabilities of the prompt's tokens from the second on, where asked for.
         var promptLogprobs: [Wire.TokenLogprob] = []
@@ -27,6 +37,8 @@ struct Generation: Sendable {
     var filter: ContentFilter?
     /// Words around each answer that say that it is generated; nil for none.
     var notice: AnswerNotice?
+    /// How the answers are read; nil where all of them is content.
+    var reading: AnswerReading?
 
     /// One prompt's call, and the first delta that came of it.
     struct Part: Sendable {
@@ -63,6 +75,7 @@ struct Generation: Sendable {
     func deltas() -> AnswerDeltas {
         record.began(id, promptTokens: promptTokens)
         var transforms: [any DeltaTransform] = []
+        if let reading { transforms.append(ParsingTransform(reading, generationID: id)) }
         if let filter, filter.filters(.out) { transforms.append(FilterTransform(filter, choices: choices)) }
         if record.keepsText { transforms.append(RecordingTransform(record)) }
         if let notice { transforms.append(NoticeTransform(notice)) }
@@ -72,15 +85,22 @@ struct Generation: Sendable {
     /// All deltas at once, joined by choice.
     ///
     /// - Throws: `APIError`.
-    func collect() async throws -> (choices: [Choice], tokens: Int) {
+    func collect() async throws -> (choices: [Choice], usage: Usage) {
         var joined = [Choice](repeating: Choice(), count: choices)
-        var tokens = 0
+        var (tokens, reasoningTokens) = (0, 0)
         var deltas = deltas()
         do {
             while let delta = try await deltas.next() {
                 let choice = Int(delta.choice)
-                joined[choice].text += delta.text
+                switch delta.part {
+                case .content: joined[choice].text += delta.text
+                case .reasoning: joined[choice].reasoning += delta.text
+                case .call:
+                    if let call = delta.call { joined[choice].calls.append(.init(id: call.id, name: call.name)) }
+                    if let last = joined[choice].calls.indices.last { joined[choice].calls[last].arguments += delta.text }
+                }
                 tokens += delta.tokens.count
+                if delta.part == .reasoning { reasoningTokens += delta.tokens.count }
                 if let logprob = delta.logprob { joined[choice].logprobs.append(logprob) }
                 if !delta.promptLogprobs.isEmpty { joined[choice].promptLogprobs = delta.promptLogprobs }
                 if !delta.finishReason.isEmpty { joined[choice].finishReason = delta.finishReason }
@@ -88,6 +108,6 @@ struct Generation: Sendable {
         } catch let error as RPCError {
             throw APIError(error)
         }
-        return (joined, tokens)
+        return (joined, Usage(prompt: promptTokens, completion: tokens, reasoning: reasoningTokens))
     }
 }

@@ -1,5 +1,3 @@
-import Messages
-
 /// The words of a notice around one request's answers; either may be empty.
 struct AnswerNotice: Sendable {
     var opening: String
@@ -14,13 +12,22 @@ struct NoticeTransform: DeltaTransform {
 
     init(_ notice: AnswerNotice) { self.notice = notice }
 
-    mutating func transform(_ deltas: inout [Wire.GenerateDelta]) {
-        for index in deltas.indices {
+    mutating func transform(_ deltas: inout [AnswerDelta]) {
+        var index = 0
+        while index < deltas.count {
             let choice = deltas[index].choice
-            if !deltas[index].text.isEmpty, begun.insert(choice).inserted {
+            if deltas[index].part == .content, !deltas[index].text.isEmpty, begun.insert(choice).inserted {
                 deltas[index].text = notice.opening + deltas[index].text
             }
-            if !deltas[index].finishReason.isEmpty, begun.contains(choice) { deltas[index].text += notice.closing }
+            if !deltas[index].finishReason.isEmpty, begun.contains(choice) {
+                if deltas[index].part == .content {
+                    deltas[index].text += notice.closing
+                } else {
+                    deltas.insert(deltas[index].bare(notice.closing, part: .content), at: index)
+                    index += 1
+                }
+            }
+            index += 1
         }
     }
 }

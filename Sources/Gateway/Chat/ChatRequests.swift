@@ -2,66 +2,15 @@ import JSON
 
 /// `POST /v1/chat/completions`.
 struct ChatCompletionRequest: Decodable, Sendable {
-    /// One turn of a conversation: text, by one of the known roles.
-    struct Message: Decodable, Sendable {
-        /// The roles that clients may name, and what each one is to a model. OpenAI's newer models call the system developer.
-        static let roles = ["assistant": "assistant", "developer": "system", "system": "system", "user": "user"]
-        private static let toolRoles = ["tool", "function"]
-
-        var role: String
-        var content: String
-
-        private enum Key: String, CodingKey, CaseIterable {
-            case role, content, refusal, name
-            case tool_calls, function_call, tool_call_id, audio, reasoning_content, reasoning, prefix
-        }
-
-        private static let unsupported: [(key: Key, why: String)] = [
-            (.tool_calls, "the models here call no tools"), (.function_call, "the models here call no tools"),
-            (.tool_call_id, "the models here call no tools"), (.audio, "the models here read text only"),
-            (.name, "turns carry no names; write it into 'content'"),
-            (.prefix, "the model answers with a message of its own"),
-        ]
-
-        init(role: String, content: String) { (self.role, self.content) = (role, content) }
-
-        /// Content is a text, or a list of text parts. An assistant's turn may have none.
-        ///
-        /// - Throws: `JSONError` that names the field.
-        init(from decoder: any Decoder) throws {
-            let container = try decoder.container(keyedBy: Key.self)
-            let path = JSONPath(decoder.codingPath)
-            role = try Self.role(try container.decode(String.self, forKey: .role), at: .member(of: path, "role"))
-            for (key, why) in Self.unsupported {
-                let value = try container.decodeIfPresent(IsEmptyJSON.self, forKey: key)
-                guard value?.isEmpty == false else { continue }
-                throw JSONError(.member(of: path, key.rawValue), "is not supported: \(why)")
-            }
-            if let given = try container.decodeIfPresent(MessageText.self, forKey: .content) {
-                content = given.text
-            } else if role == "assistant" {
-                content = try container.decodeIfPresent(String.self, forKey: .refusal) ?? ""
-            } else {
-                // Says that it is required, or what it is instead.
-                content = try container.decode(MessageText.self, forKey: .content).text
-            }
-        }
-
-        /// - Throws: `JSONError` for a role that there is not: a role becomes part of the prompt's frame.
-        static func role(_ given: String, at path: JSONPath) throws -> String {
-            if let role = roles[given] { return role }
-            if toolRoles.contains(given) {
-                throw JSONError(path, "is '\(given)', which is not supported: the models here call no tools")
-            }
-            throw JSONError(path, "is no role that is known here; roles: \(roles.keys.sorted())")
-        }
-    }
-
     var messages: [Message]
     var logprobs: Bool?
     var top_logprobs: Int?
     /// What an answer may be made of; nil for whatever the model makes.
     var modalities: [String]?
+    /// What the model's chat template is given beside the messages.
+    var template = TemplateOptions()
+    /// What the model may call.
+    var tools = ToolDemand()
     var parameters: GenerationParameters
 
     private enum Key: String, CodingKey { case messages, logprobs, top_logprobs, modalities }
@@ -72,10 +21,12 @@ struct ChatCompletionRequest: Decodable, Sendable {
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Key.self)
-        messages = try container.decode([Message].self, forKey: .messages)
+        messages = try Message.linked(try container.decode([Message].self, forKey: .messages))
         logprobs = try container.decodeIfPresent(Bool.self, forKey: .logprobs)
         top_logprobs = try container.decodeIfPresent(Int.self, forKey: .top_logprobs)
         modalities = try container.decodeIfPresent([String].self, forKey: .modalities)
+        template = try TemplateOptions(from: decoder)
+        tools = try ToolDemand(from: decoder)
         parameters = try GenerationParameters(from: decoder)
         parameters.grammar = try AnswerForm(from: decoder).grammar
     }
@@ -109,7 +60,8 @@ struct MessageText: Decodable, Sendable {
 
     let parts: [String]
 
-    var text: String { parts.count == 1 ? parts[0] : parts.joined() }
+    /// A line for each part, as vLLM and llama.cpp join them.
+    var text: String { parts.count == 1 ? parts[0] : parts.joined(separator: "\n") }
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()

@@ -62,16 +62,16 @@ struct ChatRoute: RouteGroup {
         if request.parameters.stream == true {
             return EventStream.response(generation, options: request.parameters.stream_options, form: ChatChunks())
         }
-        let (choices, tokens) = try await generation.collect()
+        let (choices, usage) = try await generation.collect()
         return JSONResponse.make(
             ChatCompletion(
                 id: generation.id, object: "chat.completion", created: generation.created, model: generation.model,
                 system_fingerprint: generation.fingerprint,
                 choices: choices.enumerated().map { index, choice in
                     .init(
-                        index: index, message: .init(role: "assistant", content: choice.text),
+                        index: index, message: .init(choice),
                         logprobs: alternatives == nil ? nil : ChatLogprobs(choice.logprobs),
                         finish_reason: choice.finishReason)
-                }, usage: Usage(prompt: generation.promptTokens, completion: tokens)))
+                }, usage: usage))
     }
 }

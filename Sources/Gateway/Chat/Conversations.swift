@@ -1,11 +1,15 @@
 import ContentFilter
 import Foundation
+import JSON
 import Messages
 import PromptRouting
 
 /// Filters conversations and begins their answers, for chats and responses alike.
 struct Conversations: Sendable {
     let fleet: Fleet
+    let forms: ChatForms
+
+    init(fleet: Fleet) { (self.fleet, forms) = (fleet, ChatForms(fleet)) }
 
     /// The request after the filter, and the preset that it or its route names.
     func filtered(
@@ -15,11 +19,12 @@ struct Conversations: Sendable {
         var request = request
         for index in request.messages.indices {
             if request.messages[index].role == "assistant", let notice = scope.labels.text.notice {
-                request.messages[index].content = notice.removed(from: request.messages[index].content)
+                request.messages[index].parts = request.messages[index].parts.map { notice.removed(from: $0) }
             }
-            request.messages[index].content = try await scope.filtered(
-                request.messages[index].content.withoutPictures, direction, from: field)
+            request.messages[index].parts = request.messages[index].parts.map(\.withoutPictures)
+            request.messages[index] = try await scope.filtered(request.messages[index], direction, from: field)
         }
+        request.template = try await scope.filtered(request.template, direction)
         let preset = try await scope.preset(
             decision, variables: request.parameters.preset_variables, input: request.lastUserText, direction)
         return (request, preset)
@@ -31,8 +36,8 @@ struct Conversations: Sendable {
     func filterWhole(_ request: inout ChatCompletionRequest, _ scope: RequestScope) async throws {
         guard request.parameters.preset_variables?.isEmpty == false else { return }
         for index in request.messages.indices {
-            request.messages[index].content = try await scope.filtered(
-                request.messages[index].content, .in, from: "preset_variables")
+            request.messages[index] = try await scope.filtered(
+                request.messages[index], .in, from: "preset_variables")
         }
     }
 
@@ -48,17 +53,74 @@ struct Conversations: Sendable {
     ) async throws -> Generation {
         let deadline = scope.deadline
         try fleet.admit(model, tokens: request.parameters.tokens(default: nil), until: deadline)
-        let turns = request.messages.map { Wire.ChatMessage(role: $0.role, content: $0.content) }
-        let prompt = try await fleet.call(
-            Wire.Tokenizer.renderChat, Wire.RenderChatRequest(model: model.base, messages: turns), model: model,
-            until: deadline)
+        let form = try await forms.form(of: model, until: deadline)
+        var request = request
+        // Only what may be called is shown.
+        if !request.tools.mayCall { request.template.tools = [] }
+        let hasTools = request.tools.mayCall || request.messages.contains { !$0.toolCalls.isEmpty || $0.role == "tool" }
+        if hasTools, !form.isOwn { request.writeTools(request.tools) }
+        let prompt = try await rendered(request, with: model, until: deadline)
+        let reading = request.reading(form, opening: prompt.opening)
         var call = try request.parameters.request(prompt: prompt, from: field, for: model, defaultMaxTokens: nil)
         call.logprobs = logprobs
-        return try await Generation.begin([call], on: fleet, model: model, idPrefix: idPrefix, scope)
+        call.grammar = request.grammar(reading, closesThoughts: form.reasoning.map { prompt.opening.contains($0.closing) } ?? false)
+        call.shownTokens = reading.marks
+        var generation = try await Generation.begin([call], on: fleet, model: model, idPrefix: idPrefix, scope)
+        if reading.toolForm != nil || reading.reasoning != nil { generation.reading = reading }
+        return generation
+    }
+
+    /// The token ids of a conversation.
+    ///
+    /// - Throws: `APIError` that names the field which the model's chat template does not take.
+    private func rendered(
+        _ request: ChatCompletionRequest, with model: ModelDescription, until deadline: ContinuousClock.Instant
+    ) async throws -> Wire.TokensReply {
+        do {
+            return try await fleet.call(
+                Wire.Tokenizer.renderChat,
+                Wire.RenderChatRequest(model: model.base, request.messages, request.template),
+                model: model, until: deadline)
+        } catch var error as APIError {
+            error.parameter = request.template.field(error.parameter)
+            throw error
+        }
     }
 }
 
 extension ChatCompletionRequest {
+    /// How the answers are to be read.
+    ///
+    /// - Parameter opening: what the chat template has written of the answer.
+    fileprivate func reading(_ form: ChatForms.Form, opening: String) -> AnswerReading {
+        AnswerReading(
+            toolForm: tools.mayCall ? form.toolForm : nil, tools: tools.callable, reasoning: form.reasoning,
+            isThinking: form.reasoning.map { form in
+                opening.ranges(of: form.opening).last.map { !opening[$0.upperBound...].contains(form.closing) } ?? false
+            } ?? false)
+    }
+
+    /// What the answers must be; nil for anything.
+    ///
+    /// - Parameter closesThoughts: whether the prompt says that nothing is thought.
+    fileprivate func grammar(_ reading: AnswerReading, closesThoughts: Bool) -> Wire.Grammar? {
+        var grammar = parameters.grammar
+        if let form = reading.toolForm {
+            var own = grammar ?? Wire.Grammar()
+            own.toolForm = form.name
+            own.tools = JSONValue.array(reading.tools.map(\.json)).bytes
+            own.requiresCall = tools.choice != .auto
+            own.isSingleCall = !tools.isParallel
+            if case .function = tools.choice { own.isSingleCall = true }
+            grammar = own
+        }
+        if let form = reading.reasoning, !closesThoughts || reading.isThinking {
+            grammar?.reasoningForm = form.name
+            grammar?.isThinking = reading.isThinking
+        }
+        return grammar
+    }
+
     /// Puts the conversation into a preset and under its route's limits.
     mutating func apply(_ preset: ChosenPreset?, of decision: RouteDecision, _ record: RequestRecord) {
         preset?.complete(&parameters)

@@ -76,7 +76,7 @@ struct CompletionsRoute: RouteGroup {
         if request.parameters.stream == true {
             return EventStream.response(generation, options: request.parameters.stream_options, form: TextChunks())
         }
-        let (choices, tokens) = try await generation.collect()
+        let (choices, usage) = try await generation.collect()
         var texts: [TextCompletion.Choice] = []
         for (number, prompt) in request.prompts.enumerated() {
             let first = number * generation.choicesOfEach
@@ -106,7 +106,7 @@ struct CompletionsRoute: RouteGroup {
             TextCompletion(
                 id: generation.id, created: generation.created, model: generation.model,
                 system_fingerprint: generation.fingerprint, choices: texts,
-                usage: Usage(prompt: generation.promptTokens, completion: tokens)))
+                usage: usage))
     }
 }
 
@@ -116,7 +116,7 @@ struct TextChunks: ChunkForm {
 
     func opening(_ generation: Generation, choice: Int) -> TextCompletion? { nil }
 
-    mutating func chunk(_ generation: Generation, _ delta: Wire.GenerateDelta) -> TextCompletion {
+    mutating func chunk(_ generation: Generation, _ delta: AnswerDelta) -> TextCompletion {
         let reason = delta.finishReason.isEmpty ? nil : delta.finishReason
         var choice = TextCompletion.Choice(index: Int(delta.choice), text: delta.text, finish_reason: reason)
         if let logprob = delta.logprob {

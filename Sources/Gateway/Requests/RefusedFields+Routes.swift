@@ -2,7 +2,7 @@ import JSON
 
 /// What each route refuses by name. `clients` and vLLM's documents say which fields there are.
 extension RefusedFields {
-    private static let noTools = "the models here call no tools; leave it out"
+    private static let noTools = "a completion calls no tools; /v1/chat/completions does"
     private static let nothingKept = "nothing is kept here"
 
     /// Fields of every request for text.
@@ -68,30 +68,35 @@ extension RefusedFields {
     /// Fields of conversations.
     private static let conversation = [
         refuse("chat_template", because: "the template is the model's own"),
-        refuse("chat_template_kwargs", because: "the template takes no parameters"),
-        refuse("documents", because: "put documents into a message"),
-        refuse("continue_final_message", because: "the model answers with a message of its own"),
-        refuse("add_generation_prompt", because: "the model answers with a message of its own", unless: isTrue),
         refuse(
-            "reasoning_effort", because: "the models here do not reason apart from their answers",
-            unless: isOne(of: "none")),
-        refuse(
-            "thinking", "enable_thinking", "thinking_token_budget", "thinking_budget",
+            "thinking", "thinking_token_budget", "thinking_budget",
             because: "the models here do not reason apart from their answers",
             unless: { $0.isEmpty || $0["type"]?.text == "disabled" }),
-        refuse(
-            "reasoning", because: "the models here do not reason apart from their answers", unless: asksForNoReasoning),
         refuse("audio", because: "the models here do not speak"),
         refuse("verbosity", because: "it is low, medium or high", unless: isOne(of: "low", "medium", "high")),
         refuse("web_search_options", "plugins", because: "nothing is searched"),
         refuse("mm_processor_kwargs", "media_io_kwargs", because: "the models here read text only"),
     ]
 
+    /// Fields of conversations that only chats give to a template.
+    private static let template = [
+        refuse("chat_template_kwargs", because: "/v1/chat/completions has it"),
+        refuse("documents", because: "put documents into a message"),
+        refuse("continue_final_message", because: "the model answers with a message of its own"),
+        refuse("add_generation_prompt", because: "the model answers with a message of its own", unless: isTrue),
+        refuse(
+            "reasoning_effort", "enable_thinking", because: "/v1/chat/completions has it",
+            unless: { $0.isEmpty || $0.text == "none" }),
+    ]
+
     static let chat = RefusedFields(
         text, conversation,
         [
-            refuse("tools", "functions", because: noTools),
-            refuse("tool_choice", "function_call", because: noTools, unless: isOne(of: "none", "auto")),
+            refuse(
+                "reasoning", because: "'reasoning_effort' and 'chat_template_kwargs' say how a model thinks",
+                unless: asksForNoReasoning),
+            refuse("functions", because: "its name is 'tools' now"),
+            refuse("function_call", because: "its name is 'tool_choice' now", unless: isOne(of: "none", "auto")),
             refuse("parallel_tool_calls", because: "it is true or false") {
                 if case .bool = $0 { true } else { false }
             },
@@ -111,8 +116,11 @@ extension RefusedFields {
         ])
 
     static let completions = RefusedFields(
-        text, conversation,
+        text, conversation, template,
         [
+            refuse(
+                "reasoning", because: "'reasoning_effort' and 'chat_template_kwargs' say how a model thinks",
+                unless: asksForNoReasoning),
             refuse("tools", "functions", because: noTools),
             refuse("tool_choice", "function_call", because: noTools, unless: isOne(of: "none", "auto")),
             refuse("suffix", because: "the models here do not fill in the text before a suffix"),
@@ -121,15 +129,15 @@ extension RefusedFields {
         ])
 
     static let responses = RefusedFields(
-        text, conversation,
+        text, conversation, template,
         [
             refuse(
                 "previous_response_id", "conversation",
                 because: "\(nothingKept); send the whole conversation in 'input'"),
             refuse("store", because: "\(nothingKept); leave it out or send false"),
             refuse("background", because: "\(nothingKept); wait for the answer, or stream it"),
-            refuse("tools", "max_tool_calls", because: noTools),
-            refuse("tool_choice", because: noTools, unless: isOne(of: "none", "auto")),
+            refuse("reasoning", because: "of it only 'effort' and 'summary' are known", unless: isReasoning),
+            refuse("max_tool_calls", because: "tools are called by the client, who can count them"),
             refuse("parallel_tool_calls", because: "it is true or false") {
                 if case .bool = $0 { true } else { false }
             },
@@ -220,10 +228,7 @@ extension RefusedFields {
     ])
 
     static let tokenize = RefusedFields([
-        refuse("tools", "documents", because: noTools),
         refuse("chat_template", because: "the template is the model's own"),
-        refuse("chat_template_kwargs", because: "the template takes no parameters"),
-        refuse("continue_final_message", because: "the model answers with a message of its own"),
         refuse("return_token_strs", because: "/detokenize spells tokens"),
         refuse("max_length", "truncation", because: "a text is never cut"),
         refuse("text_pair", because: "one text at a time"),
@@ -240,6 +245,14 @@ extension RefusedFields {
             case "exclude": true
             default: value.isEmpty
             }
+        }
+    }
+
+    /// Whether `reasoning` says what Responses' has: an effort; and a summary, which is not needed where thoughts come whole.
+    private static let isReasoning: @Sendable (JSONValue) -> Bool = { value in
+        guard case .object(let object) = value else { return value.isEmpty }
+        return object.members.allSatisfy { name, value in
+            ["effort", "summary", "generate_summary"].contains(name) ? value.isNull || value.text != nil : value.isEmpty
         }
     }
 

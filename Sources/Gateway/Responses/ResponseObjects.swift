@@ -1,3 +1,5 @@
+import JSON
+
 /// OpenAI's response object, whole or on its way.
 struct ResponseObject: Encodable, Sendable {
     enum Status: String, Encodable, Sendable { case in_progress, completed, incomplete, failed }
@@ -9,7 +11,7 @@ struct ResponseObject: Encodable, Sendable {
 
     struct Incompleteness: Encodable, Sendable { var reason: String }
 
-    struct Usage: Encodable, Sendable {
+    struct Tokens: Encodable, Sendable {
         struct Input: Encodable, Sendable { var cached_tokens = 0 }
         struct Output: Encodable, Sendable { var reasoning_tokens = 0 }
 
@@ -19,11 +21,12 @@ struct ResponseObject: Encodable, Sendable {
         var output_tokens: Int
         var output_tokens_details = Output()
         var total_tokens: Int
-    }
 
-    private struct TextForm: Encodable {
-        struct Format: Encodable { var type = "text" }
-        var format = Format()
+        init(_ usage: Usage) {
+            (input_tokens, output_tokens) = (usage.prompt, usage.completion)
+            output_tokens_details.reasoning_tokens = usage.reasoning
+            total_tokens = usage.prompt + usage.completion
+        }
     }
 
     var id: String
@@ -32,8 +35,8 @@ struct ResponseObject: Encodable, Sendable {
     var status = Status.in_progress
     var error: Failure?
     var incomplete_details: Incompleteness?
-    var output: [ResponseMessage] = []
-    var usage: Usage?
+    var output: [ResponseItem] = []
+    var usage: Tokens?
     // What the request said.
     var instructions: String?
     var max_output_tokens: Int?
@@ -41,6 +44,11 @@ struct ResponseObject: Encodable, Sendable {
     var top_p: Float
     var metadata: [String: String]
     var user: String?
+    /// The request's, as they came; and whether several calls may come.
+    var tools: [JSONValue] = []
+    var toolChoice: JSONValue = .string("auto")
+    var isParallel = true
+    var textFormat: JSONValue?
 
     private enum Key: String, CodingKey {
         case id, object, created_at, model, status, error, incomplete_details, output, usage, instructions
@@ -67,48 +75,24 @@ struct ResponseObject: Encodable, Sendable {
         try container.encode(metadata, forKey: .metadata)
         try container.encode(user, forKey: .user)
         try container.encode(false, forKey: .store)
-        try container.encode([String](), forKey: .tools)
-        try container.encode("auto", forKey: .tool_choice)
-        try container.encode(false, forKey: .parallel_tool_calls)
+        try container.encode(tools, forKey: .tools)
+        try container.encode(toolChoice, forKey: .tool_choice)
+        try container.encode(isParallel, forKey: .parallel_tool_calls)
         try container.encodeNil(forKey: .previous_response_id)
         try container.encode("disabled", forKey: .truncation)
-        try container.encode(TextForm(), forKey: .text)
+        try container.encode(["format": textFormat ?? .object(JSONObject([("type", .string("text"))]))], forKey: .text)
     }
 
     /// The answer has ended.
     ///
     /// - Parameter reason: as the text-model or the filter says it.
-    mutating func end(_ text: String, reason: String, promptTokens: Int, tokens: Int, messageID: String) {
+    mutating func end(reason: String) {
         switch reason {
         case "length": incomplete_details = Incompleteness(reason: "max_output_tokens")
         case "content_filter": incomplete_details = Incompleteness(reason: "content_filter")
         default: break
         }
         status = incomplete_details == nil ? .completed : .incomplete
-        output = [ResponseMessage(id: messageID, status: status, text: text)]
-        usage = Usage(input_tokens: promptTokens, output_tokens: tokens, total_tokens: promptTokens + tokens)
-    }
-}
-
-/// An answer's one item.
-struct ResponseMessage: Encodable, Sendable {
-    struct Part: Encodable, Sendable {
-        var type = "output_text"
-        var text: String
-        // There are none.
-        var annotations: [String] = []
-        var logprobs: [String] = []
-    }
-
-    var type = "message"
-    var id: String
-    var role = "assistant"
-    var status: ResponseObject.Status
-    var content: [Part]
-
-    /// - Parameter text: nil before there is any.
-    init(id: String, status: ResponseObject.Status, text: String?) {
-        (self.id, self.status, content) = (id, status, text.map { [Part(text: $0)] } ?? [])
     }
 }
 
@@ -117,13 +101,15 @@ struct ResponseEvent: Encodable {
     var type: String
     var sequence_number: Int
     var response: ResponseObject?
-    var item: ResponseMessage?
+    var item: ResponseItem?
     var item_id: String?
     var output_index: Int?
     var content_index: Int?
-    var part: ResponseMessage.Part?
+    var part: ResponseItem.Part?
     var delta: String?
     var text: String?
+    var arguments: String?
+    var name: String?
     var logprobs: [String]?
 
     init(_ type: String, _ number: Int) { (self.type, sequence_number) = (type, number) }

@@ -1,16 +1,22 @@
 import JSON
 import Messages
 
-/// `POST /v1/responses`: text in, text out. Nothing is kept, so that each request brings its whole conversation.
+/// `POST /v1/responses`. Nothing is kept, so that each request brings its whole conversation.
 struct ResponseRequest: Decodable, Sendable {
     var conversation: ChatCompletionRequest
     var instructions: String?
     /// Given back as it came.
     var metadata: [String: String]?
+    /// Given back as they came.
+    var tools: [JSONValue] = []
+    var toolChoice: JSONValue?
+    var textFormat: JSONValue?
 
     private static let metadataLimit = 16
 
-    private enum Key: String, CodingKey { case input, instructions, max_output_tokens, metadata, text }
+    private enum Key: String, CodingKey {
+        case input, instructions, max_output_tokens, metadata, text, tool_choice, reasoning
+    }
 
     /// - Throws: `APIError` that names the field.
     init(from decoder: any Decoder) throws {
@@ -46,7 +52,29 @@ struct ResponseRequest: Decodable, Sendable {
             throw APIError.invalidRequest("'input' holds no message.", parameter: "input")
         }
         let opening = instructions.map { [ChatCompletionRequest.Message(role: "system", content: $0)] } ?? []
-        conversation = ChatCompletionRequest(messages: opening + messages, parameters: parameters)
+        conversation = ChatCompletionRequest(
+            messages: opening + (try ChatCompletionRequest.Message.linked(messages, in: "input")), parameters: parameters)
+        conversation.tools = try ToolDemand(from: decoder)
+        conversation.template = try TemplateOptions(from: decoder)
+        tools = conversation.template.tools
+        toolChoice = try container.decodeIfPresent(JSONValue.self, forKey: .tool_choice)
+        // A function's fields stand beside its type here; templates look for them where chats have them.
+        conversation.template.tools = tools.map { tool in
+            guard case .object(let object) = tool, object["function"] == nil else { return tool }
+            return .object(
+                JSONObject([
+                    ("type", .string("function")),
+                    ("function", .object(JSONObject(object.members.filter { $0.key != "type" }))),
+                ]))
+        }
+        let reasoning = try container.decodeIfPresent(JSONValue.self, forKey: .reasoning) ?? .null
+        if let effort = reasoning["effort"], !effort.isNull {
+            guard let text = effort.text else {
+                throw APIError.invalidRequest("'reasoning.effort' must be a text.", parameter: "reasoning.effort")
+            }
+            conversation.template.add(effort: text)
+        }
+        textFormat = form?.format
     }
 
     private struct TextForm: Decodable {
@@ -56,33 +84,82 @@ struct ResponseRequest: Decodable, Sendable {
     }
 }
 
-/// A text, or a list of messages.
+/// A text, or a list of items: messages, and what the model thought and called before.
 struct ResponseInput: Decodable, Sendable {
-    private struct Item: Decodable {
-        var message: ChatCompletionRequest.Message
+    private enum Item: Decodable {
+        case message(ChatCompletionRequest.Message)
+        case call(ToolCall)
+        case result(id: String, text: String)
+        case reasoning(String)
 
-        private enum Key: String, CodingKey { case type }
+        private enum Key: String, CodingKey { case type, call_id, name, arguments, output, content, summary }
+
+        private struct Part: Decodable { var text: String? }
 
         init(from decoder: any Decoder) throws {
             let container = try decoder.container(keyedBy: Key.self)
-            let type = try container.decodeIfPresent(String.self, forKey: .type) ?? "message"
-            guard type == "message" else {
+            switch try container.decodeIfPresent(String.self, forKey: .type) ?? "message" {
+            case "message": self = .message(try ChatCompletionRequest.Message(from: decoder))
+            case "function_call":
+                self = .call(
+                    ToolCall(
+                        id: try container.decode(String.self, forKey: .call_id),
+                        function: try ToolCall.Function(from: decoder)))
+            case "function_call_output":
+                self = .result(
+                    id: try container.decode(String.self, forKey: .call_id),
+                    text: try container.decode(MessageText.self, forKey: .output).text)
+            case "reasoning":
+                let content = try container.decodeIfPresent([Part].self, forKey: .content) ?? []
+                let summary = try container.decodeIfPresent([Part].self, forKey: .summary) ?? []
+                self = .reasoning((content.isEmpty ? summary : content).compactMap(\.text).joined(separator: "\n"))
+            case let type:
                 throw JSONError(
                     .member(of: JSONPath(decoder.codingPath), "type"),
-                    "is '\(type.prefix(40))'; only items of type 'message' are supported")
+                    "is '\(type.prefix(40))'; items may be message, function_call, function_call_output and reasoning")
             }
-            message = try ChatCompletionRequest.Message(from: decoder)
         }
     }
 
-    var messages: [ChatCompletionRequest.Message]
+    var messages: [ChatCompletionRequest.Message] = []
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if let text = try? container.decode(String.self) {
             messages = [.init(role: "user", content: text)]
-        } else {
-            messages = try [Item](from: decoder).map(\.message)
+            return
+        }
+        // An assistant's items up to a user's or a tool's are one turn of it.
+        var isTurn = false
+        func turn() -> Int {
+            if !isTurn {
+                var message = ChatCompletionRequest.Message(role: "assistant", content: "")
+                message.parts = []
+                messages.append(message)
+            }
+            isTurn = true
+            return messages.count - 1
+        }
+        for item in try [Item](from: decoder) {
+            switch item {
+            case .message(let message):
+                if message.role == "assistant", isTurn {
+                    messages[turn()].parts += message.parts
+                } else {
+                    messages.append(message)
+                    isTurn = message.role == "assistant"
+                }
+            case .call(let call): messages[turn()].toolCalls.append(call)
+            case .reasoning(let text): if !text.isEmpty { messages[turn()].reasoning = text }
+            case .result(let id, let text):
+                var message = ChatCompletionRequest.Message(role: "tool", content: text)
+                message.toolCallID = id
+                messages.append(message)
+                isTurn = false
+            }
+        }
+        for index in messages.indices where messages[index].parts.isEmpty && messages[index].toolCalls.isEmpty {
+            messages[index].parts = [""]
         }
     }
 }

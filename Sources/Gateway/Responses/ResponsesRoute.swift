@@ -44,7 +44,7 @@ struct ResponsesRoute: RouteGroup {
 private struct ResponseAnswer: Sendable {
     private let generation: Generation
     private let opening: ResponseObject
-    private let messageID = "msg_" + ServiceDescription.newInstanceID()
+    private let itemID = ServiceDescription.newInstanceID()
 
     init(_ generation: Generation, to request: ResponseRequest) {
         self.generation = generation
@@ -53,25 +53,43 @@ private struct ResponseAnswer: Sendable {
             id: generation.id, created_at: generation.created, model: generation.model,
             instructions: request.instructions, max_output_tokens: request.conversation.parameters.max_tokens,
             temperature: call?.temperature ?? 1, top_p: call?.topP ?? 1, metadata: request.metadata ?? [:],
-            user: request.conversation.parameters.user)
+            user: request.conversation.parameters.user, tools: request.tools,
+            toolChoice: request.toolChoice ?? .string("auto"), isParallel: request.conversation.tools.isParallel,
+            textFormat: request.textFormat)
     }
 
-    private func ended(_ text: String, _ reason: String?, tokens: Int) -> ResponseObject {
+    private func ended(_ items: ResponseItems, _ reason: String, _ usage: Usage) -> ResponseObject {
         var response = opening
-        response.end(
-            text, reason: reason ?? "stop", promptTokens: generation.promptTokens, tokens: tokens, messageID: messageID)
+        response.end(reason: reason)
+        (response.output, response.usage) = (items.items, .init(usage))
         return response
     }
 
     func whole() async throws -> Response {
-        let (choices, tokens) = try await generation.collect()
-        return try JSONResponse.make(ended(choices[0].text, choices[0].finishReason, tokens: tokens))
+        var items = ResponseItems(id: itemID)
+        var (reason, tokens, reasoning) = ("stop", 0, 0)
+        var deltas = generation.deltas()
+        do {
+            while let delta = try await deltas.next() {
+                tokens += delta.tokens.count
+                if delta.part == .reasoning { reasoning += delta.tokens.count }
+                if !delta.finishReason.isEmpty { reason = delta.finishReason }
+                _ = items.take(delta)
+            }
+        } catch let error as RPCError {
+            throw APIError(error)
+        }
+        let usage = Usage(prompt: generation.promptTokens, completion: tokens, reasoning: reasoning)
+        var response = ended(items, reason, usage)
+        _ = items.end(response.status)
+        response.output = items.items
+        return try JSONResponse.make(response)
     }
 
     func stream() -> Response {
         EventStream.response(
             ResponseBody { writer in
-                var events = Events(messageID: messageID)
+                var events = Events()
                 do {
                     try await write(&events, to: &writer)
                 } catch let error as RPCError {
@@ -87,36 +105,84 @@ private struct ResponseAnswer: Sendable {
     private func write(_ events: inout Events, to writer: inout any ResponseBodyWriter) async throws {
         try await writer.write(events.next("response.created") { $0.response = opening })
         try await writer.write(events.next("response.in_progress") { $0.response = opening })
-        try await writer.write(
-            events.next("response.output_item.added") {
-                $0.output_index = 0
-                $0.item = ResponseMessage(id: messageID, status: .in_progress, text: nil)
-            })
-        try await writer.write(events.part("response.content_part.added") { $0.part = .init(text: "") })
-        var (text, reason, tokens) = ("", "", 0)
+        var items = ResponseItems(id: itemID)
+        var (reason, tokens, reasoning) = ("", 0, 0)
         var deltas = generation.deltas()
         while let delta = try await deltas.next() {
             tokens += delta.tokens.count
+            if delta.part == .reasoning { reasoning += delta.tokens.count }
             if !delta.finishReason.isEmpty { reason = delta.finishReason }
-            guard !delta.text.isEmpty else { continue }
-            text += delta.text
-            try await writer.write(
-                events.part("response.output_text.delta") { ($0.delta, $0.logprobs) = (delta.text, []) })
+            for change in items.take(delta) { try await write(change, items, &events, to: &writer) }
         }
-        let response = ended(text, reason, tokens: tokens)
-        try await writer.write(events.part("response.output_text.done") { ($0.text, $0.logprobs) = (text, []) })
-        try await writer.write(events.part("response.content_part.done") { $0.part = .init(text: text) })
-        try await writer.write(
-            events.next("response.output_item.done") { ($0.output_index, $0.item) = (0, response.output[0]) })
+        let usage = Usage(prompt: generation.promptTokens, completion: tokens, reasoning: reasoning)
+        var response = ended(items, reason, usage)
+        for change in items.end(response.status) { try await write(change, items, &events, to: &writer) }
+        response.output = items.items
         try await writer.write(events.next("response.\(response.status.rawValue)") { $0.response = response })
+    }
+
+    private func write(
+        _ change: ResponseItems.Change, _ items: ResponseItems, _ events: inout Events,
+        to writer: inout any ResponseBodyWriter
+    ) async throws {
+        switch change {
+        case .added(let index):
+            let item = items.items[index]
+            try await writer.write(
+                events.next("response.output_item.added") {
+                    ($0.output_index, $0.item) = (index, item)
+                    if item.content != nil { $0.item?.content = [] }
+                })
+            guard item.type != "function_call" else { return }
+            try await writer.write(
+                events.part("response.content_part.added", item.id, index) {
+                    $0.part = item.type == "message" ? .output("") : .reasoning("")
+                })
+        case .text(let index, let text):
+            let item = items.items[index]
+            switch item.type {
+            case "message":
+                try await writer.write(
+                    events.part("response.output_text.delta", item.id, index) { ($0.delta, $0.logprobs) = (text, []) })
+            case "reasoning":
+                try await writer.write(
+                    events.part("response.reasoning_text.delta", item.id, index) { $0.delta = text })
+            default:
+                try await writer.write(
+                    events.next("response.function_call_arguments.delta") {
+                        ($0.item_id, $0.output_index, $0.delta) = (item.id, index, text)
+                    })
+            }
+        case .ended(let index):
+            let item = items.items[index]
+            let part = item.content?.first
+            switch item.type {
+            case "message":
+                try await writer.write(
+                    events.part("response.output_text.done", item.id, index) {
+                        ($0.text, $0.logprobs) = (part?.text ?? "", [])
+                    })
+            case "reasoning":
+                try await writer.write(
+                    events.part("response.reasoning_text.done", item.id, index) { $0.text = part?.text ?? "" })
+            default:
+                try await writer.write(
+                    events.next("response.function_call_arguments.done") {
+                        ($0.item_id, $0.output_index) = (item.id, index)
+                        ($0.arguments, $0.name) = (item.arguments, item.name)
+                    })
+            }
+            if item.type != "function_call" {
+                try await writer.write(events.part("response.content_part.done", item.id, index) { $0.part = part })
+            }
+            try await writer.write(
+                events.next("response.output_item.done") { ($0.output_index, $0.item) = (index, item) })
+        }
     }
 
     /// Numbers events as they are made.
     private struct Events {
-        let messageID: String
         private var count = 0
-
-        init(messageID: String) { self.messageID = messageID }
 
         mutating func next(_ type: String, _ fill: (inout ResponseEvent) -> Void) throws -> ByteBuffer {
             var event = ResponseEvent(type, count)
@@ -127,11 +193,12 @@ private struct ResponseAnswer: Sendable {
             return buffer
         }
 
-        /// An event of the message's one part.
-        mutating func part(_ type: String, _ fill: (inout ResponseEvent) -> Void) throws -> ByteBuffer {
-            let id = messageID
-            return try next(type) {
-                ($0.item_id, $0.output_index, $0.content_index) = (id, 0, 0)
+        /// An event of an item's one part.
+        mutating func part(
+            _ type: String, _ id: String, _ index: Int, _ fill: (inout ResponseEvent) -> Void
+        ) throws -> ByteBuffer {
+            try next(type) {
+                ($0.item_id, $0.output_index, $0.content_index) = (id, index, 0)
                 fill(&$0)
             }
         }

@@ -30,7 +30,9 @@ struct ChosenPreset: Sendable {
     func messages(_ messages: [ChatCompletionRequest.Message]) -> [ChatCompletionRequest.Message] {
         var own = messages
         var system = wording.system.map { [$0] } ?? []
-        if own.first?.role == "system" { system.append(own.removeFirst().content) }
+        if let first = own.first, ChatCompletionRequest.Message.instructs(first.role) {
+            system.append(own.removeFirst().content)
+        }
         if let last = own.lastIndex(where: { $0.role == "user" }) {
             own[last].content = filled(wording.template, with: own[last].content)
         }

@@ -24,7 +24,20 @@ struct TokensRoutes: RouteGroup {
         var prompt: String?
         var messages: [ChatCompletionRequest.Message]?
         var add_special_tokens: Bool?
-        var add_generation_prompt: Bool?
+        /// What the chat template is given beside the messages.
+        var template: TemplateOptions
+
+        private enum Key: String, CodingKey { case model, prompt, messages, add_special_tokens }
+
+        init(from decoder: any Decoder) throws {
+            let container = try decoder.container(keyedBy: Key.self)
+            model = try container.decodeIfPresent(String.self, forKey: .model)
+            prompt = try container.decodeIfPresent(String.self, forKey: .prompt)
+            let turns = try container.decodeIfPresent([ChatCompletionRequest.Message].self, forKey: .messages)
+            messages = try turns.map { try ChatCompletionRequest.Message.linked($0) }
+            add_special_tokens = try container.decodeIfPresent(Bool.self, forKey: .add_special_tokens)
+            template = try TemplateOptions(from: decoder)
+        }
     }
 
     private struct TokenizeResponse: Encodable {
@@ -65,9 +78,7 @@ struct TokensRoutes: RouteGroup {
                 model: model.base, text: prompt, addSpecialTokens: request.add_special_tokens ?? true)
             reply = try await fleet.call(Wire.Tokenizer.encode, encode, model: model, until: deadline)
         case (nil, let messages?):
-            let render = Wire.RenderChatRequest(
-                model: model.base, messages: messages.map { Wire.ChatMessage(role: $0.role, content: $0.content) },
-                addGenerationPrompt: request.add_generation_prompt ?? true)
+            let render = Wire.RenderChatRequest(model: model.base, messages, request.template)
             reply = try await fleet.call(Wire.Tokenizer.renderChat, render, model: model, until: deadline)
         default:
             throw APIError.invalidRequest("Give either 'prompt' or 'messages'.", parameter: "prompt")

@@ -6,14 +6,16 @@ struct ReadText {
     /// The names that the object has so far in which `text` ends.
     var names: Set<[Unicode.Scalar]> = []
     var tried: [UInt8] = []
+    /// Bytes of the token that stand before the text.
+    var skipped = 0
     /// Whether nothing is kept of what comes of it.
     var isTrial = true
 
-    var count: Int { text.count + tried.count }
+    var count: Int { text.count + max(0, tried.count - skipped) }
 
     private func bytes(from mark: Int32) -> [UInt8] {
-        Int(mark) < text.count
-            ? text[Int(mark)...] + tried : Array(tried[min(Int(mark) - text.count, tried.count)...])
+        let own = tried.dropFirst(skipped)
+        return Int(mark) < text.count ? Array(text[Int(mark)...] + own) : Array(own.dropFirst(Int(mark) - text.count))
     }
 
     /// The string that begins with the quotation mark at `mark`, without its end; nil for one that cannot be.

@@ -6,7 +6,7 @@ extension SchemaMachine {
 
     /// The tokens that may follow. Every one of them leaves a way to a whole value.
     func mask(_ c: Configuration, _ text: ReadText, _ vocabulary: TokenVocabulary) throws(GrammarError) -> TokenMask {
-        let isKept = c.mark == 0 && (c.stack < 0 || !dependsOnText[Int(c.stack)])
+        let isKept = isIndependentOfText(c)
         if isKept, let known = masks[c] { return known }
         var mask = try computeMask(c, text, vocabulary)
         if canEnd(c) { for id in vocabulary.endTokens { mask.insert(id) } }
@@ -16,11 +16,37 @@ extension SchemaMachine {
         return mask
     }
 
+    /// Whether what may follow does not depend on the text before.
+    func isIndependentOfText(_ c: Configuration) -> Bool {
+        c.mark == 0 && (c.stack < 0 || !dependsOnText[Int(c.stack)])
+    }
+
+    /// Of a string of any characters that has none begun: the tokens that stay in it, and how many characters it has, of which
+    /// `min` and `max` are those behind which it may end; nil elsewhere.
+    func insideText(_ c: Configuration, _ vocabulary: TokenVocabulary) -> (mask: TokenMask, min: Int, max: Int)? {
+        guard c.phase == .text, c.decoder.isAtStart, texts[Int(c.table)].isFree else { return nil }
+        let own = texts[Int(c.table)]
+        var mask = vocabulary.inner
+        if let max = own.max, max - Int(c.length) < vocabulary.innerUpTo.count {
+            mask = vocabulary.innerUpTo[Swift.max(0, max - Int(c.length))]
+        }
+        return (mask, own.min, own.max ?? .max)
+    }
+
     private func computeMask(
         _ c: Configuration, _ text: ReadText, _ vocabulary: TokenVocabulary
     ) throws(GrammarError) -> TokenMask {
-        if c.phase == .text, c.decoder.isAtStart, texts[Int(c.table)].isFree {
-            return try freeTextMask(c, text, vocabulary)
+        if let inside = insideText(c, vocabulary) {
+            var mask = inside.mask
+            // Behind the quotation mark it does not matter which characters the string has.
+            var ended = c
+            ended.length = Int32(inside.min)
+            guard try step(&ended, UInt8(ascii: "\""), text) else { return mask }
+            try walk(ended, text, vocabulary.exits) { entry in
+                let length = Int(c.length) + Int(entry.scalars)
+                if length >= inside.min, length <= inside.max { mask.insert(entry.id) }
+            }
+            return mask
         }
         if c.phase == .key, c.decoder.isAtStart, objects[Int(c.state)].isFree {
             var mask = vocabulary.inner
@@ -31,28 +57,6 @@ extension SchemaMachine {
         }
         var mask = TokenMask(count: vocabulary.count)
         try walk(c, text, vocabulary.trie) { mask.insert($0.id) }
-        return mask
-    }
-
-    /// Of a string of any characters, whose length may be bounded.
-    private func freeTextMask(
-        _ c: Configuration, _ text: ReadText, _ vocabulary: TokenVocabulary
-    ) throws(GrammarError) -> TokenMask {
-        let own = texts[Int(c.table)]
-        var mask = vocabulary.inner
-        let length = Int(c.length)
-        if let max = own.max, max - length < vocabulary.innerUpTo.count {
-            mask = vocabulary.innerUpTo[Swift.max(0, max - length)]
-        }
-        // Behind the quotation mark it does not matter which characters the string has.
-        var ended = c
-        ended.length = Int32(own.min)
-        guard try step(&ended, UInt8(ascii: "\""), text) else { return mask }
-        let (low, high) = (own.min, own.max ?? .max)
-        try walk(ended, text, vocabulary.exits) { entry in
-            let total = length + Int(entry.scalars)
-            if total >= low, total <= high { mask.insert(entry.id) }
-        }
         return mask
     }
 

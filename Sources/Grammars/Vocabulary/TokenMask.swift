@@ -10,6 +10,12 @@ package struct TokenMask: Sendable, Hashable {
 
     mutating func insert(_ id: Int32) { words[Int(id) / 64] |= 1 << UInt64(id % 64) }
 
+    mutating func remove(_ id: Int32) { words[Int(id) / 64] &= ~(1 << UInt64(id % 64)) }
+
+    mutating func formUnion(_ other: TokenMask) {
+        for index in words.indices { words[index] |= other.words[index] }
+    }
+
     package var isEmpty: Bool { words.allSatisfy { $0 == 0 } }
     package var count: Int { words.reduce(0) { $0 + $1.nonzeroBitCount } }
 

@@ -3,7 +3,13 @@ package final class TokenVocabulary: Sendable {
     package let count: Int
     package let endTokens: [Int32]
     let bytes: [[UInt8]?]
+    /// Control tokens, and how a grammar spells them.
+    let controls: [Int32: [UInt8]]
+    private let controlNumbers: [[UInt8]: Int32]
+    private let controlLengths: [Int]
     let trie: TokenTrie
+    /// All tokens that add bytes, and all control tokens.
+    let all: TokenMask
     /// Tokens that stay within a JSON string that has none of its characters begun; and of these, those of at most so many
     /// scalars.
     let inner: TokenMask
@@ -15,9 +21,13 @@ package final class TokenVocabulary: Sendable {
 
     /// - Parameters:
     ///   - tokens: by number, the bytes that a token adds to a text; nil for one that adds none, as control tokens.
+    ///   - controls: how a grammar spells control tokens, by number; those that end a text need none.
     ///   - endTokens: those that end a text.
-    package init(tokens: [[UInt8]?], endTokens: some Sequence<Int32>) {
+    package init(tokens: [[UInt8]?], controls: [Int32: [UInt8]] = [:], endTokens: some Sequence<Int32>) {
         count = tokens.count
+        self.controls = controls
+        controlNumbers = Dictionary(controls.map { ($0.value, $0.key) }, uniquingKeysWith: Swift.min)
+        controlLengths = Set(controls.values.map(\.count)).filter { $0 > 0 }.sorted(by: >)
         let ends = Set(endTokens)
         self.endTokens = ends.filter { $0 >= 0 && Int($0) < tokens.count }.sorted()
         var strings: [(bytes: [UInt8], entry: TokenTrie.Entry)] = []
@@ -44,6 +54,9 @@ package final class TokenVocabulary: Sendable {
             }
         }
         bytes = own
+        var all = TokenMask(count: count)
+        for index in own.indices where own[index] != nil || controls[Int32(index)] != nil { all.insert(Int32(index)) }
+        self.all = all
         trie = TokenTrie(strings)
         (self.inner, self.exits, self.keyExits) = (inner, TokenTrie(exits), keyExits)
         var upTo: [TokenMask] = []
@@ -58,6 +71,33 @@ package final class TokenVocabulary: Sendable {
             upTo.append(mask)
         }
         innerUpTo = upTo
+    }
+
+    /// A text's control tokens, and what stands between them.
+    enum Piece {
+        case bytes([UInt8])
+        case token(Int32)
+    }
+
+    /// - Parameter text: where several control tokens begin at one place, it holds the longest.
+    func pieces(of text: String) -> [Piece] {
+        let text = Array(text.utf8)
+        var pieces: [Piece] = []
+        var start = 0, place = 0
+        while place < text.count {
+            let found = controlLengths.lazy.filter { place + $0 <= text.count }
+                .compactMap { self.controlNumbers[Array(text[place..<place + $0])] }.first
+            guard let found, let length = controls[found]?.count else {
+                place += 1
+                continue
+            }
+            if start < place { pieces.append(.bytes(Array(text[start..<place]))) }
+            pieces.append(.token(found))
+            place += length
+            start = place
+        }
+        if start < text.count { pieces.append(.bytes(Array(text[start...]))) }
+        return pieces
     }
 
     /// nil for a token that adds nothing, and for one that there is not.

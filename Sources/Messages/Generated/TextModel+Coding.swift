@@ -32,6 +32,7 @@ extension Wire.GenerateRequest: CCodable {
         greenList = try c.green_list.map { try Wire.GreenList(reading: $0.pointee) }
         batchingDelay = Duration(wireMilliseconds: c.batching_delay_ms)
         grammar = try c.grammar.map { try Wire.Grammar(reading: $0.pointee) }
+        shownTokens = try readAll(c.shown_tokens, c.n_shown_tokens).map { try $0.text("shown_tokens") }
         try validate()
     }
 
@@ -60,6 +61,7 @@ extension Wire.GenerateRequest: CCodable {
         if let greenList { c.green_list = arena.message(greenList) }
         if batchingDelay != .zero { (c.has_batching_delay_ms, c.batching_delay_ms) = (1, UInt32(clamping: batchingDelay.milliseconds)) }
         if let grammar { c.grammar = arena.message(grammar) }
+        (c.n_shown_tokens, c.shown_tokens) = (shownTokens.count, arena.numbers(shownTokens.map { arena.text($0) }))
     }
 }
 
@@ -71,12 +73,24 @@ extension Wire.Grammar: CCodable {
     init(reading c: Nephele__V1__Grammar) throws {
         jsonSchema = c.json_schema.array
         field = try c.field.text("field")
+        toolForm = try c.tool_form.text("tool_form")
+        tools = c.tools.array
+        requiresCall = c.requires_call != 0
+        isSingleCall = c.is_single_call != 0
+        reasoningForm = try c.reasoning_form.text("reasoning_form")
+        isThinking = c.is_thinking != 0
         try validate()
     }
 
     func write(to c: inout Nephele__V1__Grammar, in arena: inout Arena) {
         (c.has_json_schema, c.json_schema) = (1, arena.bytes(jsonSchema))
         (c.has_field, c.field) = (1, arena.text(field))
+        if !toolForm.isEmpty { (c.has_tool_form, c.tool_form) = (1, arena.text(toolForm)) }
+        (c.has_tools, c.tools) = (1, arena.bytes(tools))
+        if requiresCall { (c.has_requires_call, c.requires_call) = (1, requiresCall ? 1 : 0) }
+        if isSingleCall { (c.has_is_single_call, c.is_single_call) = (1, isSingleCall ? 1 : 0) }
+        if !reasoningForm.isEmpty { (c.has_reasoning_form, c.reasoning_form) = (1, arena.text(reasoningForm)) }
+        if isThinking { (c.has_is_thinking, c.is_thinking) = (1, isThinking ? 1 : 0) }
     }
 }
 

@@ -57,6 +57,8 @@ extension Wire {
         package var batchingDelay: Duration
         /// What an answer must be; nil for anything.
         package var grammar: Wire.Grammar?
+        /// Control tokens whose texts the answer's text has; others have none.
+        package var shownTokens: [String]
 
         package init(
             model: String = "", prompt: [Int32] = [], tokenizerHash: String = "", maxTokens: UInt32 = 0, n: UInt32 = 1,
@@ -65,7 +67,7 @@ extension Wire {
             logitBias: [Wire.LogitBias] = [], stop: [String] = [], logprobs: UInt32? = nil,
             promptLogprobs: Bool = false, ignoresEndOfText: Bool = false, adapter: String = "",
             resume: [Wire.ChoiceResume] = [], crashesWithoutProgress: UInt32 = 0, greenList: Wire.GreenList? = nil,
-            batchingDelay: Duration = .zero, grammar: Wire.Grammar? = nil
+            batchingDelay: Duration = .zero, grammar: Wire.Grammar? = nil, shownTokens: [String] = []
         ) {
             self.model = model
             self.prompt = prompt
@@ -91,6 +93,7 @@ extension Wire {
             self.greenList = greenList
             self.batchingDelay = batchingDelay
             self.grammar = grammar
+            self.shownTokens = shownTokens
         }
 
         package static let codec = MessageCodec(Self.self)
@@ -98,14 +101,34 @@ extension Wire {
 
     /// A form that an answer keeps. The text-model checks it: it alone knows its tokens.
     package struct Grammar: BusMessage {
-        /// The text of a JSON Schema.
+        /// The text of a JSON Schema of the content; empty for any content.
         package var jsonSchema: [UInt8]
         /// The client's field in which it came, for errors.
         package var field: String
+        /// How calls of tools are written, by the form's name.
+        package var toolForm: String
+        /// The tools that may be called: the JSON text of a list of functions, in OpenAI's form.
+        package var tools: [UInt8]
+        /// Whether the answer has to call one, and whether it may not call several.
+        package var requiresCall: Bool
+        package var isSingleCall: Bool
+        /// How thoughts before the answer are written, by the form's name; and whether the prompt has begun them.
+        package var reasoningForm: String
+        package var isThinking: Bool
 
-        package init(jsonSchema: [UInt8] = [], field: String = "") {
+        package init(
+            jsonSchema: [UInt8] = [], field: String = "", toolForm: String = "", tools: [UInt8] = [],
+            requiresCall: Bool = false, isSingleCall: Bool = false, reasoningForm: String = "",
+            isThinking: Bool = false
+        ) {
             self.jsonSchema = jsonSchema
             self.field = field
+            self.toolForm = toolForm
+            self.tools = tools
+            self.requiresCall = requiresCall
+            self.isSingleCall = isSingleCall
+            self.reasoningForm = reasoningForm
+            self.isThinking = isThinking
         }
 
         package static let codec = MessageCodec(Self.self)

@@ -37,6 +37,10 @@ extension Wire.RenderChatRequest: CCodable {
         messages = try readAll(Wire.ChatMessage.self, c.messages, c.n_messages)
         addGenerationPrompt = c.add_generation_prompt != 0
         pairTemplate = try c.pair_template.text("pair_template")
+        tools = try c.tools.text("tools")
+        documents = try c.documents.text("documents")
+        variables = try c.variables.text("variables")
+        continueFinalMessage = c.continue_final_message != 0
         try validate()
     }
 
@@ -45,6 +49,10 @@ extension Wire.RenderChatRequest: CCodable {
         (c.n_messages, c.messages) = (messages.count, arena.messages(messages))
         (c.has_add_generation_prompt, c.add_generation_prompt) = (1, addGenerationPrompt ? 1 : 0)
         if !pairTemplate.isEmpty { (c.has_pair_template, c.pair_template) = (1, arena.text(pairTemplate)) }
+        if !tools.isEmpty { (c.has_tools, c.tools) = (1, arena.text(tools)) }
+        if !documents.isEmpty { (c.has_documents, c.documents) = (1, arena.text(documents)) }
+        if !variables.isEmpty { (c.has_variables, c.variables) = (1, arena.text(variables)) }
+        if continueFinalMessage { (c.has_continue_final_message, c.continue_final_message) = (1, continueFinalMessage ? 1 : 0) }
     }
 }
 
@@ -56,12 +64,52 @@ extension Wire.ChatMessage: CCodable {
     init(reading c: Nephele__V1__ChatMessage) throws {
         role = try c.role.text("role")
         content = try c.content.text("content")
+        members = try c.members.text("members")
         try validate()
     }
 
     func write(to c: inout Nephele__V1__ChatMessage, in arena: inout Arena) {
         (c.has_role, c.role) = (1, arena.text(role))
         (c.has_content, c.content) = (1, arena.text(content))
+        if !members.isEmpty { (c.has_members, c.members) = (1, arena.text(members)) }
+    }
+}
+
+extension Wire.ChatFormRequest: CCodable {
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__ChatFormRequest>) {
+        nephele__v1__chat_form_request__init(c)
+    }
+
+    init(reading c: Nephele__V1__ChatFormRequest) throws {
+        model = try c.model.text("model")
+        try validate()
+    }
+
+    func write(to c: inout Nephele__V1__ChatFormRequest, in arena: inout Arena) {
+        (c.has_model, c.model) = (1, arena.text(model))
+    }
+}
+
+extension Wire.ChatForm: CCodable {
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__ChatForm>) {
+        nephele__v1__chat_form__init(c)
+    }
+
+    init(reading c: Nephele__V1__ChatForm) throws {
+        source = try c.source.text("source")
+        variables = try readAll(c.variables, c.n_variables).map { try $0.text("variables") }
+        takesTools = c.takes_tools != 0
+        takesToolCalls = c.takes_tool_calls != 0
+        takesToolResults = c.takes_tool_results != 0
+        try validate()
+    }
+
+    func write(to c: inout Nephele__V1__ChatForm, in arena: inout Arena) {
+        (c.has_source, c.source) = (1, arena.text(source))
+        (c.n_variables, c.variables) = (variables.count, arena.numbers(variables.map { arena.text($0) }))
+        (c.has_takes_tools, c.takes_tools) = (1, takesTools ? 1 : 0)
+        (c.has_takes_tool_calls, c.takes_tool_calls) = (1, takesToolCalls ? 1 : 0)
+        (c.has_takes_tool_results, c.takes_tool_results) = (1, takesToolResults ? 1 : 0)
     }
 }
 
@@ -74,6 +122,7 @@ extension Wire.TokensReply: CCodable {
         ids = readAll(c.ids, c.n_ids)
         tokenizerHash = try c.tokenizer_hash.text("tokenizer_hash")
         types = readAll(c.types, c.n_types)
+        opening = try c.opening.text("opening")
         try validate()
     }
 
@@ -81,6 +130,7 @@ extension Wire.TokensReply: CCodable {
         (c.n_ids, c.ids) = (ids.count, arena.numbers(ids))
         (c.has_tokenizer_hash, c.tokenizer_hash) = (1, arena.text(tokenizerHash))
         (c.n_types, c.types) = (types.count, arena.numbers(types))
+        if !opening.isEmpty { (c.has_opening, c.opening) = (1, arena.text(opening)) }
     }
 }
 

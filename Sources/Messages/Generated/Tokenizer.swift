@@ -8,6 +8,7 @@ extension Wire {
         package static let service = ServiceSchema(nephele__v1__tokenizer__descriptor)
         package static let encode = Method<Wire.EncodeRequest, Wire.TokensReply>(service, "Encode", .unary)
         package static let renderChat = Method<Wire.RenderChatRequest, Wire.TokensReply>(service, "RenderChat", .unary)
+        package static let describeChat = Method<Wire.ChatFormRequest, Wire.ChatForm>(service, "DescribeChat", .unary)
         package static let decode = Method<Wire.DecodeRequest, Wire.TextReply>(service, "Decode", .unary)
     }
 
@@ -45,15 +46,28 @@ extension Wire {
         package var addGenerationPrompt: Bool
         /// What takes the chat template's place, of a query and a document: the text of a PairReading.
         package var pairTemplate: String
+        /// What the model may call: a JSON list, as the client gave it; empty for nothing.
+        package var tools: String
+        /// What the model may read: a JSON list; empty for nothing.
+        package var documents: String
+        /// What else the template may read, such as enable_thinking: a JSON object; empty for nothing.
+        package var variables: String
+        /// Whether the answer goes on with the last message. It is then not ended, and there is no generation prompt.
+        package var continueFinalMessage: Bool
 
         package init(
             model: String = "", messages: [Wire.ChatMessage] = [], addGenerationPrompt: Bool = true,
-            pairTemplate: String = ""
+            pairTemplate: String = "", tools: String = "", documents: String = "", variables: String = "",
+            continueFinalMessage: Bool = false
         ) {
             self.model = model
             self.messages = messages
             self.addGenerationPrompt = addGenerationPrompt
             self.pairTemplate = pairTemplate
+            self.tools = tools
+            self.documents = documents
+            self.variables = variables
+            self.continueFinalMessage = continueFinalMessage
         }
 
         package static let codec = MessageCodec(Self.self)
@@ -62,11 +76,54 @@ extension Wire {
     /// One message of a conversation.
     package struct ChatMessage: BusMessage {
         package var role: String
+        /// The text; that of several parts together.
         package var content: String
+        /// A JSON object of what else it has, such as tool_calls; empty for nothing. Its own `content`, null for none or a list
+        /// of parts, takes the place of the text.
+        package var members: String
 
-        package init(role: String = "", content: String = "") {
+        package init(role: String = "", content: String = "", members: String = "") {
             self.role = role
             self.content = content
+            self.members = members
+        }
+
+        package static let codec = MessageCodec(Self.self)
+    }
+
+    /// Asks what a model's chat template takes.
+    package struct ChatFormRequest: BusMessage {
+        package var model: String
+
+        package init(model: String = "") {
+            self.model = model
+        }
+
+        package static let codec = MessageCodec(Self.self)
+    }
+
+    /// What a model's chat template makes of a conversation, found by trying.
+    package struct ChatForm: BusMessage {
+        /// That of the template for conversations with tools; empty where there is none.
+        package var source: String
+        /// The names that it reads of what is given to it, such as tools and enable_thinking.
+        package var variables: [String]
+        /// Whether it writes the tools that there are.
+        package var takesTools: Bool
+        /// Whether it writes the calls of an assistant's turn.
+        package var takesToolCalls: Bool
+        /// Whether it writes what a turn of the role tool says.
+        package var takesToolResults: Bool
+
+        package init(
+            source: String = "", variables: [String] = [], takesTools: Bool = false, takesToolCalls: Bool = false,
+            takesToolResults: Bool = false
+        ) {
+            self.source = source
+            self.variables = variables
+            self.takesTools = takesTools
+            self.takesToolCalls = takesToolCalls
+            self.takesToolResults = takesToolResults
         }
 
         package static let codec = MessageCodec(Self.self)
@@ -79,11 +136,15 @@ extension Wire {
         package var tokenizerHash: String
         /// Of each token, which of two texts it belongs to, as the model was taught; empty where all are 0.
         package var types: [Int32]
+        /// What a chat template wrote itself behind the last word of the conversation, such as the opening of the answer and
+        /// of its reasoning. At most 1,024 bytes.
+        package var opening: String
 
-        package init(ids: [Int32] = [], tokenizerHash: String = "", types: [Int32] = []) {
+        package init(ids: [Int32] = [], tokenizerHash: String = "", types: [Int32] = [], opening: String = "") {
             self.ids = ids
             self.tokenizerHash = tokenizerHash
             self.types = types
+            self.opening = opening
         }
 
         package static let codec = MessageCodec(Self.self)

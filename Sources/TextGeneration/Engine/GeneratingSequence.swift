@@ -55,7 +55,8 @@ struct GeneratingSequence: Sendable {
         sampler = Sampler(
             parameters.sampling, choice: choice, prompt: parameters.prompt, suppressed: loaded.suppressedTokens,
             grammar: parameters.grammar)
-        decoder = StreamingDecoder(loaded.tokenizer)
+        decoder = StreamingDecoder(
+            loaded.tokenizer, showing: Set(parameters.shownTokens.compactMap(loaded.tokenizer.id(of:))))
         stops = StopMatcher(parameters.stop)
         stopTokens = Set(parameters.stop.compactMap(loaded.tokenizer.id(of:)).filter(loaded.tokenizer.isSpecial))
     }

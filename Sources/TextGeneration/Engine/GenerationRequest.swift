@@ -30,6 +30,9 @@ package struct GenerationRequest: Sendable {
     /// Whether its caller waits for the whole answer: it is served sooner when few such run at a time and the others have
     /// their turn after them.
     package var isPatient = false
+    /// Texts of control tokens that the answer's text has; others have none.
+    package var shownTokens: [String] = []
+    package static let shownTokensLimit = 64
     /// Sets a tenant's prompts apart: requests with different salts share no pages.
     package var cacheSalt = ""
     /// What the prompt's pages depend on besides its tokens: requests with different roots never share any.

@@ -1,5 +1,4 @@
 package import Grammars
-import JSON
 import Synchronization
 package import TextModels
 import Tokenizers
@@ -13,7 +12,7 @@ package final class GrammarLibrary: Sendable {
     private struct Known {
         var vocabulary: TokenVocabulary?
         /// The one that was asked for last is the last.
-        var grammars: [(source: [UInt8], grammar: CompiledGrammar)] = []
+        var grammars: [(demand: AnswerDemand, grammar: CompiledGrammar)] = []
     }
 
     private let tokenizer: Tokenizer
@@ -22,35 +21,33 @@ package final class GrammarLibrary: Sendable {
 
     package init(_ loaded: LoadedModel) { (tokenizer, endTokens) = (loaded.tokenizer, loaded.endTokens) }
 
-    /// - Parameters:
-    ///   - schema: the text of a JSON Schema.
-    ///   - field: what the request calls it.
     /// - Throws: `TextModelError.invalidRequest` that names the field, and the schema's place and keyword.
-    package func grammar(schema: [UInt8], field: String) throws(TextModelError) -> CompiledGrammar {
-        func fault(_ what: String) -> TextModelError {
-            TextModelError(.invalidRequest, "the schema of '\(field)' cannot be enforced: \(what)", field: field)
+    package func grammar(_ demand: AnswerDemand) throws(TextModelError) -> CompiledGrammar {
+        guard demand.schema.count <= Self.sizeLimit, demand.tools.count <= Self.sizeLimit else {
+            throw demand.fault("it has more than \(Self.sizeLimit) bytes")
         }
-        guard schema.count <= Self.sizeLimit else { throw fault("it has more than \(Self.sizeLimit) bytes") }
         guard tokenizer.joinsBytes else {
-            throw fault("this model's tokens are not parts of a text, one behind the other")
+            throw demand.fault("this model's tokens are not parts of a text, one behind the other")
         }
-        if let known = find(schema) { return known }
-        let value: JSON.JSONValue
-        do throws(JSONError) { value = try JSONParser.parse(schema) } catch {
-            throw fault("it is no JSON: \(error.problem)")
-        }
+        if let known = find(demand) { return known }
+        let rules = try demand.rules()
         do throws(GrammarError) {
-            let grammar = try CompiledGrammar(schema: value, vocabulary())
-            keep(grammar, schema)
+            let grammar = try CompiledGrammar(rules.grammar(), vocabulary())
+            keep(grammar, demand)
             return grammar
         } catch {
-            throw fault(error.description)
+            throw demand.fault(error)
         }
     }
 
-    private func find(_ source: [UInt8]) -> CompiledGrammar? {
+    /// As ``grammar(_:)``, of JSON texts of a schema's value.
+    package func grammar(schema: [UInt8], field: String) throws(TextModelError) -> CompiledGrammar {
+        try grammar(AnswerDemand(schema: schema, field: field))
+    }
+
+    private func find(_ demand: AnswerDemand) -> CompiledGrammar? {
         known.withLock { known in
-            guard let index = known.grammars.lastIndex(where: { $0.source == source }) else { return nil }
+            guard let index = known.grammars.lastIndex(where: { $0.demand == demand }) else { return nil }
             let own = known.grammars.remove(at: index)
             // Answers that follow it keep it as long as they run.
             if own.grammar.isLarge { return nil }
@@ -59,9 +56,9 @@ package final class GrammarLibrary: Sendable {
         }
     }
 
-    private func keep(_ grammar: CompiledGrammar, _ source: [UInt8]) {
+    private func keep(_ grammar: CompiledGrammar, _ demand: AnswerDemand) {
         known.withLock { known in
-            known.grammars.append((source, grammar))
+            known.grammars.append((demand, grammar))
             if known.grammars.count > Self.capacity { known.grammars.removeFirst() }
         }
     }
@@ -72,7 +69,11 @@ package final class GrammarLibrary: Sendable {
         let tokens = (0..<Int32(tokenizer.vocabulary.count)).map { id in
             tokenizer.isSpecial(id) ? nil : tokenizer.bytes(of: id)
         }
-        let made = TokenVocabulary(tokens: tokens, endTokens: endTokens)
+        var controls: [Int32: [UInt8]] = [:]
+        for id in 0..<Int32(tokenizer.vocabulary.count) where tokenizer.isSpecial(id) && !endTokens.contains(id) {
+            if let spelling = tokenizer.bytes(of: id), !spelling.isEmpty { controls[id] = spelling }
+        }
+        let made = TokenVocabulary(tokens: tokens, controls: controls, endTokens: endTokens)
         known.withLock { $0.vocabulary = made }
         return made
     }

@@ -1,18 +1,6 @@
 import Jinja
 import Synchronization
 
-/// One message of a conversation.
-package struct ChatMessage: Sendable, Hashable {
-    package var role: String
-    /// nil for none, as in an assistant's turn that only calls tools.
-    package var content: String?
-
-    package init(role: String, content: String?) {
-        self.role = role
-        self.content = content
-    }
-}
-
 /// A checkpoint's chat template, which is read when the first chat is rendered: a template that is not understood
 /// refuses chats and nothing else.
 ///
@@ -24,13 +12,24 @@ package final class ChatTemplate: Sendable {
         package var trusted: [Range<Int>] = []
 
         package var text: String { String(decoding: bytes, as: UTF8.self) }
+
+        /// What the template wrote behind the last word of the conversation: at most 1,024 bytes.
+        package var opening: String {
+            guard let last = trusted.last, last.upperBound == bytes.count else { return "" }
+            let end = bytes[last].suffix(1_024)
+            // Not from the midst of a character.
+            return String(decoding: end.drop { $0 & 0xC0 == 0x80 }, as: UTF8.self)
+        }
     }
 
     /// Where the template stands, for messages: a file, or a key of one.
     package let place: String
-    private let source: Source
-    private let variables: [String: String]
+    let source: Source
+    let variables: [String: String]
     private let parsed = Mutex<Result<JinjaTemplate, TokenizerError>?>(nil)
+    /// What trying it has shown; see `ChatTemplate+Forms`.
+    let probes = Mutex<[Probe: Bool]>([:])
+    let callForms = Mutex<CallForm??>(nil)
     private let own = Mutex<Set<Int32>?>(nil)
     /// Whether what a pair says reaches the prompt, by whether it has an instruction, once that was looked at.
     let pairChecks = Mutex<[Bool: Result<Void, TokenizerError>]>([:])
@@ -40,10 +39,6 @@ package final class ChatTemplate: Sendable {
         /// Why there is none to render with.
         case fault(TokenizerError)
     }
-
-    /// The roles of OpenAI's API. They are words of a fixed list and not a client's text, so that a template which
-    /// writes `'<|' + message.role + '|>'` gives control tokens for them, and for no other role.
-    private static let roles: Set<String> = ["system", "developer", "user", "assistant", "tool", "function"]
 
     /// - Parameter variables: strings that the template may name, such as `bos_token`.
     package init(_ source: Source, variables: [String: String], place: String = "chat template") {
@@ -57,7 +52,7 @@ package final class ChatTemplate: Sendable {
     /// The template, read at most once.
     ///
     /// - Throws: `TokenizerError.unsupported` that names the place, the line and the construct.
-    private func template() throws(TokenizerError) -> JinjaTemplate {
+    func template() throws(TokenizerError) -> JinjaTemplate {
         let result = parsed.withLock { parsed in
             if let parsed { return parsed }
             let result: Result<JinjaTemplate, TokenizerError> =
@@ -86,22 +81,29 @@ package final class ChatTemplate: Sendable {
         }
     }
 
-    /// - Throws: `TokenizerError.invalidRequest` with the template's own words when it refuses the messages, or with the
-    ///   line where it fails on them; `.unsupported` for a template that is not understood.
-    package func render(
-        _ messages: [ChatMessage], addGenerationPrompt: Bool
-    ) throws(TokenizerError) -> Rendering {
+    /// - Throws: `TokenizerError.invalidRequest` with the template's own words when it refuses the conversation, with the
+    ///   line where it fails on it, or with the field that it passes over; `.unsupported` for a template that is not
+    ///   understood.
+    package func render(_ conversation: Conversation) throws(TokenizerError) -> Rendering {
+        let text =
+            conversation.continuesFinalMessage
+            ? try unendedText(conversation) : try text(reading(conversation), conversation)
+        let (bytes, trusted) = text.encoded
+        return Rendering(bytes: bytes, trusted: trusted)
+    }
+
+    /// What the template writes of messages as it takes them.
+    func text(_ messages: [JinjaValue], _ conversation: Conversation) throws(TokenizerError) -> TrustedText {
         let template = try template()
         var values = variables.mapValues { JinjaValue.text(TrustedText($0, isTrusted: true)) }
-        values["messages"] = .list(messages.map(Self.value))
-        values["add_generation_prompt"] = .bool(addGenerationPrompt)
+        for (name, value) in conversation.variables.members { values[name] = JinjaValue(value) }
+        values["messages"] = .list(messages)
+        values["add_generation_prompt"] = .bool(conversation.addGenerationPrompt)
         // transformers passes them to every template.
-        values["tools"] = JinjaValue.none
-        values["documents"] = JinjaValue.none
-        do {
-            let (bytes, trusted) = try template.render(values).encoded
-            return Rendering(bytes: bytes, trusted: trusted)
-        } catch {
+        values["tools"] = conversation.tools.isEmpty ? JinjaValue.none : .list(conversation.tools.map(JinjaValue.init))
+        values["documents"] =
+            conversation.documents.isEmpty ? JinjaValue.none : .list(conversation.documents.map(JinjaValue.init))
+        do { return try template.render(values) } catch {
             throw switch error.code {
             case .raised:
                 TokenizerError(
@@ -113,36 +115,60 @@ package final class ChatTemplate: Sendable {
             }
         }
     }
-
-    private static func value(_ message: ChatMessage) -> JinjaValue {
-        var object = JinjaObject()
-        let role = TrustedText(message.role, isTrusted: roles.contains(message.role))
-        object.set(TrustedText("role", isTrusted: true), .text(role))
-        let content = message.content.map { JinjaValue.text(TrustedText($0, isTrusted: false)) }
-        object.set(TrustedText("content", isTrusted: true), content ?? .none)
-        return .object(object)
-    }
 }
 
 extension Tokenizer {
-    /// The ids of a conversation in the checkpoint's own template. Without a template, messages follow each other
-    /// as plain lines.
+    /// The template for a conversation; nil where the checkpoint has none. Of several by name it is the one called
+    /// `tool_use` where there are tools, as in transformers.
+    package func template(for conversation: Conversation) -> ChatTemplate? {
+        conversation.tools.isEmpty ? chatTemplate : toolTemplate ?? chatTemplate
+    }
+
+    /// The ids of a conversation in the checkpoint's own template, and what that wrote behind its last word. Without a
+    /// template, messages follow each other as plain lines.
     ///
     /// Added tokens that are not marked special and that the template writes are its control tokens too: some
     /// checkpoints mark the tokens of their turns so. In what a message says they are text, as transformers'
     /// `sanitize_control_tokens` has it.
     ///
-    /// - Throws: `TokenizerError.invalidRequest` when the template refuses the messages, `.unsupported` when it is not
-    ///   understood.
+    /// - Throws: `TokenizerError.invalidRequest` when the template refuses the conversation or passes over a part of it,
+    ///   `.unsupported` when it is not understood.
+    package func render(_ conversation: Conversation) throws(TokenizerError) -> (ids: [Int32], opening: String) {
+        guard let template = template(for: conversation) else {
+            try conversation.checkIsPlain()
+            let lines = conversation.messages.compactMap { $0.content == nil ? nil : $0.text }.joined(separator: "\n")
+            let ends = conversation.addGenerationPrompt && !lines.isEmpty
+            return (encode(ends ? lines + "\n" : lines, addSpecialTokens: true), "")
+        }
+        let rendering = try template.render(conversation)
+        let guarded = try template.ownTokens(among: added)
+        return (encode(rendering.bytes, trusted: rendering.trusted, guarded: guarded), rendering.opening)
+    }
+
+    /// The ids of messages alone.
     package func renderChat(
         _ messages: [ChatMessage], addGenerationPrompt: Bool = true
     ) throws(TokenizerError) -> [Int32] {
-        guard let chatTemplate else {
-            let lines = messages.compactMap { $0.content }.joined(separator: "\n")
-            return encode(addGenerationPrompt && !lines.isEmpty ? lines + "\n" : lines, addSpecialTokens: true)
+        try render(Conversation(messages, addGenerationPrompt: addGenerationPrompt)).ids
+    }
+}
+
+extension Conversation {
+    /// - Throws: `TokenizerError.invalidRequest` for what only a template can render.
+    fileprivate func checkIsPlain() throws(TokenizerError) {
+        func refuse(_ what: String, _ field: String) -> TokenizerError {
+            TokenizerError(.invalidRequest, "the model has no chat template, which would write \(what)", field: field)
         }
-        let rendering = try chatTemplate.render(messages, addGenerationPrompt: addGenerationPrompt)
-        let guarded = try chatTemplate.ownTokens(among: added)
-        return encode(rendering.bytes, trusted: rendering.trusted, guarded: guarded)
+        if !tools.isEmpty { throw refuse("the tools", "tools") }
+        if !documents.isEmpty { throw refuse("the documents", "documents") }
+        if let (name, _) = variables.members.first(where: { !$0.value.asksForNothing }) {
+            throw refuse("'\(name.prefix(100))'", "chat_template_kwargs.\(name.prefix(100))")
+        }
+        if let index = messages.firstIndex(where: { !$0.calls.isEmpty }) {
+            throw refuse("the calls", "messages[\(index)].tool_calls")
+        }
+        if let index = messages.firstIndex(where: { $0.role != "tool" && $0.members["name"]?.isEmpty == false }) {
+            throw refuse("the name", "messages[\(index)].name")
+        }
     }
 }

@@ -42,6 +42,16 @@ extension TokenizerFiles {
         return TemplateSource(source: .text(template), place: place)
     }
 
+    /// The template called `tool_use`, for conversations with tools; nil where there is none.
+    mutating func toolTemplate(_ configuration: JSONValue?) -> TemplateSource? {
+        if templateNames.contains("tool_use") { return template(in: "additional_chat_templates/tool_use.jinja") }
+        if has("chat_template.jinja") || !templateNames.isEmpty { return nil }
+        let text = configuration?["chat_template"]?.array?.last { $0["name"]?.text == "tool_use" }?["template"]?.text
+        return text.map {
+            TemplateSource(source: .text($0), place: "\(directory)/tokenizer_config.json: chat_template, tool_use")
+        }
+    }
+
     private mutating func template(in name: String) -> TemplateSource {
         let place = "\(directory)/\(name)"
         do {

@@ -15,7 +15,7 @@ package struct TextPair: Sendable, Hashable {
         guard roles.suffix(2) == ["query", "document"], roles.dropLast(2).allSatisfy({ $0 == "system" }),
             (2...3).contains(roles.count)
         else { return nil }
-        let contents = messages.map { $0.content ?? "" }
+        let contents = messages.map(\.text)
         self.init(
             query: contents[roles.count - 2], document: contents[roles.count - 1],
             instruction: roles.count == 3 ? contents[0] : nil)
@@ -124,11 +124,11 @@ extension ChatTemplate {
     private func pairCheck(hasInstruction: Bool) -> Result<Void, TokenizerError> {
         Result { () throws(TokenizerError) in
             let pair = TextPair(query: "a", document: "a", instruction: hasInstruction ? "a" : nil)
-            let base = try render(pair.messages, addGenerationPrompt: true).bytes
+            let base = try render(Conversation(pair.messages)).bytes
             for index in pair.messages.indices {
                 var messages = pair.messages
-                messages[index].content = "b"
-                guard try render(messages, addGenerationPrompt: true).bytes == base else { continue }
+                messages[index].content = .text("b")
+                guard try render(Conversation(messages)).bytes == base else { continue }
                 if hasInstruction, index == 0 { throw .noInstruction }
                 throw TokenizerError(
                     .unsupported,

@@ -2,13 +2,15 @@
 package struct StreamingDecoder: Sendable {
     private let tokenizer: Tokenizer
     private let skipsSpecialTokens: Bool
+    /// Special tokens that are not skipped.
+    private let shown: Set<Int32>
     private let collapsesRepeats: Bool
     private var pending: [UInt8] = []
     private var last: Int32?
     private var steps: [StreamedStep]
 
-    package init(_ tokenizer: Tokenizer, skipSpecialTokens: Bool = true) {
-        self.tokenizer = tokenizer
+    package init(_ tokenizer: Tokenizer, skipSpecialTokens: Bool = true, showing shown: Set<Int32> = []) {
+        (self.tokenizer, self.shown) = (tokenizer, shown)
         skipsSpecialTokens = skipSpecialTokens
         collapsesRepeats = tokenizer.decoder.collapsesRepeats
         steps = tokenizer.decoder.streamed
@@ -16,7 +18,7 @@ package struct StreamingDecoder: Sendable {
 
     /// Takes a token and returns the whole characters that are complete now. An id without a token adds nothing.
     package mutating func append(_ id: Int32) -> String {
-        if skipsSpecialTokens && tokenizer.isSpecial(id) { return "" }
+        if skipsSpecialTokens, tokenizer.isSpecial(id), !shown.contains(id) { return "" }
         if collapsesRepeats, id == last { return "" }
         last = id
         pending.append(contentsOf: tokenizer.bytes(of: id) ?? [])

@@ -18,7 +18,7 @@ extension Tokenizer {
         }
         try self.init(
             metadata.definition(), configuration: metadata.configuration, template: metadata.template,
-            hash: metadata.hash, place: path)
+            toolTemplate: metadata.toolTemplate, hash: metadata.hash, place: path)
     }
 }
 
@@ -245,6 +245,13 @@ private struct GGUFTokenizer {
         let others = values.keys.filter { $0.hasPrefix("tokenizer.chat_template.") }.sorted()
         if others.isEmpty { return nil }
         return TemplateSource(fault: "only \(others.joined(separator: ", ")) are there", place: place)
+    }
+
+    /// The template called `tool_use`, for conversations with tools.
+    var toolTemplate: TemplateSource? {
+        let key = "tokenizer.chat_template.tool_use"
+        guard let text = values[key]?.text else { return nil }
+        return TemplateSource(source: .text(text), place: "\(path): \(key)")
     }
 
     /// Over everything under `tokenizer.`.

@@ -142,12 +142,15 @@ extension Tokenizer {
             try definition.addLegacy(try files.json("added_tokens.json"), configuration)
         }
         let template = files.template(configuration)
-        try self.init(definition, configuration: configuration, template: template, hash: files.hash, place: directory)
+        let toolTemplate = files.toolTemplate(configuration)
+        try self.init(
+            definition, configuration: configuration, template: template, toolTemplate: toolTemplate, hash: files.hash,
+            place: directory)
     }
 
     init(
-        _ definition: TokenizerDefinition, configuration: JSONValue?, template: TemplateSource?, hash: String,
-        place: String
+        _ definition: TokenizerDefinition, configuration: JSONValue?, template: TemplateSource?,
+        toolTemplate: TemplateSource? = nil, hash: String, place: String
     ) throws(TokenizerError) {
         var definition = definition
         if let configuration {
@@ -185,9 +188,9 @@ extension Tokenizer {
         let strings = Self.tokenNames.compactMap { key -> (String, String)? in
             (configuration?[key]?.text ?? configuration?[key]?["content"]?.text).map { (key, $0) }
         }
-        chatTemplate = template.map {
-            ChatTemplate($0.source, variables: Dictionary(strings) { $1 }, place: $0.place)
-        }
+        let tokens = Dictionary(strings) { $1 }
+        chatTemplate = template.map { ChatTemplate($0.source, variables: tokens, place: $0.place) }
+        self.toolTemplate = toolTemplate.map { ChatTemplate($0.source, variables: tokens, place: $0.place) }
     }
 
     /// The fields of `tokenizer_config.json` that name a token each.

@@ -94,6 +94,10 @@ struct MessageTarget: FuzzTarget {
             DescribeRequest(), description, HealthRequest(), HealthReply(state: .stuck, load: LoadReport()),
             Wire.EncodeRequest(model: "m", text: "abc", addSpecialTokens: true),
             Wire.RenderChatRequest(model: "m", messages: [Wire.ChatMessage(role: "user", content: "hello")]),
+            Wire.RenderChatRequest(
+                model: "m", messages: [Wire.ChatMessage(role: "tool", content: "1", members: #"{"tool_call_id":"c"}"#)],
+                tools: "[{}]", documents: "[]", variables: "{}", continueFinalMessage: true),
+            Wire.ChatForm(source: "{{ tools }}", variables: ["tools"], takesTools: true),
             Wire.TokensReply(ids: [1, 2, 3], tokenizerHash: "0123"), Wire.DecodeRequest(model: "m", ids: [1, 2, 3]),
             Wire.TextReply(text: "明月"), generate,
             Wire.GenerateDelta(

@@ -151,7 +151,7 @@ struct TemplateTarget: FuzzTarget {
             ChatMessage(role: "system", content: "be brief"), ChatMessage(role: "user", content: "{{ messages }} ψ"),
             ChatMessage(role: "ψ", content: nil),
         ]
-        guard let rendering = try? template.render(messages, addGenerationPrompt: true) else { return }
+        guard let rendering = try? template.render(Conversation(messages)) else { return }
         // What a user wrote is never trusted.
         let isOwn = source.unicodeScalars.contains("ψ")
         for range in rendering.trusted {

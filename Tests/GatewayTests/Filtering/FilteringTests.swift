@@ -30,10 +30,10 @@ private func filter(_ rules: String, _ phrases: String) throws -> ContentFilter 
         }
     }
 
-    private func pass(_ texts: [String], _ filter: ContentFilter) -> [Wire.GenerateDelta] {
+    private func pass(_ texts: [String], _ filter: ContentFilter) -> [AnswerDelta] {
         var transform = FilterTransform(filter, choices: 1)
         return deltas(texts).flatMap { delta in
-            var passed = [delta]
+            var passed = [AnswerDelta(delta)]
             transform.transform(&passed)
             return passed
         }

@@ -45,7 +45,7 @@ import Testing
             } + [
                 (
                     Self.chat(messages: #"{"role":"user","content":"a"},{"role":"tool","content":"b"}"#),
-                    "messages[1].role", "call no tools"
+                    "messages[1].tool_call_id", "no earlier call"
                 )
             ])
         try await expectRefusal(
@@ -98,7 +98,9 @@ import Testing
             (#""json_schema":{"$ref":"/x"}"#, "json_schema"), (#""stop_token_ids":[3]"#, "stop_token_ids"),
             (#""bad_words":["a"]"#, "bad_words"), (#""include_stop_str_in_output":true"#, "include_stop_str_in_output"),
             (#""min_tokens":5"#, "min_tokens"), (#""chat_template":"{{ x }}""#, "chat_template"),
-            (#""chat_template_kwargs":{"enable_thinking":true}"#, "chat_template_kwargs"),
+            (#""chat_template_kwargs":{"enable_thinking":true}"#, "chat_template_kwargs.enable_thinking"),
+            (#""enable_thinking":true"#, "enable_thinking"), (#""chat_template_kwargs":5"#, "chat_template_kwargs"),
+            (#""documents":[5]"#, "documents[0]"),
             (#""modalities":["text","audio"]"#, "modalities"), (#""modalities":["image"]"#, "modalities"),
             (#""audio":{"voice":"x"}"#, "audio"), (#""store":true"#, "store"),
             (#""reasoning_effort":"high""#, "reasoning_effort"), (#""reasoning":{"effort":"high"}"#, "reasoning"),
@@ -107,10 +109,12 @@ import Testing
             (#""prompt_logprobs":1"#, "prompt_logprobs"), (#""max_output_tokens":5"#, "max_output_tokens"),
             (#""repeat_penalty":1.2"#, "repeat_penalty"), (#""mirostat":2"#, "mirostat"),
             (#""echo":true"#, "echo"), (#""documents":[{"text":"x"}]"#, "documents"),
-            (#""continue_final_message":true"#, "continue_final_message"), (#""verbosity":"loud""#, "verbosity"),
+            (#""continue_final_message":true,"add_generation_prompt":true"#, "add_generation_prompt"),
+            (#""verbosity":"loud""#, "verbosity"),
             (#""parallel_tool_calls":"yes""#, "parallel_tool_calls"), (#""cache_salt":"x""#, "cache_salt"),
         ]
-        try await expectRefusal("/v1/chat/completions", fields.map { (Self.chat($0.0), $0.1, "\($0.1)") })
+        try await expectRefusal(
+            "/v1/chat/completions", fields.map { (Self.chat($0.0), $0.1, "\($0.1.split(separator: ".").last ?? "")") })
     }
 
     @Test func `what asks for nothing passes`() async throws {
@@ -124,6 +128,9 @@ import Testing
             #""functions":[],"function_call":"none""#, #""guided_json":{}"#, #""stop_token_ids":[]"#,
             #""modalities":["text"]"#, #""store":false"#, #""metadata":{"a":"b"},"safety_identifier":"x""#,
             #""prompt_cache_key":"k","parallel_tool_calls":true"#, #""reasoning_effort":"none""#,
+            #""chat_template_kwargs":{"enable_thinking":false}"#,
+            #""enable_thinking":false,"thinking":{"type":"disabled"}"#,
+            #""add_generation_prompt":true"#, #""add_generation_prompt":false,"continue_final_message":true"#,
             #""reasoning":{"effort":"none","summary":"auto"}"#, #""verbosity":"low","service_tier":"auto""#,
             #""skip_special_tokens":true,"min_tokens":0,"length_penalty":1.0"#, #""a_field_of_somebody":{"x":[1]}"#,
             #""response_format":{"type":"json_object"}"#, #""structured_outputs":{"json":{"enum":["a","b"]}}"#,
@@ -259,11 +266,11 @@ import Testing
                         messages:
                             #"{"role":"user","content":"a"},{"role":"assistant","content":null,"tool_calls":[{"id":"c"}]}"#
                     ),
-                    "messages[1].tool_calls", "call no tools"
+                    "messages[1].tool_calls[0].function", "is required"
                 ),
                 (
                     Self.chat(messages: #"{"role":"user","name":"bob","content":"a"}"#), "messages[0].name",
-                    "carry no names"
+                    "name"
                 ),
                 ("[1]", nil, "must be a JSON object"), ("", nil, "not valid JSON"),
                 ("{\"model\": NaN}", "model", "NaN"),

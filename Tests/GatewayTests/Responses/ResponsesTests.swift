@@ -17,7 +17,7 @@ import Testing
                 try await post(
                     client, "/v1/chat/completions",
                     #"{"model":"llama","max_tokens":20,"seed":3,"temperature":0.5,"messages":["#
-                        + #"{"role":"system","content":"be brief"},{"role":"user","content":"你好"},"#
+                        + #"{"role":"system","content":"be brief"},{"role":"user","content":"你\n好"},"#
                         + #"{"role":"assistant","content":"hi"},{"role":"user","content":"and?"}]}"#
                 ).body)
             let choice = try #require((chat["choices"] as? [[String: Any]])?.first)
@@ -105,7 +105,7 @@ import Testing
             (#"{"model":"llama","input":"x","n":2}"#, 400, "n"),
             (#"{"model":"llama","input":"x","metadata":{"a":5}}"#, 400, "metadata.a"),
             (#"{"model":"llama","input":[{"type":"item_reference","id":"x"}]}"#, 400, "input[0].type"),
-            (#"{"model":"llama","input":[{"role":"tool","content":"x"}]}"#, 400, "input[0].role"),
+            (#"{"model":"llama","input":[{"role":"tool","content":"x"}]}"#, 400, "input[0].tool_call_id"),
             (
                 #"{"model":"llama","input":[{"role":"user","content":[{"type":"input_image"}]}]}"#, 400,
                 "input[0].content[0].type"

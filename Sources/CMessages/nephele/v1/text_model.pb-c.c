@@ -956,7 +956,7 @@ static const uint32_t nephele__v1__generate_request__n__default_value = 1u;
 static const float nephele__v1__generate_request__temperature__default_value = 1;
 static const float nephele__v1__generate_request__top_p__default_value = 1;
 static const float nephele__v1__generate_request__repetition_penalty__default_value = 1;
-static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descriptors[24] =
+static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descriptors[25] =
 {
   {
     "model",
@@ -1246,6 +1246,18 @@ static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descr
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "shown_tokens",
+    25,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__GenerateRequest, n_shown_tokens),
+    offsetof(Nephele__V1__GenerateRequest, shown_tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__generate_request__field_indices_by_name[] = {
   18,   /* field[18] = adapter */
@@ -1267,6 +1279,7 @@ static const unsigned nephele__v1__generate_request__field_indices_by_name[] = {
   10,   /* field[10] = repetition_penalty */
   19,   /* field[19] = resume */
   5,   /* field[5] = seed */
+  24,   /* field[24] = shown_tokens */
   14,   /* field[14] = stop */
   6,   /* field[6] = temperature */
   2,   /* field[2] = tokenizer_hash */
@@ -1276,7 +1289,7 @@ static const unsigned nephele__v1__generate_request__field_indices_by_name[] = {
 static const ProtobufCIntRange nephele__v1__generate_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 24 }
+  { 0, 25 }
 };
 const ProtobufCMessageDescriptor nephele__v1__generate_request__descriptor =
 {
@@ -1286,14 +1299,14 @@ const ProtobufCMessageDescriptor nephele__v1__generate_request__descriptor =
   "Nephele__V1__GenerateRequest",
   "nephele.v1",
   sizeof(Nephele__V1__GenerateRequest),
-  24,
+  25,
   nephele__v1__generate_request__field_descriptors,
   nephele__v1__generate_request__field_indices_by_name,
   1,  nephele__v1__generate_request__number_ranges,
   (ProtobufCMessageInit) nephele__v1__generate_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__grammar__field_descriptors[2] =
+static const ProtobufCFieldDescriptor nephele__v1__grammar__field_descriptors[8] =
 {
   {
     "json_schema",
@@ -1319,15 +1332,93 @@ static const ProtobufCFieldDescriptor nephele__v1__grammar__field_descriptors[2]
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "tool_form",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__Grammar, has_tool_form),
+    offsetof(Nephele__V1__Grammar, tool_form),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tools",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__Grammar, has_tools),
+    offsetof(Nephele__V1__Grammar, tools),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "requires_call",
+    5,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__Grammar, has_requires_call),
+    offsetof(Nephele__V1__Grammar, requires_call),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_single_call",
+    6,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__Grammar, has_is_single_call),
+    offsetof(Nephele__V1__Grammar, is_single_call),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "reasoning_form",
+    7,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__Grammar, has_reasoning_form),
+    offsetof(Nephele__V1__Grammar, reasoning_form),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_thinking",
+    8,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__Grammar, has_is_thinking),
+    offsetof(Nephele__V1__Grammar, is_thinking),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__grammar__field_indices_by_name[] = {
   1,   /* field[1] = field */
+  5,   /* field[5] = is_single_call */
+  7,   /* field[7] = is_thinking */
   0,   /* field[0] = json_schema */
+  6,   /* field[6] = reasoning_form */
+  4,   /* field[4] = requires_call */
+  2,   /* field[2] = tool_form */
+  3,   /* field[3] = tools */
 };
 static const ProtobufCIntRange nephele__v1__grammar__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor nephele__v1__grammar__descriptor =
 {
@@ -1337,7 +1428,7 @@ const ProtobufCMessageDescriptor nephele__v1__grammar__descriptor =
   "Nephele__V1__Grammar",
   "nephele.v1",
   sizeof(Nephele__V1__Grammar),
-  2,
+  8,
   nephele__v1__grammar__field_descriptors,
   nephele__v1__grammar__field_indices_by_name,
   1,  nephele__v1__grammar__number_ranges,

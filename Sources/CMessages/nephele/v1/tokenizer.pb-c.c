@@ -142,6 +142,96 @@ void   nephele__v1__chat_message__free_unpacked
   assert(message->base.descriptor == &nephele__v1__chat_message__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   nephele__v1__chat_form_request__init
+                     (Nephele__V1__ChatFormRequest         *message)
+{
+  static const Nephele__V1__ChatFormRequest init_value = NEPHELE__V1__CHAT_FORM_REQUEST__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__chat_form_request__get_packed_size
+                     (const Nephele__V1__ChatFormRequest *message)
+{
+  assert(message->base.descriptor == &nephele__v1__chat_form_request__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__chat_form_request__pack
+                     (const Nephele__V1__ChatFormRequest *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__chat_form_request__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__chat_form_request__pack_to_buffer
+                     (const Nephele__V1__ChatFormRequest *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__chat_form_request__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__ChatFormRequest *
+       nephele__v1__chat_form_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__ChatFormRequest *)
+     protobuf_c_message_unpack (&nephele__v1__chat_form_request__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__chat_form_request__free_unpacked
+                     (Nephele__V1__ChatFormRequest *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__chat_form_request__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
+void   nephele__v1__chat_form__init
+                     (Nephele__V1__ChatForm         *message)
+{
+  static const Nephele__V1__ChatForm init_value = NEPHELE__V1__CHAT_FORM__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__chat_form__get_packed_size
+                     (const Nephele__V1__ChatForm *message)
+{
+  assert(message->base.descriptor == &nephele__v1__chat_form__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__chat_form__pack
+                     (const Nephele__V1__ChatForm *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__chat_form__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__chat_form__pack_to_buffer
+                     (const Nephele__V1__ChatForm *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__chat_form__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__ChatForm *
+       nephele__v1__chat_form__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__ChatForm *)
+     protobuf_c_message_unpack (&nephele__v1__chat_form__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__chat_form__free_unpacked
+                     (Nephele__V1__ChatForm *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__chat_form__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   nephele__v1__tokens_reply__init
                      (Nephele__V1__TokensReply         *message)
 {
@@ -381,7 +471,7 @@ const ProtobufCMessageDescriptor nephele__v1__encode_request__descriptor =
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const protobuf_c_boolean nephele__v1__render_chat_request__add_generation_prompt__default_value = 1;
-static const ProtobufCFieldDescriptor nephele__v1__render_chat_request__field_descriptors[4] =
+static const ProtobufCFieldDescriptor nephele__v1__render_chat_request__field_descriptors[8] =
 {
   {
     "model",
@@ -431,17 +521,69 @@ static const ProtobufCFieldDescriptor nephele__v1__render_chat_request__field_de
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "tools",
+    5,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__RenderChatRequest, has_tools),
+    offsetof(Nephele__V1__RenderChatRequest, tools),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "documents",
+    6,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__RenderChatRequest, has_documents),
+    offsetof(Nephele__V1__RenderChatRequest, documents),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "variables",
+    7,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__RenderChatRequest, has_variables),
+    offsetof(Nephele__V1__RenderChatRequest, variables),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "continue_final_message",
+    8,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__RenderChatRequest, has_continue_final_message),
+    offsetof(Nephele__V1__RenderChatRequest, continue_final_message),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__render_chat_request__field_indices_by_name[] = {
   2,   /* field[2] = add_generation_prompt */
+  7,   /* field[7] = continue_final_message */
+  5,   /* field[5] = documents */
   1,   /* field[1] = messages */
   0,   /* field[0] = model */
   3,   /* field[3] = pair_template */
+  4,   /* field[4] = tools */
+  6,   /* field[6] = variables */
 };
 static const ProtobufCIntRange nephele__v1__render_chat_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 4 }
+  { 0, 8 }
 };
 const ProtobufCMessageDescriptor nephele__v1__render_chat_request__descriptor =
 {
@@ -451,14 +593,14 @@ const ProtobufCMessageDescriptor nephele__v1__render_chat_request__descriptor =
   "Nephele__V1__RenderChatRequest",
   "nephele.v1",
   sizeof(Nephele__V1__RenderChatRequest),
-  4,
+  8,
   nephele__v1__render_chat_request__field_descriptors,
   nephele__v1__render_chat_request__field_indices_by_name,
   1,  nephele__v1__render_chat_request__number_ranges,
   (ProtobufCMessageInit) nephele__v1__render_chat_request__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__chat_message__field_descriptors[2] =
+static const ProtobufCFieldDescriptor nephele__v1__chat_message__field_descriptors[3] =
 {
   {
     "role",
@@ -484,15 +626,28 @@ static const ProtobufCFieldDescriptor nephele__v1__chat_message__field_descripto
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "members",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__ChatMessage, has_members),
+    offsetof(Nephele__V1__ChatMessage, members),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__chat_message__field_indices_by_name[] = {
   1,   /* field[1] = content */
+  2,   /* field[2] = members */
   0,   /* field[0] = role */
 };
 static const ProtobufCIntRange nephele__v1__chat_message__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 2 }
+  { 0, 3 }
 };
 const ProtobufCMessageDescriptor nephele__v1__chat_message__descriptor =
 {
@@ -502,14 +657,142 @@ const ProtobufCMessageDescriptor nephele__v1__chat_message__descriptor =
   "Nephele__V1__ChatMessage",
   "nephele.v1",
   sizeof(Nephele__V1__ChatMessage),
-  2,
+  3,
   nephele__v1__chat_message__field_descriptors,
   nephele__v1__chat_message__field_indices_by_name,
   1,  nephele__v1__chat_message__number_ranges,
   (ProtobufCMessageInit) nephele__v1__chat_message__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__tokens_reply__field_descriptors[3] =
+static const ProtobufCFieldDescriptor nephele__v1__chat_form_request__field_descriptors[1] =
+{
+  {
+    "model",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__ChatFormRequest, has_model),
+    offsetof(Nephele__V1__ChatFormRequest, model),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__chat_form_request__field_indices_by_name[] = {
+  0,   /* field[0] = model */
+};
+static const ProtobufCIntRange nephele__v1__chat_form_request__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 1 }
+};
+const ProtobufCMessageDescriptor nephele__v1__chat_form_request__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.ChatFormRequest",
+  "ChatFormRequest",
+  "Nephele__V1__ChatFormRequest",
+  "nephele.v1",
+  sizeof(Nephele__V1__ChatFormRequest),
+  1,
+  nephele__v1__chat_form_request__field_descriptors,
+  nephele__v1__chat_form_request__field_indices_by_name,
+  1,  nephele__v1__chat_form_request__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__chat_form_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor nephele__v1__chat_form__field_descriptors[5] =
+{
+  {
+    "source",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__ChatForm, has_source),
+    offsetof(Nephele__V1__ChatForm, source),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "variables",
+    2,
+    PROTOBUF_C_LABEL_REPEATED,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__ChatForm, n_variables),
+    offsetof(Nephele__V1__ChatForm, variables),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "takes_tools",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__ChatForm, has_takes_tools),
+    offsetof(Nephele__V1__ChatForm, takes_tools),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "takes_tool_calls",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__ChatForm, has_takes_tool_calls),
+    offsetof(Nephele__V1__ChatForm, takes_tool_calls),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "takes_tool_results",
+    5,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__ChatForm, has_takes_tool_results),
+    offsetof(Nephele__V1__ChatForm, takes_tool_results),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__chat_form__field_indices_by_name[] = {
+  0,   /* field[0] = source */
+  3,   /* field[3] = takes_tool_calls */
+  4,   /* field[4] = takes_tool_results */
+  2,   /* field[2] = takes_tools */
+  1,   /* field[1] = variables */
+};
+static const ProtobufCIntRange nephele__v1__chat_form__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor nephele__v1__chat_form__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.ChatForm",
+  "ChatForm",
+  "Nephele__V1__ChatForm",
+  "nephele.v1",
+  sizeof(Nephele__V1__ChatForm),
+  5,
+  nephele__v1__chat_form__field_descriptors,
+  nephele__v1__chat_form__field_indices_by_name,
+  1,  nephele__v1__chat_form__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__chat_form__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor nephele__v1__tokens_reply__field_descriptors[4] =
 {
   {
     "ids",
@@ -547,16 +830,29 @@ static const ProtobufCFieldDescriptor nephele__v1__tokens_reply__field_descripto
     0 | PROTOBUF_C_FIELD_FLAG_PACKED,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "opening",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__TokensReply, has_opening),
+    offsetof(Nephele__V1__TokensReply, opening),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__tokens_reply__field_indices_by_name[] = {
   0,   /* field[0] = ids */
+  3,   /* field[3] = opening */
   1,   /* field[1] = tokenizer_hash */
   2,   /* field[2] = types */
 };
 static const ProtobufCIntRange nephele__v1__tokens_reply__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 3 }
+  { 0, 4 }
 };
 const ProtobufCMessageDescriptor nephele__v1__tokens_reply__descriptor =
 {
@@ -566,7 +862,7 @@ const ProtobufCMessageDescriptor nephele__v1__tokens_reply__descriptor =
   "Nephele__V1__TokensReply",
   "nephele.v1",
   sizeof(Nephele__V1__TokensReply),
-  3,
+  4,
   nephele__v1__tokens_reply__field_descriptors,
   nephele__v1__tokens_reply__field_indices_by_name,
   1,  nephele__v1__tokens_reply__number_ranges,
@@ -676,14 +972,16 @@ const ProtobufCMessageDescriptor nephele__v1__text_reply__descriptor =
   (ProtobufCMessageInit) nephele__v1__text_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCMethodDescriptor nephele__v1__tokenizer__method_descriptors[3] =
+static const ProtobufCMethodDescriptor nephele__v1__tokenizer__method_descriptors[4] =
 {
   { "Encode", &nephele__v1__encode_request__descriptor, &nephele__v1__tokens_reply__descriptor },
   { "RenderChat", &nephele__v1__render_chat_request__descriptor, &nephele__v1__tokens_reply__descriptor },
+  { "DescribeChat", &nephele__v1__chat_form_request__descriptor, &nephele__v1__chat_form__descriptor },
   { "Decode", &nephele__v1__decode_request__descriptor, &nephele__v1__text_reply__descriptor },
 };
 const unsigned nephele__v1__tokenizer__method_indices_by_name[] = {
-  2,        /* Decode */
+  3,        /* Decode */
+  2,        /* DescribeChat */
   0,        /* Encode */
   1         /* RenderChat */
 };
@@ -694,7 +992,7 @@ const ProtobufCServiceDescriptor nephele__v1__tokenizer__descriptor =
   "Tokenizer",
   "Nephele__V1__Tokenizer",
   "nephele.v1",
-  3,
+  4,
   nephele__v1__tokenizer__method_descriptors,
   nephele__v1__tokenizer__method_indices_by_name
 };
@@ -714,13 +1012,21 @@ void nephele__v1__tokenizer__render_chat(ProtobufCService *service,
   assert(service->descriptor == &nephele__v1__tokenizer__descriptor);
   service->invoke(service, 1, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
+void nephele__v1__tokenizer__describe_chat(ProtobufCService *service,
+                                           const Nephele__V1__ChatFormRequest *input,
+                                           Nephele__V1__ChatForm_Closure closure,
+                                           void *closure_data)
+{
+  assert(service->descriptor == &nephele__v1__tokenizer__descriptor);
+  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+}
 void nephele__v1__tokenizer__decode(ProtobufCService *service,
                                     const Nephele__V1__DecodeRequest *input,
                                     Nephele__V1__TextReply_Closure closure,
                                     void *closure_data)
 {
   assert(service->descriptor == &nephele__v1__tokenizer__descriptor);
-  service->invoke(service, 2, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
+  service->invoke(service, 3, (const ProtobufCMessage *) input, (ProtobufCClosure) closure, closure_data);
 }
 void nephele__v1__tokenizer__init (Nephele__V1__Tokenizer_Service *service,
                                    Nephele__V1__Tokenizer_ServiceDestroy destroy)

@@ -135,10 +135,15 @@ struct  Nephele__V1__GenerateRequest
    * What an answer must be; nil for anything.
    */
   Nephele__V1__Grammar *grammar;
+  /*
+   * Control tokens whose texts the answer's text has; others have none.
+   */
+  size_t n_shown_tokens;
+  ProtobufCBinaryData *shown_tokens;
 };
 #define NEPHELE__V1__GENERATE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__generate_request__descriptor) \
-    , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, 0, 0, 1u, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0, {0,NULL}, 0,NULL, 0, 0, NULL, 0, 0, NULL }
+    , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, 0, 0, 1u, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0, {0,NULL}, 0,NULL, 0, 0, NULL, 0, 0, NULL, 0,NULL }
 
 
 /*
@@ -148,7 +153,7 @@ struct  Nephele__V1__Grammar
 {
   ProtobufCMessage base;
   /*
-   * The text of a JSON Schema.
+   * The text of a JSON Schema of the content; empty for any content.
    */
   /*
    * [UInt8]
@@ -160,10 +165,52 @@ struct  Nephele__V1__Grammar
    */
   protobuf_c_boolean has_field;
   ProtobufCBinaryData field;
+  /*
+   * How calls of tools are written, by the form's name.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_tool_form;
+  ProtobufCBinaryData tool_form;
+  /*
+   * The tools that may be called: the JSON text of a list of functions, in OpenAI's form.
+   */
+  /*
+   * [UInt8]
+   */
+  protobuf_c_boolean has_tools;
+  ProtobufCBinaryData tools;
+  /*
+   * Whether the answer has to call one, and whether it may not call several.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_requires_call;
+  protobuf_c_boolean requires_call;
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_is_single_call;
+  protobuf_c_boolean is_single_call;
+  /*
+   * How thoughts before the answer are written, by the form's name; and whether the prompt has begun them.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_reasoning_form;
+  ProtobufCBinaryData reasoning_form;
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_is_thinking;
+  protobuf_c_boolean is_thinking;
 };
 #define NEPHELE__V1__GRAMMAR__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__grammar__descriptor) \
-    , 0, {0,NULL}, 0, {0,NULL} }
+    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, 0, 0, {0,NULL}, 0, 0 }
 
 
 /*

@@ -18,6 +18,8 @@ PROTOBUF_C__BEGIN_DECLS
 typedef struct Nephele__V1__EncodeRequest Nephele__V1__EncodeRequest;
 typedef struct Nephele__V1__RenderChatRequest Nephele__V1__RenderChatRequest;
 typedef struct Nephele__V1__ChatMessage Nephele__V1__ChatMessage;
+typedef struct Nephele__V1__ChatFormRequest Nephele__V1__ChatFormRequest;
+typedef struct Nephele__V1__ChatForm Nephele__V1__ChatForm;
 typedef struct Nephele__V1__TokensReply Nephele__V1__TokensReply;
 typedef struct Nephele__V1__DecodeRequest Nephele__V1__DecodeRequest;
 typedef struct Nephele__V1__TextReply Nephele__V1__TextReply;
@@ -90,10 +92,42 @@ struct  Nephele__V1__RenderChatRequest
    */
   protobuf_c_boolean has_pair_template;
   ProtobufCBinaryData pair_template;
+  /*
+   * What the model may call: a JSON list, as the client gave it; empty for nothing.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_tools;
+  ProtobufCBinaryData tools;
+  /*
+   * What the model may read: a JSON list; empty for nothing.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_documents;
+  ProtobufCBinaryData documents;
+  /*
+   * What else the template may read, such as enable_thinking: a JSON object; empty for nothing.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_variables;
+  ProtobufCBinaryData variables;
+  /*
+   * Whether the answer goes on with the last message. It is then not ended, and there is no generation prompt.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_continue_final_message;
+  protobuf_c_boolean continue_final_message;
 };
 #define NEPHELE__V1__RENDER_CHAT_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__render_chat_request__descriptor) \
-    , 0, {0,NULL}, 0,NULL, 0, 1, 0, {0,NULL} }
+    , 0, {0,NULL}, 0,NULL, 0, 1, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, 0 }
 
 
 /*
@@ -104,12 +138,75 @@ struct  Nephele__V1__ChatMessage
   ProtobufCMessage base;
   protobuf_c_boolean has_role;
   ProtobufCBinaryData role;
+  /*
+   * The text; that of several parts together.
+   */
   protobuf_c_boolean has_content;
   ProtobufCBinaryData content;
+  /*
+   * A JSON object of what else it has, such as tool_calls; empty for nothing. Its own `content`, null for none or a list
+   * of parts, takes the place of the text.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_members;
+  ProtobufCBinaryData members;
 };
 #define NEPHELE__V1__CHAT_MESSAGE__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__chat_message__descriptor) \
-    , 0, {0,NULL}, 0, {0,NULL} }
+    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL} }
+
+
+/*
+ * Asks what a model's chat template takes.
+ */
+struct  Nephele__V1__ChatFormRequest
+{
+  ProtobufCMessage base;
+  protobuf_c_boolean has_model;
+  ProtobufCBinaryData model;
+};
+#define NEPHELE__V1__CHAT_FORM_REQUEST__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__chat_form_request__descriptor) \
+    , 0, {0,NULL} }
+
+
+/*
+ * What a model's chat template makes of a conversation, found by trying.
+ */
+struct  Nephele__V1__ChatForm
+{
+  ProtobufCMessage base;
+  /*
+   * That of the template for conversations with tools; empty where there is none.
+   */
+  protobuf_c_boolean has_source;
+  ProtobufCBinaryData source;
+  /*
+   * The names that it reads of what is given to it, such as tools and enable_thinking.
+   */
+  size_t n_variables;
+  ProtobufCBinaryData *variables;
+  /*
+   * Whether it writes the tools that there are.
+   */
+  protobuf_c_boolean has_takes_tools;
+  protobuf_c_boolean takes_tools;
+  /*
+   * Whether it writes the calls of an assistant's turn.
+   */
+  protobuf_c_boolean has_takes_tool_calls;
+  protobuf_c_boolean takes_tool_calls;
+  /*
+   * Whether it writes what a turn of the role tool says.
+   */
+  protobuf_c_boolean has_takes_tool_results;
+  protobuf_c_boolean takes_tool_results;
+};
+#define NEPHELE__V1__CHAT_FORM__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__chat_form__descriptor) \
+    , 0, {0,NULL}, 0,NULL, 0, 0, 0, 0, 0, 0 }
 
 
 /*
@@ -130,10 +227,19 @@ struct  Nephele__V1__TokensReply
    */
   size_t n_types;
   int32_t *types;
+  /*
+   * What a chat template wrote itself behind the last word of the conversation, such as the opening of the answer and
+   * of its reasoning. At most 1,024 bytes.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_opening;
+  ProtobufCBinaryData opening;
 };
 #define NEPHELE__V1__TOKENS_REPLY__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__tokens_reply__descriptor) \
-    , 0,NULL, 0, {0,NULL}, 0,NULL }
+    , 0,NULL, 0, {0,NULL}, 0,NULL, 0, {0,NULL} }
 
 
 /*
@@ -225,6 +331,44 @@ Nephele__V1__ChatMessage *
 void   nephele__v1__chat_message__free_unpacked
                      (Nephele__V1__ChatMessage *message,
                       ProtobufCAllocator *allocator);
+/* Nephele__V1__ChatFormRequest methods */
+void   nephele__v1__chat_form_request__init
+                     (Nephele__V1__ChatFormRequest         *message);
+size_t nephele__v1__chat_form_request__get_packed_size
+                     (const Nephele__V1__ChatFormRequest   *message);
+size_t nephele__v1__chat_form_request__pack
+                     (const Nephele__V1__ChatFormRequest   *message,
+                      uint8_t             *out);
+size_t nephele__v1__chat_form_request__pack_to_buffer
+                     (const Nephele__V1__ChatFormRequest   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__ChatFormRequest *
+       nephele__v1__chat_form_request__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__chat_form_request__free_unpacked
+                     (Nephele__V1__ChatFormRequest *message,
+                      ProtobufCAllocator *allocator);
+/* Nephele__V1__ChatForm methods */
+void   nephele__v1__chat_form__init
+                     (Nephele__V1__ChatForm         *message);
+size_t nephele__v1__chat_form__get_packed_size
+                     (const Nephele__V1__ChatForm   *message);
+size_t nephele__v1__chat_form__pack
+                     (const Nephele__V1__ChatForm   *message,
+                      uint8_t             *out);
+size_t nephele__v1__chat_form__pack_to_buffer
+                     (const Nephele__V1__ChatForm   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__ChatForm *
+       nephele__v1__chat_form__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__chat_form__free_unpacked
+                     (Nephele__V1__ChatForm *message,
+                      ProtobufCAllocator *allocator);
 /* Nephele__V1__TokensReply methods */
 void   nephele__v1__tokens_reply__init
                      (Nephele__V1__TokensReply         *message);
@@ -293,6 +437,12 @@ typedef void (*Nephele__V1__RenderChatRequest_Closure)
 typedef void (*Nephele__V1__ChatMessage_Closure)
                  (const Nephele__V1__ChatMessage *message,
                   void *closure_data);
+typedef void (*Nephele__V1__ChatFormRequest_Closure)
+                 (const Nephele__V1__ChatFormRequest *message,
+                  void *closure_data);
+typedef void (*Nephele__V1__ChatForm_Closure)
+                 (const Nephele__V1__ChatForm *message,
+                  void *closure_data);
 typedef void (*Nephele__V1__TokensReply_Closure)
                  (const Nephele__V1__TokensReply *message,
                   void *closure_data);
@@ -317,6 +467,10 @@ struct Nephele__V1__Tokenizer_Service
                       const Nephele__V1__RenderChatRequest *input,
                       Nephele__V1__TokensReply_Closure closure,
                       void *closure_data);
+  void (*describe_chat)(Nephele__V1__Tokenizer_Service *service,
+                        const Nephele__V1__ChatFormRequest *input,
+                        Nephele__V1__ChatForm_Closure closure,
+                        void *closure_data);
   void (*decode)(Nephele__V1__Tokenizer_Service *service,
                  const Nephele__V1__DecodeRequest *input,
                  Nephele__V1__TextReply_Closure closure,
@@ -331,6 +485,7 @@ void nephele__v1__tokenizer__init (Nephele__V1__Tokenizer_Service *service,
     { NEPHELE__V1__TOKENIZER__BASE_INIT,\
       function_prefix__ ## encode,\
       function_prefix__ ## render_chat,\
+      function_prefix__ ## describe_chat,\
       function_prefix__ ## decode  }
 void nephele__v1__tokenizer__encode(ProtobufCService *service,
                                     const Nephele__V1__EncodeRequest *input,
@@ -340,6 +495,10 @@ void nephele__v1__tokenizer__render_chat(ProtobufCService *service,
                                          const Nephele__V1__RenderChatRequest *input,
                                          Nephele__V1__TokensReply_Closure closure,
                                          void *closure_data);
+void nephele__v1__tokenizer__describe_chat(ProtobufCService *service,
+                                           const Nephele__V1__ChatFormRequest *input,
+                                           Nephele__V1__ChatForm_Closure closure,
+                                           void *closure_data);
 void nephele__v1__tokenizer__decode(ProtobufCService *service,
                                     const Nephele__V1__DecodeRequest *input,
                                     Nephele__V1__TextReply_Closure closure,
@@ -350,6 +509,8 @@ void nephele__v1__tokenizer__decode(ProtobufCService *service,
 extern const ProtobufCMessageDescriptor nephele__v1__encode_request__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__render_chat_request__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__chat_message__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__chat_form_request__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__chat_form__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__tokens_reply__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__decode_request__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__text_reply__descriptor;

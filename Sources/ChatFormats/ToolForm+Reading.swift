@@ -1,0 +1,18 @@
+extension ToolForm {
+    /// A reader of one call, or of a section's list.
+    func reader(tools: [Tool]) -> any CallReader {
+        // Without a sign before it, a call is one only if it calls a tool that there is.
+        let known = opening.isEmpty ? Set(tools.map(\.name)) : []
+        switch call {
+        case .object(let name, let arguments, let inList):
+            return ObjectCallReader(name: name, arguments: arguments, isList: inList, known: known)
+        case .named(let before, let between, let after, .json):
+            return NamedCallReader(before: before, between: between, after: after)
+        case .named(let before, let between, let after, .elements(let first, let middle, let last)):
+            return ElementCallReader(before: before, between: between, after: after, (first, middle, last), tools: tools)
+        case .named(let before, _, _, .braces(let mark)): return BraceCallReader(before: before, mark: mark)
+        case .python(let inList): return PythonCallReader(isList: inList, known: known)
+        case .harmony: return NamedCallReader(before: "", between: "<|message|>", after: "")
+        }
+    }
+}

@@ -1,0 +1,153 @@
+import JSON
+import Messages
+
+/// What a request gives a model's chat template beside its messages.
+struct TemplateOptions: Decodable, Sendable {
+    /// What the model may call, as the client gave it; empty for nothing.
+    var tools: [JSONValue] = []
+    /// What the model may read.
+    var documents: [JSONValue] = []
+    /// What else the template may read: `chat_template_kwargs`, and fields that are known by other names.
+    var variables = JSONObject([])
+    /// The names of those among the variables that came in a field of their own.
+    private var fields: Set<String> = []
+    var addGenerationPrompt = true
+    var continuesFinalMessage = false
+
+    private enum Key: String, CodingKey {
+        case tools, functions, documents, chat_template_kwargs, reasoning_effort, enable_thinking, thinking
+        case add_generation_prompt, continue_final_message
+    }
+
+    init() {}
+
+    /// - Throws: `JSONError` that names the field.
+    init(from decoder: any Decoder) throws {
+        let container = try decoder.container(keyedBy: Key.self)
+        tools = try Self.objects(container, .tools)
+        tools += try Self.objects(container, .functions).map {
+            .object(JSONObject([("type", .string("function")), ("function", $0)]))
+        }
+        documents = try Self.objects(container, .documents)
+        (variables, fields) = try Self.variables(container)
+        continuesFinalMessage = try container.decodeIfPresent(Bool.self, forKey: .continue_final_message) ?? false
+        let adds = try container.decodeIfPresent(Bool.self, forKey: .add_generation_prompt)
+        guard !(continuesFinalMessage && adds == true) else {
+            throw JSONError(
+                .member(of: .root, "add_generation_prompt"),
+                "must be false with 'continue_final_message': an answer that goes on has no beginning")
+        }
+        addGenerationPrompt = adds ?? !continuesFinalMessage
+    }
+
+    /// Hands a reasoning effort on, unless the client has said one itself.
+    mutating func add(effort: String) {
+        var members = variables.members
+        func add(_ name: String, _ value: JSONValue) {
+            guard !members.contains(where: { $0.key == name }) else { return }
+            members.append((name, value))
+            fields.insert(name)
+        }
+        add("reasoning_effort", .string(effort))
+        if effort == "none" {
+            add("enable_thinking", .bool(false))
+            add("thinking", .bool(false))
+        }
+        variables = JSONObject(members)
+    }
+
+    /// The field of the request for one of a tokenizer's: a variable that has a field of its own is known by that.
+    func field(_ name: String?) -> String? {
+        guard let name, name.hasPrefix("chat_template_kwargs.") else { return name }
+        return fields.contains(String(name.dropFirst(21))) ? String(name.dropFirst(21)) : name
+    }
+
+    private static func objects(_ container: KeyedDecodingContainer<Key>, _ key: Key) throws -> [JSONValue] {
+        let values = try container.decodeIfPresent([JSONValue].self, forKey: key) ?? []
+        for (index, value) in values.enumerated() {
+            guard case .object = value else {
+                throw JSONError(
+                    .element(of: .member(of: .root, key.rawValue), index), "must be an object, not \(value.kind)")
+            }
+        }
+        return values
+    }
+
+    /// What the client names itself goes before what other fields say.
+    private static func variables(
+        _ container: KeyedDecodingContainer<Key>
+    ) throws -> (JSONObject, fields: Set<String>) {
+        var members: [(key: String, value: JSONValue)] = []
+        if let given = try container.decodeIfPresent(JSONValue.self, forKey: .chat_template_kwargs), !given.isNull {
+            guard case .object(let object) = given else {
+                throw JSONError(.member(of: .root, "chat_template_kwargs"), "must be an object, not \(given.kind)")
+            }
+            members = object.members
+        }
+        var fields: Set<String> = []
+        func add(_ name: String, _ value: JSONValue) {
+            guard !members.contains(where: { $0.key == name }) else { return }
+            members.append((name, value))
+            fields.insert(name)
+        }
+        let effort = try container.decodeIfPresent(String.self, forKey: .reasoning_effort)
+        if let effort { add("reasoning_effort", .string(effort)) }
+        if let thinks = try container.decodeIfPresent(Bool.self, forKey: .enable_thinking) {
+            add("enable_thinking", .bool(thinks))
+        }
+        let thinking = try container.decodeIfPresent(JSONValue.self, forKey: .thinking)
+        if effort == "none" || thinking?["type"]?.text == "disabled" {
+            // The names by which templates know it.
+            add("enable_thinking", .bool(false))
+            add("thinking", .bool(false))
+        }
+        return (JSONObject(members), fields)
+    }
+}
+
+extension Wire.RenderChatRequest {
+    /// A conversation as the tokenizer reads it.
+    init(model: String, _ messages: [ChatCompletionRequest.Message], _ template: TemplateOptions) {
+        func text(_ values: [JSONValue]) -> String { values.isEmpty ? "" : JSONValue.array(values).jsonText }
+        self.init(
+            model: model, messages: messages.map(Wire.ChatMessage.init),
+            addGenerationPrompt: template.addGenerationPrompt, tools: text(template.tools),
+            documents: text(template.documents),
+            variables: template.variables.members.isEmpty ? "" : JSONValue.object(template.variables).jsonText,
+            continueFinalMessage: template.continuesFinalMessage)
+    }
+}
+
+extension JSONValue {
+    fileprivate var jsonText: String { String(decoding: bytes, as: UTF8.self) }
+}
+
+extension Wire.ChatMessage {
+    /// What a message has beside a text travels as JSON.
+    init(_ message: ChatCompletionRequest.Message) {
+        var members: [(key: String, value: JSONValue)] = []
+        if message.parts.isEmpty {
+            members.append(("content", .null))
+        } else if message.parts.count > 1 {
+            let parts = message.parts.map { JSONObject([("type", .string("text")), ("text", .string($0))]) }
+            members.append(("content", .array(parts.map { .object($0) })))
+        }
+        if let reasoning = message.reasoning { members.append(("reasoning_content", .string(reasoning))) }
+        if !message.toolCalls.isEmpty { members.append(("tool_calls", .array(message.toolCalls.map(\.json)))) }
+        if let id = message.toolCallID { members.append(("tool_call_id", .string(id))) }
+        if let name = message.name { members.append(("name", .string(name))) }
+        self.init(
+            role: message.role, content: message.content,
+            members: members.isEmpty ? "" : JSONValue.object(JSONObject(members)).jsonText)
+    }
+}
+
+extension ToolCall {
+    var json: JSONValue {
+        let function = JSONObject([("name", .string(function.name)), ("arguments", .string(function.arguments))])
+        return .object(
+            JSONObject([
+                ("id", id.map { .string($0) } ?? .null), ("type", .string("function")), ("function", .object(function)),
+            ]))
+    }
+}
