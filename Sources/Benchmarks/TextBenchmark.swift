@@ -158,7 +158,8 @@ package enum TextBenchmark {
         let reading = batch * prompt / half + 2
         let steps = max(1, min(options.generate, context - prompt - reading))
         let new = min(reading + steps, context - prompt)
-        engineOptions.cachePositions = batch * (prompt + new + 32)
+        // A sequence starts where a page is left for each that runs.
+        engineOptions.cachePositions = batch * (prompt + new + 2 * KVStorage.pagePositions)
         engineOptions.cachePrecision = options.cachePrecision
         engineOptions.looksUpDrafts = options.looksUpDrafts
         var engine = try EngineCore(loaded, options: engineOptions, on: device)
