@@ -62,7 +62,7 @@ let package = Package(
         .testTarget(name: "GGUFTests", dependencies: ["GGUF"], swiftSettings: safe),
         .target(name: "Jinja", swiftSettings: safe),
         .testTarget(
-            name: "JinjaTests", dependencies: ["Jinja"], exclude: ["make_goldens.py", "make_published.py"],
+            name: "JinjaTests", dependencies: ["Jinja"], exclude: ["make_goldens.py"],
             resources: [.copy("Goldens")], swiftSettings: safe),
 
         .target(name: "Console", dependencies: ["CLinux"], swiftSettings: safe),
@@ -106,7 +106,9 @@ let package = Package(
             ],
             swiftSettings: safe),
         .testTarget(
-            name: "TokenizersTests", dependencies: ["JSON", "Tokenizers"], resources: [.copy("Goldens")],
+            name: "TokenizersTests",
+            dependencies: ["JSON", "Jinja", "Tokenizers", .product(name: "Crypto", package: "swift-crypto")],
+            exclude: ["make_published.py"], resources: [.copy("Goldens")],
             swiftSettings: safe),
 
         .target(name: "Grammars", dependencies: ["JSON"], swiftSettings: safe),

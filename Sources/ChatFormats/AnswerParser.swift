@@ -197,7 +197,10 @@ package struct AnswerParser: Sendable {
                 leave()
                 return true
             }
-            if !isLast, closing.starts(with: rest) { return false }
+            if closing.starts(with: rest) {
+                if isLast { pending = [] }
+                return false
+            }
         }
         // Without a text that closes it, a section ends where no further call begins.
         if !isFirst, closing.isEmpty, form.hasOneCall || !mayBeginCall(rest, form) {

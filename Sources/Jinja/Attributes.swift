@@ -41,7 +41,7 @@ enum Attributes {
             if name == "cycle" { return method(name) { try cycle(state, $1) } }
             if name == "changed" { return method(name) { try changed(state, $1, $0) } }
         case .callable(let callable): return callable.members[name]
-        case .integer, .bool:
+        case .integer, .whole, .bool:
             try refuse(
                 name, of: "int",
                 [

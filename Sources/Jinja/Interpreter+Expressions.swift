@@ -179,7 +179,12 @@ extension Interpreter {
 
     func arithmetic(_ operation: String, _ a: JinjaValue, _ b: JinjaValue) throws -> JinjaValue {
         if let x = a.integer, let y = b.integer { return try Self.whole(operation, x, y) }
-        if let x = a.number, let y = b.number { return .float(try Self.real(operation, x, y)) }
+        if let x = a.number, let y = b.number {
+            for case .whole in [a, b] {
+                throw JinjaError(.limit, "'\(operation)' of an integer of more than 64 bits")
+            }
+            return .float(try Self.real(operation, x, y))
+        }
         switch (operation, a, b) {
         case ("+", .text(let x), .text(let y)):
             // Text that the filter `safe` made escapes what is added to it.

@@ -7,6 +7,7 @@ extension JinjaValue {
         switch (self, other) {
         case (.undefined, .undefined), (.none, .none): return true
         case (.text(let a), .text(let b)): return a == b
+        case (.whole(let a), .whole(let b)): return a == b
         case (.sequence(let kind, let a, _), .sequence(let otherKind, let b, _)):
             guard kind == otherKind, a.count == b.count else { return false }
             for (x, y) in zip(a, b) where try !x.equals(y, budget) { return false }
@@ -36,6 +37,7 @@ extension JinjaValue {
         try budget.charge(1)
         switch (self, other) {
         case (.text(let a), .text(let b)): return a < b
+        case (.whole(let a), .whole(let b)): return Self.isLess(a, b)
         case (.sequence(.list, let a, _), .sequence(.list, let b, _)),
             (.sequence(.tuple, let a, _), .sequence(.tuple, let b, _)):
             for (x, y) in zip(a, b) where try !x.equals(y, budget) { return try x.isLess(y, budget) }
@@ -45,6 +47,14 @@ extension JinjaValue {
             if let a = number, let b = other.number { return a < b }
             throw JinjaError(.evaluation, "'<' is not supported between '\(typeName)' and '\(other.typeName)'")
         }
+    }
+
+    /// Whether one integer of many digits lies below another.
+    private static func isLess(_ a: String, _ b: String) -> Bool {
+        let (isNegative, other) = (a.hasPrefix("-"), b.hasPrefix("-"))
+        if isNegative != other { return isNegative }
+        let isShorter = a.utf8.count == b.utf8.count ? a < b : a.utf8.count < b.utf8.count
+        return isNegative ? a != b && !isShorter : isShorter
     }
 
     /// Python's `in`.

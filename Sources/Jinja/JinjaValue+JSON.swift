@@ -24,6 +24,7 @@ struct JSONWriter {
         case .none: output.append("null")
         case .bool(let flag): output.append(flag ? "true" : "false")
         case .integer(let number): output.append("\(number)")
+        case .whole(let digits): output.append(digits)
         case .float(let number): output.append(Self.number(number))
         case .text(let text): append(text)
         case .sequence(.list, let values, _), .sequence(.tuple, let values, _):
@@ -78,6 +79,7 @@ struct JSONWriter {
         case .none: output.append("\"null\"")
         case .bool(let flag): output.append(flag ? "\"true\"" : "\"false\"")
         case .integer(let number): output.append("\"\(number)\"")
+        case .whole(let digits): output.append("\"\(digits)\"")
         case .float(let number): output.append("\"" + Self.number(number) + "\"")
         default:
             throw JinjaError(.evaluation, "tojson: keys must be str, int, float, bool or None, not \(key.typeName)")

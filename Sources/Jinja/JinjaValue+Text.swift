@@ -19,6 +19,7 @@ extension JinjaValue {
         case .none: return TrustedText("None")
         case .bool(let value): return TrustedText(value ? "True" : "False")
         case .integer(let value): return TrustedText("\(value)")
+        case .whole(let digits): return TrustedText(digits)
         case .float(let value): return TrustedText(Self.representation(of: value))
         case .text(let text): return Self.quoted(text)
         case .sequence(let kind, let values, _):

@@ -5,6 +5,8 @@ package indirect enum JinjaValue {
     case none
     case bool(Bool)
     case integer(Int)
+    /// An integer that no Int holds, by its decimal digits: it can be written and compared, and nothing is computed with it.
+    case whole(String)
     case float(Double)
     case text(TrustedText)
     /// `depth`: how deep sequences and objects nest in it.
@@ -48,7 +50,7 @@ package indirect enum JinjaValue {
         case .undefined: "Undefined"
         case .none: "NoneType"
         case .bool: "bool"
-        case .integer: "int"
+        case .integer, .whole: "int"
         case .float: "float"
         case .text: "str"
         case .sequence(let kind, _, _): kind.rawValue
@@ -66,6 +68,7 @@ package indirect enum JinjaValue {
         case .undefined, .none: false
         case .bool(let value): value
         case .integer(let value): value != 0
+        case .whole: true
         case .float(let value): value != 0
         case .text(let value): !value.isEmpty
         case .sequence(_, let values, _): !values.isEmpty
@@ -83,6 +86,7 @@ package indirect enum JinjaValue {
         switch self {
         case .bool(let value): value ? 1 : 0
         case .integer(let value): Double(value)
+        case .whole(let digits): Double(digits)
         case .float(let value): value
         default: nil
         }
@@ -109,6 +113,7 @@ package struct JinjaObject {
     enum Key: Hashable {
         case none
         case integer(Int)
+        case whole(String)
         case float(Double)
         case text([Unicode.Scalar])
         case tuple([Key])
@@ -121,6 +126,7 @@ package struct JinjaObject {
         switch value {
         case .none: return Key.none
         case .bool, .integer: return value.integer.map { .integer($0) }
+        case .whole(let digits): return .whole(digits)
         case .float(let number): return Int(exactly: number).map { .integer($0) } ?? .float(number)
         case .text(let text): return .text(text.scalars)
         case .sequence(.tuple, let members, _):

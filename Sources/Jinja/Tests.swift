@@ -28,7 +28,8 @@ extension Interpreter {
         case "boolean": if case .bool = value { return true } else { return false }
         case "true": if case .bool(true) = value { return true } else { return false }
         case "false": if case .bool(false) = value { return true } else { return false }
-        case "integer": if case .integer = value { return true } else { return false }
+        case "integer":
+            if case .integer = value { return true } else if case .whole = value { return true } else { return false }
         case "float": if case .float = value { return true } else { return false }
         case "number": return value.number != nil
         case "string": if case .text = value { return true } else { return false }

@@ -61,7 +61,8 @@ import Testing
         #expect(call(#"{"name": "f", "arguments": "{\"a\": 1}"}"#) == [.init(name: "f", arguments: #"{"a": 1}"#)])
         #expect(call(#"{"name": "f"}"#) == [.init(name: "f", arguments: "{}")])
         #expect(call(#"{"name": "f", "parameters": {"a":1}, "id": "x"}"#) == [.init(name: "f", arguments: #"{"a":1}"#)])
-        // Cut within the arguments.
+        // Cut within the frame behind a call, and within the arguments.
+        #expect(read("<tool_call>{\"name\": \"f\"}\n</tool", "hermes").content.isEmpty)
         #expect(
             read("<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": \"b", "hermes").calls
                 == [.init(name: "f", arguments: "{\"a\": \"b")])

@@ -10,7 +10,6 @@ import Testing
         var template: String
         var text: String?
         var error: String?
-        var name: String?
     }
 
     private struct Goldens: Decodable {
@@ -39,32 +38,6 @@ import Testing
 
     private static func data() throws -> Data {
         try Data(contentsOf: URL(fileURLWithPath: Bundle.module.bundlePath + "/Goldens/templates.json"))
-    }
-
-    /// Renderings of published templates, which are not committed; make_published.py makes them.
-    private static let published = ProcessInfo.processInfo.environment["NEPHELE_TEMPLATES"] ?? ""
-
-    @Test(.enabled(if: FileManager.default.fileExists(atPath: Self.published), "published templates are not here"))
-    func `published templates render as in transformers`() throws {
-        let data = try Data(contentsOf: URL(fileURLWithPath: Self.published))
-        let contexts = try Self.contexts(data)
-        let time = LocalTime(year: 2026, month: 7, day: 4, hour: 15, minute: 5, second: 9, weekday: 6, dayOfYear: 185)
-        for golden in try JSONDecoder().decode(Goldens.self, from: data).rendered {
-            let name = "\(golden.name ?? ""), \(golden.context)"
-            do {
-                let text = try JinjaTemplate(golden.template).render(
-                    try #require(contexts[golden.context]), clock: { time })
-                let isEqual = Array(text.string.unicodeScalars) == Array((golden.text ?? "").unicodeScalars)
-                #expect(
-                    isEqual && golden.text != nil, "\(name): \(text.string)\nmust: \(golden.text ?? golden.error ?? "")"
-                )
-                for (index, scalar) in text.scalars.enumerated() where scalar == "ψ" {
-                    #expect(!text.isTrusted(at: index), "\(name) trusts what a user wrote")
-                }
-            } catch {
-                #expect(golden.text == nil, "\(name): \(error)")
-            }
-        }
     }
 
     private static func contexts(_ data: Data) throws -> [String: [String: JinjaValue]] {

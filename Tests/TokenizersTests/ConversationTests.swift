@@ -95,6 +95,27 @@ import Testing
         #expect(kept.hasPrefix("u" + short) && kept.hasSuffix("r" + short))
     }
 
+    @Test func `calls that a template writes one at a time follow each other, each with its answer`() throws {
+        let template = """
+            {% for m in messages %}{{ m.role }}:{% if m.tool_calls %}{% if m.tool_calls | length != 1 %}\
+            {{ raise_exception('one call at a time') }}{% endif %}{{ m.tool_calls[0].function.name }}\
+            {{ m.tool_calls[0].function.arguments | tojson }}{% else %}{{ m.content }}{% endif %};{% endfor %}
+            """
+        let calls = #"""
+            {"role": "assistant", "content": "Let me look.", "reasoning_content": "hm", "tool_calls": [
+             {"id": "a", "type": "function", "function": {"name": "f", "arguments": "{\"x\": 1}"}},
+             {"id": "b", "type": "function", "function": {"name": "g", "arguments": "{}"}}]}
+            """#
+        let answers = ["b", "a"].map { #"{"role": "tool", "tool_call_id": "\#($0)", "content": "of \#($0)"}"# }
+        let turns = try conversation(Self.user, calls, answers[0], answers[1], Self.user)
+        #expect(
+            try render(template, turns)
+                == #"user:u;assistant:Let me look.;assistant:f{"x": 1};tool:of a;assistant:g{};tool:of b;user:u;"#)
+        // An answer that is not there, or to another call, loses nothing.
+        let without = try conversation(Self.user, calls, answers[1], answers[0].replacing(#""b""#, with: #""z""#))
+        #expect(try render(template, without).hasSuffix("assistant:g{};tool:of b;"))
+    }
+
     @Test func `what a template passes over is refused by its place`() throws {
         func refusal(_ template: String, _ conversation: Conversation) throws -> String? {
             do {
@@ -176,10 +197,10 @@ import Testing
     }
 
     @Test func `thoughts have every name that templates know`() throws {
-        let template = "{{ messages[1].reasoning_content }}{{ messages[1].thinking }}"
+        let template = "{% for m in messages %}{{ m.content }}{{ m.reasoning_content }}{{ m.thinking }}{% endfor %}"
         for name in ["reasoning_content", "reasoning", "thinking"] {
             let turn = #"{"role": "assistant", "content": "a", "NAME": "t"}"#.replacing("NAME", with: name)
-            #expect(try render(template, conversation(Self.user, turn)) == "tt")
+            #expect(try render(template, conversation(Self.user, turn)) == "uatt")
         }
     }
 

@@ -51,32 +51,33 @@ import Testing
         #expect { try wrong.renderChat(user) } throws: { "\($0)".contains("chat_template") }
         let both = try tokenizer([
             "tokenizer_config.json":
-                #"{"chat_template": [{"name": "a", "template": "x"}, {"name": "default", "template": "a b"}]}"#
+                #"{"chat_template": [{"name": "a", "template": "x"}, {"name": "default", "template": "a {{ messages[0].content }}"}]}"#
         ])
-        #expect(try both.decode(both.renderChat(user)) == "a b")
+        #expect(try both.decode(both.renderChat(user)) == "a hi")
     }
 
     @Test func `the template called tool_use is for conversations with tools`() throws {
         let list =
-            #"{"chat_template": [{"name": "default", "template": "a"}, {"name": "tool_use", "template": "b{{ tools }}"}]}"#
+            #"{"chat_template": [{"name": "default", "template": "a{{ messages[0].content }}"}, {"name": "tool_use", "template": "b{{ messages[0].content }}{{ tools }}"}]}"#
         var conversation = Conversation(user)
         conversation.tools = [.object(JSONObject([("name", .string("f"))]))]
         for files in [
             ["tokenizer_config.json": list],
             [
-                "chat_template.jinja": "a", "tokenizer_config.json": "{}",
-                "additional_chat_templates/tool_use.jinja": "b{{ tools }}",
+                "chat_template.jinja": "a{{ messages[0].content }}", "tokenizer_config.json": "{}",
+                "additional_chat_templates/tool_use.jinja": "b{{ messages[0].content }}{{ tools }}",
             ],
         ] {
             let tokenizer = try tokenizer(files)
-            #expect(try tokenizer.decode(tokenizer.renderChat(user)) == "a")
-            #expect(try tokenizer.decode(tokenizer.render(conversation).ids).hasPrefix("b["))
+            #expect(try tokenizer.decode(tokenizer.renderChat(user)) == "ahi")
+            #expect(try tokenizer.decode(tokenizer.render(conversation).ids).hasPrefix("bhi["))
         }
         // One that is for tools alone serves conversations with tools.
         let only = try tokenizer([
-            "tokenizer_config.json": #"{"chat_template": [{"name": "tool_use", "template": "b{{ tools }}"}]}"#
+            "tokenizer_config.json":
+                #"{"chat_template": [{"name": "tool_use", "template": "b{{ messages[0].content }}{{ tools }}"}]}"#
         ])
-        #expect(try only.decode(only.render(conversation).ids).hasPrefix("b["))
+        #expect(try only.decode(only.render(conversation).ids).hasPrefix("bhi["))
     }
 
     @Test func `no role becomes a control token`() throws {
@@ -110,9 +111,10 @@ import Testing
     }
 
     @Test func `numbers that only Python writes do no harm where nobody needs them`() throws {
-        let json = #"{"model_max_length": Infinity, "x": [-Infinity, NaN], "chat_template": "a b"}"#
+        let json =
+            #"{"model_max_length": Infinity, "x": [-Infinity, NaN], "chat_template": "a {{ messages[0].content }}"}"#
         let tokenizer = try tokenizer(["tokenizer_config.json": json])
-        #expect(try tokenizer.decode(tokenizer.renderChat(user)) == "a b")
+        #expect(try tokenizer.decode(tokenizer.renderChat(user)) == "a hi")
     }
 
     @Test func `added tokens of older checkpoints are one id each, special where they are named`() throws {

@@ -9,8 +9,8 @@ struct TemplateOptions: Decodable, Sendable {
     var documents: [JSONValue] = []
     /// What else the template may read: `chat_template_kwargs`, and fields that are known by other names.
     var variables = JSONObject([])
-    /// The names of those among the variables that came in a field of their own.
-    private var fields: Set<String> = []
+    /// Of those among the variables that came in a field of their own: its name, by theirs.
+    private var fields: [String: String] = [:]
     var addGenerationPrompt = true
     var continuesFinalMessage = false
 
@@ -40,13 +40,13 @@ struct TemplateOptions: Decodable, Sendable {
         addGenerationPrompt = adds ?? !continuesFinalMessage
     }
 
-    /// Hands a reasoning effort on, unless the client has said one itself.
+    /// Hands Responses' reasoning effort on, unless the client has said one itself.
     mutating func add(effort: String) {
         var members = variables.members
         func add(_ name: String, _ value: JSONValue) {
             guard !members.contains(where: { $0.key == name }) else { return }
             members.append((name, value))
-            fields.insert(name)
+            fields[name] = "reasoning.effort"
         }
         add("reasoning_effort", .string(effort))
         if effort == "none" {
@@ -59,7 +59,7 @@ struct TemplateOptions: Decodable, Sendable {
     /// The field of the request for one of a tokenizer's: a variable that has a field of its own is known by that.
     func field(_ name: String?) -> String? {
         guard let name, name.hasPrefix("chat_template_kwargs.") else { return name }
-        return fields.contains(String(name.dropFirst(21))) ? String(name.dropFirst(21)) : name
+        return fields[String(name.dropFirst(21))] ?? name
     }
 
     private static func objects(_ container: KeyedDecodingContainer<Key>, _ key: Key) throws -> [JSONValue] {
@@ -76,7 +76,7 @@ struct TemplateOptions: Decodable, Sendable {
     /// What the client names itself goes before what other fields say.
     private static func variables(
         _ container: KeyedDecodingContainer<Key>
-    ) throws -> (JSONObject, fields: Set<String>) {
+    ) throws -> (JSONObject, fields: [String: String]) {
         var members: [(key: String, value: JSONValue)] = []
         if let given = try container.decodeIfPresent(JSONValue.self, forKey: .chat_template_kwargs), !given.isNull {
             guard case .object(let object) = given else {
@@ -84,11 +84,11 @@ struct TemplateOptions: Decodable, Sendable {
             }
             members = object.members
         }
-        var fields: Set<String> = []
+        var fields: [String: String] = [:]
         func add(_ name: String, _ value: JSONValue) {
             guard !members.contains(where: { $0.key == name }) else { return }
             members.append((name, value))
-            fields.insert(name)
+            fields[name] = name
         }
         let effort = try container.decodeIfPresent(String.self, forKey: .reasoning_effort)
         if let effort { add("reasoning_effort", .string(effort)) }

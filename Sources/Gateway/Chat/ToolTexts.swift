@@ -43,18 +43,18 @@ extension ChatCompletionRequest {
         let lines = tools.map { String(decoding: ($0["function"] ?? $0).bytes, as: UTF8.self) }
         let when =
             switch demand.choice {
-            case .required: "Answer with a call of one of them"
-            case .function(let name): "Answer with a call of \(name)"
-            case .auto, .none: "Call one where it helps to answer; else answer in words. A call is written"
+            case .required: "Call one of them"
+            case .function(let name): "Call \(name)"
+            case .auto, .none: "To call one"
             }
         return """
-            You can call these functions, each given as JSON with a schema of its arguments:
+            Functions that you can call, as JSON with a schema of their arguments:
             <tools>
             \(lines.joined(separator: "\n"))
             </tools>
-            \(when) as JSON between these marks, and nothing else:
+            \(when), write:
             <tool_call>
-            {"name": "the function's name", "arguments": {"an argument's name": "its value"}}
+            {"name": "function name", "arguments": {"argument name": "value"}}
             </tool_call>
             """
     }

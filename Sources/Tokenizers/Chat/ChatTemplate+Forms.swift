@@ -4,34 +4,45 @@ import Jinja
 /// What a template makes of things that not every template knows. Nobody writes that down, so it is found by trying the
 /// template once on small conversations: what it writes of them shows what it takes.
 extension ChatTemplate {
+    enum Outcome { case written, passedOver, refused }
+
     enum Probe: Hashable, Sendable {
-        /// Whether lists of parts are written as texts are; whether only lists are written.
-        case takesParts(role: String)
-        case needsParts(role: String)
-        case takesName(role: String)
-        case takesTools, takesToolResults
+        /// Whether what turns of a role say is written: as a text, as a list of one part, and as one of several.
+        case writesText(role: String)
+        case writesPart(role: String)
+        case writesParts(role: String)
+        case writesName(role: String)
+        case writesTools(behindSystem: Bool)
+        case writesToolResults(besideTools: Bool)
     }
 
-    func holds(_ probe: Probe) -> Bool {
+    func outcome(_ probe: Probe) -> Outcome {
         if let known = probes.withLock({ $0[probe] }) { return known }
-        let found: Bool =
+        let found: Outcome =
             switch probe {
-            case .takesParts(let role): takesParts(role)
-            case .needsParts(let role): needsParts(role)
-            case .takesName(let role):
-                tried(conversation(of: role, name: "probe_name"))?.contains("probe_name") ?? false
-            case .takesTools: takesTools
-            case .takesToolResults: takesToolResults
+            case .writesText(let role): outcome(["probe_text"], tried(conversation(of: role)))
+            case .writesPart(let role): writesParts(role, ["probe_text"])
+            case .writesParts(let role): writesParts(role, ["probe_text", "probe_more"])
+            case .writesName(let role): outcome(["probe_name"], tried(conversation(of: role, name: "probe_name")))
+            case .writesTools(let behindSystem): writesTools(behindSystem: behindSystem)
+            case .writesToolResults(let besideTools): writesResults(besideTools: besideTools)
             }
         probes.withLock { $0[probe] = found }
         return found
     }
 
+    private func outcome(_ texts: [String], _ written: String?) -> Outcome {
+        guard let written else { return .refused }
+        return texts.allSatisfy { written.contains($0) } ? .written : .passedOver
+    }
+
     /// How calls are written; nil where they are not.
-    var callForm: CallForm? {
-        if let known = callForms.withLock({ $0 }) { return known }
-        let found = findCallForm()
-        callForms.withLock { $0 = .some(found) }
+    ///
+    /// - Parameter besideTools: in a conversation with tools: some templates write calls there alone.
+    func callForm(besideTools: Bool) -> CallForm? {
+        if let known = callForms.withLock({ $0[besideTools] }) { return known }
+        let found = findCallForm(besideTools ? Self.tools : [])
+        callForms.withLock { $0[besideTools] = .some(found) }
         return found
     }
 
@@ -44,9 +55,11 @@ extension ChatTemplate {
 
     private static let functions: Set<String> = ["range", "namespace", "dict", "raise_exception", "strftime_now"]
 
-    package var takesToolCalls: Bool { callForm != nil }
-    package var writesTools: Bool { holds(.takesTools) }
-    package var writesToolResults: Bool { holds(.takesToolResults) }
+    package var takesToolCalls: Bool { callForm(besideTools: true) != nil }
+    package var writesTools: Bool {
+        [false, true].contains { outcome(.writesTools(behindSystem: $0)) != .passedOver }
+    }
+    package var writesToolResults: Bool { outcome(.writesToolResults(besideTools: true)) != .passedOver }
     /// Empty for a template that is not there.
     package var text: String { if case .text(let text) = source { text } else { "" } }
 
@@ -63,12 +76,17 @@ extension ChatTemplate {
         return try? text(form.values(messages), conversation).string
     }
 
-    private func conversation(of role: String, name: String? = nil, parts: Bool = false) -> [ChatMessage] {
-        let part = JSON.JSONValue.object(JSONObject([("type", .string("text")), ("text", .string("probe_text"))]))
+    /// - Parameter texts: several for a list of parts.
+    private func conversation(
+        of role: String, name: String? = nil, parts texts: [String]? = nil
+    ) -> [ChatMessage] {
+        let parts = texts?.map {
+            JSON.JSONValue.object(JSONObject([("type", .string("text")), ("text", .string($0))]))
+        }
         var members: [(key: String, value: JSON.JSONValue)] = name.map { [("name", .string($0))] } ?? []
         if role == "tool" { members.append(("tool_call_id", .string(Self.callID))) }
         let message = ChatMessage(
-            role: role, content: parts ? .parts([part]) : .text("probe_text"), members: JSONObject(members))
+            role: role, content: parts.map { .parts($0) } ?? .text("probe_text"), members: JSONObject(members))
         let user = ChatMessage(role: "user", content: "probe_user")
         switch role {
         case "user": return [message]
@@ -78,33 +96,24 @@ extension ChatTemplate {
         }
     }
 
-    private func takesParts(_ role: String) -> Bool {
-        let calls = role == "tool" ? callForm : nil
-        guard let text = tried(conversation(of: role), calls), text.contains("probe_text") else { return false }
-        return tried(conversation(of: role, parts: true), calls, parts: true) == text
+    /// Whether all parts are written, and not as Python or JSON shows a list.
+    private func writesParts(_ role: String, _ texts: [String]) -> Outcome {
+        let calls = role == "tool" ? callForm(besideTools: true) : nil
+        guard let written = tried(conversation(of: role, parts: texts), calls, parts: true) else { return .refused }
+        let isShown = ["'type'", "\"type\"", #"\"type"#].contains { written.contains($0) }
+        return isShown ? .passedOver : outcome(texts, written)
     }
 
-    private func needsParts(_ role: String) -> Bool {
-        let calls = role == "tool" ? callForm : nil
-        if tried(conversation(of: role), calls)?.contains("probe_text") == true { return false }
-        return tried(conversation(of: role, parts: true), calls, parts: true)?.contains("probe_text") ?? false
+    private func writesTools(behindSystem: Bool) -> Outcome {
+        guard let names = try? reads(), names.contains("tools") else { return .passedOver }
+        return outcome(["probe_tool"], tried(conversation(of: behindSystem ? "system" : "user"), tools: Self.tools))
     }
 
-    /// What is refused in every way shows nothing: the conversation itself may be taken.
-    private func shows(_ text: String, _ tries: [String?]) -> Bool {
-        let written = tries.compactMap { $0 }
-        return written.isEmpty || written.contains { $0.contains(text) }
-    }
-
-    private var takesTools: Bool {
-        guard let names = try? reads(), names.contains("tools") else { return false }
-        return shows("probe_tool", ["user", "system"].map { tried(conversation(of: $0), tools: Self.tools) })
-    }
-
-    private var takesToolResults: Bool {
+    private func writesResults(besideTools: Bool) -> Outcome {
         var messages = conversation(of: "tool")
-        if callForm == nil { messages[1] = ChatMessage(role: "assistant", content: "probe_answer") }
-        return shows("probe_text", [Self.tools, []].map { tried(messages, tools: $0, callForm) })
+        let form = callForm(besideTools: besideTools)
+        if form == nil { messages[1] = ChatMessage(role: "assistant", content: "probe_answer") }
+        return outcome(["probe_text"], tried(messages, tools: besideTools ? Self.tools : [], form))
     }
 
     private static let callID = "call_0123456789abcdefghijkl"
@@ -117,19 +126,20 @@ extension ChatTemplate {
         return (try? JSON.JSONParser.parse(Array(text.utf8)).elements) ?? []
     }()
 
-    private static func call(text: String?) -> ChatMessage {
-        let function = JSONObject([
-            ("name", .string("probe_call")), ("arguments", .string(#"{"probe_key": "probe_value"}"#)),
-        ])
-        let call = JSONObject([
-            ("id", .string(callID)), ("type", .string("function")), ("function", .object(function)),
-        ])
+    private static func call(text: String?, ids: [String] = [callID]) -> ChatMessage {
+        let calls = ids.enumerated().map { index, id in
+            let arguments = #"{"probe_key\#(index)": "probe_value\#(index)"}"#
+            let function = JSONObject([
+                ("name", .string("probe_call\(index)")), ("arguments", .string(arguments)),
+            ])
+            return JSON.JSONValue.object(
+                JSONObject([("id", .string(id)), ("type", .string("function")), ("function", .object(function))]))
+        }
         return ChatMessage(
-            role: "assistant", content: text.map { .text($0) },
-            members: JSONObject([("tool_calls", .array([.object(call)]))]))
+            role: "assistant", content: text.map { .text($0) }, members: JSONObject([("tool_calls", .array(calls))]))
     }
 
-    private func findCallForm() -> CallForm? {
+    private func findCallForm(_ tools: [JSON.JSONValue]) -> CallForm? {
         guard text.contains("tool_call") else { return nil }
         var isRefused = true
         for shortensIDs in [false, true] {
@@ -138,12 +148,17 @@ extension ChatTemplate {
                 form.absences = CallForm.Absence.allCases.filter { absence in
                     var single = form
                     single.absences = [absence]
-                    let writes = writesCalls(in: single, text: nil)
+                    let writes = writesCalls(in: single, text: nil, tools)
                     if writes != nil { isRefused = false }
                     return writes ?? false
                 }
                 guard !form.absences.isEmpty else { continue }
-                form.takesText = writesCalls(in: form, text: "probe_answer") ?? true
+                form.takesText = writesCalls(in: form, text: "probe_answer", tools) ?? true
+                if !form.takesText {
+                    form.splitsText = true
+                    form.splitsText = writesCalls(in: form, text: "probe_answer", tools) ?? false
+                }
+                form.takesParallel = writesCalls(in: form, text: nil, count: 2, tools) ?? false
                 return form
             }
         }
@@ -151,18 +166,23 @@ extension ChatTemplate {
     }
 
     /// Whether calls are written whole; nil where the template refuses the conversation.
-    private func writesCalls(in form: CallForm, text: String?) -> Bool? {
-        var messages = conversation(of: "tool")
-        messages[1] = Self.call(text: text)
-        let tries = [Self.tools, []].compactMap { tried(messages, tools: $0, form) }
-        return tries.isEmpty
-            ? nil
-            : tries.contains { written in
-                let wanted = ["probe_call", "probe_key", "probe_value"] + (text.map { [$0] } ?? [])
-                let isWhole = wanted.allSatisfy { written.contains($0) }
-                // Neither as Python shows an object, nor as JSON within JSON.
-                return isWhole && !written.contains("{'probe_key'") && !written.contains(#"\"probe_key"#)
-            }
+    private func writesCalls(
+        in form: CallForm, text: String?, count: Int = 1, _ tools: [JSON.JSONValue]
+    ) -> Bool? {
+        let ids = (0..<count).map { String(Self.callID.dropLast()) + "\($0)" }
+        var messages = [ChatMessage(role: "user", content: "probe_user"), Self.call(text: text, ids: ids)]
+        for id in ids {
+            messages.append(
+                ChatMessage(
+                    role: "tool", content: "probe_text", members: JSONObject([("tool_call_id", .string(id))])))
+        }
+        guard let written = tried(messages, tools: tools, form) else { return nil }
+        let wanted = (0..<count).flatMap { index in
+            ["probe_call", "probe_key", "probe_value"].map { $0 + "\(index)" }
+        }
+        let isWhole = (wanted + (text.map { [$0] } ?? [])).allSatisfy { written.contains($0) }
+        // Neither as Python shows an object, nor as JSON within JSON.
+        return isWhole && !written.contains("{'probe_key0'") && !written.contains(#"\"probe_key0"#)
     }
 
     // MARK: Reading
@@ -171,13 +191,16 @@ extension ChatTemplate {
     ///
     /// - Throws: `TokenizerError` for what it would pass over, with the field.
     func reading(_ conversation: Conversation) throws(TokenizerError) -> [JinjaValue] {
-        let isForDevelopers = try template().literals.contains("developer")
+        _ = try template()
         try check(conversation)
         var form = MessageForm(
-            takesParts: { self.holds(.takesParts(role: $0)) }, needsParts: { self.holds(.needsParts(role: $0)) })
+            takesParts: { self.outcome(.writesParts(role: $0)) == .written },
+            needsParts: {
+                self.outcome(.writesText(role: $0)) != .written && self.outcome(.writesPart(role: $0)) == .written
+            })
         let hasCalls = conversation.messages.contains { !$0.calls.isEmpty || $0.role == "tool" }
-        if hasCalls, let callForm { form.calls = callForm }
-        if !isForDevelopers { form.developer = "system" }
+        if hasCalls, let calls = callForm(besideTools: !conversation.tools.isEmpty) { form.calls = calls }
+        form.developer = developer
         return try form.values(conversation.messages)
     }
 
@@ -186,30 +209,41 @@ extension ChatTemplate {
         func refuse(_ field: String, _ what: String) -> TokenizerError {
             TokenizerError(.invalidRequest, "the model's chat template \(what)", field: field)
         }
-        if !conversation.tools.isEmpty, !writesTools { throw refuse("tools", "does not write the tools of 'tools'") }
+        let behindSystem = ["system", "developer"].contains(conversation.messages.first?.role)
+        if !conversation.tools.isEmpty, outcome(.writesTools(behindSystem: behindSystem)) == .passedOver {
+            let hint = behindSystem || !writesTools ? "" : " without a message of the system"
+            throw refuse("tools", "does not write the tools of 'tools'\(hint)")
+        }
         if !conversation.documents.isEmpty, try !reads().contains("documents") {
             throw refuse("documents", "does not read 'documents'; write them into a message")
         }
         try check(conversation.variables)
+        let besideTools = !conversation.tools.isEmpty
         for (index, message) in conversation.messages.enumerated() {
             let place = "messages[\(index)]"
             if !message.calls.isEmpty {
-                guard let callForm else { throw refuse("\(place).tool_calls", "does not write calls of tools") }
-                if !callForm.takesText, !message.text.isEmpty {
+                guard let callForm = callForm(besideTools: besideTools) else {
+                    throw refuse("\(place).tool_calls", "does not write calls of tools")
+                }
+                if !callForm.takesText, !callForm.splitsText, !message.text.isEmpty {
                     throw refuse(
                         "\(place).content", "does not write a turn's calls where it says something beside them")
                 }
             }
-            if message.role == "tool", !writesToolResults {
+            // That a template has no place for other turns is its authors' choice, as in transformers.
+            if message.role == "tool", outcome(.writesToolResults(besideTools: besideTools)) == .passedOver {
                 throw refuse("\(place).role", "does not write what turns of the role 'tool' say")
             }
             if message.role != "tool", let name = message.members["name"], !name.isEmpty,
-                !holds(.takesName(role: message.role))
+                outcome(.writesName(role: message.role)) == .passedOver
             {
                 throw refuse("\(place).name", "does not write names of turns; write it into 'content'")
             }
         }
     }
+
+    /// What a developer is called: templates that do not have the word know them as the system.
+    private var developer: String { (try? template().literals.contains("developer")) == true ? "developer" : "system" }
 
     private func check(_ given: JSONObject) throws(TokenizerError) {
         for (name, value) in given.members {

@@ -17,8 +17,10 @@ extension JinjaValue {
 
     /// A number as Python's json reads it: whole where it is written without a point and an exponent.
     private init(_ number: JSONNumber) {
-        if let whole = Int(number.text) {
-            self = .integer(whole)
+        if let integer = Int(number.text) {
+            self = .integer(integer)
+        } else if number.text.utf8.allSatisfy({ (0x30...0x39).contains($0) || $0 == 0x2D }) {
+            self = .whole(number.text)
         } else {
             self = .float(number.double)
         }
@@ -32,6 +34,24 @@ extension JinjaObject {
     }
 
     mutating func set(own name: String, _ value: JinjaValue) { set(TrustedText(name, isTrusted: true), value) }
+}
+
+extension ChatMessage {
+    /// The turn with one of its calls, or with none.
+    fileprivate func calling(_ call: JSON.JSONValue?) -> ChatMessage {
+        let calls = call.map { [("tool_calls", JSON.JSONValue.array([$0]))] } ?? []
+        return ChatMessage(
+            role: role, content: content, members: JSONObject(members.without(["tool_calls"]).members + calls))
+    }
+
+    /// The turn with its calls alone.
+    fileprivate func saying(nothing thoughts: [String]) -> ChatMessage {
+        ChatMessage(role: role, content: nil, members: members.without(thoughts + ["content"]))
+    }
+}
+
+extension JSONObject {
+    fileprivate func without(_ names: [String]) -> JSONObject { JSONObject(members.filter { !names.contains($0.key) }) }
 }
 
 extension JSON.JSONValue {
@@ -65,10 +85,40 @@ struct MessageForm {
     /// - Throws: `TokenizerError.invalidRequest` for arguments of a call that are no JSON object.
     func values(_ messages: [ChatMessage]) throws(TokenizerError) -> [JinjaValue] {
         var values: [JinjaValue] = []
-        for (index, message) in messages.enumerated() {
-            values.append(try value(message, place: "messages[\(index)]"))
-        }
+        for (index, message) in turns(messages) { values.append(try value(message, place: "messages[\(index)]")) }
         return values
+    }
+
+    /// The turns that a template takes, each with the place of the message that it comes from.
+    private func turns(_ messages: [ChatMessage]) -> [(place: Int, message: ChatMessage)] {
+        var turns: [(place: Int, message: ChatMessage)] = []
+        var index = 0
+        while index < messages.count {
+            var message = messages[index]
+            let place = index
+            index += 1
+            if calls.splitsText, !message.calls.isEmpty, !message.text.isEmpty {
+                turns.append((place, message.calling(nil)))
+                message = message.saying(nothing: Self.reasoning)
+            }
+            guard !calls.takesParallel, message.calls.count > 1 else {
+                turns.append((place, message))
+                continue
+            }
+            // One call after the other, each with its answer.
+            var answers = Array(messages[index...].prefix { $0.role == "tool" }.enumerated())
+            let first = index
+            index += answers.count
+            for (number, call) in message.calls.enumerated() {
+                let turn = number == 0 ? message : message.saying(nothing: Self.reasoning)
+                turns.append((place, turn.calling(call)))
+                let isLast = number == message.calls.count - 1
+                let own = answers.filter { isLast || $0.element.members["tool_call_id"]?.text == call["id"]?.text }
+                answers.removeAll { answer in own.contains { $0.offset == answer.offset } }
+                turns += own.map { (first + $0.offset, $0.element) }
+            }
+        }
+        return turns
     }
 
     /// A message as transformers hands it to templates: what is null is left out.
@@ -102,15 +152,13 @@ struct MessageForm {
             case .empty: return .text(TrustedText())
             }
         }
-        switch message.content {
-        case .parts(let parts) where takesParts(role) || needsParts(role): return .list(parts.map(JinjaValue.init))
-        case .text(let text) where needsParts(role):
-            var part = JinjaObject()
-            part.set(own: "type", .text(TrustedText("text", isTrusted: true)))
-            part.set(own: "text", .text(TrustedText(text, isTrusted: false)))
-            return .list([.object(part)])
-        default: return .text(TrustedText(message.text, isTrusted: false))
-        }
+        if case .parts(let parts) = message.content, takesParts(role) { return .list(parts.map(JinjaValue.init)) }
+        let text = JinjaValue.text(TrustedText(message.text, isTrusted: false))
+        guard needsParts(role) else { return text }
+        var part = JinjaObject()
+        part.set(own: "type", .text(TrustedText("text", isTrusted: true)))
+        part.set(own: "text", text)
+        return .list([.object(part)])
     }
 }
 
@@ -127,6 +175,10 @@ struct CallForm: Sendable {
     var absences = Absence.allCases
     /// Whether calls are also written where a turn says something beside them.
     var takesText = true
+    /// Whether, where they are not, a turn that says something and one that calls are both written.
+    var splitsText = false
+    /// Whether a turn may make several calls; else they are made one after the other, each followed by its answer.
+    var takesParallel = true
 
     func absence(given: Absence) -> Absence { absences.contains(given) ? given : absences.first ?? given }
 

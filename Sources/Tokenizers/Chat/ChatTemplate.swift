@@ -1,4 +1,4 @@
-import Jinja
+package import Jinja
 import Synchronization
 
 /// A checkpoint's chat template, which is read when the first chat is rendered: a template that is not understood
@@ -25,11 +25,13 @@ package final class ChatTemplate: Sendable {
     /// Where the template stands, for messages: a file, or a key of one.
     package let place: String
     let source: Source
+    /// What `strftime_now` reads.
+    private let clock: @Sendable () -> LocalTime
     let variables: [String: String]
     private let parsed = Mutex<Result<JinjaTemplate, TokenizerError>?>(nil)
     /// What trying it has shown; see `ChatTemplate+Forms`.
-    let probes = Mutex<[Probe: Bool]>([:])
-    let callForms = Mutex<CallForm??>(nil)
+    let probes = Mutex<[Probe: Outcome]>([:])
+    let callForms = Mutex<[Bool: CallForm?]>([:])
     private let own = Mutex<Set<Int32>?>(nil)
     /// Whether what a pair says reaches the prompt, by whether it has an instruction, once that was looked at.
     let pairChecks = Mutex<[Bool: Result<Void, TokenizerError>]>([:])
@@ -41,8 +43,11 @@ package final class ChatTemplate: Sendable {
     }
 
     /// - Parameter variables: strings that the template may name, such as `bos_token`.
-    package init(_ source: Source, variables: [String: String], place: String = "chat template") {
-        (self.source, self.variables, self.place) = (source, variables, place)
+    package init(
+        _ source: Source, variables: [String: String], place: String = "chat template",
+        clock: @escaping @Sendable () -> LocalTime = LocalTime.now
+    ) {
+        (self.source, self.variables, self.place, self.clock) = (source, variables, place, clock)
     }
 
     package convenience init(_ source: String, variables: [String: String], place: String = "chat template") {
@@ -103,7 +108,7 @@ package final class ChatTemplate: Sendable {
         values["tools"] = conversation.tools.isEmpty ? JinjaValue.none : .list(conversation.tools.map(JinjaValue.init))
         values["documents"] =
             conversation.documents.isEmpty ? JinjaValue.none : .list(conversation.documents.map(JinjaValue.init))
-        do { return try template.render(values) } catch {
+        do { return try template.render(values, clock: clock) } catch {
             throw switch error.code {
             case .raised:
                 TokenizerError(

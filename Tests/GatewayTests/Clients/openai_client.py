@@ -1,6 +1,7 @@
 """Speaks to a gateway as OpenAI's own package does; run by ClientTests. Usage: openai_client.py BASE_URL"""
 
 import base64
+import json
 import sys
 
 import openai
@@ -59,6 +60,34 @@ assert "".join(e.delta for e in streamed if e.type == "response.output_text.delt
 assert streamed[-1].response.output_text == response.output_text
 with client.responses.stream(model="llama", input="hi", max_output_tokens=4) as stream:
     assert [event for event in stream][-1].type in ("response.completed", "response.incomplete")
+
+# Tools: the model says nothing of sense, and its calls are right all the same.
+tools = [{"type": "function", "function": {"name": "go", "strict": True, "parameters": {
+    "type": "object", "properties": {"to": {"enum": ["a", "右"]}}, "required": ["to"], "additionalProperties": False}}}]
+asked = dict(model="llama", messages=[{"role": "user", "content": "go"}], tools=tools, tool_choice="required", seed=3,
+             parallel_tool_calls=False, max_tokens=90)
+called = client.chat.completions.create(**asked).choices[0]
+assert called.finish_reason == "tool_calls" and called.message.content is None, called
+(call,) = called.message.tool_calls
+assert call.type == "function" and call.function.name == "go" and json.loads(call.function.arguments)["to"] in ("a", "右")
+with client.chat.completions.stream(**asked) as stream:
+    final = stream.get_final_completion().choices[0]
+assert final.message.tool_calls[0].function.arguments == call.function.arguments, final
+assert final.message.tool_calls[0].function.parsed_arguments == json.loads(call.function.arguments)
+again = client.chat.completions.create(
+    model="llama", max_tokens=5, messages=[{"role": "user", "content": "go"}, called.message,
+                                           {"role": "tool", "tool_call_id": call.id, "content": "done"}])
+assert again.choices[0].finish_reason == "length" and again.usage.completion_tokens == 5
+function = {"type": "function"} | tools[0]["function"]
+response = client.responses.create(model="llama", input="go", tools=[function], tool_choice="required",
+                                   parallel_tool_calls=False, max_output_tokens=90)
+assert response.status == "completed" and response.output[0].type == "function_call", response
+assert json.loads(response.output[0].arguments)["to"] in ("a", "右") and response.output[0].call_id
+items = list(client.responses.create(
+    model="llama", input=[{"role": "user", "content": "go"}, response.output[0],
+                          {"type": "function_call_output", "call_id": response.output[0].call_id, "output": "done"}],
+    tools=[function], tool_choice={"type": "function", "name": "go"}, max_output_tokens=55, stream=True))
+assert [item.type for item in items].count("response.function_call_arguments.done") == 1, items
 
 
 def refused(kind, call, **fields):

@@ -80,7 +80,7 @@ import Testing
     @Test func `chat refuses by name what promises something that is not done`() async throws {
         let tool = #"{"type":"function","function":{"name":"f","parameters":{}}}"#
         let fields: [(String, String)] = [
-            (#""tools":[\#(tool)]"#, "tools"), (#""tool_choice":"required""#, "tool_choice"),
+            (#""tools":[{"type":"web_search"}]"#, "tools"), (#""tool_choice":"required""#, "tool_choice"),
             (#""tool_choice":"banana""#, "tool_choice"), (#""tool_choice":\#(tool)"#, "tool_choice"),
             (#""functions":[{"name":"f"}]"#, "functions"), (#""function_call":{"name":"f"}"#, "function_call"),
             (#""response_format":{"type":"json_schema","json_schema":{}}"#, "response_format"),
@@ -124,6 +124,7 @@ import Testing
             "reasoning_effort", "service_tier", "logit_bias", "stop", "seed", "stream_options", "prediction",
         ].map { "\"\($0)\":null" }
         let others = [
+            #""tools":[{"type":"function","function":{"name":"f","parameters":{}}}],"tool_choice":"auto""#,
             #""tools":[],"tool_choice":"none""#, #""tool_choice":"auto""#, #""response_format":{"type":"text"}"#,
             #""functions":[],"function_call":"none""#, #""guided_json":{}"#, #""stop_token_ids":[]"#,
             #""modalities":["text"]"#, #""store":false"#, #""metadata":{"a":"b"},"safety_identifier":"x""#,
@@ -163,7 +164,7 @@ import Testing
             bodies(
                 #""model":"llama","input":"hi""#,
                 [
-                    (#""reasoning":{"effort":"high"}"#, "reasoning"), (#""tools":[{"type":"web_search"}]"#, "tools"),
+                    (#""reasoning":{"budget":9}"#, "reasoning"), (#""tools":[{"type":"web_search"}]"#, "tools"),
                     (#""include":["message.output_text.logprobs"]"#, "include"), (#""store":true"#, "store"),
                     (#""background":true"#, "background"), (#""max_tokens":5"#, "max_tokens"),
                     (#""truncation":"auto""#, "truncation"),
@@ -177,8 +178,7 @@ import Testing
             "/v1/responses",
             [
                 (
-                    #"{"model":"llama","input":[{"type":"function_call","call_id":"c","name":"f","arguments":"{}"}]}"#,
-                    "input[0].type", "function_call"
+                    #"{"model":"llama","input":[{"type":"item_reference","id":"c"}]}"#, "input[0].type", "item_reference"
                 ),
                 (
                     #"{"model":"llama","input":[{"role":"user","content":[{"type":"input_image","image_url":"x"}]}]}"#,
