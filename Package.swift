@@ -382,8 +382,8 @@ let package = Package(
         .testTarget(
             name: "NepheleTests",
             dependencies: [
-                "ServiceRuntime", "Supervision", "TextModelOptions", "nephele", "nephele-diffusion", "nephele-gateway",
-                "nephele-text-model",
+                "ServiceRuntime", "Supervision", "Tensors", "TextModelOptions", "nephele", "nephele-diffusion",
+                "nephele-gateway", "nephele-text-model",
                 "nephele-tokenizer", .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: safe),
         .executableTarget(

@@ -1,5 +1,6 @@
 package import Tensors
 package import TextGeneration
+import TextModels
 
 /// `nephele bench text`: the engine by itself, without services.
 package enum TextBenchmark {
@@ -107,6 +108,8 @@ package enum TextBenchmark {
         }
         let peakMemory = max(loading, PeakMemory.bytes)
         let limits = before.raised(to: try device.measureLimits())
+        // Whole numbers of 8 bits; rows of 15 take twice as many products.
+        let multiplyRate = if case .grouped = weights.format { limits.byteRate } else { limits.operationRate / 2 }
         let intruded = options.intrudingPrompt > 0 ? try intrude(loaded, device, options) : nil
         return Report(
             model: name, precision: weights.format.description, limits: limits, weightBytes: weights.bytes,
@@ -114,14 +117,14 @@ package enum TextBenchmark {
             decode: zip(options.batches, rates).map { batch, rate in
                 // A weight is read once a step, and multiplied once a row.
                 let reading = Double(weights.bytes) / limits.readRate
-                let multiplying = 2 * Double(weights.parameters) * Double(batch) / limits.operationRate
+                let multiplying = Double(weights.parameters) * Double(batch) / multiplyRate
                 let share = rate * max(reading, multiplying) / Double(batch)
                 return Decode(batch: batch, tokensPerSecond: rate, limitShare: share)
             },
             timeToFirstToken: median(alone.map(\.firstToken)),
             interToken: InterToken(alone.flatMap(\.steps)),
             bandwidthShare: Double(weights.bytes) * median(alone.map(\.rate)) / limits.readRate,
-            flopsShare: 2 * Double(weights.parameters) * prefill / limits.operationRate, peakMemoryBytes: peakMemory,
+            flopsShare: Double(weights.parameters) * prefill / multiplyRate, peakMemoryBytes: peakMemory,
             intruded: intruded?.gaps, intruderFirstToken: intruded?.firstToken)
     }
 
@@ -145,22 +148,31 @@ package enum TextBenchmark {
     private static func decode(
         _ loaded: LoadedModel, _ device: Device, _ batch: Int, _ options: Options
     ) throws -> (rate: Double, firstToken: Double, steps: [Double]) {
-        let prompt = min(options.prompt, loaded.model.shape.context / 2)
-        let steps = max(1, min(options.generate, loaded.model.shape.context - prompt - Self.margin))
-        var engineOptions = EngineCore.Options(cachePositions: batch * (prompt + steps + Self.margin + 32))
+        let context = loaded.model.shape.context
+        var engineOptions = EngineCore.Options(cachePositions: 0)
+        engineOptions.sequenceLimit = max(engineOptions.sequenceLimit, batch)
+        engineOptions.tokenBudget = max(engineOptions.tokenBudget, 2 * batch)
+        // The first sequences decode while the last prompts are read, of which a step takes half its budget or more.
+        let half = engineOptions.tokenBudget / 2
+        let prompt = max(1, min(options.prompt, context / 2, (context - 4) * half / (half + batch)))
+        let reading = batch * prompt / half + 2
+        let steps = max(1, min(options.generate, context - prompt - reading))
+        let new = min(reading + steps, context - prompt)
+        // A sequence starts where a page is left for each that runs.
+        engineOptions.cachePositions = batch * (prompt + new + 2 * KVStorage.pagePositions)
         engineOptions.cachePrecision = options.cachePrecision
         engineOptions.looksUpDrafts = options.looksUpDrafts
         var engine = try EngineCore(loaded, options: engineOptions, on: device)
         // Prompts of their own: equal ones would share pages, and the cache's rows would be read once for all.
         for number in 0..<batch {
-            _ = try engine.add(try request(loaded, prompt: prompt, new: steps + Self.margin, number: number))
+            _ = try engine.add(try request(loaded, prompt: prompt, new: new, number: number))
         }
         let clock = ContinuousClock()
         // Until all decode: a step that brings a token for every sequence.
-        let first = try clock.measure { while try engine.step().count < batch {} } / .milliseconds(1)
+        let first = try clock.measure { try stepUntilAllDecode(&engine, batch) } / .milliseconds(1)
         var tokens = 0
         var times: [Double] = []
-        while tokens < batch * steps {
+        while tokens < batch * steps, !engine.isIdle {
             times.append(try clock.measure { tokens += try engine.step().count } / .milliseconds(1))
         }
         return (Double(tokens) * 1_000 / times.reduce(0, +), first, times)
@@ -177,7 +189,7 @@ package enum TextBenchmark {
         engineOptions.cachePrecision = options.cachePrecision
         var engine = try EngineCore(loaded, options: engineOptions, on: device)
         for number in 0..<streams { _ = try engine.add(try request(loaded, prompt: prompt, new: new, number: number)) }
-        while try engine.step().count < streams {}
+        try stepUntilAllDecode(&engine, streams)
         var pacer = StepPacer(limit: engineOptions.tokenBudget)
         let intruder = try engine.add(try request(loaded, prompt: length, new: 1, number: 99))
         let clock = ContinuousClock()
@@ -192,8 +204,19 @@ package enum TextBenchmark {
         return (InterToken(gaps), gaps.reduce(0, +))
     }
 
-    /// Tokens beyond those that are timed: the first sequences decode while the last prompts are read.
-    private static let margin = 64
+    /// Steps until one brings a token for every sequence.
+    ///
+    /// - Throws: `TextModelError.invalidRequest` where the first ones have ended before the last ones begin.
+    private static func stepUntilAllDecode(_ engine: inout EngineCore, _ count: Int) throws {
+        while try engine.step().count < count {
+            guard !engine.isIdle else {
+                throw TextModelError(
+                    .invalidRequest,
+                    "\(count) sequences do not decode together within the model's context; take fewer or shorter prompts"
+                )
+            }
+        }
+    }
 
     private static func request(
         _ loaded: LoadedModel, prompt: Int, new: Int, number: Int = 0

@@ -251,6 +251,35 @@ typedef struct {
     int spans;
 } query;
 
+/// Takes in what a span brings: `o`, which is u->y itself in the first one, the largest score and the sum of weights.
+NEPHELE_INLINE void merge(query *u, const float *o, float max, float sum, nephele_index value_dim) {
+    if (u->spans++ == 0) {
+        u->max = max;
+        u->sum = sum;
+        return;
+    }
+    float joint = max > u->max ? max : u->max;
+    float old_scale = scalar_exp(u->max - joint), new_scale = scalar_exp(max - joint);
+    for (nephele_index d = 0; d < value_dim; d++)
+        u->y[d] = fmaf(o[d], new_scale, u->y[d] * old_scale);
+    u->sum = fmaf(sum, new_scale, u->sum * old_scale);
+    u->max = joint;
+}
+
+/// Makes weights of the scores of positions from `from` on; returns the largest score, and the sum of the weights.
+NEPHELE_INLINE float weights_of(int simd, float *p, const source *s, nephele_index from, nephele_index count, float cap,
+                                float *sum) {
+    if (cap > 0)
+        simd ? cap_simd(p, count, cap) : cap_scalar(p, count, cap);
+    float max = simd ? largest_simd(p, count) : largest_scalar(p, count);
+    *sum = simd ? exponentials_simd(p, count, max) : exponentials_scalar(p, count, max);
+    if (cached_scales) {
+        for (nephele_index j = 0; j < count; j++)
+            p[j] *= *scales_of(s, s->values, s->value_row_stride, from + j);
+    }
+    return max;
+}
+
 /// A span of positions [from, to) for one query head.
 NEPHELE_INLINE void attend_span(int simd, query *u, const source *s, nephele_index from, nephele_index to,
                                 nephele_index dim, nephele_index value_dim, float scale, float cap, int fetches) {
@@ -259,28 +288,151 @@ NEPHELE_INLINE void attend_span(int simd, query *u, const source *s, nephele_ind
     nephele_index count = to - from;
     simd ? scores_simd(u->q, s, from, count, dim, scale, fetches, p)
          : scores_scalar(u->q, s, from, count, dim, scale, p);
-    if (cap > 0)
-        simd ? cap_simd(p, count, cap) : cap_scalar(p, count, cap);
-    float max = simd ? largest_simd(p, count) : largest_scalar(p, count);
-    float sum = simd ? exponentials_simd(p, count, max) : exponentials_scalar(p, count, max);
-    if (cached_scales) {
-        for (nephele_index j = 0; j < count; j++)
-            p[j] *= *scales_of(s, s->values, s->value_row_stride, from + j);
-    }
+    float sum, max = weights_of(simd, p, s, from, count, cap, &sum);
     float *out = u->spans == 0 ? u->y : o;
     simd ? weigh_simd(p, s, from, count, value_dim, out) : weigh_scalar(p, s, from, count, value_dim, out);
-    if (u->spans == 0) {
-        u->max = max;
-        u->sum = sum;
-    } else {
-        float joint = max > u->max ? max : u->max;
-        float old_scale = scalar_exp(u->max - joint), new_scale = scalar_exp(max - joint);
-        for (nephele_index d = 0; d < value_dim; d++)
-            u->y[d] = fmaf(o[d], new_scale, u->y[d] * old_scale);
-        u->sum = fmaf(sum, new_scale, u->sum * old_scale);
-        u->max = joint;
+    merge(u, out, max, sum, value_dim);
+}
+
+/// Query heads that are worked on together, and positions whose keys or values are widened once for all of them.
+#define TOGETHER 16
+#define BLOCK 16
+/// Wider heads are worked on one by one, and fewer of them.
+#define TOGETHER_DIM 256
+#define FEW 4
+
+/// Rows of keys or values [from, from + count) of one block, in f32, `dim` filled up with zeros to a multiple of 16.
+NEPHELE_INLINE void widen_block(const source *s, const uint8_t *base, nephele_index stride, nephele_index from,
+                                nephele_index count, nephele_index dim, float *block) {
+    nephele_index width = (dim + 15) / 16 * 16;
+    for (nephele_index j = 0; j < count; j++) {
+        const cached *row = row_of(s, base, stride, from + j);
+        for (nephele_index d = 0; d + 16 <= dim; d += 16)
+            store16(block + j * width + d, widen16(row + d));
+        if (dim < width)
+            store16(block + j * width + width - 16, widen_partial16(row + width - 16, dim - width + 16));
     }
-    u->spans++;
+}
+
+/// The lanes of a dot product; q is filled up as the rows of the block are.
+NEPHELE_INLINE f32x16 wide_lanes(const float *q, const float *row, const nephele_index width) {
+    f32x16 sum = splat16(0);
+    for (nephele_index d = 0; d < width; d += 16)
+        sum = fma16(load16(q + d), load16(row + d), sum);
+    return sum;
+}
+
+/// The dot products of a query with sixteen rows of a block.
+NEPHELE_INLINE f32x16 dots_with_block(const float *q, const float *block, const nephele_index width) {
+    f32x16 lanes[BLOCK];
+    for (int i = 0; i < BLOCK; i++)
+        lanes[i] = wide_lanes(q, block + i * width, width);
+    return fold16_of16(lanes);
+}
+
+/// o[d] += sum_j p[j] v[j][d] over `count` rows of a block, 64 elements at a time.
+NEPHELE_INLINE void weigh_block(const float *p, const float *block, nephele_index count, nephele_index width,
+                                float *o) {
+    nephele_index d = 0;
+    for (; d + 64 <= width; d += 64) {
+        f32x16 sum[4];
+        _Pragma("clang loop unroll(full)") for (int i = 0; i < 4; i++) sum[i] = load16(o + d + 16 * i);
+        for (nephele_index j = 0; j < count; j++) {
+            f32x16 weight = splat16(p[j]);
+            _Pragma("clang loop unroll(full)") for (int i = 0; i < 4; i++) sum[i] =
+                fma16(weight, load16(block + j * width + d + 16 * i), sum[i]);
+        }
+        _Pragma("clang loop unroll(full)") for (int i = 0; i < 4; i++) store16(o + d + 16 * i, sum[i]);
+    }
+    for (; d < width; d += 16) {
+        f32x16 sum = load16(o + d);
+        for (nephele_index j = 0; j < count; j++)
+            sum = fma16(splat16(p[j]), load16(block + j * width + d), sum);
+        store16(o + d, sum);
+    }
+}
+
+/// The part of a span that a query head sees: positions [from, to).
+typedef struct {
+    nephele_index from, to;
+} part;
+
+/// What lies in a block that begins with `start`.
+NEPHELE_INLINE part part_of_block(part p, nephele_index start) {
+    return (part){p.from > start ? p.from : start, p.to < start + BLOCK ? p.to : start + BLOCK};
+}
+
+/// A span for several query heads, with the bits that each has alone: keys and values are widened once for all.
+NEPHELE_INLINE void attend_span_together(query *units, const part *parts, nephele_index count, const source *s,
+                                         nephele_index dim, nephele_index value_dim, float scale, float cap) {
+    float p[TOGETHER][NEPHELE_SPAN], o[TOGETHER][TOGETHER_DIM], q[TOGETHER][TOGETHER_DIM];
+    float block[BLOCK * TOGETHER_DIM] = {0};
+    nephele_index width = (dim + 15) / 16 * 16, value_width = (value_dim + 15) / 16 * 16, from = -1, to = 0;
+    for (nephele_index i = 0; i < count; i++) {
+        if (parts[i].from >= parts[i].to)
+            continue;
+        from = from < 0 || parts[i].from < from ? parts[i].from : from;
+        to = parts[i].to > to ? parts[i].to : to;
+        memset(q[i] + width - 16, 0, 16 * sizeof(float));
+        memcpy(q[i], units[i].q, (size_t)dim * sizeof(float));
+    }
+    for (nephele_index start = from / BLOCK * BLOCK; start < to; start += BLOCK) {
+        part all = part_of_block((part){from, to}, start);
+        if (start + NEPHELE_PAGE + BLOCK <= to)
+            fetch_rows(row_of(s, s->keys, s->row_stride, start + NEPHELE_PAGE), s->row_stride, dim);
+        widen_block(s, s->keys, s->row_stride, all.from, all.to - all.from, dim, block + (all.from - start) * width);
+        for (nephele_index i = 0; i < count; i++) {
+            part own = part_of_block(parts[i], start);
+            float *scores = p[i] + own.from - parts[i].from;
+            if (own.to - own.from >= FEW) {
+                // Of rows that are not its own too: what they give is left out.
+                f32x16 dots = width == 64    ? dots_with_block(q[i], block, 64)
+                              : width == 128 ? dots_with_block(q[i], block, 128)
+                                             : dots_with_block(q[i], block, width);
+                if (cached_scales)
+                    dots *= load16(scales_of(s, s->keys, s->row_stride, start));
+                dots *= splat16(scale);
+                if (own.to - own.from == BLOCK)
+                    store16(scores, dots);
+                else
+                    memcpy(scores, (const float *)&dots + (own.from - start),
+                           (size_t)(own.to - own.from) * sizeof(float));
+                continue;
+            }
+            for (nephele_index j = own.from; j < own.to; j++) {
+                float dot = fold16(wide_lanes(q[i], block + (j - start) * width, width));
+                if (cached_scales)
+                    dot *= *scales_of(s, s->keys, s->row_stride, j);
+                *scores++ = scale * dot;
+            }
+        }
+    }
+    float max[TOGETHER], sum[TOGETHER];
+    for (nephele_index i = 0; i < count; i++) {
+        if (parts[i].from >= parts[i].to)
+            continue;
+        max[i] = weights_of(1, p[i], s, parts[i].from, parts[i].to - parts[i].from, cap, &sum[i]);
+        memset(o[i], 0, (size_t)value_width * sizeof(float));
+    }
+    for (nephele_index start = from / BLOCK * BLOCK; start < to; start += BLOCK) {
+        part all = part_of_block((part){from, to}, start);
+        if (start + NEPHELE_PAGE + BLOCK <= to)
+            fetch_rows(row_of(s, s->values, s->value_row_stride, start + NEPHELE_PAGE), s->value_row_stride, value_dim);
+        widen_block(s, s->values, s->value_row_stride, all.from, all.to - all.from, value_dim, block);
+        for (nephele_index i = 0; i < count; i++) {
+            part own = part_of_block(parts[i], start);
+            if (own.from < own.to)
+                weigh_block(p[i] + own.from - parts[i].from, block + (own.from - all.from) * value_width,
+                            own.to - own.from, value_width, o[i]);
+        }
+    }
+    for (nephele_index i = 0; i < count; i++) {
+        if (parts[i].from >= parts[i].to)
+            continue;
+        if (units[i].spans == 0)
+            memcpy(units[i].y, o[i], (size_t)value_dim * sizeof(float));
+        merge(&units[i], o[i], max[i], sum[i], value_dim);
+    }
 }
 
 /// Query heads over the same keys and values, span by span: what one has read lies near for the next. Spans begin at
@@ -292,18 +444,23 @@ NEPHELE_INLINE void attend(int simd, query *units, nephele_index count, const so
         first = units[i].first < first ? units[i].first : first;
         last = units[i].last > last ? units[i].last : last;
     }
+    int together = simd && s->pages && count >= FEW && dim <= TOGETHER_DIM && value_dim <= TOGETHER_DIM;
     for (nephele_index span = first / NEPHELE_SPAN; span <= last / NEPHELE_SPAN; span++) {
         int fetches = s->pages != 0;
+        part parts[TOGETHER];
         for (nephele_index i = 0; i < count; i++) {
             query *u = units + i;
             nephele_index from = span * NEPHELE_SPAN, to = from + NEPHELE_SPAN;
             from = u->first > from ? u->first : from;
             to = u->last + 1 < to ? u->last + 1 : to;
-            if (from >= to)
+            parts[i] = (part){from, to};
+            if (together || from >= to)
                 continue;
             attend_span(simd, u, s, from, to, dim, value_dim, scale, cap, fetches);
             fetches = 0;
         }
+        if (together)
+            attend_span_together(units, parts, count, s, dim, value_dim, scale, cap);
     }
     for (nephele_index i = 0; i < count; i++) {
         query *u = units + i;
@@ -322,9 +479,6 @@ NEPHELE_INLINE void attend(int simd, query *units, nephele_index count, const so
 static nephele_index head_bytes(nephele_index dim) {
     return NEPHELE_PAGE * (dim * (nephele_index)sizeof(cached) + (cached_scales ? (nephele_index)sizeof(float) : 0));
 }
-
-/// Query heads that are worked on together.
-#define TOGETHER 16
 
 /// Units are in the order: key-value head, row, query head. So those that read the same keys and values, the heads of a
 /// group and the rows of one sequence, follow one another.

@@ -81,3 +81,70 @@ NEPHELE_INLINE void nephele_fma_limit_simd(const nephele_limit_args *a, nephele_
 }
 
 NEPHELE_KERNEL(nephele_fma_limit)
+
+static void nephele_byte_limit_scalar(const nephele_limit_args *a, nephele_index begin, nephele_index end) {
+    for (nephele_index block = begin; block < end; block++) {
+        int32_t chain[1536] = {0}, sum = 0, w = (int32_t)a->data[0], x = (int32_t)a->data[1];
+        for (nephele_index i = 0; i < a->length; i++) {
+            __asm__ volatile("" : "+r"(w), "+r"(x));
+            for (int c = 0; c < 1536; c++)
+                chain[c] += w * x;
+        }
+        for (int c = 0; c < 1536; c++)
+            sum += chain[c];
+        a->sums[block] = (float)sum;
+    }
+}
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+
+// The instructions that `matmul_grouped_vnni.c` and `matmul_grouped_avx2.c` multiply with, in twelve chains.
+#define CHAINS(body)                                                                                                   \
+    _Pragma("clang loop unroll(full)") for (int c = 0; c < 12; c++) {                                                  \
+        body;                                                                                                          \
+    }
+
+__attribute__((target("avx512f,avx512vnni"))) static void byte_limit_vnni(const nephele_limit_args *a,
+                                                                          nephele_index begin, nephele_index end) {
+    for (nephele_index block = begin; block < end; block++) {
+        __m512i w = _mm512_set1_epi8((char)a->data[0]), x = _mm512_set1_epi8((char)a->data[1]), chain[12];
+        CHAINS(chain[c] = _mm512_setzero_si512())
+        for (nephele_index i = 0; i < 2 * a->length; i++)
+            CHAINS(chain[c] = _mm512_dpbusd_epi32(chain[c], w, x))
+        CHAINS(chain[0] = c > 0 ? _mm512_add_epi32(chain[0], chain[c]) : chain[0])
+        a->sums[block] = (float)_mm512_reduce_add_epi32(chain[0]);
+    }
+}
+
+NEPHELE_TARGET_AVX2 static void byte_limit_avx2(const nephele_limit_args *a, nephele_index begin, nephele_index end) {
+    for (nephele_index block = begin; block < end; block++) {
+        __m256i w = _mm256_set1_epi8((char)a->data[0]), x = _mm256_set1_epi8((char)a->data[1]), chain[12];
+        CHAINS(chain[c] = _mm256_setzero_si256())
+        for (nephele_index i = 0; i < 4 * a->length; i++) {
+            CHAINS({
+                // Else it would be multiplied once for all.
+                __asm__ volatile("" : "+x"(x));
+                chain[c] = _mm256_add_epi16(chain[c], _mm256_maddubs_epi16(w, x));
+            })
+        }
+        CHAINS(chain[0] = c > 0 ? _mm256_add_epi16(chain[0], chain[c]) : chain[0])
+        a->sums[block] = (float)_mm256_extract_epi16(chain[0], 0);
+    }
+}
+#endif
+
+void nephele_byte_limit(const void *args, nephele_index begin, nephele_index end) {
+    const nephele_limit_args *a = args;
+#if defined(__x86_64__)
+    if (a->isa == NEPHELE_ISA_AVX512_VNNI) {
+        byte_limit_vnni(a, begin, end);
+        return;
+    }
+    if (a->isa != NEPHELE_ISA_SCALAR) {
+        byte_limit_avx2(a, begin, end);
+        return;
+    }
+#endif
+    nephele_byte_limit_scalar(a, begin, end);
+}

@@ -34,6 +34,12 @@ NEPHELE_INLINE void gather_group(const nephele_quantize_rows_args *a, nephele_in
 /// The high part of a wide number 128 h + l, l in [-64, 63].
 #define HIGH_PART(q_) (((q_) + 64) >> 7)
 
+NEPHELE_INLINE void store_group(const nephele_quantize_rows_args *a, nephele_index at, float scale, int32_t sum) {
+    a->scales[at] = scale;
+    a->sums[at] = sum;
+    a->minimum_factors[at] = -(scale * (float)sum);
+}
+
 static void nephele_quantize_rows_scalar(const nephele_quantize_rows_args *a, nephele_index begin, nephele_index end) {
     nephele_index groups = (a->depth + a->group - 1) / a->group;
     float limit = a->is_wide ? NEPHELE_INT16_LIMIT : NEPHELE_INT8_LIMIT;
@@ -57,29 +63,38 @@ static void nephele_quantize_rows_scalar(const nephele_quantize_rows_args *a, ne
                     ((int8_t *)a->q)[first + k] = (int8_t)q;
                 sum += q;
             }
-            a->scales[m * groups + g] = largest / limit;
-            a->sums[m * groups + g] = sum;
+            store_group(a, m * groups + g, largest / limit, sum);
         }
     }
 }
 
 typedef int16_t i16x16 __attribute__((vector_size(32)));
 
-/// Sixteen whole numbers from place k of row m on, as the products of that instruction set read them.
+/// Sixteen whole numbers from place k of row m on.
 NEPHELE_INLINE void store_whole(const nephele_quantize_rows_args *a, nephele_index m, nephele_index width,
                                 nephele_index k, const i32x16 *whole) {
-    if (!a->is_wide) {
+    switch (a->layout) {
+    case NEPHELE_ROWS_BYTES: {
         i8x16 bytes = __builtin_convertvector(*whole, i8x16);
         memcpy((int8_t *)a->q + m * width + k, &bytes, sizeof bytes);
-    } else if (a->isa == NEPHELE_ISA_AVX512_VNNI) {
+        break;
+    }
+    case NEPHELE_ROWS_PARTS: {
         i32x16 high = HIGH_PART(*whole);
         i8x16 h = __builtin_convertvector(high, i8x16), l = __builtin_convertvector(*whole - (high << 7), i8x16);
         int8_t *q = (int8_t *)a->q + 2 * m * width + k;
         memcpy(q, &h, sizeof h);
         memcpy(q + width, &l, sizeof l);
-    } else {
+        break;
+    }
+    case NEPHELE_ROWS_WORDS:
+    case NEPHELE_ROWS_CROSSED_WORDS: {
         i16x16 words = __builtin_convertvector(*whole, i16x16);
+        if (a->layout == NEPHELE_ROWS_CROSSED_WORDS)
+            words = __builtin_shufflevector(words, words, 0, 2, 1, 3, 4, 6, 5, 7, 8, 10, 9, 11, 12, 14, 13, 15);
         memcpy((int16_t *)a->q + m * width + k, &words, sizeof words);
+        break;
+    }
     }
 }
 
@@ -117,8 +132,7 @@ NEPHELE_INLINE void nephele_quantize_rows_simd(const nephele_quantize_rows_args 
             int32_t total = 0;
             for (int i = 0; i < 16; i++)
                 total += sum[i];
-            a->scales[m * groups + g] = top / limit;
-            a->sums[m * groups + g] = total;
+            store_group(a, m * groups + g, top / limit, total);
         }
     }
 }

@@ -17,11 +17,11 @@ extension Device {
         }
 
         /// How rows `x` are rounded for it; nil where they are not.
-        fileprivate func rounding(of x: Tensor) -> Rounding? {
+        fileprivate func rounding(of x: Tensor, for instructionSet: InstructionSet) -> Rounding? {
             guard case .grouped(let format) = weight.format else { return nil }
             return Rounding(
                 group: format.group, groups: format.groups(x.width) * x.rowCount, isWide: weight.hasWideInputs,
-                order: weight.inputOrder)
+                layout: format.rowLayout(isWide: weight.hasWideInputs, for: instructionSet), order: weight.inputOrder)
         }
     }
 
@@ -42,7 +42,7 @@ extension Device {
     package func matmul(
         _ x: Tensor, _ first: Product, _ second: Product? = nil, _ third: Product? = nil
     ) throws(TensorError) {
-        let products = Products(first: first, second: second, third: third)
+        let products = Products(first: first, second: second, third: third, instructionSet: instructionSet)
         for index in 0..<products.count { check(products[index], x) }
         let byteCount = (0..<products.count).reduce(0) { $0 + (products.rounding(at: $1, of: x)?.byteCount ?? 0) }
         try withScratch(byteCount: byteCount) { memory, arguments in
@@ -79,7 +79,7 @@ extension Device {
         var roundings: [Rounding] = []
         for segment in segments {
             check(segment.product, x.rows(segment.rows))
-            guard let rounding = segment.product.rounding(of: x),
+            guard let rounding = segment.product.rounding(of: x, for: instructionSet),
                 !roundings.contains(where: { $0.isSame(as: rounding) })
             else { continue }
             roundings.append(rounding)
@@ -105,6 +105,7 @@ extension Device {
         let first: Product
         let second: Product?
         let third: Product?
+        let instructionSet: InstructionSet
 
         var count: Int { third != nil ? 3 : second != nil ? 2 : 1 }
 
@@ -118,9 +119,10 @@ extension Device {
 
         /// How the rows are rounded for a product, unless they are for one before it.
         func rounding(at index: Int, of x: Tensor) -> Rounding? {
-            guard let rounding = self[index].rounding(of: x) else { return nil }
+            guard let rounding = self[index].rounding(of: x, for: instructionSet) else { return nil }
             for earlier in 0..<index {
-                if let other = self[earlier].rounding(of: x), other.isSame(as: rounding) { return nil }
+                let other = self[earlier].rounding(of: x, for: instructionSet)
+                if let other, other.isSame(as: rounding) { return nil }
             }
             return rounding
         }
@@ -174,20 +176,22 @@ extension Device {
                     depth: weight.depth, x_stride: x.width, y_stride: y.width, residual_stride: y.width))
         case .grouped(let format):
             let isWide: Int32 = weight.hasWideInputs ? 1 : 0
+            let layout = format.rowLayout(isWide: weight.hasWideInputs, for: instructionSet)
             let order = weight.inputOrder.map(Rounding.pointer)
             guard
                 let rows = arguments.rounded.first(where: {
-                    $0.group == format.group && $0.is_wide == isWide && $0.order == order
+                    $0.group == format.group && $0.is_wide == isWide && $0.layout == layout && $0.order == order
                 })
             else { return }
             let groups = format.groups(weight.depth), depth = groups * format.group
             arguments.grouped.append(
                 nephele_grouped_matmul_args(
-                    isa: instructionSet.isa, x: rows.q + first * depth * (isWide == 1 ? 2 : 1),
+                    isa: instructionSet.isa, x: rows.q + first * depth * layout.width,
                     x_scales: rows.scales + first * groups, x_sums: rows.sums + first * groups,
                     panels: weight.panels.raw, bias: product.bias?.f32, residual: product.residual?.f32, y: y.f32,
                     rows: x.rowCount, columns: weight.columns, depth: depth, group: format.group, y_stride: y.width,
-                    residual_stride: y.width, format: format.kernelFormat, is_wide: isWide))
+                    residual_stride: y.width, format: format.kernelFormat, is_wide: isWide,
+                    x_minimum_factors: rows.minimum_factors + first * groups))
         case .coded(let format):
             arguments.coded.append(
                 nephele_coded_matmul_args(
@@ -249,12 +253,13 @@ extension Device {
         /// Groups of all rows.
         let groups: Int
         let isWide: Bool
+        let layout: nephele_row_layout
         /// Which input stands at each place; nil where they stand as they are.
         let order: Tensor?
 
         /// Whether rows that are rounded in one way are rounded in the other.
         func isSame(as other: Rounding) -> Bool {
-            group == other.group && isWide == other.isWide
+            group == other.group && isWide == other.isWide && layout == other.layout
                 && order.map(Self.pointer) == other.order.map(Self.pointer)
         }
 
@@ -262,8 +267,8 @@ extension Device {
             UnsafePointer(order.raw.assumingMemoryBound(to: Int32.self))
         }
 
-        /// Values, scales and sums.
-        var byteCount: Int { groups * (group * (isWide ? 2 : 1) + 8) }
+        /// Scales, sums and factors of minimums, then values.
+        var byteCount: Int { groups * (12 + group * layout.width) }
     }
 
     private func round(
@@ -271,10 +276,11 @@ extension Device {
     ) -> nephele_quantize_rows_args {
         let groups = rounding.groups
         let args = nephele_quantize_rows_args(
-            isa: instructionSet.isa, x: x.f32, q: memory + 8 * groups,
+            isa: instructionSet.isa, x: x.f32, q: memory + 12 * groups,
             scales: memory.assumingMemoryBound(to: Float.self),
             sums: (memory + 4 * groups).assumingMemoryBound(to: Int32.self), depth: x.width, group: rounding.group,
-            x_stride: x.width, is_wide: rounding.isWide ? 1 : 0, order: rounding.order.map(Rounding.pointer))
+            x_stride: x.width, is_wide: rounding.isWide ? 1 : 0, order: rounding.order.map(Rounding.pointer),
+            minimum_factors: (memory + 8 * groups).assumingMemoryBound(to: Float.self), layout: rounding.layout)
         run(nephele_quantize_rows, args, count: x.rowCount, grain: max(1, 16_384 / max(1, x.width)))
         return args
     }

@@ -6,8 +6,9 @@ internal import Synchronization
 /// never a kernel, so that another device can stand behind them.
 package final class Device: Sendable {
     /// An instruction set; every one gives the same bits.
-    package enum InstructionSet: Sendable, CaseIterable {
-        case scalar, neon, avx2, avx512, avx512VNNI
+    package enum InstructionSet: String, Sendable, CaseIterable {
+        case scalar, neon, avx2, avx512
+        case avx512VNNI = "avx512-vnni"
 
         var isa: nephele_isa {
             switch self {

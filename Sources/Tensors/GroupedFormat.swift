@@ -81,8 +81,18 @@ package struct GroupedFormat: Sendable, Hashable {
         }
     }
 
+    /// How rows lie that are multiplied by such weights.
+    func rowLayout(isWide: Bool, for instructionSet: Device.InstructionSet) -> nephele_row_layout {
+        nephele_grouped_row_layout(instructionSet.isa, kernelFormat, isWide ? 1 : 0)
+    }
+
     /// The size of a panel of 16 outputs, in bytes.
     func panelBytes(_ depth: Int) -> Int { nephele_grouped_panel_bytes(kernelFormat, groups(depth), group) }
+}
+
+extension nephele_row_layout {
+    /// Bytes of an input.
+    var width: Int { self == NEPHELE_ROWS_BYTES ? 1 : 2 }
 }
 
 extension GroupedFormat: CustomStringConvertible {

@@ -39,11 +39,16 @@ struct BenchCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             commandName: "machine", abstract: "What this machine's memory and arithmetic allow.")
 
+        @Option(help: "The instructions that compute: \(instructionSets); the best by default.")
+        var instructionSet: Device.InstructionSet = .detected
+
         @Flag(help: "Print JSON.")
         var json = false
 
         func run() async throws {
-            let limits = try Device(threadCount: ProcessInfo.processInfo.activeProcessorCount).measureLimits()
+            let limits = try Device(
+                threadCount: ProcessInfo.processInfo.activeProcessorCount, instructionSet: instructionSet
+            ).measureLimits()
             Terminal.line(json ? try encode(limits) : describe(limits))
         }
     }
@@ -82,6 +87,9 @@ struct BenchCommand: AsyncParsableCommand {
         @Option(help: "Threads that compute; the machine's processors by default.")
         var threads: Int = ProcessInfo.processInfo.activeProcessorCount
 
+        @Option(help: "The instructions that compute: \(instructionSets); the best by default.")
+        var instructionSet: Device.InstructionSet = .detected
+
         @Option(help: "Where packed weights are kept, as the service keeps them; nowhere by default.")
         var cacheDir: String?
 
@@ -113,7 +121,7 @@ struct BenchCommand: AsyncParsableCommand {
         }
 
         func run() async throws {
-            let device = Device(threadCount: threads)
+            let device = Device(threadCount: threads, instructionSet: instructionSet)
             let loaded = try LoadedModel(
                 directory: model.directory(.text), precision: precision, activations: activations,
                 cache: cacheDir.map { CacheDirectory(path: $0) },
@@ -154,12 +162,24 @@ struct BenchCommand: AsyncParsableCommand {
     }
 
     private static func describe(_ limits: DeviceLimits) -> String {
-        "memory reads \(Int(limits.readRate / 1e9)) GB/s, f32 \(Int(limits.operationRate / 1e9)) GFLOP/s"
+        "memory reads \(Int(limits.readRate / 1e9)) GB/s, f32 \(Int(limits.operationRate / 1e9)) GFLOP/s, "
+            + "8 bits \(Int(limits.byteRate / 1e9)) billion multiply-adds/s"
     }
 
     static func encode(_ value: some Encodable) throws -> String {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
         return String(decoding: try encoder.encode(value), as: UTF8.self)
+    }
+}
+
+/// Those that this processor has.
+private let instructionSets = Device.InstructionSet.available.map(\.rawValue).joined(separator: ", ")
+
+extension Device.InstructionSet: ExpressibleByArgument {
+    /// Nil also for one that this processor lacks.
+    public init?(argument: String) {
+        guard let named = Self(rawValue: argument), Self.available.contains(named) else { return nil }
+        self = named
     }
 }

@@ -1,4 +1,5 @@
 import Foundation
+import Tensors
 import Testing
 
 /// What programs say to arguments, an environment and a file that they cannot use.
@@ -100,4 +101,26 @@ import Testing
         let outcome = try await run("nephele", arguments)
         #expect(outcome.status != 0 && outcome.said.contains(message), "\(outcome.said)")
     }
+
+    /// The first sequences decode while the last prompts are read: they must not have ended by then.
+    @Test(.timeLimit(.minutes(10)), arguments: [("512", "64"), ("8", "70")])
+    func `many sequences are measured together, though their prompts are read one behind the other`(
+        prompt: String, batch: String
+    ) async throws {
+        let outcome = try await run(
+            "nephele",
+            [
+                "bench", "text", "--model", "nephele-verse", "--prompt", prompt, "--prefill", "16", "--batch", batch,
+                "--generate", "2", "--rounds", "1",
+            ])
+        #expect(outcome.status == 0 && outcome.said.contains("decode"), "\(outcome.said)")
+    }
+
+    @Test func `instructions that the processor lacks are refused by name`() async throws {
+        let missing = try #require(["neon", "avx512-vnni"].first { !available.contains($0) })
+        let outcome = try await run("nephele", ["bench", "machine", "--instruction-set", missing])
+        #expect(outcome.status == 64 && outcome.said.contains("'\(missing)'"), "\(outcome.said)")
+    }
+
+    private var available: [String] { Device.InstructionSet.available.map(\.rawValue) }
 }

@@ -34,12 +34,14 @@ extension BlockMatrix.Format {
     }
 
     /// Blocks of any bytes, with factors of either sign and ordinary size.
-    fileprivate func matrix(columns: Int, depth: Int, seed: UInt64) throws -> BlockMatrix {
+    ///
+    /// - Parameter ones: every bit but those of the factors is one.
+    fileprivate func matrix(columns: Int, depth: Int, seed: UInt64, ones: Bool = false) throws -> BlockMatrix {
         let (elements, bytes, factors) = layout
         let rows = try Tensor(zeros: [columns, depth / elements * bytes], dtype: .u8)
         let words = random(rows.count, seed: seed)
         for i in 0..<rows.count {
-            var byte = UInt8(truncatingIfNeeded: words[i])
+            var byte = ones ? 0xFF : UInt8(truncatingIfNeeded: words[i])
             if factors.contains(i % bytes - 1) { byte = byte & 0x80 | 0x18 | byte & 7 }
             // An exponent.
             if self == .mxfp4, i % bytes == 0 { byte = 120 + byte % 8 }
@@ -81,6 +83,30 @@ extension BlockMatrix.Format {
                         into: alone)
                     #expect(bits(alone) == bits(expected.rows(row..<row + 1)))
                 }
+            }
+        }
+    }
+
+    @Test(arguments: BlockMatrix.Format.allCases, [false, true])
+    func `the largest whole numbers and many rows equal their scalar reference in every bit`(
+        format: BlockMatrix.Format, isWide: Bool
+    ) throws {
+        let (columns, depth, rows) = (17, 768, 134)
+        let signs = random(rows * depth, seed: 12)
+        for ones in [true, false] {
+            var matrix = try PackedMatrix(
+                try format.matrix(columns: columns, depth: depth, seed: 13, ones: ones), on: scalar)
+            matrix.hasWideInputs = isWide
+            // Every input is the largest of its group; in the first rows of one sign.
+            let x = try Tensor(
+                (0..<rows * depth).map { $0 < depth ? 1 : $0 < 2 * depth ? -1 : signs[$0] & 1 == 0 ? 2 : -2 },
+                shape: [rows, depth])
+            let expected = try Tensor(zeros: [rows, columns])
+            try scalar.matmul(x, matrix, into: expected)
+            for device in devices {
+                let y = try Tensor(zeros: [rows, columns])
+                try device.matmul(x, matrix, into: y)
+                #expect(bits(y) == bits(expected), "\(device.instructionSet), ones \(ones)")
             }
         }
     }

@@ -109,20 +109,33 @@ void nephele_gather_panels_f16(const void *args, nephele_index begin, nephele_in
 #define NEPHELE_INT8_LIMIT 127
 #define NEPHELE_INT16_LIMIT (127 * 128 + 63)
 
+/// How rows of whole numbers lie in memory for a product.
+typedef enum {
+    /// int8 `[rows][groups][group]`.
+    NEPHELE_ROWS_BYTES = 0,
+    /// int16 in that order.
+    NEPHELE_ROWS_WORDS = 1,
+    /// int16; of every four inputs the first, the third, the second and the fourth.
+    NEPHELE_ROWS_CROSSED_WORDS = 2,
+    /// Two rows of int8, `[rows][2][groups][group]`: h and l of q = 128 h + l, with l in [-64, 63].
+    NEPHELE_ROWS_PARTS = 3,
+} nephele_row_layout;
+
 /// Rows in groups along their width: q = x * limit / largest magnitude, to the nearest, ties to even; the scale is
 /// largest / limit. `depth` is filled up with zeros to whole groups. `sums` are those of the q. Work unit: rows.
 typedef struct {
     nephele_isa isa;
     const float *x;
-    /// int8 `[rows][groups][group]`. Where `is_wide`, int16 in that order; but for instructions that multiply bytes
-    /// (VNNI) two rows of int8, `[rows][2][groups][group]`: h and l of q = 128 h + l, with l in [-64, 63].
-    void *q;
+    void *q;       // as `layout` says
     float *scales; // [rows][groups]
     int32_t *sums; // [rows][groups]
     nephele_index depth, group, x_stride;
     int32_t is_wide;
     /// Which input stands at each place, `[depth]`; null where they stand as they are.
     const int32_t *order;
+    float *minimum_factors; // -(scale * sum), [rows][groups]
+    /// Of rows that are not wide BYTES, or CROSSED_WORDS; of wide ones one of the others.
+    nephele_row_layout layout;
 } nephele_quantize_rows_args;
 void nephele_quantize_rows(const void *args, nephele_index begin, nephele_index end);
 
@@ -200,11 +213,14 @@ typedef struct {
 } nephele_pack_blocks_args;
 void nephele_pack_blocks(const void *args, nephele_index begin, nephele_index end);
 
+/// How the product of that format reads its rows with that instruction set.
+nephele_row_layout nephele_grouped_row_layout(nephele_isa isa, nephele_grouped_format format, int32_t is_wide);
+
 /// y[m, n] as `nephele_matmul_args` has it, of whole numbers: a weight is scale * q - minimum. `depth` is a multiple of
 /// `group`. Work unit: panels.
 typedef struct {
     nephele_isa isa;
-    const void *x;         // as `nephele_quantize_rows` writes it for that `isa`
+    const void *x;         // as `nephele_grouped_row_layout` says
     const float *x_scales; // [rows][depth/group]
     const int32_t *x_sums; // [rows][depth/group]
     const void *panels;
@@ -215,6 +231,7 @@ typedef struct {
     nephele_index y_stride, residual_stride;
     nephele_grouped_format format;
     int32_t is_wide;
+    const float *x_minimum_factors; // [rows][depth/group]
 } nephele_grouped_matmul_args;
 void nephele_grouped_matmul(const void *args, nephele_index begin, nephele_index end);
 
@@ -444,5 +461,8 @@ typedef struct {
 void nephele_read_limit(const void *args, nephele_index begin, nephele_index end);
 /// 192 independent chains of `length` fused multiply-adds a block, on registers; starts from `data[0..<16]`.
 void nephele_fma_limit(const void *args, nephele_index begin, nephele_index end);
+/// 1,536 multiply-adds of 8 bits a block and each of `length` steps, on registers, as products of whole numbers make
+/// them; of `data[0]` and `data[1]`.
+void nephele_byte_limit(const void *args, nephele_index begin, nephele_index end);
 
 #endif
