@@ -184,7 +184,9 @@ package struct AnswerParser: Sendable {
 
     private mutating func readSection(isFirst: Bool, _ isLast: Bool) -> Bool {
         guard let form else { return false }
-        let blanks = pending.prefix { Self.isBlank($0) || !isFirst && (form.opening.isEmpty && $0 == UInt8(ascii: ";")) }
+        let blanks = pending.prefix {
+            Self.isBlank($0) || !isFirst && (form.opening.isEmpty && $0 == UInt8(ascii: ";"))
+        }
         if blanks.count == pending.count {
             if isLast { if isFirst { giveUp() } else { leave() } }
             return false

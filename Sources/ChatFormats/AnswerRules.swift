@@ -79,7 +79,8 @@ package struct AnswerRules: Sendable {
     private func harmony(_ calls: inout CallRules) throws(GrammarError) -> GrammarExpression {
         let bodies = try calls.harmonyCalls()
         let analysis = GrammarExpression.repeated(
-            .sequence([.text("<|channel|>analysis<|message|>"), .through("<|end|>"), .text("<|start|>assistant")]), min: 0,
+            .sequence([.text("<|channel|>analysis<|message|>"), .through("<|end|>"), .text("<|start|>assistant")]),
+            min: 0,
             max: nil)
         let call = GrammarExpression.sequence([.text("<|channel|>commentary to=functions."), .choice(bodies)])
         if choice == .required, !tools.isEmpty { return .sequence([analysis, call]) }

@@ -27,7 +27,8 @@ struct BraceRules {
                     value.text.map { .text(mark + $0 + mark) } ?? .text(String(decoding: value.bytes, as: UTF8.self))
                 })
         }
-        if isStrict, case .object(let object) = schema, schema["type"]?.text.map({ !["number", "integer"].contains($0) }) ?? true,
+        if isStrict, case .object(let object) = schema,
+            schema["type"]?.text.map({ !["number", "integer"].contains($0) }) ?? true,
             let keyword = object.members.first(where: { !Self.notes.contains($0.key) })?.key
         {
             throw GrammarError(
@@ -38,7 +39,8 @@ struct BraceRules {
         case "string": return .sequence([.text(mark), .through(mark)])
         case "number", "integer", "boolean", "null":
             return .value(.init(schema, place: place, otherwise: isStrict ? nil : .bool(true)))
-        case "object" where depth < Self.depthLimit: return try object(schema, isStrict: isStrict, at: place, depth: depth + 1)
+        case "object" where depth < Self.depthLimit:
+            return try object(schema, isStrict: isStrict, at: place, depth: depth + 1)
         case "array" where depth < Self.depthLimit:
             let item = try schema["items"].map { schema throws(GrammarError) in
                 try value(schema, isStrict: isStrict, at: place + "/items", depth: depth + 1)
@@ -46,7 +48,8 @@ struct BraceRules {
             return list(item ?? anything(keys: false, depth: depth + 1))
         default:
             if isStrict {
-                throw GrammarError(.unsupported, at: place, "has no single 'type', which a strict tool needs in this model's form")
+                throw GrammarError(
+                    .unsupported, at: place, "has no single 'type', which a strict tool needs in this model's form")
             }
             return anything(keys: false, depth: depth + 1)
         }
@@ -64,11 +67,13 @@ struct BraceRules {
                 .text(key + ":"),
                 try value(schema, isStrict: isStrict, at: "\(place)/properties/\(key)", depth: depth),
             ])
-            let first = GrammarExpression.sequence([own, rest]), later = GrammarExpression.sequence([.text(","), own, rest])
+            let first = GrammarExpression.sequence([own, rest]),
+                later = GrammarExpression.sequence([.text(","), own, rest])
             if required.contains(key) {
                 (all, rest) = (first, later)
             } else {
-                (all, rest) = (.choice([first, all]), .sequence([.optional(.sequence([.text(","), own])), rest])
+                (all, rest) = (
+                    .choice([first, all]), .sequence([.optional(.sequence([.text(","), own])), rest])
                 )
             }
         }
@@ -77,7 +82,8 @@ struct BraceRules {
 
     private func list(_ item: GrammarExpression) -> GrammarExpression {
         .sequence([
-            .text("["), .optional(.sequence([item, .repeated(.sequence([.text(","), item]), min: 0, max: nil)])), .text("]"),
+            .text("["), .optional(.sequence([item, .repeated(.sequence([.text(","), item]), min: 0, max: nil)])),
+            .text("]"),
         ])
     }
 

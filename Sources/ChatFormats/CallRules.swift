@@ -40,7 +40,8 @@ struct CallRules {
         tools.indices.map { index in
             .sequence([
                 .text(tools[index].name), .optional(.text("<|channel|>commentary")),
-                .optional(.sequence([.text(" "), .optional(.text("<|constrain|>")), .text("json")])), .text("<|message|>"),
+                .optional(.sequence([.text(" "), .optional(.text("<|constrain|>")), .text("json")])),
+                .text("<|message|>"),
                 arguments(index),
             ])
         }
@@ -48,7 +49,8 @@ struct CallRules {
 
     /// Keywords by which a schema speaks of members that `properties` does not declare.
     private static let opening = [
-        "additionalProperties", "unevaluatedProperties", "patternProperties", "propertyNames", "allOf", "anyOf", "oneOf",
+        "additionalProperties", "unevaluatedProperties", "patternProperties", "propertyNames", "allOf", "anyOf",
+        "oneOf",
         "not", "if", "$ref", "$dynamicRef", "dependentSchemas", "minProperties",
     ]
 
@@ -95,14 +97,17 @@ struct CallRules {
                 .text(before + name + between), try elements(index, first, middle, last), .text(after),
             ])
         case .named(let before, _, _, .braces(let mark)):
-            return .sequence([.text(before + name), try BraceRules(mark: mark).members(of: tools[index], at: place(index))])
+            return .sequence([
+                .text(before + name), try BraceRules(mark: mark).members(of: tools[index], at: place(index)),
+            ])
         case .python: return .sequence([.text(name + "("), try keywords(index), .text(")")])
         case .harmony: return .empty
         }
     }
 
     /// A tool's parameters with their schemas, in their order; nil where they are not listed.
-    private func parameters(_ index: Int) throws(GrammarError) -> [(name: String, schema: JSONValue, isRequired: Bool)]? {
+    private func parameters(_ index: Int) throws(GrammarError) -> [(name: String, schema: JSONValue, isRequired: Bool)]?
+    {
         let tool = tools[index]
         guard let schema = tool.parameters else { return tool.isStrict ? [] : nil }
         guard case .object(let properties)? = schema["properties"] else {
@@ -125,7 +130,8 @@ struct CallRules {
         }
         return .value(
             .init(
-                own, place: place(index) + "#/properties/" + name, otherwise: tools[index].isStrict ? nil : .bool(true)))
+                own, place: place(index) + "#/properties/" + name, otherwise: tools[index].isStrict ? nil : .bool(true))
+        )
     }
 
     /// Keywords that say nothing of a value.
@@ -172,7 +178,9 @@ struct CallRules {
     /// Keyword arguments of Python: values as JSON has them, but for booleans.
     private mutating func keywords(_ index: Int) throws(GrammarError) -> GrammarExpression {
         guard let parameters = try parameters(index) else {
-            let one = GrammarExpression.sequence([.pattern("[A-Za-z_][A-Za-z0-9_]{0,63}"), .text("="), .value(.bool(true))])
+            let one = GrammarExpression.sequence([
+                .pattern("[A-Za-z_][A-Za-z0-9_]{0,63}"), .text("="), .value(.bool(true)),
+            ])
             return .optional(.sequence([one, .repeated(.sequence([.text(", "), one]), min: 0, max: 64)]))
         }
         func rule(_ place: Int, _ isFirst: Bool) -> String { "call \(index) \(place) \(isFirst)" }

@@ -36,7 +36,9 @@ package struct Tool: Sendable {
 
     /// Reads a request's `tools`: functions in OpenAI's form.
     package static func list(_ tools: JSONValue) throws(Fault) -> [Tool] {
-        guard let elements = tools.elements else { throw Fault(place: "", problem: "is \(tools.kind); it must be an array") }
+        guard let elements = tools.elements else {
+            throw Fault(place: "", problem: "is \(tools.kind); it must be an array")
+        }
         var list: [Tool] = []
         for (index, element) in elements.enumerated() {
             let tool = try Tool(element, at: "[\(index)]")
@@ -51,7 +53,8 @@ package struct Tool: Sendable {
     private init(_ element: JSONValue, at place: String) throws(Fault) {
         let type = element["type"]?.text
         guard type == nil || type == "function" else {
-            throw Fault(place: place + ".type", problem: "is '\(type?.prefix(40) ?? "")'; the models here call functions only")
+            throw Fault(
+                place: place + ".type", problem: "is '\(type?.prefix(40) ?? "")'; the models here call functions only")
         }
         // Responses has a function's fields beside its type.
         let function = element["function"] ?? element
@@ -61,7 +64,8 @@ package struct Tool: Sendable {
         guard Self.isName(name) else {
             throw Fault(
                 place: place + ".function.name",
-                problem: "is '\(name.prefix(40))'; a name has 1 to \(Self.nameLimit) letters, digits, or any of _ - . : /")
+                problem:
+                    "is '\(name.prefix(40))'; a name has 1 to \(Self.nameLimit) letters, digits, or any of _ - . : /")
         }
         var parameters = function["parameters"]
         switch parameters {
@@ -74,7 +78,8 @@ package struct Tool: Sendable {
         switch function["strict"] {
         case nil, .null?: break
         case .bool(let flag)?: isStrict = flag
-        case let other?: throw Fault(place: place + ".function.strict", problem: "is \(other.kind); it must be a boolean")
+        case let other?:
+            throw Fault(place: place + ".function.strict", problem: "is \(other.kind); it must be a boolean")
         }
         self.init(name: name, parameters: parameters, isStrict: isStrict)
     }

@@ -9,7 +9,8 @@ extension ToolForm {
         case .named(let before, let between, let after, .json):
             return NamedCallReader(before: before, between: between, after: after)
         case .named(let before, let between, let after, .elements(let first, let middle, let last)):
-            return ElementCallReader(before: before, between: between, after: after, (first, middle, last), tools: tools)
+            return ElementCallReader(
+                before: before, between: between, after: after, (first, middle, last), tools: tools)
         case .named(let before, _, _, .braces(let mark)): return BraceCallReader(before: before, mark: mark)
         case .python(let inList): return PythonCallReader(isList: inList, known: known)
         case .harmony: return NamedCallReader(before: "", between: "<|message|>", after: "")

@@ -37,7 +37,8 @@ struct ChatCommand: AsyncParsableCommand {
 
     func run() async throws {
         let options = Conversation.Options(
-            temperature: temperature, maxTokens: maxTokens, seed: seed, schema: try schema.map { try Self.json(in: $0) },
+            temperature: temperature, maxTokens: maxTokens, seed: seed,
+            schema: try schema.map { try Self.json(in: $0) },
             tools: try tool.map(Self.tool))
         let client = try gateway.client()
         let name = try await client.model(model, modality: "text")
@@ -80,7 +81,8 @@ struct ChatCommand: AsyncParsableCommand {
                     Terminal.line("\n\(error.message)")
                 }
             }
-            prompt(open.indices.contains(results.count) ? "\(open[results.count].function.name ?? "") gave back: " : "> ")
+            prompt(
+                open.indices.contains(results.count) ? "\(open[results.count].function.name ?? "") gave back: " : "> ")
         }
         if Terminal.isInteractive { Terminal.line() }
     }
@@ -114,7 +116,9 @@ struct ChatCommand: AsyncParsableCommand {
         return "{\"type\":\"function\",\"function\":\(text)}"
     }
 
-    private func prompt(_ text: String = "> ") { if Terminal.isInteractive { Terminal.write(Terminal.printable(text)) } }
+    private func prompt(_ text: String = "> ") {
+        if Terminal.isInteractive { Terminal.write(Terminal.printable(text)) }
+    }
 
     /// Standard input, line by line, read on a thread that may block.
     private static func lines() -> AsyncStream<String> {

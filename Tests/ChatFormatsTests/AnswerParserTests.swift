@@ -5,7 +5,8 @@ import Testing
 
 @Suite struct AnswerParserTests {
     private func read(
-        _ text: String, _ form: String?, tools: [Tool] = [Tool(name: "f")], reasoning: String? = nil, isThinking: Bool = false
+        _ text: String, _ form: String?, tools: [Tool] = [Tool(name: "f")], reasoning: String? = nil,
+        isThinking: Bool = false
     ) -> ReadAnswer {
         var parser = AnswerParser(
             form.flatMap(ToolForm.named), tools: tools, reasoning: reasoning.flatMap(ReasoningForm.named),
@@ -57,7 +58,8 @@ import Testing
 
     @Test func `arguments come in any order, as texts, or not at all`() {
         func call(_ text: String) -> [ReadCall] { read("<tool_call>\(text)</tool_call>", "hermes").calls }
-        #expect(call(#"{"arguments": {"a": [1, "}"]}, "name": "f"}"#) == [.init(name: "f", arguments: #"{"a": [1, "}"]}"#)])
+        #expect(
+            call(#"{"arguments": {"a": [1, "}"]}, "name": "f"}"#) == [.init(name: "f", arguments: #"{"a": [1, "}"]}"#)])
         #expect(call(#"{"name": "f", "arguments": "{\"a\": 1}"}"#) == [.init(name: "f", arguments: #"{"a": 1}"#)])
         #expect(call(#"{"name": "f"}"#) == [.init(name: "f", arguments: "{}")])
         #expect(call(#"{"name": "f", "parameters": {"a":1}, "id": "x"}"#) == [.init(name: "f", arguments: #"{"a":1}"#)])
@@ -74,13 +76,18 @@ import Testing
             parameters: try JSONParser.parse(
                 Array(#"{"type": "object", "properties": {"s": {"type": "string"}, "n": {"type": "number"}}}"#.utf8)))
         let text = "<tool_call>\n<function=f>\n<parameter=s>\n12\n\n</parameter>\n<parameter=n>\n12\n</parameter>\n"
-        let read = read(text + "<parameter=o>\nTrue\n</parameter>\n</function>\n</tool_call>", "qwen_xml", tools: [tool])
+        let read = read(
+            text + "<parameter=o>\nTrue\n</parameter>\n</function>\n</tool_call>", "qwen_xml", tools: [tool])
         #expect(read.calls == [.init(name: "f", arguments: #"{"s": "12\n", "n": 12, "o": true}"#)])
     }
 
     @Test func `literals of Python are JSON`() {
-        func json(_ text: String) -> String? { PythonLiteral.json(Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) } }
-        #expect(json("[True, None, 'a\"\\n\\'', (1, 2.5), {'k': -3}, {}]") == #"[true, null, "a\"\n'", [1, 2.5], {"k": -3}, {}]"#)
+        func json(_ text: String) -> String? {
+            PythonLiteral.json(Array(text.utf8)).map { String(decoding: $0, as: UTF8.self) }
+        }
+        #expect(
+            json("[True, None, 'a\"\\n\\'', (1, 2.5), {'k': -3}, {}]")
+                == #"[true, null, "a\"\n'", [1, 2.5], {"k": -3}, {}]"#)
         #expect(json("'\\u4e2d\\x41\\ud83d\\ude00'") == "\"中A😀\"")
         #expect(json("{\"a\": 01}") == nil && json("f(1)") == nil && json("") == nil && json("[1") == nil)
         #expect(json(String(repeating: "[", count: 100_000)) == nil)

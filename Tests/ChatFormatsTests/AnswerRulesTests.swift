@@ -28,7 +28,10 @@ import Testing
                      {"type": "function", "function": {"name": "none"}}]
                     """#.utf8)))
         tokens = (0..<256).map { [UInt8($0)] }
-        for word in ["hello", "\"}", "}}\n</", "</tool_call>", "<tool_call>", "{\"", "</parameter>", "True", "Zürich", "<escape>"] {
+        for word in [
+            "hello", "\"}", "}}\n</", "</tool_call>", "<tool_call>", "{\"", "</parameter>", "True", "Zürich",
+            "<escape>",
+        ] {
             tokens.append(Array(word.utf8))
         }
         // Marks of most families are control tokens.
@@ -59,7 +62,8 @@ import Testing
             let plain = ids.filter { $0 >= 256 || (32..<127).contains($0) || $0 == 10 }
             if !plain.isEmpty { ids = plain }
             let leaving = ids.filter { id in
-                controls[id] != nil || [34, 93, 125].contains(id) || tokens[Int(id)]?.starts(with: Array("<".utf8)) == true && id >= 256
+                controls[id] != nil || [34, 93, 125].contains(id)
+                    || tokens[Int(id)]?.starts(with: Array("<".utf8)) == true && id >= 256
             }
             if step > 40, !leaving.isEmpty { ids = leaving }
             let id = ids[Int(random.next() % UInt64(ids.count))]
@@ -85,14 +89,17 @@ import Testing
         }
     }
 
-    @Test(arguments: ToolForm.all.map(\.name)) func `what a grammar draws is read as calls of its tools`(name: String) throws {
+    @Test(arguments: ToolForm.all.map(\.name)) func `what a grammar draws is read as calls of its tools`(name: String)
+        throws
+    {
         let form = try #require(ToolForm.named(name))
         let thoughts = ReasoningForm.named(form.call == .harmony ? "harmony" : "think")
         var random = RandomBits(state: 42)
         var ended = 0
         for isThinking in [false, true] {
             let rules = AnswerRules(
-                form: form, tools: tools, choice: .required, isParallel: !isThinking, reasoning: isThinking ? thoughts : nil,
+                form: form, tools: tools, choice: .required, isParallel: !isThinking,
+                reasoning: isThinking ? thoughts : nil,
                 isThinking: isThinking)
             let grammar = try CompiledGrammar(try rules.grammar(), vocabulary)
             let opening = isThinking && form.call != .harmony ? "hm <tool_call></think>\n" : ""
@@ -110,7 +117,9 @@ import Testing
         #expect(ended >= 1)
     }
 
-    @Test(arguments: ToolForm.all.map(\.name)) func `where a model begins a call the grammar begins`(name: String) throws {
+    @Test(arguments: ToolForm.all.map(\.name)) func `where a model begins a call the grammar begins`(name: String)
+        throws
+    {
         let form = try #require(ToolForm.named(name))
         let grammar = try CompiledGrammar(try AnswerRules(form: form, tools: tools).grammar(), vocabulary)
         var matcher = GrammarMatcher(grammar)
@@ -139,12 +148,14 @@ import Testing
         }
         let pattern = #"{"type": "object", "properties": {"a": {"type": "string", "pattern": "(?<=x)y"}}}"#
         let found = try fault("hermes", pattern)
-        #expect(found?.path == "tools[0].function.parameters#/properties/a" && found?.message.contains("pattern") == true)
+        #expect(
+            found?.path == "tools[0].function.parameters#/properties/a" && found?.message.contains("pattern") == true)
         #expect(try fault("hermes", pattern, isStrict: false) == nil)
         #expect(try fault("qwen_xml", pattern)?.path == "tools[0].function.parameters#/properties/a/pattern")
         #expect(try fault("gemma4", pattern)?.path == "tools[0].function.parameters#/properties/a/pattern")
         #expect(try fault("qwen_xml", pattern, isStrict: false) == nil)
-        #expect(try fault("hermes", #"{"type": "object", "minProperties": 3, "maxProperties": 2}"#)?.code == .unsatisfiable)
+        #expect(
+            try fault("hermes", #"{"type": "object", "minProperties": 3, "maxProperties": 2}"#)?.code == .unsatisfiable)
     }
 }
 

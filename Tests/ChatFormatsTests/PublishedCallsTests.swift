@@ -38,7 +38,9 @@ import Testing
                 // Some templates write the first call only.
                 let isOne = ["openai-gpt-oss-120b", "GigaChat3.1-10B-A1.8B"].contains(name)
                 turns.append(
-                    Turn(template: name, form: form, text: text.text ?? "", calls: isOne ? Array(calls.prefix(1)) : calls))
+                    Turn(
+                        template: name, form: form, text: text.text ?? "", calls: isOne ? Array(calls.prefix(1)) : calls
+                    ))
             }
         }
         return turns
@@ -62,7 +64,8 @@ import Testing
         var random = SystemRandomNumberGenerator()
         for turn in try turns() {
             // Something is thought and said before the calls, unless they have no sign.
-            let text = turn.form.opening.isEmpty ? turn.text : "<think>\n12 < 3 </thin\n</think>\n\nWell. <tool\n" + turn.text
+            let text =
+                turn.form.opening.isEmpty ? turn.text : "<think>\n12 < 3 </thin\n</think>\n\nWell. <tool\n" + turn.text
             var parser = AnswerParser(turn.form, tools: tools, reasoning: .named("think"))
             let whole = ReadAnswer(parser.feed(text, isLast: true))
             for most in [1, 2, 7, 40] {

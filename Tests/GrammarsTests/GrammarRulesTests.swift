@@ -10,7 +10,9 @@ import Testing
     private var control: Int32 { Int32(tokens.count - 2) }
     private var end: Int32 { Int32(tokens.count - 1) }
 
-    private func compile(_ start: GrammarExpression, _ rules: [String: GrammarExpression] = [:]) throws -> CompiledGrammar {
+    private func compile(_ start: GrammarExpression, _ rules: [String: GrammarExpression] = [:]) throws
+        -> CompiledGrammar
+    {
         let vocabulary = TokenVocabulary(tokens: tokens, controls: [control: Array("<|x|>".utf8)], endTokens: [end])
         return try CompiledGrammar(Grammar(start, rules: rules), vocabulary)
     }
@@ -41,7 +43,8 @@ import Testing
     }
 
     @Test func `characters are scalars, whatever their bytes`() throws {
-        let grammar = try compile(.repeated(.character([0x61...0x63, 0xE9...0x20AC, 0x4E2D...0x1F600]), min: 2, max: 4))
+        let grammar = try compile(
+            .repeated(.character([0x61...0x63, 0xE9...0x20AC, 0x4E2D...0x1F600]), min: 2, max: 4))
         for text in ["ab", "éa", "€中", "中😀c", "ﷀ￿"] { #expect(try accepts(grammar, text), "\(text)") }
         for text in ["a", "ad", "è€", "aaaaa", "😁a", "₭€"] { #expect(try !accepts(grammar, text), "\(text)") }
     }
@@ -50,7 +53,10 @@ import Testing
         let schema = try JSONParser.parse(
             Array(#"{"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}"#.utf8))
         let grammar = try compile(
-            .sequence([.text("a: "), .value(schema), .text("."), .value(try JSONParser.parse(Array(#"{"type": "integer"}"#.utf8))), .text(")")]))
+            .sequence([
+                .text("a: "), .value(schema), .text("."),
+                .value(try JSONParser.parse(Array(#"{"type": "integer"}"#.utf8))), .text(")"),
+            ]))
         for text in [#"a: {"n": 1}.7)"#, #"a: {"n":-20,"m":[]}.0)"#] { #expect(try accepts(grammar, text), "\(text)") }
         for text in [#"a: {"n": 1}"#, #"a: {"m": 1}.7)"#, #"a: {"n": 1}.)"#, #"a: {"n":1, "n":2}.7)"#] {
             #expect(try !accepts(grammar, text), "\(text)")
@@ -124,7 +130,11 @@ import Testing
     @Test func `ambiguous grammars are followed all ways at once`() throws {
         let grammar = try compile(
             .rule("s"),
-            ["s": .choice([.text("a"), .sequence([.text("a"), .rule("s")]), .sequence([.text("a"), .rule("s"), .rule("s")])])])
+            [
+                "s": .choice([
+                    .text("a"), .sequence([.text("a"), .rule("s")]), .sequence([.text("a"), .rule("s"), .rule("s")]),
+                ])
+            ])
         #expect(try accepts(grammar, String(repeating: "a", count: 40)))
         #expect(try !accepts(grammar, "aab"))
     }

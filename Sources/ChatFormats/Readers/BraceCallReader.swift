@@ -91,7 +91,8 @@ private struct BraceLiteral {
         case nil: return nil
         default:
             let word = self.word(",]}")
-            return (try? JSONParser.parse(word)) == nil ? JSONValue.string(String(decoding: word, as: UTF8.self)).bytes : word
+            return (try? JSONParser.parse(word)) == nil
+                ? JSONValue.string(String(decoding: word, as: UTF8.self)).bytes : word
         }
     }
 

@@ -128,7 +128,8 @@ struct ElementCallReader: CallReader {
     private mutating func begin(_ key: String, _ reading: inout CallReading) {
         self.key = key
         isText = tool?.isText(key) ?? false
-        let frame = (parameterCount == 0 ? "{" : ", ") + String(decoding: JSONValue.string(key).bytes, as: UTF8.self) + ": "
+        let frame =
+            (parameterCount == 0 ? "{" : ", ") + String(decoding: JSONValue.string(key).bytes, as: UTF8.self) + ": "
         reading.steps.append(.arguments(Array((frame + (isText ? "\"" : "")).utf8)))
         parameterCount += 1
         (held, hasBegunValue, state) = ([], false, .value)
@@ -142,7 +143,9 @@ struct ElementCallReader: CallReader {
         }
         hasBegunValue = true
         let found = AnswerParser.first([valueEnd], in: Array(own))
-        var end = found?.place ?? (isLast ? own.count : own.count - AnswerParser.suffix(of: Array(own), beginning: [valueEnd]))
+        var end =
+            found?.place
+            ?? (isLast ? own.count : own.count - AnswerParser.suffix(of: Array(own), beginning: [valueEnd]))
         let next = end
         if hasOwnLines, end > 0, own[own.startIndex + end - 1] == 0x0A, found != nil || !isLast { end -= 1 }
         let text = own.prefix(end)
@@ -153,7 +156,10 @@ struct ElementCallReader: CallReader {
         if isText {
             reading.steps.append(.arguments([UInt8(ascii: "\"")]))
         } else {
-            reading.steps.append(.arguments(PythonLiteral.json(held.withoutBlanks) ?? JSONValue.string(String(decoding: held, as: UTF8.self)).bytes))
+            reading.steps.append(
+                .arguments(
+                    PythonLiteral.json(held.withoutBlanks)
+                        ?? JSONValue.string(String(decoding: held, as: UTF8.self)).bytes))
         }
         state = .parameters
         return true

@@ -36,7 +36,8 @@ struct HarmonyParser: Sendable {
         }
         let found = AnswerParser.first(Self.ends, in: pending)
         let end =
-            found?.place ?? (isLast ? pending.count : pending.count - AnswerParser.suffix(of: pending, beginning: Self.ends))
+            found?.place
+            ?? (isLast ? pending.count : pending.count - AnswerParser.suffix(of: pending, beginning: Self.ends))
         if end > 0 {
             let text = String(decoding: pending[..<end], as: UTF8.self)
             switch body {

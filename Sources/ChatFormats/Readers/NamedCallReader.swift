@@ -80,7 +80,9 @@ struct NamedCallReader: CallReader {
         var name = String(decoding: bytes, as: UTF8.self)
         if let mark = name.firstRange(of: "[CALL_ID]") { name = String(name[..<mark.lowerBound]) }
         if name.hasPrefix("functions.") { name.removeFirst("functions.".count) }
-        if let colon = name.lastIndex(of: ":"), Int(name[name.index(after: colon)...]) != nil { name = String(name[..<colon]) }
+        if let colon = name.lastIndex(of: ":"), Int(name[name.index(after: colon)...]) != nil {
+            name = String(name[..<colon])
+        }
         return name.isEmpty || name.utf8.count > Tool.nameLimit ? nil : name
     }
 }

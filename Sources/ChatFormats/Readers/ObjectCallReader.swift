@@ -147,7 +147,8 @@ struct ObjectCallReader: CallReader {
             }
         } else if isArguments(key), !hasArguments {
             // Some models write the arguments' text as a string.
-            let own = value?.text.map { Array($0.utf8) } ?? (value?.isNull ?? true ? Array("{}".utf8) : held.withoutBlanks)
+            let own =
+                value?.text.map { Array($0.utf8) } ?? (value?.isNull ?? true ? Array("{}".utf8) : held.withoutBlanks)
             if name == nil {
                 waitingArguments = own
             } else {

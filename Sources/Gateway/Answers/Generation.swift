@@ -97,7 +97,9 @@ struct Generation: Sendable {
                 case .reasoning: joined[choice].reasoning += delta.text
                 case .call:
                     if let call = delta.call { joined[choice].calls.append(.init(id: call.id, name: call.name)) }
-                    if let last = joined[choice].calls.indices.last { joined[choice].calls[last].arguments += delta.text }
+                    if let last = joined[choice].calls.indices.last {
+                        joined[choice].calls[last].arguments += delta.text
+                    }
                 }
                 tokens += delta.tokens.count
                 if delta.part == .reasoning { reasoningTokens += delta.tokens.count }

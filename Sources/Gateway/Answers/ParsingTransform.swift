@@ -65,7 +65,8 @@ struct ParsingTransform: DeltaTransform {
         read[0].promptLogprobs = delta.promptLogprobs
         if isLast {
             let calls = parsers[choice]?.hasCalls ?? false
-            read[read.count - 1].finishReason = calls && delta.finishReason == "stop" ? "tool_calls" : delta.finishReason
+            read[read.count - 1].finishReason =
+                calls && delta.finishReason == "stop" ? "tool_calls" : delta.finishReason
             parsers[choice] = nil
         }
         return read

@@ -48,7 +48,11 @@ struct ChatCompletion: CountedChunk {
         func write(to json: inout JSONWriter) {
             json.object {
                 $0.field("role", ifPresent: role)
-                if showsNoContent { $0.field("content", orNull: content) } else { $0.field("content", ifPresent: content) }
+                if showsNoContent {
+                    $0.field("content", orNull: content)
+                } else {
+                    $0.field("content", ifPresent: content)
+                }
                 $0.field("reasoning_content", ifPresent: reasoning)
                 $0.field("reasoning", ifPresent: reasoning)
                 $0.field("tool_calls", ifPresent: calls)

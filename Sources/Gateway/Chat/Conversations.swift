@@ -63,7 +63,8 @@ struct Conversations: Sendable {
         let reading = request.reading(form, opening: prompt.opening)
         var call = try request.parameters.request(prompt: prompt, from: field, for: model, defaultMaxTokens: nil)
         call.logprobs = logprobs
-        call.grammar = request.grammar(reading, closesThoughts: form.reasoning.map { prompt.opening.contains($0.closing) } ?? false)
+        call.grammar = request.grammar(
+            reading, closesThoughts: form.reasoning.map { prompt.opening.contains($0.closing) } ?? false)
         call.shownTokens = reading.marks
         var generation = try await Generation.begin([call], on: fleet, model: model, idPrefix: idPrefix, scope)
         if reading.toolForm != nil || reading.reasoning != nil { generation.reading = reading }

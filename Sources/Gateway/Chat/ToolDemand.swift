@@ -32,7 +32,9 @@ struct ToolDemand: Decodable, Sendable {
         if !choice.isNull { try choose(choice) }
     }
 
-    private func fault(_ what: String) -> APIError { APIError.invalidRequest("'tool_choice' \(what).", parameter: "tool_choice") }
+    private func fault(_ what: String) -> APIError {
+        APIError.invalidRequest("'tool_choice' \(what).", parameter: "tool_choice")
+    }
 
     private mutating func choose(_ value: JSONValue) throws {
         if case .object(let object) = value {
@@ -47,7 +49,9 @@ struct ToolDemand: Decodable, Sendable {
                 choice = .function(name)
             case "allowed_tools":
                 let own = object["allowed_tools"] ?? value
-                let allowed = (own["tools"]?.elements ?? []).compactMap { ($0["function"]?["name"] ?? $0["name"])?.text }
+                let allowed = (own["tools"]?.elements ?? []).compactMap {
+                    ($0["function"]?["name"] ?? $0["name"])?.text
+                }
                 if let other = allowed.first(where: { name in !tools.contains { $0.name == name } }) {
                     throw fault("allows '\(other.prefix(80))', which is none of 'tools': \(tools.map(\.name))")
                 }

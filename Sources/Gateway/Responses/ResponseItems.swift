@@ -34,13 +34,15 @@ struct ResponseItem: Encodable, Sendable {
 
     static func reasoning(_ id: String, _ status: ResponseObject.Status, _ text: String?) -> ResponseItem {
         ResponseItem(
-            type: "reasoning", id: "rs_" + id, status: status, content: text.map { [.reasoning($0)] } ?? [], summary: [])
+            type: "reasoning", id: "rs_" + id, status: status, content: text.map { [.reasoning($0)] } ?? [], summary: []
+        )
     }
 
     static func call(
         _ id: String, _ status: ResponseObject.Status, callID: String, name: String, arguments: String
     ) -> ResponseItem {
-        ResponseItem(type: "function_call", id: "fc_" + id, status: status, call_id: callID, name: name, arguments: arguments)
+        ResponseItem(
+            type: "function_call", id: "fc_" + id, status: status, call_id: callID, name: name, arguments: arguments)
     }
 }
 

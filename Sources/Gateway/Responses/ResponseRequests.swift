@@ -53,7 +53,8 @@ struct ResponseRequest: Decodable, Sendable {
         }
         let opening = instructions.map { [ChatCompletionRequest.Message(role: "system", content: $0)] } ?? []
         conversation = ChatCompletionRequest(
-            messages: opening + (try ChatCompletionRequest.Message.linked(messages, in: "input")), parameters: parameters)
+            messages: opening + (try ChatCompletionRequest.Message.linked(messages, in: "input")),
+            parameters: parameters)
         conversation.tools = try ToolDemand(from: decoder)
         conversation.template = try TemplateOptions(from: decoder)
         tools = conversation.template.tools

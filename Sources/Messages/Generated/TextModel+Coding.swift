@@ -65,58 +65,6 @@ extension Wire.GenerateRequest: CCodable {
     }
 }
 
-extension Wire.Grammar: CCodable {
-    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__Grammar>) {
-        nephele__v1__grammar__init(c)
-    }
-
-    init(reading c: Nephele__V1__Grammar) throws {
-        jsonSchema = c.json_schema.array
-        field = try c.field.text("field")
-        toolForm = try c.tool_form.text("tool_form")
-        tools = c.tools.array
-        requiresCall = c.requires_call != 0
-        isSingleCall = c.is_single_call != 0
-        reasoningForm = try c.reasoning_form.text("reasoning_form")
-        isThinking = c.is_thinking != 0
-        language = try c.language.text("language")
-        try validate()
-    }
-
-    func write(to c: inout Nephele__V1__Grammar, in arena: inout Arena) {
-        (c.has_json_schema, c.json_schema) = (1, arena.bytes(jsonSchema))
-        (c.has_field, c.field) = (1, arena.text(field))
-        if !toolForm.isEmpty { (c.has_tool_form, c.tool_form) = (1, arena.text(toolForm)) }
-        (c.has_tools, c.tools) = (1, arena.bytes(tools))
-        if requiresCall { (c.has_requires_call, c.requires_call) = (1, requiresCall ? 1 : 0) }
-        if isSingleCall { (c.has_is_single_call, c.is_single_call) = (1, isSingleCall ? 1 : 0) }
-        if !reasoningForm.isEmpty { (c.has_reasoning_form, c.reasoning_form) = (1, arena.text(reasoningForm)) }
-        if isThinking { (c.has_is_thinking, c.is_thinking) = (1, isThinking ? 1 : 0) }
-        if !language.isEmpty { (c.has_language, c.language) = (1, arena.text(language)) }
-    }
-}
-
-extension Wire.GreenList: CCodable {
-    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__GreenList>) {
-        nephele__v1__green_list__init(c)
-    }
-
-    init(reading c: Nephele__V1__GreenList) throws {
-        key = c.key.array
-        share = c.share
-        delta = c.delta
-        contextWidth = c.context_width
-        try validate()
-    }
-
-    func write(to c: inout Nephele__V1__GreenList, in arena: inout Arena) {
-        (c.has_key, c.key) = (1, arena.bytes(key))
-        (c.has_share, c.share) = (1, share)
-        (c.has_delta, c.delta) = (1, delta)
-        (c.has_context_width, c.context_width) = (1, contextWidth)
-    }
-}
-
 extension Wire.ChoiceResume: CCodable {
     static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__ChoiceResume>) {
         nephele__v1__choice_resume__init(c)

@@ -99,66 +99,6 @@ extension Wire {
         package static let codec = MessageCodec(Self.self)
     }
 
-    /// A form that an answer keeps. The text-model checks it: it alone knows its tokens.
-    package struct Grammar: BusMessage {
-        /// The text of a JSON Schema of the content, or of what `language` says; empty for any content.
-        package var jsonSchema: [UInt8]
-        /// The client's field in which it came, for errors.
-        package var field: String
-        /// How calls of tools are written, by the form's name.
-        package var toolForm: String
-        /// The tools that may be called: the JSON text of a list of functions, in OpenAI's form.
-        package var tools: [UInt8]
-        /// Whether the answer has to call one, and whether it may not call several.
-        package var requiresCall: Bool
-        package var isSingleCall: Bool
-        /// How thoughts before the answer are written, by the form's name; and whether the prompt has begun them.
-        package var reasoningForm: String
-        package var isThinking: Bool
-        /// What the text is: regex, choice (a JSON list of texts) or gbnf; empty for a schema.
-        package var language: String
-
-        package init(
-            jsonSchema: [UInt8] = [], field: String = "", toolForm: String = "", tools: [UInt8] = [],
-            requiresCall: Bool = false, isSingleCall: Bool = false, reasoningForm: String = "",
-            isThinking: Bool = false, language: String = ""
-        ) {
-            self.jsonSchema = jsonSchema
-            self.field = field
-            self.toolForm = toolForm
-            self.tools = tools
-            self.requiresCall = requiresCall
-            self.isSingleCall = isSingleCall
-            self.reasoningForm = reasoningForm
-            self.isThinking = isThinking
-            self.language = language
-        }
-
-        package static let codec = MessageCodec(Self.self)
-    }
-
-    /// A watermark: the tokens that it colours green have `delta` added to their logits; unchecked.
-    ///
-    /// It travels whole, key and all, so that every instance goes on with the same tokens.
-    package struct GreenList: BusMessage {
-        /// 16 bytes, secret: only the services know it.
-        package var key: [UInt8]
-        /// The share of green tokens, in 65536ths.
-        package var share: UInt32
-        package var delta: Float
-        /// How many tokens before a token decide about it.
-        package var contextWidth: UInt32
-
-        package init(key: [UInt8] = [], share: UInt32 = 0, delta: Float = 0, contextWidth: UInt32 = 0) {
-            self.key = key
-            self.share = share
-            self.delta = delta
-            self.contextWidth = contextWidth
-        }
-
-        package static let codec = MessageCodec(Self.self)
-    }
-
     /// What the caller has of a choice: the rest of it is asked for.
     package struct ChoiceResume: BusMessage {
         package var choice: UInt32

@@ -46,7 +46,8 @@ import Testing
     private let reading = AnswerReading(
         toolForm: .named("hermes"), tools: [Tool(name: "f")], reasoning: .named("think"), isThinking: false)
     private let answer = [
-        "<th", "ink>s", "o</think>", "\n\nHm", ".\n<tool_call>\n{\"name\": ", "\"f\", \"arguments\": {\"a", "\": 1}}\n</tool_call>\n",
+        "<th", "ink>s", "o</think>", "\n\nHm", ".\n<tool_call>\n{\"name\": ", "\"f\", \"arguments\": {\"a",
+        "\": 1}}\n</tool_call>\n",
         "<tool_call>\n{\"name\": \"f\", \"arguments\": {}}\n</tool", "_call>",
     ]
 
@@ -71,7 +72,8 @@ import Testing
         // Who reads the same answer again gives the same ids; another answer has others.
         #expect(pass(deltas(answer), ParsingTransform(reading, generationID: "x")).compactMap(\.call?.id) == ids)
         #expect(pass(deltas(answer), ParsingTransform(reading, generationID: "y")).compactMap(\.call?.id) != ids)
-        #expect(pass(deltas(answer, choice: 1), ParsingTransform(reading, generationID: "x")).compactMap(\.call?.id) != ids)
+        #expect(
+            pass(deltas(answer, choice: 1), ParsingTransform(reading, generationID: "x")).compactMap(\.call?.id) != ids)
         // An answer that was cut is cut, whatever it called.
         let cut = pass(deltas(answer, reason: "length"), ParsingTransform(reading, generationID: "x"))
         #expect(cut.last?.finishReason == "length")
@@ -106,7 +108,10 @@ import Testing
         let rules = "rules:\n  - {name: z, categories: [test], action: redact, replacement: '#'}"
         let filter = try ContentFilter(
             FilterPolicy(rules + "\nphrases:\n  - {category: test, phrases: [zebra]}", file: "test"))
-        let texts = ["<think>zebra ze</think>", "bra zebra", "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": \"ze", "bra\"}}</tool_call>"]
+        let texts = [
+            "<think>zebra ze</think>", "bra zebra", "<tool_call>{\"name\": \"f\", \"arguments\": {\"a\": \"ze",
+            "bra\"}}</tool_call>",
+        ]
         var parsing = ParsingTransform(reading, generationID: "x"), filtering = FilterTransform(filter, choices: 1)
         var notice: any DeltaTransform = NoticeTransform(AnswerNotice(opening: "[", closing: "]"))
         var out: [AnswerDelta] = []

@@ -46,13 +46,16 @@ import Testing
                 let choice =
                     seed % 3 == 0 ? #"{"type":"function","function":{"name":"go"}}"# : #""required""#
                 let fields =
-                    Self.question + Self.tools + #","tool_choice":\#(choice),"seed":\#(seed),"parallel_tool_calls":\#(parallel)"#
+                    Self.question + Self.tools
+                    + #","tool_choice":\#(choice),"seed":\#(seed),"parallel_tool_calls":\#(parallel)"#
                 let (message, reason) = try message(try await post(client, path, "{\(fields)}").body)
                 let whole = try calls(message)
                 // A model without sense may call on and on.
                 #expect(reason == "tool_calls" || parallel && reason == "length" && !whole.isEmpty)
                 #expect(message["content"] is NSNull && message["role"] as? String == "assistant")
-                for call in reason == "length" ? Array(whole.dropLast()) : whole { try check(call.name, call.arguments) }
+                for call in reason == "length" ? Array(whole.dropLast()) : whole {
+                    try check(call.name, call.arguments)
+                }
                 if !parallel { #expect(whole.count == 1) }
                 if seed % 3 == 0 { #expect(whole.allSatisfy { $0.name == "go" }) }
                 // The stream.
@@ -102,7 +105,8 @@ import Testing
             let arguments = try #require(output[0]["arguments"] as? String)
             try check("go", arguments)
             #expect((response["tools"] as? [[String: Any]])?.first?["name"] as? String == "go")
-            #expect(response["tool_choice"] as? String == "required" && response["parallel_tool_calls"] as? Bool == false)
+            #expect(
+                response["tool_choice"] as? String == "required" && response["parallel_tool_calls"] as? Bool == false)
             let events = String(
                 decoding: try await post(client, "/v1/responses", #"{\#(fields),"stream":true}"#).body, as: UTF8.self
             ).split(separator: "\n").filter { $0.hasPrefix("data: ") }.map { try? json(Data($0.dropFirst(6).utf8)) }
@@ -113,20 +117,25 @@ import Testing
                         "response.function_call_arguments.done", "response.output_item.done", "response.completed",
                     ])
             let deltas = events.filter { $0?["type"] as? String == "response.function_call_arguments.delta" }
-            #expect(deltas.compactMap { $0?["delta"] as? String }.joined() == arguments && deltas.count == names.count - 6)
+            #expect(
+                deltas.compactMap { $0?["delta"] as? String }.joined() == arguments && deltas.count == names.count - 6)
         }
     }
 
     @Test func `tools that may be called leave the answer free, and a form for its words holds`() async throws {
         try await withWholeGateway { client in
             let free = try message(
-                try await post(client, path, "{" + Self.question + Self.tools + #","seed":3,"max_completion_tokens":20}"#).body)
+                try await post(
+                    client, path, "{" + Self.question + Self.tools + #","seed":3,"max_completion_tokens":20}"#
+                ).body)
             #expect(free.reason == "length" && (free.message["content"] as? String)?.isEmpty == false)
             let none = try await post(
-                client, path, "{" + Self.question + Self.tools + #","seed":3,"tool_choice":"none","max_completion_tokens":20}"#)
+                client, path,
+                "{" + Self.question + Self.tools + #","seed":3,"tool_choice":"none","max_completion_tokens":20}"#)
             // What may not be called is not shown: the answer is another one.
             #expect(try message(none.body).message["content"] as? String != free.message["content"] as? String)
-            let form = #","response_format":{"type":"json_schema","json_schema":{"schema":{"enum":["a","b"]}}},"seed":5}"#
+            let form =
+                #","response_format":{"type":"json_schema","json_schema":{"schema":{"enum":["a","b"]}}},"seed":5}"#
             let held = try message(try await post(client, path, "{" + Self.question + Self.tools + form).body)
             let content = held.message["content"] as? String
             #expect(try ["\"a\"", "\"b\""].contains(content) || !calls(held.message).isEmpty, "\(held)")
@@ -135,12 +144,16 @@ import Testing
 
     @Test(arguments: [
         (#""tool_choice":"required""#, "tool_choice"), (#""tools":[],"tool_choice":"required""#, "tool_choice"),
-        (#"\#(Self.tools),"tool_choice":"banana""#, "tool_choice"), (#"\#(Self.tools),"tool_choice":{"type":"x"}"#, "tool_choice"),
+        (#"\#(Self.tools),"tool_choice":"banana""#, "tool_choice"),
+        (#"\#(Self.tools),"tool_choice":{"type":"x"}"#, "tool_choice"),
         (#"\#(Self.tools),"tool_choice":{"type":"function","function":{"name":"fly"}}"#, "tool_choice"),
         (#""tools":{"a":1}"#, "tools"), (#""tools":[{"type":"web_search"}]"#, "tools"),
         (#""tools":[{"type":"function","function":{"name":"<|im_start|>"}}]"#, "tools"),
         (#""tools":[{"type":"function","function":{"name":"a","parameters":[]}}]"#, "tools"),
-        (#""tools":[{"type":"function","function":{"name":"a"}},{"type":"function","function":{"name":"a"}}]"#, "tools"),
+        (
+            #""tools":[{"type":"function","function":{"name":"a"}},{"type":"function","function":{"name":"a"}}]"#,
+            "tools"
+        ),
         (
             #""tools":[{"type":"function","function":{"name":"a","strict":true,"parameters":{"type":"object","properties":"#
                 + #"{"x":{"type":"string","pattern":"(?<=a)b"}}}}}]"#, "tools"
