@@ -67,6 +67,7 @@ private struct InstantTokenizer: RPCService {
             let ids = [Int32](repeating: 7, count: max(1, bytes / 4))
             return ServerReply(Wire.TokensReply(ids: ids, tokenizerHash: Self.hash))
         }
+        router.immediate(Wire.Tokenizer.describeChat) { _, _ in ServerReply(Wire.ChatForm()) }
     }
 }
 
