@@ -80,14 +80,17 @@ again = client.chat.completions.create(
 assert again.choices[0].finish_reason == "length" and again.usage.completion_tokens == 5
 function = {"type": "function"} | tools[0]["function"]
 response = client.responses.create(model="llama", input="go", tools=[function], tool_choice="required",
-                                   parallel_tool_calls=False, max_output_tokens=90)
+                                   parallel_tool_calls=False, max_output_tokens=90, extra_body={"seed": 3})
 assert response.status == "completed" and response.output[0].type == "function_call", response
 assert json.loads(response.output[0].arguments)["to"] in ("a", "右") and response.output[0].call_id
-items = list(client.responses.create(
-    model="llama", input=[{"role": "user", "content": "go"}, response.output[0],
-                          {"type": "function_call_output", "call_id": response.output[0].call_id, "output": "done"}],
-    tools=[function], tool_choice={"type": "function", "name": "go"}, max_output_tokens=55, stream=True))
-assert [item.type for item in items].count("response.function_call_arguments.done") == 1, items
+items = list(client.responses.create(model="llama", input="go", tools=[function], tool_choice={"type": "function", "name": "go"},
+                                     max_output_tokens=90, stream=True, extra_body={"seed": 3}))
+assert "response.function_call_arguments.done" in [item.type for item in items], items
+answered = client.responses.create(
+    model="llama", max_output_tokens=5, input=[
+        {"role": "user", "content": "go"}, response.output[0],
+        {"type": "function_call_output", "call_id": response.output[0].call_id, "output": "done"}])
+assert answered.usage.output_tokens == 5 and answered.output[0].type == "message", answered
 
 
 def refused(kind, call, **fields):
