@@ -14,7 +14,7 @@ struct CallRules {
     /// What follows a section's opening.
     mutating func section(_ form: ToolForm) throws(GrammarError) -> GrammarExpression {
         var calls: [GrammarExpression] = []
-        for index in tools.indices { calls.append(try call(index, form.call)) }
+        for index in tools.indices { calls.append(try call(index, form)) }
         let one = GrammarExpression.choice(calls)
         var list = one
         switch form.call {
@@ -78,18 +78,17 @@ struct CallRules {
         ["$defs", "definitions"].compactMap { key in schema[key].map { (key, $0) } }
     }
 
-    private mutating func call(_ index: Int, _ call: ToolForm.Call) throws(GrammarError) -> GrammarExpression {
+    private mutating func call(_ index: Int, _ form: ToolForm) throws(GrammarError) -> GrammarExpression {
         let name = tools[index].name
-        switch call {
+        switch form.call {
         case .object(let nameKey, let argumentsKey, _):
             return .sequence([
                 .text("{\"\(nameKey)\": \"\(name)\", \"\(argumentsKey)\": "), arguments(index), .text("}"),
             ])
         case .named(let before, let between, let after, .json):
-            // Kimi counts its calls.
-            let isCounted = between == "<|tool_call_argument_begin|>"
             return .sequence([
-                .text(before + name), isCounted ? .pattern(":[0-9]{1,3}") : .empty, .text(between), arguments(index),
+                .text(before + name), form.countsCalls ? .pattern(":[0-9]{1,3}") : .empty, .text(between),
+                arguments(index),
                 .text(after),
             ])
         case .named(let before, let between, let after, .elements(let first, let middle, let last)):

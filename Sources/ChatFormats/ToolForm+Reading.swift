@@ -7,7 +7,7 @@ extension ToolForm {
         case .object(let name, let arguments, let inList):
             return ObjectCallReader(name: name, arguments: arguments, isList: inList, known: known)
         case .named(let before, let between, let after, .json):
-            return NamedCallReader(before: before, between: between, after: after)
+            return NamedCallReader(before: before, between: between, after: after, isCounted: countsCalls)
         case .named(let before, let between, let after, .elements(let first, let middle, let last)):
             return ElementCallReader(
                 before: before, between: between, after: after, (first, middle, last), tools: tools)

@@ -161,6 +161,9 @@ package struct ToolForm: Sendable, Equatable {
             signs: ["[func_name1(params_name1=params_value1"]),
     ]
 
+    /// Whether a call's number stands behind its name, as `name:0`.
+    var countsCalls: Bool { name == "kimi_k2" }
+
     /// Texts of control tokens that an answer is to show, where the model has such tokens.
     package var marks: [String] {
         var marks = [opening, closing, otherOpening ?? ""]

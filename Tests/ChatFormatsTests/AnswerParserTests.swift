@@ -70,6 +70,15 @@ import Testing
                 == [.init(name: "f", arguments: "{\"a\": \"b")])
     }
 
+    @Test func `a name is what the model says, whatever it looks like`() {
+        for name in ["functions.f", "f:1", "a/b.c-d"] {
+            #expect(read("[TOOL_CALLS]\(name)[ARGS]{}", "mistral_named").calls == [.init(name: name, arguments: "{}")])
+        }
+        #expect(read("[TOOL_CALLS]f[CALL_ID]abc[ARGS]{}", "mistral_named").calls == [.init(name: "f", arguments: "{}")])
+        let counted = "<|tool_calls_section_begin|><|tool_call_begin|>functions.f:1:12<|tool_call_argument_begin|>{}"
+        #expect(read(counted, "kimi_k2").calls == [.init(name: "f:1", arguments: "{}")])
+    }
+
     @Test func `values are what their schemas say`() throws {
         let tool = Tool(
             name: "f",

@@ -5,12 +5,17 @@ struct NamedCallReader: CallReader {
     private let before: [UInt8]
     private let between: [UInt8]
     private let after: [UInt8]
+    private let isCounted: Bool
     private var state = State.before
     private var scanner = JSONScanner()
+    private var hasBegunArguments = false
     private(set) var hasBegun = false
 
     /// Blanks around the texts do not matter.
-    init(before: String, between: String, after: String) {
+    ///
+    /// - Parameter isCounted: whether a number stands behind the name.
+    init(before: String, between: String, after: String, isCounted: Bool = false) {
+        self.isCounted = isCounted
         func bare(_ text: String) -> [UInt8] { Array(text.utf8).withoutBlanks }
         (self.before, self.between, self.after) = (bare(before), bare(between), bare(after))
     }
@@ -32,7 +37,7 @@ struct NamedCallReader: CallReader {
                     if rest.count > 2 * Tool.nameLimit + between.count || isLast { reading.state = .malformed }
                     return reading
                 }
-                guard let name = Self.name(Array(rest.prefix(place)).withoutBlanks) else {
+                guard let name = name(Array(rest.prefix(place)).withoutBlanks) else {
                     reading.state = .malformed
                     return reading
                 }
@@ -64,25 +69,18 @@ struct NamedCallReader: CallReader {
                     reading.state = .done
                     return reading
                 }
-                guard let found = rest.skip(after, &reading, isLast) else { return reading }
                 // A frame that is not closed is no reason to lose the call.
-                _ = found
-                reading.state = .done
+                if rest.skip(after, &reading, isLast) != nil { reading.state = .done }
                 return reading
             }
         }
     }
 
-    private var hasBegunArguments = false
-
-    /// A name, without what some families write around it: `functions.` before, a number or an id behind.
-    private static func name(_ bytes: [UInt8]) -> String? {
+    /// A name, without the id that Mistral's calls may have behind it, or the number of a family that counts its calls.
+    private func name(_ bytes: [UInt8]) -> String? {
         var name = String(decoding: bytes, as: UTF8.self)
         if let mark = name.firstRange(of: "[CALL_ID]") { name = String(name[..<mark.lowerBound]) }
-        if name.hasPrefix("functions.") { name.removeFirst("functions.".count) }
-        if let colon = name.lastIndex(of: ":"), Int(name[name.index(after: colon)...]) != nil {
-            name = String(name[..<colon])
-        }
+        if isCounted, let colon = name.lastIndex(of: ":") { name = String(name[..<colon]) }
         return name.isEmpty || name.utf8.count > Tool.nameLimit ? nil : name
     }
 }

@@ -64,18 +64,21 @@ extension FilterTransform.Choice {
 
     /// Ends a part: nothing of what comes can belong to what its text might begin.
     private mutating func end(_ next: AnswerDelta) -> [AnswerDelta] {
-        hasEnded = true
-        let out = pass(stream.feed("", isLast: true), next, "")
+        let out = pass(stream.feed("", isLast: true), next, "", isWhole: true)
         (stream, length, redactions) = (fresh, 0, [])
         return out
     }
 
-    private mutating func pass(_ text: String, _ delta: AnswerDelta, _ reason: String) -> [AnswerDelta] {
+    /// Passes on what the filter has let through.
+    ///
+    /// - Parameter isWhole: whether the part has ended, so that nothing of it is held back.
+    private mutating func pass(
+        _ text: String, _ delta: AnswerDelta, _ reason: String, isWhole: Bool = false
+    ) -> [AnswerDelta] {
         redactions += stream.takeRedactions()
         let isBlocked = stream.verdict.isBlocked
-        let isEndOfPart = hasEnded
         hasEnded = isBlocked || !reason.isEmpty
-        var out = release(all: hasEnded || isEndOfPart)
+        var out = release(all: hasEnded || isWhole)
         if !text.isEmpty {
             if out.isEmpty { out.append(delta.bare("", part: part)) }
             out[0].text = text

@@ -24,8 +24,6 @@ extension ChatCompletionRequest {
         var name: String?
         /// What an assistant thought before it answered.
         var reasoning: String?
-        /// Whether a user's turn is a tool's, written as a text.
-        var isResult = false
 
         /// The text; a line for each part.
         var content: String {

@@ -6,6 +6,8 @@ extension ChatCompletionRequest {
     /// the instructions, calls as the answer will have them, results as what a user says.
     mutating func writeTools(_ demand: ToolDemand) {
         var written: [Message] = []
+        /// Whether the last turn written is a tool's, as a user's.
+        var endsWithResult = false
         for var message in messages {
             if !message.toolCalls.isEmpty {
                 let calls = message.toolCalls.map { call in
@@ -18,12 +20,14 @@ extension ChatCompletionRequest {
             if message.role == "tool" {
                 let result = "<tool_response>\n\(message.content)\n</tool_response>"
                 // Several results are one turn: many templates want users and assistants by turns.
-                if let last = written.indices.last, written[last].role == "user", written[last].isResult {
-                    written[last].content += "\n" + result
+                if endsWithResult {
+                    written[written.count - 1].content += "\n" + result
                     continue
                 }
                 message = Message(role: "user", content: result)
-                message.isResult = true
+                endsWithResult = true
+            } else {
+                endsWithResult = false
             }
             written.append(message)
         }

@@ -1,18 +1,13 @@
 // Which tokens may come.
 
 extension SchemaMachine {
-    /// Bytes of masks that are kept, at most.
-    private static let cacheLimit = 16 << 20
-
     /// The tokens that may follow. Every one of them leaves a way to a whole value.
     func mask(_ c: Configuration, _ text: ReadText, _ vocabulary: TokenVocabulary) throws(GrammarError) -> TokenMask {
         let isKept = isIndependentOfText(c)
         if isKept, let known = masks[c] { return known }
         var mask = try computeMask(c, text, vocabulary)
         if canEnd(c) { for id in vocabulary.endTokens { mask.insert(id) } }
-        guard isKept else { return mask }
-        if (masks.count + 1) * mask.words.count * 8 > Self.cacheLimit { masks.removeAll(keepingCapacity: true) }
-        masks[c] = mask
+        if isKept { masks.keep(mask, for: c) }
         return mask
     }
 

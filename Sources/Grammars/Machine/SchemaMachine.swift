@@ -101,7 +101,7 @@ final class SchemaMachine {
     private var keyTransitions: [UInt64: (value: Int32, following: Int32)] = [:]
     private var completions: [Completion: Int32] = [:]
     private var endlessTexts: [Int32: Bool] = [:]
-    var masks: [Configuration: TokenMask] = [:]
+    var masks = MaskCache<Configuration>()
 
     private struct Completion: Hashable {
         var isObject: Bool

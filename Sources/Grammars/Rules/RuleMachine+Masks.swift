@@ -1,9 +1,6 @@
 // Which tokens may come.
 
 extension RuleMachine {
-    /// Bytes of masks that are kept, at most.
-    private static let cacheLimit = 16 << 20
-
     /// The tokens that may follow. Every one of them leaves a way to a whole text.
     func mask(_ threads: [RuleThread], _ text: RuleText, _ vocabulary: TokenVocabulary) throws(GrammarError)
         -> TokenMask
@@ -18,9 +15,7 @@ extension RuleMachine {
         if isKept, let known = masks[threads] { return known }
         var mask = try computeMask(threads, text, vocabulary)
         if canEnd(threads) { for id in vocabulary.endTokens { mask.insert(id) } }
-        guard isKept else { return mask }
-        if (masks.count + 1) * mask.words.count * 8 > Self.cacheLimit { masks.removeAll(keepingCapacity: true) }
-        masks[threads] = mask
+        if isKept { masks.keep(mask, for: threads) }
         return mask
     }
 
