@@ -79,6 +79,8 @@ package struct Gateway: Sendable {
                 drawings: ChatDrawings(fleet: fleet)),
             CompletionsRoute(pipeline: pipeline, models: models, streams: streams, prompts: prompts, fleet: fleet),
             ResponsesRoute(pipeline: pipeline, models: models, streams: streams, conversations: conversations),
+            AnthropicRoutes(
+                pipeline: pipeline, models: models, streams: streams, conversations: conversations, routing: routing),
             EmbeddingsRoute(pipeline: pipeline, models: models, prompts: prompts, fleet: fleet),
             RerankRoutes(pipeline: pipeline, models: models, scorer: PairScorer(fleet: fleet)),
             ImagesRoute(pipeline: pipeline, models: models, streams: streams, fleet: fleet),

@@ -75,6 +75,11 @@ enum Program {
         try await withWholeGateway { try await Program.script("litellm_client.py", package: "litellm", $0) }
     }
 
+    @Test(.enabled(if: Program.python(with: "anthropic") != nil, "needs a Python with the anthropic package"))
+    func `Anthropic's own client chats, streams, calls tools and reads every error`() async throws {
+        try await withWholeGateway { try await Program.script("anthropic_client.py", package: "anthropic", $0) }
+    }
+
     /// The lines of the README and of the pages on models and labels that run curl: whole commands, of which a line may be
     /// a part.
     private static func examples() throws -> [String] {

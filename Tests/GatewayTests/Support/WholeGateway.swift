@@ -27,16 +27,18 @@ private let imageModel = Result { try DiffusionPipeline(directory: tiny, device:
 /// The services of one text and one image model over ipc, and a gateway before them.
 /// - Parameters:
 ///   - routes: a routing file's text; nil for the standard table.
+///   - chatTemplate: that of the text model; nil for its own.
 ///   - labels: a label file's text, beside which `watermark.key` lies; nil for the standard labels.
 func withWholeGateway(
-    routes: String? = nil, accounts: AccountKeeper? = nil, filter: String? = nil, labels: String? = nil,
+    chatTemplate: String? = nil, routes: String? = nil, accounts: AccountKeeper? = nil, filter: String? = nil,
+    labels: String? = nil,
     certificates: CertificateSource? = nil, origins: [String] = [],
     _ body: @Sendable @escaping (WholeGatewayClient) async throws -> Void
 ) async throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("nephele-" + UUID().uuidString).path
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: directory) }
-    let loaded = try textModel.get()
+    let loaded = try chatTemplate.map { try model(in: directory + "/model", chatTemplate: $0) } ?? textModel.get()
     let gauge = LoadGauge(capacity: 64)
     let engine = try TextEngine(loaded, options: .init(cachePositions: 4_096), on: device, gauge: gauge)
     let service = TextModelService(
@@ -94,6 +96,17 @@ func withWholeGateway(
             WholeGatewayClient(
                 port: port, imageGauge: imageGauge, drawings: drawings, folder: directory, routing: routing))
     }
+}
+
+/// The text model with another chat template.
+private func model(in folder: String, chatTemplate: String) throws -> LoadedModel {
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    for file in try FileManager.default.contentsOfDirectory(atPath: llama) {
+        try FileManager.default.createSymbolicLink(
+            atPath: folder + "/" + file, withDestinationPath: llama + "/" + file)
+    }
+    try Data(chatTemplate.utf8).write(to: URL(fileURLWithPath: folder + "/chat_template.jinja"))
+    return try LoadedModel(directory: folder, on: device)
 }
 
 /// Tells of each drawing that arrives.
