@@ -175,6 +175,11 @@ let package = Package(
         .testTarget(
             name: "ModelServingTests", dependencies: ["Messages", "ModelServing", "RPC"], swiftSettings: safe),
         .target(
+            name: "StateKeeping",
+            dependencies: ["Messages", "RPC", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: safe),
+        .testTarget(
+            name: "StateKeepingTests", dependencies: ["Messages", "RPC", "StateKeeping"], swiftSettings: safe),
+        .target(
             name: "ZeroMQTransport",
             dependencies: [
                 "Concurrency", "Messages", "RPC", "ZeroMQ",
@@ -281,7 +286,7 @@ let package = Package(
             dependencies: [
                 "Accounts", "ChatFormats", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels",
                 "JSON",
-                "Messages", "Observability", "PromptRouting", "RPC", "Watermarking",
+                "Messages", "Observability", "PromptRouting", "RPC", "StateKeeping", "Watermarking",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -303,7 +308,7 @@ let package = Package(
                 "Accounts", "ChatFormats", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels",
                 "DiffusionModels",
                 "DiffusionService", "Gateway", "Layers", "Messages", "ModelServing", "PNG", "PromptRouting", "RPC",
-                "Tensors",
+                "StateKeeping", "Tensors",
                 "TextGeneration", "TextModels", "TextModelService", "TokenizerService", "ZeroMQTransport",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -311,8 +316,9 @@ let package = Package(
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
             exclude: [
-                "Clients/anthropic_client.py", "Clients/langchain_client.py", "Clients/litellm_client.py",
-                "Clients/openai_client.py",
+                "Clients/anthropic_client.py", "Clients/instructor_client.py", "Clients/langchain_client.py",
+                "Clients/litellm_client.py", "Clients/openai_agents_client.py", "Clients/openai_client.py",
+                "Clients/pydantic_ai_client.py",
             ],
             swiftSettings: safe),
         .testTarget(name: "DeploymentTests", swiftSettings: safe),
@@ -392,7 +398,7 @@ let package = Package(
         .executableTarget(
             name: "nephele-gateway",
             dependencies: [
-                "Accounts", "Gateway", "Messages", "RPC", "ServiceRuntime", "ZeroMQTransport",
+                "Accounts", "Gateway", "Messages", "RPC", "ServiceRuntime", "StateKeeping", "ZeroMQTransport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

@@ -88,8 +88,9 @@ import Tokenizers
                 opening: opening, closing: "</t>", ending: "\n</t>", tokens: 5, isOpen: isOpen)
             let deltas = try run([limited])[0]
             let ids = deltas.compactMap(\.token)
-            #expect(ids.prefix(begin + 5) == free.prefix(begin + 5))
-            #expect(Array(ids[(begin + 5)..<(begin + 10)]) == ending && ids.count == 30)
+            // A character that has begun is not cut.
+            let cut = try #require((begin + 5...begin + 8).first { ids[$0..<$0 + ending.count].elementsEqual(ending) })
+            #expect(ids.prefix(cut) == free.prefix(cut) && ids.count == 30)
             #expect(deltas.map(\.text).joined().contains("\n</t>"))
         }
         #expect(throws: TextModelError.self) {

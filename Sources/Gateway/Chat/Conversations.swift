@@ -46,13 +46,13 @@ struct Conversations: Sendable {
     /// - Throws: `APIError`.
     func begin(
         _ request: ChatCompletionRequest, from field: String, _ decision: RouteDecision, logprobs: UInt32? = nil,
-        with model: ModelDescription, idPrefix: String, _ scope: RequestScope
+        with model: ModelDescription, idPrefix: String, restored: RestoredAnswer? = nil, _ scope: RequestScope
     ) async throws -> Generation {
         var (request, preset) = try await filtered(request, .in, decision, from: field, scope)
         request.apply(preset, of: decision, scope.record)
         if preset != nil { try await filterWhole(&request, scope) }
         return try await generation(
-            for: request, from: field, logprobs: logprobs, with: model, idPrefix: idPrefix, scope)
+            for: request, from: field, logprobs: logprobs, with: model, idPrefix: idPrefix, restored: restored, scope)
     }
 
     /// How many tokens a conversation has, with what stands around it.
@@ -69,10 +69,11 @@ struct Conversations: Sendable {
     /// - Parameters:
     ///   - field: what the client gave it in.
     ///   - logprobs: alternatives beside each token's log-probability; nil for no log-probabilities.
+    ///   - restored: of an answer that another gateway may have begun; nil for a new one.
     /// - Throws: `APIError`.
     func generation(
         for request: ChatCompletionRequest, from field: String, logprobs: UInt32?, with model: ModelDescription,
-        idPrefix: String, _ scope: RequestScope
+        idPrefix: String, restored: RestoredAnswer? = nil, _ scope: RequestScope
     ) async throws -> Generation {
         let deadline = scope.deadline
         try fleet.admit(model, tokens: request.parameters.tokens(default: nil), until: deadline)
@@ -90,7 +91,8 @@ struct Conversations: Sendable {
                 opening: thoughts.opening, closing: thoughts.closing, ending: thoughts.ending,
                 tokens: UInt32(clamping: tokens), isOpen: reading.isThinking)
         }
-        var generation = try await Generation.begin([call], on: fleet, model: model, idPrefix: idPrefix, scope)
+        var generation = try await Generation.begin(
+            [call], on: fleet, model: model, idPrefix: idPrefix, restored: restored, scope)
         if reading.toolForm != nil || reading.reasoning != nil { generation.reading = reading }
         return generation
     }

@@ -7,6 +7,7 @@ import Gateway
 import Hummingbird
 import Messages
 import RPC
+import StateKeeping
 import Tensors
 import Testing
 import TextGeneration
@@ -28,17 +29,20 @@ private let imageModel = Result { try DiffusionPipeline(directory: tiny, device:
 /// - Parameters:
 ///   - routes: a routing file's text; nil for the standard table.
 ///   - chatTemplate: that of the text model; nil for its own.
+///   - contextLength: that of the text model; nil for its own.
+///   - state: where the gateway keeps responses and the like.
 ///   - labels: a label file's text, beside which `watermark.key` lies; nil for the standard labels.
 func withWholeGateway(
-    chatTemplate: String? = nil, routes: String? = nil, accounts: AccountKeeper? = nil, filter: String? = nil,
-    labels: String? = nil,
-    certificates: CertificateSource? = nil, origins: [String] = [],
+    chatTemplate: String? = nil, contextLength: Int? = nil, routes: String? = nil, accounts: AccountKeeper? = nil,
+    filter: String? = nil,
+    labels: String? = nil, certificates: CertificateSource? = nil, origins: [String] = [], state: StateStore? = nil,
     _ body: @Sendable @escaping (WholeGatewayClient) async throws -> Void
 ) async throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("nephele-" + UUID().uuidString).path
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: directory) }
-    let loaded = try chatTemplate.map { try model(in: directory + "/model", chatTemplate: $0) } ?? textModel.get()
+    let isOwn = chatTemplate == nil && contextLength == nil
+    let loaded = try isOwn ? textModel.get() : model(in: directory + "/model", chatTemplate, contextLength)
     let gauge = LoadGauge(capacity: 64)
     let engine = try TextEngine(loaded, options: .init(cachePositions: 4_096), on: device, gauge: gauge)
     let service = TextModelService(
@@ -91,6 +95,10 @@ func withWholeGateway(
         bodyLimit: 1 << 16)
     gateway.certificates = certificates
     gateway.origins = Set(origins.compactMap { BrowserOrigin($0) })
+    gateway.state = state
+    let worker = gateway
+    let work = Task { await worker.doWork() }
+    defer { work.cancel() }
     try await withServed(gateway) { port in
         try await body(
             WholeGatewayClient(
@@ -98,14 +106,18 @@ func withWholeGateway(
     }
 }
 
-/// The text model with another chat template.
-private func model(in folder: String, chatTemplate: String) throws -> LoadedModel {
+/// The text model with another chat template, or more room.
+private func model(in folder: String, _ chatTemplate: String?, _ contextLength: Int?) throws -> LoadedModel {
     try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    for file in try FileManager.default.contentsOfDirectory(atPath: llama) {
+    for file in try FileManager.default.contentsOfDirectory(atPath: llama) where file != "config.json" {
         try FileManager.default.createSymbolicLink(
             atPath: folder + "/" + file, withDestinationPath: llama + "/" + file)
     }
-    try Data(chatTemplate.utf8).write(to: URL(fileURLWithPath: folder + "/chat_template.jinja"))
+    var configuration = try json(Data(contentsOf: URL(fileURLWithPath: llama + "/config.json")))
+    if let contextLength { configuration["max_position_embeddings"] = contextLength }
+    try JSONSerialization.data(withJSONObject: configuration)
+        .write(to: URL(fileURLWithPath: folder + "/config.json"))
+    if let chatTemplate { try Data(chatTemplate.utf8).write(to: URL(fileURLWithPath: folder + "/chat_template.jinja")) }
     return try LoadedModel(directory: folder, on: device)
 }
 
