@@ -299,7 +299,8 @@ let package = Package(
             resources: [
                 .embedInCode("Page/index.html"), .embedInCode("Page/page.js"), .embedInCode("Page/page.css"),
                 .embedInCode("OpenAPI/paths.yaml"), .embedInCode("OpenAPI/components.yaml"),
-                .embedInCode("OpenAPI/answers.yaml"),
+                .embedInCode("OpenAPI/answers.yaml"), .embedInCode("OpenAPI/kept-paths.yaml"),
+                .embedInCode("OpenAPI/kept.yaml"),
             ],
             swiftSettings: safe),
         .testTarget(

@@ -51,12 +51,7 @@ struct ConversationRoutes: RouteGroup {
     }
 
     private func conversations() throws -> ConversationStore {
-        guard let store else {
-            throw APIError(
-                status: .notImplemented,
-                message: "This gateway keeps no conversations: it was started without --state or --accounts.",
-                type: "invalid_request_error", code: "no_state")
-        }
+        guard let store else { throw APIError.nothingKept("conversations") }
         return store
     }
 

@@ -66,11 +66,29 @@ package struct Gateway: Sendable {
 
     /// Does the work that no client waits for, until the task is cancelled; what is under way then is left to other gateways.
     package func doWork() async {
-        guard let store = responseStore else { return }
+        guard let store = responseStore, let batchStore else { return }
+        let worker = ServiceDescription.newInstanceID()
         let responses = BackgroundResponses(
             route: responsesRoute, store: store, keys: Authenticator(accounts: accounts), metrics: metrics,
-            worker: ServiceDescription.newInstanceID())
-        await GatewayWork(responses: responses, signal: signal).run()
+            worker: worker)
+        let batches = BatchWork(
+            store: batchStore, responder: router().buildResponder(), fleet: fleet, worker: worker)
+        await GatewayWork(responses: responses, batches: batches, signal: signal).run()
+    }
+
+    private var fileStore: FileStore? {
+        state.map { source in
+            FileStore(
+                files: StateDocuments(kind: "file", source: source),
+                uploads: StateDocuments(kind: "upload", source: source))
+        }
+    }
+
+    private var batchStore: BatchStore? {
+        guard let state, let fileStore else { return nil }
+        return BatchStore(
+            batches: StateDocuments(kind: "batch", source: state),
+            lines: StateDocuments(kind: "batch line", source: state), files: fileStore)
     }
 
     private var pipeline: RequestPipeline {
@@ -121,6 +139,8 @@ package struct Gateway: Sendable {
             ConversationRoutes(pipeline: pipeline, store: responseStore?.conversations),
             AnthropicRoutes(
                 pipeline: pipeline, models: models, streams: streams, conversations: conversations, routing: routing),
+            FilesRoutes(keys: keys, admission: admission, store: fileStore),
+            BatchRoutes(pipeline: pipeline, store: batchStore, work: signal),
             EmbeddingsRoute(pipeline: pipeline, models: models, prompts: prompts, fleet: fleet),
             RerankRoutes(pipeline: pipeline, models: models, scorer: PairScorer(fleet: fleet)),
             ImagesRoute(pipeline: pipeline, models: models, streams: streams, fleet: fleet),

@@ -1,11 +1,13 @@
 import Logging
 import Messages
+import RPC
 import StateKeeping
 import Synchronization
 
 /// The work that the gateway does while no client waits for it.
 struct GatewayWork: Sendable {
     let responses: BackgroundResponses
+    let batches: BatchWork
     let signal: WorkSignal
 
     /// Responses that are made at a time.
@@ -15,24 +17,32 @@ struct GatewayWork: Sendable {
     /// Takes on work until the task is cancelled; what is under way then is left to other gateways.
     func run() async {
         var isFailing = false
-        let running = Count()
-        await withTaskGroup(of: Void.self) { group in
+        let (making, answering) = (Count(), Count())
+        await withDiscardingTaskGroup { group in
+            func start(_ count: Count, _ work: @escaping @Sendable () async -> Void) {
+                count.add(1)
+                group.addTask {
+                    await work()
+                    count.add(-1)
+                    signal.signal()
+                }
+            }
             while !Task.isCancelled {
                 do {
-                    let room = Self.limit - running.value
-                    let documents = room > 0 ? try await responses.claim(limit: room) : []
-                    isFailing = false
-                    for document in documents {
-                        running.add(1)
-                        group.addTask {
-                            await responses.make(document)
-                            running.add(-1)
-                            signal.signal()
-                        }
+                    let room = Self.limit - making.value
+                    for document in room > 0 ? try await responses.claim(limit: room) : [] {
+                        start(making) { await responses.make(document) }
                     }
+                    for document in try await batches.claimLines(running: answering.value) {
+                        start(answering) { await batches.answer(document) }
+                    }
+                    for document in try await batches.claimBatches() {
+                        group.addTask { await batches.advance(document) }
+                    }
+                    isFailing = false
                 } catch {
                     if !isFailing, !Task.isCancelled {
-                        Logger(label: "nephele-gateway").error("there may be work that cannot be read: \(error)")
+                        Logger(label: "nephele-gateway").error("work that may be there cannot be read: \(error)")
                     }
                     isFailing = true
                 }
