@@ -318,7 +318,8 @@ let package = Package(
             ],
             exclude: [
                 "Clients/anthropic_client.py", "Clients/instructor_client.py", "Clients/langchain_client.py",
-                "Clients/litellm_client.py", "Clients/openai_agents_client.py", "Clients/openai_client.py",
+                "Clients/litellm_client.py", "Clients/ollama_client.py", "Clients/openai_agents_client.py",
+                "Clients/openai_client.py",
                 "Clients/pydantic_ai_client.py",
             ],
             swiftSettings: safe),

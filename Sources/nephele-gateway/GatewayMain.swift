@@ -118,6 +118,7 @@ struct GatewayMain: ConfigurableCommand {
             fleet: fleet, routing: routing, filters: filters, labels: labels, accounts: keeper,
             requestLimit: requestLimit, allowsAdapterUpdates: common.allowAdapterUpdates,
             allowsReload: common.allowReload)
+        gateway.refusesUnknownFields = common.strictFields
         let stateFile = common.state == "off" ? nil : common.state ?? common.accounts
         let store = try stateFile.map { try StateStore(file: $0) }
         gateway.state = store

@@ -24,6 +24,8 @@ def before_load_schema(context, raw_schema):
 def map_body(context, body):
     path = context.operation.path
     if isinstance(body, dict):
+        if path in ("/api/chat", "/api/generate") and isinstance(body.setdefault("options", {}), dict):
+            body["options"].setdefault("num_predict", 2)
         for name in {"/v1/chat/completions": ["max_tokens"], "/v1/completions": ["max_tokens"],
                      "/v1/messages": ["max_tokens"], "/v1/responses": ["max_output_tokens"], "/v1/images/generations": ["steps"]}.get(path, []):
             body.setdefault(name, 2)

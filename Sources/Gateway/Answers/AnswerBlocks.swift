@@ -1,3 +1,5 @@
+import JSON
+
 /// The parts of one answer as they come, one behind the other: a thought, words, a call.
 struct AnswerBlocks: Sendable {
     struct Block: Sendable {
@@ -5,6 +7,8 @@ struct AnswerBlocks: Sendable {
         /// Of a call.
         let call: AnswerDelta.Call?
         var text = ""
+        /// Of a call that is whole.
+        var input: JSONValue? { call.flatMap { _ in try? JSONParser.parse(Array(text.utf8)) } }
     }
 
     /// What has happened to the blocks.

@@ -97,6 +97,8 @@ struct JSONWriter {
 
     mutating func null() { bytes.append(contentsOf: "null".utf8) }
 
+    mutating func bool(_ value: Bool) { written(Array((value ? "true" : "false").utf8)) }
+
     mutating func number(_ value: Int) { bytes.append(contentsOf: String(value).utf8) }
 
     /// - Precondition: `value` is finite; JSON has no other.

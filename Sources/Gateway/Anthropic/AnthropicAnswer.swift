@@ -91,8 +91,8 @@ struct AnthropicAnswer: Sendable {
                 json.field("id", block.call?.id ?? "")
                 json.field("name", block.call?.name ?? "")
                 // A call that was cut has no input yet.
-                let input = isWhole ? try? JSONParser.parse(Array(text.utf8)) : nil
-                json.field("input") { $0.written(input?.bytes ?? Array("{}".utf8)) }
+                let input = isWhole ? block.input?.bytes : nil
+                json.field("input") { $0.written(input ?? Array("{}".utf8)) }
             }
         }
     }

@@ -13,6 +13,8 @@ final class ChatForms: Sendable {
         var reasoning: ReasoningForm?
         /// The names that its template reads of what is given to it.
         var variables: Set<String>
+        /// That of its template.
+        var source: String
     }
 
     private let fleet: Fleet
@@ -38,6 +40,6 @@ extension ChatForms.Form {
         isOwn = own != nil && said.takesTools && said.takesToolCalls && said.takesToolResults
         toolForm = isOwn ? own ?? .standard : .standard
         reasoning = ReasoningForm.described(by: said.source)
-        variables = Set(said.variables)
+        (variables, source) = (Set(said.variables), said.source)
     }
 }

@@ -155,6 +155,8 @@ enum CompletionPrompt: Decodable, Sendable, Equatable {
 struct PromptList: Decodable, Sendable {
     var prompts: [CompletionPrompt]
 
+    init(texts: [String]) { prompts = texts.map { .text($0) } }
+
     init(from decoder: any Decoder) throws {
         let container = try decoder.singleValueContainer()
         if let text = try? container.decode(String.self) {

@@ -16,6 +16,19 @@ struct EmbeddingsRoute: RouteGroup {
 
     private func answer(_ data: Data, _ scope: RequestScope) async throws -> Response {
         let request = try JSONRequest.decode(EmbeddingRequest.self, from: data, refusing: .embeddings)
+        return try await embed(request, scope) { embeddings, model, count in
+            Self.response(
+                embeddings, as: request.form ?? .float,
+                EmbeddingEnd(model: model.name, usage: .init(prompt_tokens: count, total_tokens: count)))
+        }
+    }
+
+    /// - Parameter body: makes the answer of the embeddings, of whose texts it is told how many tokens they have.
+    /// - Throws: `APIError`.
+    func embed(
+        _ request: EmbeddingRequest, _ scope: RequestScope,
+        _ body: ([[Float]], ModelDescription, Int) -> Response
+    ) async throws -> Response {
         try request.check()
         return try await models.answer(
             request.routing, preset: nil, modalities: ["text"], tasks: [.embed], scope
@@ -31,9 +44,7 @@ struct EmbeddingsRoute: RouteGroup {
             let count = inputs.reduce(0) { $0 + $1.count }
             scope.record.began("embd-" + ServiceDescription.newInstanceID(), promptTokens: count)
             scope.record.finished("stop")
-            return Self.response(
-                embeddings, as: request.form ?? .float,
-                EmbeddingEnd(model: model.name, usage: .init(prompt_tokens: count, total_tokens: count)))
+            return body(embeddings, model, count)
         }
     }
 

@@ -2,11 +2,12 @@ import Hummingbird
 
 /// Whose clients a route is for: an error has the form that they read.
 enum APIDialect: Sendable {
-    case openAI, anthropic
+    case openAI, anthropic, ollama
 
     /// - Parameter path: a request's, however many slashes the client wrote.
     init(path: String) {
-        self = path.split(separator: "/").prefix(2) == ["v1", "messages"] ? .anthropic : .openAI
+        let parts = path.split(separator: "/", maxSplits: 2).prefix(2)
+        self = parts == ["v1", "messages"] ? .anthropic : parts.first == "api" ? .ollama : .openAI
     }
 }
 
@@ -18,7 +19,16 @@ extension APIError {
         switch dialect {
         case .openAI: JSONWriter(body).bytes
         case .anthropic: JSONWriter(AnthropicError(self)).bytes
+        case .ollama: JSONWriter(WrittenJSON { json in json.object { $0.field("error", placedMessage) } }).bytes
         }
+    }
+}
+
+extension APIError {
+    /// The message, with the field at fault where it does not say it: for clients that have no other place for it.
+    fileprivate var placedMessage: String {
+        guard let parameter, !message.contains(parameter) else { return message }
+        return "\(parameter): \(message)"
     }
 }
 
@@ -43,19 +53,13 @@ private struct AnthropicError: JSONWritable {
         }
     }
 
-    /// There is no other place for the field at fault.
-    private var message: String {
-        guard let field = error.parameter, !error.message.contains(field) else { return error.message }
-        return "\(field): \(error.message)"
-    }
-
     func write(to json: inout JSONWriter) {
         json.object { json in
             json.field("type", "error")
             json.field("error") { json in
                 json.object {
                     $0.field("type", type)
-                    $0.field("message", message)
+                    $0.field("message", error.placedMessage)
                 }
             }
             json.field("request_id", orNull: RequestTrace.current?.requestID)

@@ -27,10 +27,19 @@ struct RefusedFields: Sendable {
         self.rules = table
     }
 
+    var names: Set<String> { Set(rules.keys) }
+
+    /// Each field, and why it is refused.
+    var reasons: [(name: String, why: String)] {
+        rules.map { ($0.key, $0.value.why) }.sorted { $0.name < $1.name }
+    }
+
+    /// - Parameter place: what the object is called that the fields are of; nil for a body.
     /// - Throws: `APIError` for the first field that is refused.
-    func check(_ body: JSONObject) throws {
-        for (name, value) in body.members {
-            guard let rule = rules[name], !rule.passes(value) else { continue }
+    func check(_ body: JSONObject, within place: String? = nil) throws {
+        for (member, value) in body.members {
+            guard let rule = rules[member], !rule.passes(value) else { continue }
+            let name = (place.map { $0 + "." } ?? "") + member
             throw APIError.invalidRequest("'\(name)' is not supported: \(rule.why).", parameter: name)
         }
     }

@@ -15,6 +15,8 @@ struct RequestPipeline: Sendable {
     let counters: CallCounters
     /// The largest body that is read, in bytes.
     let bodyLimit: Int
+    /// What bodies may have; nil where fields that nobody knows are passed over.
+    var knownFields: StrictFields?
 
     /// nginx's code for a client that went before it had its answer.
     private static let clientClosedRequest = 499
@@ -66,6 +68,7 @@ struct RequestPipeline: Sendable {
         var response: Response
         do {
             let body = try await Self.body(request.body, limit: bodyLimit)
+            try knownFields?.check(body, at: scope.record.endpoint)
             response =
                 kind.isGeneration
                 ? try await clients.whilePresent(scope.channel) { try await handler(body, scope) }

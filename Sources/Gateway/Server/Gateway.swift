@@ -35,6 +35,8 @@ package struct Gateway: Sendable {
     /// A stream's head is sent after this long at the latest: proxies wait no longer than half a minute for one. An error
     /// that comes later is an event.
     package var headDelay: TimeAmount = .seconds(8)
+    /// Whether fields that the API's document does not know are refused.
+    package var refusesUnknownFields = false
     /// Whose pages in browsers may use the API, beside the gateway's own.
     package var origins: Set<BrowserOrigin> = []
 
@@ -94,7 +96,9 @@ package struct Gateway: Sendable {
     private var pipeline: RequestPipeline {
         RequestPipeline(
             admission: admission, keys: Authenticator(accounts: accounts), metrics: metrics, clients: clients,
-            counters: fleet.counters, bodyLimit: bodyLimit)
+            counters: fleet.counters, bodyLimit: bodyLimit,
+            // The document is part of the program, and a test reads it.
+            knownFields: refusesUnknownFields ? try? OpenAPIRoute.knownFields.get() : nil)
     }
 
     private var models: ModelRouter {
@@ -126,6 +130,7 @@ package struct Gateway: Sendable {
         let (pipeline, models, streams) = (pipeline, models, streams)
         let prompts = PromptReader(fleet: fleet)
         let conversations = Conversations(fleet: fleet)
+        let embeddings = EmbeddingsRoute(pipeline: pipeline, models: models, prompts: prompts, fleet: fleet)
         let faults = ConfigurationFaults(routing: routing, labels: labels, certificates: certificates)
         return [
             HealthRoutes(fleet: fleet),
@@ -141,7 +146,11 @@ package struct Gateway: Sendable {
                 pipeline: pipeline, models: models, streams: streams, conversations: conversations, routing: routing),
             FilesRoutes(keys: keys, admission: admission, store: fileStore),
             BatchRoutes(pipeline: pipeline, store: batchStore, work: signal),
-            EmbeddingsRoute(pipeline: pipeline, models: models, prompts: prompts, fleet: fleet),
+            OllamaRoutes(
+                pipeline: pipeline, models: models, conversations: conversations, prompts: prompts,
+                embeddings: embeddings, fleet: fleet),
+            OllamaModels(pipeline: pipeline, keys: keys, fleet: fleet, routing: routing, forms: conversations.forms),
+            embeddings,
             RerankRoutes(pipeline: pipeline, models: models, scorer: PairScorer(fleet: fleet)),
             ImagesRoute(pipeline: pipeline, models: models, streams: streams, fleet: fleet),
             ModerationsRoute(pipeline: pipeline, moderator: filters.moderator),

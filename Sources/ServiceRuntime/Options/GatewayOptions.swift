@@ -48,6 +48,9 @@ package struct GatewayOptions: ParsableArguments {
     @Flag(help: "Lets clients have models loaded again: POST /admin/models/NAME/reload.")
     package var allowReload = false
 
+    @Flag(help: "Refuses requests with fields that the API does not know, which otherwise change nothing.")
+    package var strictFields = false
+
     package init() {}
 
     package func validate() throws {

@@ -73,7 +73,7 @@ enum Program {
         arguments: [
             ("langchain_client.py", "langchain_openai"), ("litellm_client.py", "litellm"),
             ("pydantic_ai_client.py", "pydantic_ai"), ("openai_agents_client.py", "agents"),
-            ("instructor_client.py", "instructor"),
+            ("instructor_client.py", "instructor"), ("ollama_client.py", "ollama"),
         ].filter { Program.python(with: $0.1) != nil })
     func `others' clients chat, stream, get objects of their schemas, and have their tools called`(
         script: String, package: String

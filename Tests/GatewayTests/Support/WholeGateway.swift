@@ -36,6 +36,7 @@ func withWholeGateway(
     chatTemplate: String? = nil, contextLength: Int? = nil, routes: String? = nil, accounts: AccountKeeper? = nil,
     filter: String? = nil,
     labels: String? = nil, certificates: CertificateSource? = nil, origins: [String] = [], state: StateStore? = nil,
+    refusesUnknownFields: Bool = false,
     _ body: @Sendable @escaping (WholeGatewayClient) async throws -> Void
 ) async throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("nephele-" + UUID().uuidString).path
@@ -94,6 +95,7 @@ func withWholeGateway(
         labels: try LabelSource(labels: labels == nil ? "default" : directory + "/labels.yaml"), accounts: accounts,
         bodyLimit: 1 << 16)
     gateway.certificates = certificates
+    gateway.refusesUnknownFields = refusesUnknownFields
     gateway.origins = Set(origins.compactMap { BrowserOrigin($0) })
     gateway.state = state
     let worker = gateway
