@@ -175,6 +175,11 @@ let package = Package(
         .testTarget(
             name: "ModelServingTests", dependencies: ["Messages", "ModelServing", "RPC"], swiftSettings: safe),
         .target(
+            name: "StateKeeping",
+            dependencies: ["Messages", "RPC", .product(name: "GRDB", package: "GRDB.swift")], swiftSettings: safe),
+        .testTarget(
+            name: "StateKeepingTests", dependencies: ["Messages", "RPC", "StateKeeping"], swiftSettings: safe),
+        .target(
             name: "ZeroMQTransport",
             dependencies: [
                 "Concurrency", "Messages", "RPC", "ZeroMQ",
@@ -296,7 +301,7 @@ let package = Package(
             dependencies: [
                 "Accounts", "ChatFormats", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels",
                 "JSON",
-                "Messages", "Observability", "PromptRouting", "RPC", "Watermarking",
+                "Messages", "Observability", "PromptRouting", "RPC", "StateKeeping", "Watermarking",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HummingbirdTLS", package: "hummingbird"),
@@ -318,7 +323,7 @@ let package = Package(
                 "Accounts", "ChatFormats", "Concurrency", "ConfigurationFiles", "ContentFilter", "ContentLabels",
                 "DiffusionModels",
                 "DiffusionService", "Gateway", "Layers", "Messages", "ModelServing", "PNG", "PromptRouting", "RPC",
-                "Tensors",
+                "StateKeeping", "Tensors",
                 "TextGeneration", "TextModels", "TextModelService", "TokenizerService", "ZeroMQTransport",
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "NIOCore", package: "swift-nio"), .product(name: "NIOEmbedded", package: "swift-nio"),
@@ -404,7 +409,7 @@ let package = Package(
         .executableTarget(
             name: "nephele-gateway",
             dependencies: [
-                "Accounts", "Gateway", "Messages", "RPC", "ServiceRuntime", "ZeroMQTransport",
+                "Accounts", "Gateway", "Messages", "RPC", "ServiceRuntime", "StateKeeping", "ZeroMQTransport",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

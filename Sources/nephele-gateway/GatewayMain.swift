@@ -7,6 +7,7 @@ import Messages
 import RPC
 import ServiceLifecycle
 import ServiceRuntime
+import StateKeeping
 import UnixSignals
 import ZeroMQTransport
 
@@ -117,6 +118,12 @@ struct GatewayMain: ConfigurableCommand {
             fleet: fleet, routing: routing, filters: filters, labels: labels, accounts: keeper,
             requestLimit: requestLimit, allowsAdapterUpdates: common.allowAdapterUpdates,
             allowsReload: common.allowReload)
+        let stateFile = common.state == "off" ? nil : common.state ?? common.accounts
+        let store = try stateFile.map { try StateStore(file: $0) }
+        gateway.state = store
+        if store == nil, common.state != "off", let accountsAt {
+            gateway.state = RemoteState(try RPCClient(target: accountsAt))
+        }
         // The bus's connections need files too.
         gateway.origins = Set(allowOrigin)
         let files = OpenFileLimit.current.map { max(16, $0 - 256) } ?? connectionLimit
@@ -137,10 +144,12 @@ struct GatewayMain: ConfigurableCommand {
             AdapterKeeping(fleet: fleet),
             ConfigurationWatch(routing: routing, labels: labels, certificates: gateway.certificates),
         ]
+        services.append(GatewayWork(gateway: gateway, store: store))
         if let accountsBind, let service = keeper?.service {
             // Services stop in the order opposite to their start: others may ask until this gateway's requests have ended.
             let server = RPCServer(
-                ServiceDescription(service: "accounts"), services: [service],
+                ServiceDescription(service: "accounts"),
+                services: [service] + (store.map { [StateService($0)] } ?? []),
                 transports: [try ZeroMQTransport.shared().server(accountsBind)])
             services.insert(ServerLifetime(server, label: "nephele-gateway"), at: 0)
         }
@@ -166,6 +175,30 @@ struct GatewayMain: ConfigurableCommand {
 
 extension BrowserOrigin: ExpressibleByArgument {
     public init?(argument: String) { self.init(argument) }
+}
+
+/// Makes the answers that no client waits for, and forgets what has been kept long enough.
+private struct GatewayWork: Service {
+    let gateway: Gateway
+    let store: StateStore?
+
+    private static let interval: Duration = .seconds(60)
+
+    func run() async throws {
+        await cancelWhenGracefulShutdown {
+            await withTaskGroup(of: Void.self) { group in
+                group.addTask { await gateway.doWork() }
+                group.addTask {
+                    while !Task.isCancelled {
+                        do { try await store?.removeExpired() } catch {
+                            Logger(label: "nephele-gateway").error("what has been kept long enough stays: \(error)")
+                        }
+                        try? await Task.sleep(for: Self.interval)
+                    }
+                }
+            }
+        }
+    }
 }
 
 /// Writes usage down, the last of it when all requests have ended: services stop in the order opposite to their start.

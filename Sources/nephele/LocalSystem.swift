@@ -30,6 +30,8 @@ struct LocalSystem {
         var takesTurns = false
         /// Where text-models find adapters that clients ask for; nil: nowhere.
         var adapterFolder: String?
+        /// Whether the gateway keeps what clients have it keep only as long as the system runs.
+        var keepsStateHere = true
         /// Further arguments of each program.
         var arguments: [Program: [String]] = [:]
         /// A small model that proposes tokens, of the same tokenizer.
@@ -187,6 +189,7 @@ struct LocalSystem {
         }
         if !options.imageModels.isEmpty { gateway += ["--diffusion", "ipc://\(directory)/diffusion-*.sock"] }
         for model in options.textModels + options.imageModels { gateway += ["--expect-model", model.name] }
+        if options.keepsStateHere { gateway += ["--state", directory + "/state.sqlite"] }
         gateway += options.arguments[.gateway] ?? []
         services.append(
             SupervisedService(name: "gateway", executable: try executable(.gateway), arguments: gateway))

@@ -108,6 +108,7 @@ struct UpCommand: ConfigurableCommand {
         }
         options.replicas = Dictionary(replicas.map { ($0.service, $0.count) }) { $1 }
         (options.host, options.port) = (gateway.host, gateway.port)
+        options.keepsStateHere = gateway.state == nil && gateway.accounts == nil
         options.arguments = arguments(CommandLineFlags(Array(CommandLine.arguments.dropFirst(2))))
         for model in options.textModels {
             if let cut {

@@ -63,11 +63,10 @@ package final class AccountKeeper: Sendable {
 
     // MARK: Who
 
-    /// The owner of a secret, and what the key has spent today; nil where it opens nothing.
+    /// The owner of the secret with this digest, and what the key has spent today; nil where it opens nothing.
     ///
     /// - Throws: `APIError` when the accounts cannot be reached.
-    func account(secret: String) async throws -> (account: Account, spentToday: Double)? {
-        let digest = APIKey.digest(of: secret)
+    func account(digest: String) async throws -> (account: Account, spentToday: Double)? {
         let remembered = state.withLock { $0.known[digest] }
         if let remembered, .now - remembered.asked < Self.memory { return remembered.standing }
         do {

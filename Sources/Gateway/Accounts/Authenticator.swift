@@ -23,9 +23,23 @@ struct Authenticator: Sendable {
     /// The caller, with the request counted against the limits of its key; nil where the gateway has no accounts.
     ///
     /// - Throws: `APIError`: no key, one that opens nothing, or one whose limits are reached.
-    func caller(of request: Request) async throws -> Caller? {
+    func caller(of request: Request, _ context: GatewayContext) async throws -> Caller? {
         guard let accounts else { return nil }
+        if let digest = context.keyDigest { return try await Caller(digest: digest, accounts) }
         return try await Caller(request, accounts)
+    }
+
+    /// The caller whose work the gateway does by itself; nil where the gateway has no accounts.
+    ///
+    /// - Throws: `APIError` where the key opens nothing any more, or its limits are reached.
+    func caller(digest: String?) async throws -> Caller? {
+        guard let accounts else { return nil }
+        return try await Caller(digest: digest ?? "", accounts)
+    }
+
+    /// What the store knows the key of a request by; nil where the gateway has no accounts.
+    func keyDigest(of request: Request) -> String? {
+        accounts == nil ? nil : Caller.secret(of: request).map(APIKey.digest)
     }
 
     /// - Throws: `APIError` where the gateway has none.

@@ -19,6 +19,19 @@ final class Caller: Sendable {
         requests = try await keeper.admit(account, spentToday: spent)
     }
 
+    /// Counts work that the gateway does by itself against the limits of the key that asked for it.
+    ///
+    /// - Throws: `APIError`: a key that opens nothing any more, or whose limits are reached.
+    init(digest: String, _ keeper: AccountKeeper) async throws {
+        guard let (account, spent) = try await keeper.account(digest: digest) else { throw Self.wrongKey }
+        (self.account, self.keeper) = (account, keeper)
+        requests = try await keeper.admit(account, spentToday: spent)
+    }
+
+    private static let wrongKey = APIError(
+        status: .unauthorized, message: "Incorrect API key: it was not made here, or it is revoked.",
+        type: "invalid_request_error", code: "invalid_api_key")
+
     /// - Throws: `APIError`, 401: no key, or one that opens nothing.
     static func account(of request: Request, _ keeper: AccountKeeper) async throws -> Account {
         try await standing(of: request, keeper).account
@@ -33,16 +46,12 @@ final class Caller: Sendable {
                 message: "No API key was given: send it as 'Authorization: Bearer KEY'.",
                 type: "invalid_request_error", code: "missing_api_key")
         }
-        guard let standing = try await keeper.account(secret: secret) else {
-            throw APIError(
-                status: .unauthorized, message: "Incorrect API key: it was not made here, or it is revoked.",
-                type: "invalid_request_error", code: "invalid_api_key")
-        }
+        guard let standing = try await keeper.account(digest: APIKey.digest(of: secret)) else { throw wrongKey }
         return standing
     }
 
     /// As OpenAI's, Azure's and Anthropic's clients send it.
-    private static func secret(of request: Request) -> String? {
+    static func secret(of request: Request) -> String? {
         if let bearer = request.headers[.authorization], bearer.prefix(7).lowercased() == "bearer " {
             return String(bearer.dropFirst(7).drop { $0 == " " })
         }

@@ -22,14 +22,28 @@ struct AnswerDeltas: Sendable {
     /// - Throws: `RPCError`.
     mutating func next() async throws -> AnswerDelta? {
         while passed.isEmpty {
-            guard let delta = try await nextOfModel() else { return nil }
-            if transforms.isEmpty { return recorded(AnswerDelta(delta)) }
-            passed.append(AnswerDelta(delta))
-            for index in transforms.indices { transforms[index].transform(&passed) }
+            guard let received = try await nextOfModel() else { return nil }
+            if transforms.isEmpty { return recorded(AnswerDelta(received)) }
+            passed = transformed(received)
             if passed.count > 1 { passed.reverse() }
-            if passed.contains(where: { !$0.finishReason.isEmpty }) { giveUpIfEnded() }
         }
         return passed.popLast().map(recorded)
+    }
+
+    /// One step of an answer: what the text-model said, and what its client sees of it.
+    ///
+    /// - Returns: nil after the last one.
+    /// - Throws: `RPCError`.
+    mutating func nextStep() async throws -> (received: Wire.GenerateDelta, shown: [AnswerDelta])? {
+        guard let received = try await nextOfModel() else { return nil }
+        return (received, transformed(received).map(recorded))
+    }
+
+    private mutating func transformed(_ received: Wire.GenerateDelta) -> [AnswerDelta] {
+        var shown = [AnswerDelta(received)]
+        for index in transforms.indices { transforms[index].transform(&shown) }
+        if shown.contains(where: { !$0.finishReason.isEmpty }) { giveUpIfEnded() }
+        return shown
     }
 
     /// When all of a prompt's choices are blocked, the rest of them is not needed.

@@ -53,19 +53,22 @@ struct Generation: Sendable {
     /// Starts the generations of one request, a call for each prompt, and waits for the first delta of each, so that a
     /// refusal comes before any answer has begun.
     ///
+    /// - Parameter restored: of an answer that another gateway may have begun, with one call; nil for a new one.
     /// - Throws: `APIError` when the text-model refuses, or the deadline passes.
     static func begin(
         _ calls: [Wire.GenerateRequest], on fleet: Fleet, model: ModelDescription, idPrefix: String,
-        _ scope: RequestScope
+        restored: RestoredAnswer? = nil, _ scope: RequestScope
     ) async throws -> Generation {
         let calls = calls.map { call in
+            if let call = restored?.start?.call { return call }
             var call = call
             call.greenList = scope.greenList
             return call
         }
-        let parts = try await fleet.generate(calls, model: model, until: scope.deadline)
+        let parts = try await fleet.generate(calls, model: model, restored: restored, until: scope.deadline)
         return Generation(
-            id: idPrefix + ServiceDescription.newInstanceID(), created: Int(Date().timeIntervalSince1970),
+            id: restored?.id ?? idPrefix + ServiceDescription.newInstanceID(),
+            created: restored?.created ?? Int(Date().timeIntervalSince1970),
             model: model.name, fingerprint: "fp_" + (parts.first?.call.numericsID ?? model.numericsID).prefix(12),
             choicesOfEach: Int(calls.first?.n ?? 1), parts: parts, record: scope.record, filter: scope.filter,
             notice: scope.notice)

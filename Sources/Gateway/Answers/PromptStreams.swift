@@ -17,13 +17,13 @@ struct PromptStreams: Sendable {
     func promptly(
         isStream: Bool, _ scope: RequestScope, _ make: @escaping @Sendable () async throws -> Response
     ) async throws -> Response {
-        guard isStream else { return try await make() }
-        let response = EventualResponse(on: scope.channel.eventLoop, make)
-        if let ready = try await response.value(within: headDelay, on: scope.channel.eventLoop) { return ready }
+        guard isStream, let channel = scope.channel else { return try await make() }
+        let response = EventualResponse(on: channel.eventLoop, make)
+        if let ready = try await response.value(within: headDelay, on: channel.eventLoop) { return ready }
         return EventStream.response(
             ResponseBody { writer in
                 do {
-                    let late = try await clients.whilePresent(scope.channel) { try await response.value() }
+                    let late = try await clients.whilePresent(channel) { try await response.value() }
                     return try await late.body.write(writer)
                 } catch let error as APIError {
                     if error.status == .tooManyRequests { counters.countRefused() }

@@ -46,10 +46,11 @@ struct Conversations: Sendable {
     /// - Parameters:
     ///   - field: what the client gave it in.
     ///   - logprobs: alternatives beside each token's log-probability; nil for no log-probabilities.
+    ///   - restored: of an answer that another gateway may have begun; nil for a new one.
     /// - Throws: `APIError`.
     func generation(
         for request: ChatCompletionRequest, from field: String, logprobs: UInt32?, with model: ModelDescription,
-        idPrefix: String, _ scope: RequestScope
+        idPrefix: String, restored: RestoredAnswer? = nil, _ scope: RequestScope
     ) async throws -> Generation {
         let deadline = scope.deadline
         try fleet.admit(model, tokens: request.parameters.tokens(default: nil), until: deadline)
@@ -66,7 +67,8 @@ struct Conversations: Sendable {
         call.grammar = request.grammar(
             reading, closesThoughts: form.reasoning.map { prompt.opening.contains($0.closing) } ?? false)
         call.shownTokens = reading.marks
-        var generation = try await Generation.begin([call], on: fleet, model: model, idPrefix: idPrefix, scope)
+        var generation = try await Generation.begin(
+            [call], on: fleet, model: model, idPrefix: idPrefix, restored: restored, scope)
         if reading.toolForm != nil || reading.reasoning != nil { generation.reading = reading }
         return generation
     }

@@ -137,9 +137,11 @@ package struct Fleet: Sendable {
 
     /// Starts the calls of one request, and waits for the first delta of each.
     ///
+    /// - Parameter restored: what another gateway has received of the only call; nil where it begins here.
     /// - Throws: `APIError` when the text-model refuses, or the deadline passes.
     func generate(
-        _ calls: [Wire.GenerateRequest], model: ModelDescription, until deadline: ContinuousClock.Instant
+        _ calls: [Wire.GenerateRequest], model: ModelDescription, restored: RestoredAnswer? = nil,
+        until deadline: ContinuousClock.Instant
     ) async throws -> [Generation.Part] {
         guard let textModel else { throw APIError.modelNotFound(model.name, known: models.keys.sorted()) }
         var parts: [Generation.Part] = []
@@ -147,7 +149,9 @@ package struct Fleet: Sendable {
             for call in calls {
                 let attempts = CallAttempts(textModel, model: model.name, until: deadline, counters)
                 // The same for all prompts, as far as it has instances.
-                var generation = ResumableGeneration(call, numericsID: model.numericsID, attempts)
+                var generation = ResumableGeneration(
+                    call, numericsID: restored?.start?.numericsID ?? model.numericsID, attempts)
+                if let restored { try generation.restore(restored.received) }
                 try await generation.begin()
                 parts.append(Generation.Part(call: generation))
             }

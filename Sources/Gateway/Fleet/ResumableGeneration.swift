@@ -18,6 +18,8 @@ struct ResumableGeneration: Sendable {
     private var stream: ReplyStream<Wire.GenerateDelta>?
     private var progress: [ChoiceProgress]
     private var isGivenUp = false
+    /// What was received in another gateway, and is given once more.
+    private var restored: [Wire.GenerateDelta].SubSequence = []
     /// Equal for prompts that begin alike; nil for one that is too short to be shared.
     private let affinity: [UInt8]?
 
@@ -28,17 +30,29 @@ struct ResumableGeneration: Sendable {
         progress = [ChoiceProgress](repeating: ChoiceProgress(), count: Int(min(request.n, 128)))
     }
 
+    /// Goes on with what another gateway has received of the same request.
+    ///
+    /// - Throws: `RPCError` for deltas that do not follow each other.
+    mutating func restore(_ received: [Wire.GenerateDelta]) throws {
+        for delta in received { _ = try accept(delta) }
+        restored += received
+    }
+
     /// The next delta, `nil` after the last one; each token and each byte of text once, whatever happens to instances.
     ///
     /// - Throws: `RPCError`: what a text-model refuses, DEADLINE_EXCEEDED, CANCELLED, or that the call was lost too often.
     mutating func next() async throws -> Wire.GenerateDelta? {
         while !isGivenUp {
+            if let delta = restored.popFirst() { return delta }
             do {
-                if stream == nil { try await dispatch() }
+                if stream == nil {
+                    if hasEnded { return nil }
+                    try await dispatch()
+                }
                 guard let delta = try await stream?.next()?.message else { return nil }
                 if try accept(delta) { return delta }
             } catch {
-                if progress.allSatisfy(\.isFinished) { return nil }
+                if hasEnded { return nil }
                 try await recover(from: error)
             }
         }
@@ -55,6 +69,7 @@ struct ResumableGeneration: Sendable {
     ///
     /// - Throws: `RPCError`, as `next`.
     mutating func begin() async throws {
+        if hasEnded { return }
         do { try await dispatch() } catch { try await recover(from: error) }
     }
 
@@ -74,6 +89,8 @@ struct ResumableGeneration: Sendable {
         stream = try await attempts.client.stream(Wire.TextModel.generate, call, options)
         attempts.dispatched()
     }
+
+    private var hasEnded: Bool { progress.allSatisfy(\.isFinished) }
 
     private var isUnderWay: Bool { progress.contains { $0.isFinished || $0.tokenCount > 0 } }
 

@@ -130,11 +130,6 @@ extension RefusedFields {
     static let responses = RefusedFields(
         text, conversation, template,
         [
-            refuse(
-                "previous_response_id", "conversation",
-                because: "\(nothingKept); send the whole conversation in 'input'"),
-            refuse("store", because: "\(nothingKept); leave it out or send false"),
-            refuse("background", because: "\(nothingKept); wait for the answer, or stream it"),
             refuse("reasoning", because: "of it only 'effort' and 'summary' are known", unless: isReasoning),
             refuse("max_tool_calls", because: "tools are called by the client, who can count them"),
             refuse("parallel_tool_calls", because: "it is true or false") {

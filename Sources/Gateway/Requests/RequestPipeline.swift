@@ -29,7 +29,7 @@ struct RequestPipeline: Sendable {
         let ticket: Admission.Ticket, scope: RequestScope
         do {
             ticket = try await admit(request)
-            do { scope = try await RequestScope(request, kind, on: context.channel, to: endpoint, keys) } catch {
+            do { scope = try await RequestScope(request, kind, of: context, to: endpoint, keys) } catch {
                 admission.leave(ticket)
                 throw error
             }
@@ -98,6 +98,11 @@ struct RequestPipeline: Sendable {
     /// Writes down what became of a request, and makes room for another one.
     private func end(_ scope: RequestScope, _ ticket: Admission.Ticket) {
         admission.leave(ticket)
+        settle(scope)
+    }
+
+    /// Writes down what became of work, and bills it.
+    func settle(_ scope: RequestScope) {
         metrics.count(scope.record)
         guard let caller = scope.caller, let accounts = keys.accounts else { return }
         let state = scope.record.snapshot

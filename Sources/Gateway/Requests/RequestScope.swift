@@ -9,8 +9,8 @@ import RPC
 /// What belongs to one request on its way through the gateway.
 struct RequestScope: Sendable {
     var deadline: ContinuousClock.Instant
-    /// The client's connection.
-    let channel: any Channel
+    /// The client's connection; nil where the gateway asks itself.
+    let channel: (any Channel)?
     let trace: RequestTrace
     let record: RequestRecord
     /// Whom the request is billed to; nil where the gateway has no accounts, or the route bills nobody.
@@ -27,14 +27,30 @@ struct RequestScope: Sendable {
     /// - Parameter endpoint: the path, as the API's documents name it.
     /// - Throws: `APIError` for a malformed header, and for a client without a valid key.
     init(
-        _ request: Request, _ kind: RequestKind, on channel: any Channel, to endpoint: String, _ keys: Authenticator
+        _ request: Request, _ kind: RequestKind, of context: GatewayContext, to endpoint: String, _ keys: Authenticator
     ) async throws {
-        self.channel = channel
+        channel = context.channel
         deadline = kind.hasDeadline ? try RequestDeadline.of(request) : RequestDeadline.standard
         trace = RequestTrace.current ?? RequestTrace(of: request)
         record = RequestRecord(endpoint: endpoint, keepsText: keys.accounts?.isRecording ?? false)
-        caller = kind.role == .user ? try await keys.caller(of: request) : nil
+        caller = kind.role == .user ? try await keys.caller(of: request, context) : nil
         account = kind.role == .user ? caller?.account : try await keys.account(of: request, role: kind.role)
+    }
+
+    /// Of work that the gateway does for a client who does not wait for it.
+    ///
+    /// - Parameters:
+    ///   - endpoint: where the client asked for it.
+    ///   - digest: of the client's key; nil where the gateway has no accounts.
+    /// - Throws: `APIError` where the key opens nothing any more.
+    init(
+        to endpoint: String, keyDigest digest: String?, until deadline: ContinuousClock.Instant, _ keys: Authenticator
+    ) async throws {
+        (channel, self.deadline) = (nil, deadline)
+        trace = RequestTrace.current ?? .new
+        record = RequestRecord(endpoint: endpoint, keepsText: keys.accounts?.isRecording ?? false)
+        caller = try await keys.caller(digest: digest)
+        account = caller?.account
     }
 
     /// The same request with no more time than a route allows.

@@ -59,8 +59,8 @@ struct ResponseItems: Sendable {
     private(set) var items: [ResponseItem] = []
     private var openPart: AnswerDelta.Part?
 
-    /// - Parameter id: what the items' ids are made of.
-    init(id: String) { self.id = id }
+    /// - Parameter response: the response's id, of which the items' ids are made.
+    init(response: String) { id = response.hasPrefix("resp_") ? String(response.dropFirst(5)) : response }
 
     mutating func take(_ delta: AnswerDelta) -> [Change] {
         var changes: [Change] = []

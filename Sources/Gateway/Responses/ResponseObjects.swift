@@ -2,7 +2,7 @@ import JSON
 
 /// OpenAI's response object, whole or on its way.
 struct ResponseObject: Encodable, Sendable {
-    enum Status: String, Encodable, Sendable { case in_progress, completed, incomplete, failed }
+    enum Status: String, Encodable, Sendable { case queued, in_progress, completed, incomplete, failed, cancelled }
 
     struct Failure: Encodable, Sendable {
         var code = "server_error"
@@ -49,11 +49,16 @@ struct ResponseObject: Encodable, Sendable {
     var toolChoice: JSONValue = .string("auto")
     var isParallel = true
     var textFormat: JSONValue?
+    /// Whether it can be had again by its id, and whether it is made while nobody waits for it.
+    var store = false
+    var background = false
+    var previousResponseID: String?
+    var conversationID: String?
 
     private enum Key: String, CodingKey {
         case id, object, created_at, model, status, error, incomplete_details, output, usage, instructions
         case max_output_tokens, temperature, top_p, metadata, user, store, tools, tool_choice, parallel_tool_calls
-        case previous_response_id, truncation, text
+        case previous_response_id, conversation, background, truncation, text
     }
 
     /// Clients expect all of these keys.
@@ -74,11 +79,13 @@ struct ResponseObject: Encodable, Sendable {
         try container.encode(top_p, forKey: .top_p)
         try container.encode(metadata, forKey: .metadata)
         try container.encode(user, forKey: .user)
-        try container.encode(false, forKey: .store)
+        try container.encode(store, forKey: .store)
+        try container.encode(background, forKey: .background)
         try container.encode(tools, forKey: .tools)
         try container.encode(toolChoice, forKey: .tool_choice)
         try container.encode(isParallel, forKey: .parallel_tool_calls)
-        try container.encodeNil(forKey: .previous_response_id)
+        try container.encode(previousResponseID, forKey: .previous_response_id)
+        try container.encode(conversationID.map { ["id": $0] }, forKey: .conversation)
         try container.encode("disabled", forKey: .truncation)
         try container.encode(["format": textFormat ?? .object(JSONObject([("type", .string("text"))]))], forKey: .text)
     }
@@ -100,7 +107,7 @@ struct ResponseObject: Encodable, Sendable {
 struct ResponseEvent: Encodable {
     var type: String
     var sequence_number: Int
-    var response: ResponseObject?
+    var response: JSONValue?
     var item: ResponseItem?
     var item_id: String?
     var output_index: Int?

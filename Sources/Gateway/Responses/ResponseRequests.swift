@@ -1,7 +1,7 @@
 import JSON
 import Messages
 
-/// `POST /v1/responses`. Nothing is kept, so that each request brings its whole conversation.
+/// `POST /v1/responses`.
 struct ResponseRequest: Decodable, Sendable {
     var conversation: ChatCompletionRequest
     var instructions: String?
@@ -11,11 +11,19 @@ struct ResponseRequest: Decodable, Sendable {
     var tools: [JSONValue] = []
     var toolChoice: JSONValue?
     var textFormat: JSONValue?
+    /// Whether the response can be had again by its id; nil where the request does not say.
+    var store: Bool?
+    /// Whether it is made while nobody waits for it.
+    var background = false
+    /// What was said before, by the response that ended it or by the conversation's id.
+    var previousResponseID: String?
+    var conversationID: String?
 
     private static let metadataLimit = 16
 
     private enum Key: String, CodingKey {
         case input, instructions, max_output_tokens, metadata, text, tool_choice, reasoning
+        case store, background, previous_response_id, conversation
     }
 
     /// - Throws: `APIError` that names the field.
@@ -76,6 +84,28 @@ struct ResponseRequest: Decodable, Sendable {
             conversation.template.add(effort: text)
         }
         textFormat = form?.format
+        try readState(container)
+    }
+
+    private mutating func readState(_ container: KeyedDecodingContainer<Key>) throws {
+        store = try container.decodeIfPresent(Bool.self, forKey: .store)
+        background = try container.decodeIfPresent(Bool.self, forKey: .background) ?? false
+        previousResponseID = try container.decodeIfPresent(String.self, forKey: .previous_response_id)
+        let conversation = try container.decodeIfPresent(JSONValue.self, forKey: .conversation) ?? .null
+        conversationID = conversation.text ?? conversation["id"]?.text
+        guard conversation.isNull || conversationID != nil else {
+            throw APIError.invalidRequest(
+                "'conversation' is a conversation's id, or an object with its 'id'.", parameter: "conversation")
+        }
+        guard previousResponseID == nil || conversationID == nil else {
+            throw APIError.invalidRequest(
+                "'previous_response_id' and 'conversation' say what was before: give one of them.",
+                parameter: "previous_response_id")
+        }
+        guard !background || store != false else {
+            throw APIError.invalidRequest(
+                "A response in the background has to be kept: 'store' is false.", parameter: "background")
+        }
     }
 
     private struct TextForm: Decodable {

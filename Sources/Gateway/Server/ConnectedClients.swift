@@ -1,5 +1,6 @@
 import Concurrency
 import Hummingbird
+import Logging
 import NIOCore
 import NIOHTTPTypes
 import Synchronization
@@ -7,12 +8,23 @@ import Synchronization
 /// What the gateway keeps of a request's connection.
 struct GatewayContext: RequestContext {
     var coreContext: CoreRequestContextStorage
-    let channel: any Channel
+    /// nil where the gateway asks itself.
+    let channel: (any Channel)?
+    /// What a request of the gateway's own is asked with in the place of a key.
+    let keyDigest: String?
 
     init(source: ApplicationRequestContextSource) {
         coreContext = .init(source: source)
-        channel = source.channel
+        (channel, keyDigest) = (source.channel, nil)
     }
+
+    /// Of a request that the gateway makes itself for a client.
+    init(keyDigest: String?, logger: Logger) {
+        coreContext = .init(source: OwnRequestSource(logger: logger))
+        (channel, self.keyDigest) = (nil, keyDigest)
+    }
+
+    private struct OwnRequestSource: RequestContextSource { let logger: Logger }
 }
 
 /// The connections of clients, and the work that is done for each as long as it is there.
@@ -65,9 +77,12 @@ final class ConnectedClients: Sendable {
     /// Does the work, and cancels it when the client goes.
     ///
     /// - Throws: what the work throws; `CancellationError` once the client has gone, whatever the work makes of that.
+    ///
+    /// - Parameter channel: the client's connection; nil for work that nobody waits for.
     func whilePresent<Result: Sendable>(
-        _ channel: any Channel, _ work: @escaping @Sendable () async throws -> Result
+        _ channel: (any Channel)?, _ work: @escaping @Sendable () async throws -> Result
     ) async throws -> Result {
+        guard let channel else { return try await work() }
         let task = Task(executorPreference: FunctionExecutor(channel.eventLoop), operation: work)
         let id = ObjectIdentifier(channel)
         let number: Int? = state.withLock { state in

@@ -3,6 +3,7 @@ import Hummingbird
 import Messages
 package import NIOCore
 import RPC
+package import StateKeeping
 
 /// OpenAI's HTTP API over the fleet: the only process that faces users.
 ///
@@ -24,6 +25,9 @@ package struct Gateway: Sendable {
     let metrics = GatewayMetrics()
     /// nil: no key is asked for.
     let accounts: AccountKeeper?
+    /// Where responses, conversations, files and batches are kept; nil for nowhere.
+    package var state: (any StateSource)?
+    private let signal = WorkSignal()
     /// nil: plain HTTP.
     package var certificates: CertificateSource?
     /// A stream without an event for this long is sent a comment line.
@@ -60,13 +64,66 @@ package struct Gateway: Sendable {
         return router
     }
 
+    /// Does the work that no client waits for, until the task is cancelled; what is under way then is left to other gateways.
+    package func doWork() async {
+        guard let store = responseStore, let batchStore else { return }
+        let worker = ServiceDescription.newInstanceID()
+        let responses = BackgroundResponses(
+            route: responsesRoute, store: store, keys: Authenticator(accounts: accounts), metrics: metrics,
+            worker: worker)
+        let batches = BatchWork(
+            store: batchStore, responder: router().buildResponder(), fleet: fleet, worker: worker)
+        await GatewayWork(responses: responses, batches: batches, signal: signal).run()
+    }
+
+    private var fileStore: FileStore? {
+        state.map { source in
+            FileStore(
+                files: StateDocuments(kind: "file", source: source),
+                uploads: StateDocuments(kind: "upload", source: source))
+        }
+    }
+
+    private var batchStore: BatchStore? {
+        guard let state, let fileStore else { return nil }
+        return BatchStore(
+            batches: StateDocuments(kind: "batch", source: state),
+            lines: StateDocuments(kind: "batch line", source: state), files: fileStore)
+    }
+
+    private var pipeline: RequestPipeline {
+        RequestPipeline(
+            admission: admission, keys: Authenticator(accounts: accounts), metrics: metrics, clients: clients,
+            counters: fleet.counters, bodyLimit: bodyLimit)
+    }
+
+    private var models: ModelRouter {
+        ModelRouter(fleet: fleet, routing: routing, filters: filters, labels: labels, rates: rates)
+    }
+
+    private var streams: PromptStreams {
+        PromptStreams(headDelay: headDelay, clients: clients, counters: fleet.counters)
+    }
+
+    private var responseStore: ResponseStore? {
+        state.map { source in
+            ResponseStore(
+                responses: StateDocuments(kind: "response", source: source),
+                conversations: ConversationStore(
+                    conversations: StateDocuments(kind: "conversation", source: source),
+                    items: StateDocuments(kind: "conversation item", source: source)))
+        }
+    }
+
+    private var responsesRoute: ResponsesRoute {
+        ResponsesRoute(
+            pipeline: pipeline, models: models, streams: streams, conversations: Conversations(fleet: fleet),
+            store: responseStore, work: signal)
+    }
+
     private var routes: [any RouteGroup] {
         let keys = Authenticator(accounts: accounts)
-        let pipeline = RequestPipeline(
-            admission: admission, keys: keys, metrics: metrics, clients: clients, counters: fleet.counters,
-            bodyLimit: bodyLimit)
-        let models = ModelRouter(fleet: fleet, routing: routing, filters: filters, labels: labels, rates: rates)
-        let streams = PromptStreams(headDelay: headDelay, clients: clients, counters: fleet.counters)
+        let (pipeline, models, streams) = (pipeline, models, streams)
         let prompts = PromptReader(fleet: fleet)
         let conversations = Conversations(fleet: fleet)
         let faults = ConfigurationFaults(routing: routing, labels: labels, certificates: certificates)
@@ -78,7 +135,10 @@ package struct Gateway: Sendable {
                 pipeline: pipeline, models: models, streams: streams, conversations: conversations,
                 drawings: ChatDrawings(fleet: fleet)),
             CompletionsRoute(pipeline: pipeline, models: models, streams: streams, prompts: prompts, fleet: fleet),
-            ResponsesRoute(pipeline: pipeline, models: models, streams: streams, conversations: conversations),
+            responsesRoute, ResponseStateRoutes(keys: keys, store: responseStore),
+            ConversationRoutes(pipeline: pipeline, store: responseStore?.conversations),
+            FilesRoutes(keys: keys, admission: admission, store: fileStore),
+            BatchRoutes(pipeline: pipeline, store: batchStore, work: signal),
             EmbeddingsRoute(pipeline: pipeline, models: models, prompts: prompts, fleet: fleet),
             RerankRoutes(pipeline: pipeline, models: models, scorer: PairScorer(fleet: fleet)),
             ImagesRoute(pipeline: pipeline, models: models, streams: streams, fleet: fleet),

@@ -29,7 +29,8 @@ final class HTTP10Handler: ChannelDuplexHandler, RemovableChannelHandler {
         let isOld = (head.version.major, head.version.minor) < (1, 1)
         requests.append(Request(isOld: isOld, keepsAlive: head.isKeepAlive))
         if !isOld, head.headers.first(name: "expect")?.lowercased() == "100-continue",
-            head.headers.first(name: "content-length").flatMap({ Int($0) }) ?? 0 <= bodyLimit
+            head.headers.first(name: "content-length").flatMap({ Int($0) }) ?? 0
+                <= (head.uri.hasPrefix("/v1/files") ? FileStore.sizeLimit : bodyLimit)
         {
             context.writeAndFlush(
                 wrapOutboundOut(.head(HTTPResponseHead(version: .http1_1, status: .continue))), promise: nil)

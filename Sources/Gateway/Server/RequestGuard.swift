@@ -13,12 +13,16 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     typealias OutboundIn = HTTPResponsePart
     typealias OutboundOut = HTTPResponsePart
 
-    /// How long a body may take to come. The server itself closes connections without a whole head in that time.
+    /// Bytes of a body that bring it another second.
+    private static let slowestRate = 128 << 10
+    /// How long a body may take to come, and the longer the more of it has come. The server itself closes connections without a whole head in that time.
     private let patience: TimeAmount
     private let bodyLimit: Int
     private var check: Scheduled<Void>?
     /// Since when the body that has not ended is being sent.
     private var readingSince: NIODeadline?
+    /// Of that body.
+    private var bytesRead = 0
     private var fault: HTTPParserError?
     private var isFaultAnswered = false
 
@@ -42,10 +46,10 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head:
-            readingSince = .now()
+            (readingSince, bytesRead) = (.now(), 0)
             if check == nil { look(after: patience, context) }
         case .end: readingSince = nil
-        case .body: break
+        case .body(let bytes): bytesRead += bytes.readableBytes
         }
         context.fireChannelRead(data)
     }
@@ -55,7 +59,8 @@ final class RequestGuard: ChannelDuplexHandler, RemovableChannelHandler {
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
         check = context.eventLoop.scheduleTask(in: time) {
             let (own, context) = bound.value
-            let end = own.readingSince.map { $0 + own.patience }
+            let more = TimeAmount.seconds(Int64(own.bytesRead / Self.slowestRate))
+            let end = own.readingSince.map { $0 + own.patience + more }
             if let end, end <= .now() { return context.close(promise: nil) }
             own.look(after: end.map { $0 - .now() } ?? own.patience, context)
         }

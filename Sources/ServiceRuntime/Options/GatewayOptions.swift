@@ -32,6 +32,13 @@ package struct GatewayOptions: ParsableArguments {
             discussion: "Without it, everybody may come in.", valueName: "file"))
     package var accounts: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "A file in which responses, conversations, files and batches are kept for 30 days; off for nowhere.",
+            discussion: "Without it, in the accounts file. `nephele up` without either keeps them until it ends.",
+            valueName: "file"))
+    package var state: String?
+
     @Flag(help: "Keeps requests and answers in the accounts file, for feedback and `nephele export`.")
     package var record = false
 

@@ -60,6 +60,30 @@ struct GGUFTarget: FuzzTarget {
     }
 }
 
+/// GGUF files of encoders and rerankers, up to their first vector.
+struct GGUFEncodersTarget: FuzzTarget {
+    let kind = SampleKind.bytes
+    let samples: [[UInt8]]
+    private let scratch: Scratch
+    private let device = Device(threadCount: 1)
+
+    init() throws {
+        scratch = try Scratch()
+        samples = try Corpus.files("TextModelsTests/Goldens/gguf") { $0.contains("bert") }
+    }
+
+    mutating func run(_ input: [UInt8]) throws {
+        try scratch.write(input, to: "f.gguf")
+        let path = scratch.path + "/f.gguf"
+        guard (try? TextEncoderLoader.isEncoder(directory: path)) == true,
+            let encoder = try? TextEncoderLoader.load(directory: path, on: device)
+        else { return }
+        var texts = PackedTexts()
+        texts.append([1, 2, 3].map { min($0, Int32(encoder.shape.vocabulary) - 1) })
+        _ = try? encoder.states(of: texts, on: device)
+    }
+}
+
 /// A GGUF model in three files, of which one is changed: that which says so, or where none does, any.
 struct GGUFPartsTarget: FuzzTarget {
     let kind = SampleKind.bytes

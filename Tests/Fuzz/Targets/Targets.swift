@@ -1,7 +1,8 @@
 /// All targets by name. Making one may read and compute; only a child does it.
 enum Targets {
     static let names = [
-        "messages", "frames", "safetensors", "gguf", "gguf-parts", "config", "quantized", "adapter", "encoder-config",
+        "messages", "frames", "safetensors", "gguf", "gguf-encoders", "gguf-parts", "config", "quantized", "adapter",
+        "encoder-config",
         "sentences",
         "packed-cache", "pictures", "tokenizer-json",
         "tokenizer-config", "vocabulary", "merges", "sentencepiece", "unigram", "family", "tekken", "tiktoken",
@@ -16,6 +17,7 @@ enum Targets {
         case "frames": return try FrameTarget()
         case "safetensors": return try SafetensorsTarget()
         case "gguf": return try GGUFTarget()
+        case "gguf-encoders": return try GGUFEncodersTarget()
         case "gguf-parts": return try GGUFPartsTarget()
         case "config": return try ModelConfigurationTarget()
         case "adapter": return try AdapterTarget()

@@ -7,6 +7,7 @@ import Gateway
 import Hummingbird
 import Messages
 import RPC
+import StateKeeping
 import Tensors
 import Testing
 import TextGeneration
@@ -27,10 +28,11 @@ private let imageModel = Result { try DiffusionPipeline(directory: tiny, device:
 /// The services of one text and one image model over ipc, and a gateway before them.
 /// - Parameters:
 ///   - routes: a routing file's text; nil for the standard table.
+///   - state: where the gateway keeps responses and the like.
 ///   - labels: a label file's text, beside which `watermark.key` lies; nil for the standard labels.
 func withWholeGateway(
     routes: String? = nil, accounts: AccountKeeper? = nil, filter: String? = nil, labels: String? = nil,
-    certificates: CertificateSource? = nil, origins: [String] = [],
+    certificates: CertificateSource? = nil, origins: [String] = [], state: StateStore? = nil,
     _ body: @Sendable @escaping (WholeGatewayClient) async throws -> Void
 ) async throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("nephele-" + UUID().uuidString).path
@@ -89,6 +91,10 @@ func withWholeGateway(
         bodyLimit: 1 << 16)
     gateway.certificates = certificates
     gateway.origins = Set(origins.compactMap { BrowserOrigin($0) })
+    gateway.state = state
+    let worker = gateway
+    let work = Task { await worker.doWork() }
+    defer { work.cancel() }
     try await withServed(gateway) { port in
         try await body(
             WholeGatewayClient(
