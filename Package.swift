@@ -206,6 +206,11 @@ let package = Package(
             name: "DiffusionModelsTests", dependencies: ["DiffusionModels", "Tensors", "EmbeddedModels"],
             exclude: ["compare_with_diffusers.py"], resources: [.copy("Goldens")], swiftSettings: safe),
 
+        .target(name: "Autograd", dependencies: ["Layers", "Tensors"], swiftSettings: safe),
+        .testTarget(
+            name: "AutogradTests", dependencies: ["Autograd", "Layers", "Tensors"], exclude: ["make_gradients.py"],
+            resources: [.copy("Goldens")], swiftSettings: safe),
+
         // Layer 5: engines
         .target(
             name: "TextGeneration",
@@ -222,6 +227,16 @@ let package = Package(
                 "Watermarking",
             ],
             swiftSettings: safe),
+
+        .target(
+            name: "Training",
+            dependencies: ["Autograd", "JSON", "Layers", "Tensors", "TextModels", "Tokenizers"], swiftSettings: safe),
+        .testTarget(
+            name: "TrainingTests",
+            dependencies: [
+                "Autograd", "JSON", "Layers", "ModelTesting", "Tensors", "TextGeneration", "TextModels", "Tokenizers",
+                "Training",
+            ], exclude: ["make_training_goldens.py"], resources: [.copy("Goldens")], swiftSettings: safe),
 
         // Layer 6: services
         // For tests: tiny checkpoints, an engine run to its end
@@ -384,7 +399,7 @@ let package = Package(
                 "PromptRouting",
                 "RPC",
                 "ServiceRuntime", "Supervision", "Tensors", "TextGeneration", "TextModelOptions", "TextModels",
-                "ZeroMQTransport", "Layers",
+                "Training", "ZeroMQTransport", "Layers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

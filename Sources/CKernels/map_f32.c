@@ -1,3 +1,4 @@
+#include "nephele_gradients.h"
 #include "simd.h"
 
 #define GELU_SQRT_2_OVER_PI 0.7978845608028654f
@@ -114,6 +115,112 @@ NEPHELE_INLINE void nephele_map_f32_simd(const nephele_map_f32_args *a, nephele_
 }
 
 NEPHELE_KERNEL(nephele_map_f32)
+
+// 1 / sqrt(2 pi)
+#define NORMAL_DENSITY 0.3989422804014327f
+
+/// The slope of a map; that of relu is 0 at 0.
+static inline float scalar_slope(nephele_map map, float x) {
+    switch (map) {
+    case NEPHELE_MAP_EXP:
+        return scalar_exp(x);
+    case NEPHELE_MAP_TANH: {
+        float t = scalar_tanh(x);
+        return 1.0f - t * t;
+    }
+    case NEPHELE_MAP_SILU: {
+        float s = 1.0f / (1.0f + scalar_exp(-x));
+        return s * (1.0f + x * (1.0f - s));
+    }
+    case NEPHELE_MAP_GELU_TANH: {
+        float t = scalar_tanh(GELU_SQRT_2_OVER_PI * fmaf(GELU_CUBE * x * x, x, x));
+        float inner = GELU_SQRT_2_OVER_PI * fmaf(3.0f * GELU_CUBE * x, x, 1.0f);
+        return 0.5f * (1.0f + t) + 0.5f * x * (1.0f - t * t) * inner;
+    }
+    case NEPHELE_MAP_GELU_ERF:
+        return 0.5f * (1.0f + scalar_erf(x * SQRT_HALF)) + x * NORMAL_DENSITY * scalar_exp(-0.5f * x * x);
+    case NEPHELE_MAP_GELU_QUICK: {
+        float s = 1.0f / (1.0f + scalar_exp(-1.702f * x));
+        return s * (1.0f + 1.702f * x * (1.0f - s));
+    }
+    case NEPHELE_MAP_RELU:
+        return x > 0 ? 1.0f : 0;
+    case NEPHELE_MAP_IDENTITY:
+        return 1.0f;
+    case NEPHELE_MAP_SIGMOID: {
+        float s = 1.0f / (1.0f + scalar_exp(-x));
+        return s * (1.0f - s);
+    }
+    }
+    return 0;
+}
+
+NEPHELE_INLINE f32x16 slope16(nephele_map map, f32x16 x) {
+    f32x16 one = splat16(1.0f);
+    switch (map) {
+    case NEPHELE_MAP_EXP:
+        return exp16(x);
+    case NEPHELE_MAP_TANH: {
+        f32x16 t = tanh16(x);
+        return one - t * t;
+    }
+    case NEPHELE_MAP_SILU: {
+        f32x16 s = one / (one + exp16(-x));
+        return s * (one + x * (one - s));
+    }
+    case NEPHELE_MAP_GELU_TANH: {
+        f32x16 t = tanh16(splat16(GELU_SQRT_2_OVER_PI) * fma16(splat16(GELU_CUBE) * x * x, x, x));
+        f32x16 inner = splat16(GELU_SQRT_2_OVER_PI) * fma16(splat16(3.0f * GELU_CUBE) * x, x, one);
+        return splat16(0.5f) * (one + t) + splat16(0.5f) * x * (one - t * t) * inner;
+    }
+    case NEPHELE_MAP_GELU_ERF:
+        return splat16(0.5f) * (one + erf16(x * splat16(SQRT_HALF))) +
+               x * splat16(NORMAL_DENSITY) * exp16(splat16(-0.5f) * x * x);
+    case NEPHELE_MAP_GELU_QUICK: {
+        f32x16 s = one / (one + exp16(splat16(-1.702f) * x));
+        return s * (one + splat16(1.702f) * x * (one - s));
+    }
+    case NEPHELE_MAP_RELU:
+        return select16(x > splat16(0), one, splat16(0));
+    case NEPHELE_MAP_IDENTITY:
+        return one;
+    case NEPHELE_MAP_SIGMOID: {
+        f32x16 s = one / (one + exp16(-x));
+        return s * (one - s);
+    }
+    }
+    return splat16(0);
+}
+
+static void nephele_map_gradient_f32_scalar(const nephele_map_gradient_f32_args *a, nephele_index begin,
+                                            nephele_index end) {
+    for (nephele_index i = begin; i < end; i++) {
+        float dy = a->dy[i], slope = scalar_slope(a->map, a->x[i]);
+        if (a->factor)
+            a->dfactor[i] = dy * scalar_map(a->map, a->x[i]);
+        a->dx[i] = (a->factor ? dy * a->factor[i] : dy) * slope;
+    }
+}
+
+NEPHELE_INLINE void nephele_map_gradient_f32_simd(const nephele_map_gradient_f32_args *a, nephele_index begin,
+                                                  nephele_index end) {
+    for (nephele_index i = begin; i < end; i += 16) {
+        nephele_index count = end - i < 16 ? end - i : 16;
+        size_t bytes = (size_t)count * sizeof(float);
+        f32x16 x = count == 16 ? load16(a->x + i) : load_partial16(a->x + i, count);
+        f32x16 dy = count == 16 ? load16(a->dy + i) : load_partial16(a->dy + i, count);
+        f32x16 dx = dy;
+        if (a->factor) {
+            f32x16 dfactor = dy * map16(a->map, x);
+            dx = dy * (count == 16 ? load16(a->factor + i) : load_partial16(a->factor + i, count));
+            memcpy(a->dfactor + i, &dfactor, bytes);
+        }
+        dx *= slope16(a->map, x);
+        memcpy(a->dx + i, &dx, bytes);
+    }
+}
+
+NEPHELE_KERNEL(nephele_map_gradient_f32)
 
 static void nephele_combine_f32_scalar(const nephele_combine_f32_args *a, nephele_index begin, nephele_index end) {
     for (nephele_index i = begin; i < end; i++)

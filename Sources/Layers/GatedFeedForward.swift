@@ -13,10 +13,10 @@ package struct GatedFeedForward: Sendable {
         package init(width: Int, activation: Device.Activation) { (self.width, self.activation) = (width, activation) }
     }
 
-    private let gate: Linear  // [F, C]
-    private let up: Linear  // [F, C]
-    private let down: Linear  // [C, F]
-    private let activation: Device.Activation
+    package let gate: Linear  // [F, C]
+    package let up: Linear  // [F, C]
+    package let down: Linear  // [C, F]
+    package let activation: Device.Activation
 
     /// - Parameter name: what stands before the names of its matrices, with the dot.
     /// - Throws: `TensorError` that names the tensor at fault.

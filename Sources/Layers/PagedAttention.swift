@@ -46,19 +46,19 @@ package struct PagedAttention: Sendable {
         package var extents: KVExtents { KVExtents(heads: kvHeads, headDim: headDim) }
     }
 
-    private let query: Linear  // [H·D, C], or [H·2D, C] with gates
-    private let key: Linear?  // [G·D, C]; nil where another layer's keys and values are read
-    private let value: Linear?  // [G·D, C]; nil there too, and where values are keys
-    private let output: Linear  // [C, H·D]
-    private let queryNorm: RMSNorm?  // [D], or [H·D]
-    private let keyNorm: RMSNorm?  // [D], or [G·D]
-    private let valueNorm: RMSNorm?  // [D]
-    private let sinks: Tensor?  // [H]
+    package let query: Linear  // [H·D, C], or [H·2D, C] with gates
+    package let key: Linear?  // [G·D, C]; nil where another layer's keys and values are read
+    package let value: Linear?  // [G·D, C]; nil there too, and where values are keys
+    package let output: Linear  // [C, H·D]
+    package let queryNorm: RMSNorm?  // [D], or [H·D]
+    package let keyNorm: RMSNorm?  // [D], or [G·D]
+    package let valueNorm: RMSNorm?  // [D]
+    package let sinks: Tensor?  // [H]
     /// The layer's number in the cache, and how many of the last positions its rows see.
     private let layer: Int
-    private let window: Int
-    private let configuration: Configuration
-    private let rotation: Rotation?
+    package let window: Int
+    package let configuration: Configuration
+    package let rotation: Rotation?
 
     /// How queries and keys are turned.
     package struct Rotation: Sendable {

@@ -41,7 +41,11 @@ package struct AttentionRows: Sendable {
 
 extension Device {
     /// Rotates the heads of x `[rows, heads · headDim]` in place (RoPE, arXiv 2104.09864).
-    package func rope(_ x: Tensor, heads: Int, positions: [Int32], table: RotaryTable) {
+    ///
+    /// - Parameter isGradient: whether x is the gradient of rotated heads, which is turned back.
+    package func rope(
+        _ x: Tensor, heads: Int, positions: [Int32], table: RotaryTable, isGradient: Bool = false
+    ) {
         let headDim = x.width / heads
         precondition(
             x.width == heads * headDim && positions.count == x.rowCount && table.rotary <= headDim,
@@ -54,7 +58,7 @@ extension Device {
             let args = nephele_rope_f32_args(
                 x: x.f32, positions: positions.baseAddress, cosine: table.cosine.f32, sine: table.sine.f32,
                 heads: heads, head_dim: headDim, rotary: table.rotary, x_stride: x.width,
-                is_interleaved: table.isInterleaved ? 1 : 0)
+                is_interleaved: table.isInterleaved ? 1 : 0, is_gradient: isGradient ? 1 : 0)
             run(nephele_rope_f32, args, count: x.rowCount, grain: max(1, 8_192 / max(1, x.width)))
         }
     }

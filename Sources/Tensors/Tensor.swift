@@ -68,6 +68,9 @@ package struct Tensor: Sendable {
         raw.copyMemory(from: other.raw, byteCount: count * dtype.size)
     }
 
+    /// Sets all elements to zero.
+    package func clear() { raw.initializeMemory(as: UInt8.self, repeating: 0, count: count * dtype.size) }
+
     /// Writes elements to an f32 tensor, starting at element `offset`.
     package func write(_ elements: [Float], at offset: Int = 0) {
         precondition(

@@ -6,14 +6,15 @@
 #include "nephele_kernels.h"
 
 /// Rotates each head of each row (arXiv 2104.09864) in place: cosine and sine are tables [positions][rotary/2]. Element
-/// i pairs with i + rotary/2, or, where `is_interleaved`, 2i with 2i + 1. Work unit: rows.
+/// i pairs with i + rotary/2, or, where `is_interleaved`, 2i with 2i + 1. Where `is_gradient`, x is the gradient of
+/// what was rotated, and is turned back: by the same cosines, and sines of the other sign. Work unit: rows.
 typedef struct {
     float *x;
     const int32_t *positions;
     const float *cosine;
     const float *sine;
     nephele_index heads, head_dim, rotary, x_stride;
-    int32_t is_interleaved;
+    int32_t is_interleaved, is_gradient;
 } nephele_rope_f32_args;
 void nephele_rope_f32(const void *args, nephele_index begin, nephele_index end);
 

@@ -4,7 +4,7 @@ package import Tensors
 /// A decoder-only Transformer with RMSNorm, rotary positions and grouped-query attention: the form that Llama gave
 /// (arXiv 2302.13971) and most have. What an architecture does differently stands in its own file, as a configuration.
 package struct Decoder: TextModel {
-    private struct Layer: Sendable {
+    struct Layer: Sendable {
         var mixerNorms: BlockNorms
         var mixer: SequenceMixer
         var feedForwardNorms: BlockNorms
@@ -19,10 +19,10 @@ package struct Decoder: TextModel {
     package let linearModules: [LinearModule]
     package let pagedLayers: [KVExtents]
     package let state: StateShape?
-    private let scales: Configuration.Scales
-    private let outside: EmbeddingAndHead<RMSNorm>
-    private let layerEmbedding: LayerEmbedding?
-    private let blocks: [Layer]
+    let scales: Configuration.Scales
+    let outside: EmbeddingAndHead<RMSNorm>
+    let layerEmbedding: LayerEmbedding?
+    let blocks: [Layer]
 
     init(_ configuration: Configuration, _ loader: WeightLoader) throws(TensorError) {
         let shape = configuration.shape, c = shape.hidden
@@ -116,16 +116,16 @@ package struct Decoder: TextModel {
 
 /// The norms before and after a block, either of which may be absent, and what its result is multiplied by:
 /// x += scale · after(block(before(x))).
-struct BlockNorms: Sendable {
+package struct BlockNorms: Sendable {
     /// What a checkpoint calls them in a layer.
     struct Names: Sendable {
         var before: String?
         var after: String?
     }
 
-    var before: RMSNorm?
-    var after: RMSNorm?
-    var scale: Float
+    package var before: RMSNorm?
+    package var after: RMSNorm?
+    package var scale: Float
 
     /// - Parameters:
     ///   - x: `[R, C]`, changed in place; `scratch` is as large.

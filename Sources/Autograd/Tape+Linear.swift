@@ -1,0 +1,80 @@
+package import Layers
+package import Tensors
+
+/// What is trained beside a frozen linear layer (LoRA, arXiv 2106.09685): y += s · B (A x).
+package struct LowRankParameters {
+    package let down: Parameter  // A, [r, K]
+    package let up: Parameter  // B, [N, r]
+    /// s.
+    package let scale: Float
+    /// The rows of B that are this layer's, where a file joins several layers in one matrix.
+    package let outputs: Range<Int>
+
+    package init(down: Parameter, up: Parameter, scale: Float, outputs: Range<Int>) {
+        (self.down, self.up, self.scale, self.outputs) = (down, up, scale, outputs)
+    }
+}
+
+extension Tape {
+    /// y = x Wᵀ + b (+ s · B (A x)) (+ residual): `[R, K]` → `[R, N]`. W and b are frozen, whatever they are stored as.
+    package func linear(
+        _ x: Variable, _ layer: Linear, _ adapter: LowRankParameters?, residual: Variable? = nil
+    ) throws(TensorError) -> Variable {
+        let y = try keep(x.rows, width: layer.columns), input = try x.value()
+        try device.exactProduct(input, layer.weight, bias: layer.bias, residual: try residual?.value(), into: y)
+        var inner: Tensor?  // s · A x, [R, r]
+        if let adapter {
+            let u = try keep(x.rows, width: adapter.down.value.rowCount)
+            try device.matmul(input, try PackedMatrix(adapter.down.value, on: device), into: u)
+            device.scale(u, by: adapter.scale, into: u)
+            let up = try PackedMatrix(adapter.up.value.rows(adapter.outputs), on: device)
+            try device.matmul(u, up, residual: y, into: y)
+            inner = u
+        }
+        let result = Variable(
+            y, needsGradient: x.needsGradient || adapter != nil || residual?.needsGradient ?? false)
+        let device = device
+        step(result) { dy throws(TensorError) in
+            try x.accumulate(on: device) { sum, dx throws(TensorError) in
+                try device.inputGradient(dy, layer.weight, residual: sum, into: dx)
+            }
+            if let adapter, let inner { try Self.adapterGradients(adapter, x, inner: inner, dy: dy, on: device) }
+            residual?.receive(dy, on: device)
+        }
+        return result
+    }
+
+    /// dB += dyᵀ (s A x), dA += (s dy B)ᵀ x, dx += (s dy B) A.
+    private static func adapterGradients(
+        _ adapter: LowRankParameters, _ x: Variable, inner: Tensor, dy: Tensor, on device: Device
+    ) throws(TensorError) {
+        let (down, up) = (adapter.down, adapter.up.value.rows(adapter.outputs))
+        device.outerProduct(dy, inner, accumulates: true, into: adapter.up.gradient.rows(adapter.outputs))
+        let du = try device.makeRows(x.rows, width: inner.width)  // [R, r]
+        try device.matmul(dy, try PackedMatrix(up, transposed: true, on: device), into: du)
+        device.scale(du, by: adapter.scale, into: du)
+        device.outerProduct(du, try x.value(), accumulates: true, into: down.gradient)
+        try x.accumulate(on: device) { sum, dx throws(TensorError) in
+            try device.matmul(du, try PackedMatrix(down.value, transposed: true, on: device), residual: sum, into: dx)
+        }
+    }
+
+    /// y = x Wᵀ (+ residual), where W itself is trained: `[R, K]` → `[R, N]`.
+    package func linear(
+        _ x: Variable, _ weight: Parameter, residual: Variable? = nil
+    ) throws(TensorError) -> Variable {
+        let y = try keep(x.rows, width: weight.value.rowCount)
+        try device.matmul(
+            try x.value(), try PackedMatrix(weight.value, on: device), residual: try residual?.value(), into: y)
+        let result = Variable(y, needsGradient: true), device = device
+        step(result) { dy throws(TensorError) in
+            device.outerProduct(dy, try x.value(), accumulates: true, into: weight.gradient)
+            try x.accumulate(on: device) { sum, dx throws(TensorError) in
+                try device.matmul(
+                    dy, try PackedMatrix(weight.value, transposed: true, on: device), residual: sum, into: dx)
+            }
+            residual?.receive(dy, on: device)
+        }
+        return result
+    }
+}

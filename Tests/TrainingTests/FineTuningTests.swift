@@ -1,0 +1,212 @@
+import Foundation
+import Layers
+import ModelTesting
+import Tensors
+import Testing
+import TextModels
+
+@testable import Training
+
+/// Whole runs on the tiny checkpoint `Goldens/chat`, against TRL 1.16 (`make_training_goldens.py`).
+struct FineTuningTests {
+    private struct Golden: Decodable {
+        var losses: [Double]
+        var norms: [Double]
+        var rewardsChosen: [Double?]?
+        var rewardsRejected: [Double?]?
+
+        enum CodingKeys: String, CodingKey {
+            case losses, norms
+            case rewardsChosen = "rewards/chosen"
+            case rewardsRejected = "rewards/rejected"
+        }
+    }
+
+    private static func path(_ name: String) throws -> String {
+        try #require(Bundle.module.url(forResource: "Goldens/\(name)", withExtension: nil)).path
+    }
+
+    /// As TRL was run.
+    private static func options(_ method: SampleFile.Method, output: String) throws -> FineTuning.Options {
+        var options = FineTuning.Options(
+            model: try path("chat"), data: try path("\(method.rawValue).jsonl"), output: output)
+        options.startingAdapter = try path("start")
+        options.objective.method = method
+        options.objective.beta = 0.2
+        (options.objective.desirableWeight, options.objective.undesirableWeight) = (1.2, 0.8)
+        options.optimizer.learningRate = 5e-3
+        options.optimizer.weightDecay = method == .sft ? 0.01 : 0
+        (options.shape, options.warmUp, options.batch) = (.cosine, 5, 4)
+        options.steps = method == .sft ? 200 : 60
+        options.isShuffled = false
+        return options
+    }
+
+    private static func bytes(_ directory: TemporaryDirectory, _ name: String = "adapter_model.safetensors") throws
+        -> Data
+    {
+        try Data(contentsOf: URL(fileURLWithPath: directory.path + "/" + name))
+    }
+
+    @Test("Losses, norms and rewards are TRL's over a whole run", arguments: SampleFile.Method.allCases)
+    func losses(method: SampleFile.Method) throws {
+        let golden = try JSONDecoder().decode(
+            Golden.self, from: Data(contentsOf: URL(fileURLWithPath: try Self.path("\(method.rawValue).json"))))
+        let directory = try TemporaryDirectory()
+        var training = try FineTuning(
+            try Self.options(method, output: directory.path), on: Device(threadCount: 2))
+        var steps: [FineTuning.Step] = []
+        try training.run { steps.append($0) }
+        #expect(steps.count == golden.losses.count)
+        for (index, (own, loss)) in zip(steps, golden.losses).enumerated() {
+            #expect(abs(own.loss - loss) < 1e-3, "step \(index + 1): \(own.loss), TRL has \(loss)")
+            #expect(abs(own.gradientNorm - golden.norms[index]) < 2e-2 * golden.norms[index], "step \(index + 1)")
+            for (reward, expected) in [
+                (own.chosenReward, golden.rewardsChosen), (own.rejectedReward, golden.rewardsRejected),
+            ] {
+                guard let expected = expected?[index] else { continue }
+                #expect(abs(try #require(reward) - expected) < 5e-3, "step \(index + 1)")
+            }
+        }
+        let first = golden.losses.prefix(6).reduce(0, +), last = golden.losses.suffix(6).reduce(0, +)
+        #expect(last < first)
+    }
+
+    @Test("A run has the same bits with every number of threads and instruction set, and others with another seed")
+    func bits() throws {
+        func adapter(_ device: Device, seed: UInt64) throws -> Data {
+            let directory = try TemporaryDirectory()
+            var options = try Self.options(.sft, output: directory.path)
+            options.startingAdapter = nil
+            (options.adapter.rank, options.steps, options.seed, options.isShuffled) = (3, 4, seed, true)
+            var training = try FineTuning(options, on: device)
+            try training.run { _ in }
+            return try Self.bytes(directory)
+        }
+        let reference = try adapter(Device(threadCount: 1), seed: 5)
+        for set in Device.InstructionSet.available {
+            #expect(try adapter(Device(threadCount: 2, instructionSet: set), seed: 5) == reference, "\(set)")
+        }
+        #expect(try adapter(Device(threadCount: 1), seed: 6) != reference)
+    }
+
+    private struct Killed: Error {}
+
+    @Test("A run that ends between checkpoints is resumed to the bit", arguments: SampleFile.Method.allCases)
+    func resume(method: SampleFile.Method) throws {
+        let device = Device(threadCount: 2), whole = try TemporaryDirectory(), cut = try TemporaryDirectory()
+        func options(_ directory: TemporaryDirectory, resumes: Bool) throws -> FineTuning.Options {
+            var options = try Self.options(method, output: directory.path)
+            (options.steps, options.checkpointEvery, options.resumes, options.isShuffled) = (9, 3, resumes, true)
+            return options
+        }
+        var losses: [Double] = []
+        var training = try FineTuning(try options(whole, resumes: false), on: device)
+        try training.run { losses.append($0.loss) }
+        for end in [1, 5, 7] {
+            // What a process leaves that is killed after this step.
+            var part = try FineTuning(try options(cut, resumes: end > 1), on: device)
+            #expect(throws: Killed.self) { try part.run { if $0.step == end { throw Killed() } } }
+        }
+        var rest: [Double] = []
+        var last = try FineTuning(try options(cut, resumes: true), on: device)
+        #expect(last.plan.firstStep == 6)
+        try last.run { rest.append($0.loss) }
+        #expect(rest == Array(losses.suffix(3)))
+        for name in ["adapter_model.safetensors", "adapter_config.json", "checkpoint.safetensors"] {
+            #expect(try Self.bytes(cut, name) == Self.bytes(whole, name), "\(name)")
+        }
+    }
+
+    @Test("A run is not resumed with other options, and a directory with a run is not overwritten")
+    func otherRuns() throws {
+        let directory = try TemporaryDirectory(), device = Device(threadCount: 1)
+        var options = try Self.options(.sft, output: directory.path)
+        options.steps = 2
+        var training = try FineTuning(options, on: device)
+        try training.run { _ in }
+        #expect(throws: TrainingError.self) { try FineTuning(options, on: device) }
+    }
+
+    @Test(
+        "Another run's checkpoint is refused with what is different",
+        arguments: ["--learning-rate", "--batch", "--seed", "--steps", "the data", "the adapter it began with"])
+    func differences(what: String) throws {
+        let directory = try TemporaryDirectory(), device = Device(threadCount: 1)
+        var options = try Self.options(.sft, output: directory.path)
+        options.steps = 2
+        do {
+            var training = try FineTuning(options, on: device)
+            try training.run { _ in }
+        }
+        options.resumes = true
+        switch what {
+        case "--learning-rate": options.optimizer.learningRate *= 2
+        case "--batch": options.batch = 3
+        case "--seed": options.seed = 9
+        case "--steps": options.steps = 3
+        case "the data":
+            let text = try String(contentsOfFile: options.data, encoding: .utf8)
+            try directory.write("other.jsonl", Data(text.replacingOccurrences(of: "sea", with: "lea").utf8))
+            options.data = directory.path + "/other.jsonl"
+        default:
+            options.startingAdapter = nil
+            (options.adapter.rank, options.adapter.alpha) = (4, 8)
+            options.adapter.targets = ["down_proj", "q_proj", "v_proj"]
+        }
+        let error = #expect(throws: TrainingError.self) { try FineTuning(options, on: device) }
+        #expect(error?.message.contains(what) == true, "\(error?.message ?? "")")
+    }
+
+    @Test("Two runs do not write to one directory")
+    func lock() throws {
+        let directory = try TemporaryDirectory(), device = Device(threadCount: 1)
+        let first = try FineTuning(try Self.options(.sft, output: directory.path), on: device)
+        let error = #expect(throws: TrainingError.self) {
+            try FineTuning(try Self.options(.sft, output: directory.path), on: device)
+        }
+        #expect(error?.code == .unwritable && error?.message.contains("another run") == true)
+        withExtendedLifetime(first) {}
+    }
+
+    @Test("A loss that is not a number stops the run, names the lines, and keeps the checkpoint before")
+    func divergence() throws {
+        let directory = try TemporaryDirectory(), device = Device(threadCount: 1)
+        var options = try Self.options(.sft, output: directory.path)
+        (options.optimizer.learningRate, options.optimizer.clip, options.warmUp) = (1e30, 0, 0)
+        (options.checkpointEvery, options.shape) = (1, .constant)
+        var training = try FineTuning(options, on: device)
+        var done = 0
+        let error = #expect(throws: TrainingError.self) { try training.run { done = $0.step } }
+        #expect(error?.code == .diverged && error?.message.contains("lines") == true, "\(error?.message ?? "")")
+        #expect(done >= 1)
+        let kept = try SafetensorsFile(path: directory.path + "/checkpoint.safetensors")
+        #expect(kept.entries.count > 1)
+    }
+
+    @Test("What was trained, served, says what the training saw: the loss of the answers is the same")
+    func served() throws {
+        let directory = try TemporaryDirectory(), device = Device(threadCount: 2)
+        var options = try Self.options(.sft, output: directory.path)
+        options.steps = 60
+        var training = try FineTuning(options, on: device)
+        try training.run { _ in }
+        let model = try TextModelLoader.load(directory: options.model, on: device)
+        let adapter = try LowRankAdapter(directory: directory.path, for: model, on: device)
+        let trainable = try TrainableDecoder(model, on: device)
+        let parameters = try AdapterFile.read(directory.path, for: trainable.parts)
+        let pass = ModelPass(model: trainable, memory: .init(), device: device)
+        let ids: [Int32] = [257, 40, 41, 90, 256, 258, 77, 61, 200, 5, 256]
+        let text = TrainingText(ids: ids, answers: [6..<11])
+        let trained = try pass.logProbabilities([text], parameters)[0]
+        let hidden = try model.read(ids, adapter: adapter, on: device)
+        let logits = try model.logits(hidden, on: device)
+        let served = (6..<11).reduce(0.0) { sum, place in
+            let row = logits.rows(place - 1..<place)
+            return sum + Double(row[Int(ids[place])] - device.logSumExp(row))
+        }
+        let plain = try pass.logProbabilities([text], nil)[0]
+        #expect(abs(served - trained) < 1e-4 * abs(trained))
+        #expect(abs(plain - trained) > 0.05 * abs(trained))
+    }
+}
