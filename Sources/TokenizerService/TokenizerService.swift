@@ -115,7 +115,8 @@ package struct TokenizerService: RPCService {
                             ids: text.ids, tokenizerHash: tokenizer.hash,
                             types: text.typeIDs.contains { $0 != 0 } ? text.typeIDs : []))
                 } catch {
-                    throw RPCError(tokenizer: error, field: "limit", model: request.message.model)
+                    let field = request.message.suffix == nil ? "limit" : "suffix"
+                    throw RPCError(tokenizer: error, field: field, model: request.message.model)
                 }
             }
         }
@@ -191,6 +192,10 @@ extension Tokenizer {
 
     fileprivate func encode(_ message: Wire.EncodeRequest) throws(TokenizerError) -> TokenizedText {
         let special = message.addSpecialTokens
+        if let suffix = message.suffix {
+            let ids = try encodeAround(message.text, suffix, addSpecialTokens: special)
+            return TokenizedText(ids: ids, typeIDs: Array(repeating: 0, count: ids.count))
+        }
         let limit = message.limit.map { Truncation(maxLength: Int($0)) }
         guard let pair = message.pair else {
             return try encode(message.text, addSpecialTokens: special, truncation: limit)

@@ -68,7 +68,8 @@ struct Generation: Sendable {
             call.greenList = scope.greenList
             return call
         }
-        let parts = try await fleet.generate(calls, model: model, restored: restored, until: scope.deadline)
+        let parts = try await fleet.generate(
+            calls, model: model, restored: restored, cacheKey: scope.cacheKey, until: scope.deadline)
         return Generation(
             id: restored?.id ?? idPrefix + ServiceDescription.newInstanceID(),
             created: restored?.created ?? Int(Date().timeIntervalSince1970),

@@ -34,17 +34,22 @@ struct PromptReader: Sendable {
         return passed == spelled ? prompt : .text(passed)
     }
 
-    /// - Parameter limit: tokens of a text, at most; it is cut to them. nil: nothing is cut.
+    /// - Parameters:
+    ///   - limit: tokens of a text, at most; it is cut to them. nil: nothing is cut.
+    ///   - suffix: what follows the text that is wanted; nil where the prompt goes on.
     func encode(
-        _ prompt: CompletionPrompt, limit: Int? = nil, model: ModelDescription,
+        _ prompt: CompletionPrompt, limit: Int? = nil, suffix: String? = nil, model: ModelDescription,
         until deadline: ContinuousClock.Instant
     ) async throws -> Wire.TokensReply {
         switch prompt {
+        case .tokens where suffix != nil:
+            throw APIError.invalidRequest("'suffix' stands behind a text, not behind token ids.", parameter: "suffix")
         case .tokens(let ids): return Wire.TokensReply(ids: ids, tokenizerHash: "")
         case .text(let text):
             return try await fleet.encode(
                 Wire.EncodeRequest(
-                    model: model.base, text: text, addSpecialTokens: true, limit: limit.flatMap { UInt32(exactly: $0) }),
+                    model: model.base, text: text, addSpecialTokens: true,
+                    limit: limit.flatMap { UInt32(exactly: $0) }, suffix: suffix),
                 model: model, until: deadline)
         }
     }

@@ -76,6 +76,8 @@ struct Conversations: Sendable {
         idPrefix: String, restored: RestoredAnswer? = nil, _ scope: RequestScope
     ) async throws -> Generation {
         let deadline = scope.deadline
+        var scope = scope
+        scope.cacheKey = request.parameters.prompt_cache_key
         try fleet.admit(model, tokens: request.parameters.tokens(default: nil), until: deadline)
         let (request, form, prompt) = try await prepared(request, with: model, until: deadline)
         let reading = request.reading(form, opening: prompt.opening)

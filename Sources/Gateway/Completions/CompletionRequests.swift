@@ -44,6 +44,8 @@ struct GenerationParameters: Decodable, Sendable {
     var stream_options: StreamOptions?
     /// Who asks, as the client knows them.
     var user: String?
+    /// What the client calls prompts that have much in common: they go to one instance, as far as its load allows.
+    var prompt_cache_key: String?
     /// The name of a prompt's template, and values for its variables.
     var preset: String?
     var preset_variables: [String: String]?
@@ -57,10 +59,12 @@ struct GenerationParameters: Decodable, Sendable {
     /// What the route calls `max_tokens`.
     var maxTokensName = "max_tokens"
 
+    private static let cacheKeyLimit = 512
+
     private enum CodingKeys: String, CodingKey {
         case model, max_tokens, max_completion_tokens, n, seed, temperature, top_k, top_p, min_p, repetition_penalty
         case presence_penalty, frequency_penalty, logit_bias, stop, ignore_eos, stream, stream_options
-        case user, preset, preset_variables
+        case user, prompt_cache_key, preset, preset_variables
     }
 
     /// The call to the text-model, all its values fixed: a call that is made again gives the same.
@@ -70,6 +74,11 @@ struct GenerationParameters: Decodable, Sendable {
     func request(
         prompt: Wire.TokensReply, from field: String, for description: ModelDescription, defaultMaxTokens: Int?
     ) throws -> Wire.GenerateRequest {
+        if let key = prompt_cache_key, key.utf8.count > Self.cacheKeyLimit {
+            throw APIError.invalidRequest(
+                "'prompt_cache_key' has \(key.utf8.count) bytes; it may have \(Self.cacheKeyLimit).",
+                parameter: "prompt_cache_key")
+        }
         let context = description.contextLength
         let room = context - prompt.ids.count
         guard room >= 1 else {
@@ -186,9 +195,14 @@ struct CompletionRequest: Decodable, Sendable {
     var echo: Bool?
     /// Alternatives beside each token's log-probability.
     var logprobs: Int?
+    /// What follows the text that is wanted; nil where the prompt goes on.
+    var suffix: String?
+    /// How many of a prompt's choices are told, those with the likeliest tokens; nil for all.
+    private(set) var told: Int?
+    /// `n` is how many are made.
     var parameters: GenerationParameters
 
-    private enum Key: String, CodingKey { case prompt, echo, logprobs, best_of }
+    private enum Key: String, CodingKey { case prompt, echo, logprobs, suffix, best_of }
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Key.self)
@@ -197,10 +211,20 @@ struct CompletionRequest: Decodable, Sendable {
         logprobs = try container.decodeIfPresent(Int.self, forKey: .logprobs)
         parameters = try GenerationParameters(from: decoder)
         parameters.grammar = try AnswerForm(from: decoder).grammar
-        if let best = try container.decodeIfPresent(Int.self, forKey: .best_of), best != parameters.n ?? 1 {
-            throw DecodingError.dataCorruptedError(
-                forKey: .best_of, in: container,
-                debugDescription: "is \(best); best_of other than n is not supported: use n")
+        suffix = try container.decodeIfPresent(String.self, forKey: .suffix).flatMap { $0.isEmpty ? nil : $0 }
+        guard let best = try container.decodeIfPresent(Int.self, forKey: .best_of) else { return }
+        let n = parameters.n ?? 1
+        guard best >= n, best <= Self.choiceLimit else {
+            throw APIError.invalidRequest(
+                "best_of is \(best); it must lie in \(n)…\(Self.choiceLimit): 'n' of so many choices are told.",
+                parameter: "best_of")
         }
+        guard best > n else { return }
+        guard parameters.stream != true else {
+            throw APIError.invalidRequest(
+                "'best_of' above 'n' is not supported with 'stream': all choices have to be known.",
+                parameter: "best_of")
+        }
+        (told, parameters.n) = (n, best)
     }
 }

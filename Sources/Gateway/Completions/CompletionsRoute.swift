@@ -55,6 +55,10 @@ struct CompletionsRoute: RouteGroup {
         _ request: CompletionRequest, with model: ModelDescription, _ scope: RequestScope
     ) async throws -> Response {
         let deadline = scope.deadline
+        var scope = scope
+        scope.cacheKey = request.parameters.prompt_cache_key
+        var suffix = request.suffix
+        if let given = suffix { suffix = try await scope.filtered(given, .in, from: "suffix") }
         try fleet.admit(
             model, tokens: request.parameters.tokens(default: 16, prompts: request.prompts.count), until: deadline)
         let echo = request.echo ?? false
@@ -63,12 +67,14 @@ struct CompletionsRoute: RouteGroup {
         }
         var calls: [Wire.GenerateRequest] = []
         for prompt in request.prompts {
-            let tokens = try await prompts.encode(prompt, model: model, until: deadline)
+            let tokens = try await prompts.encode(prompt, suffix: suffix, model: model, until: deadline)
             var call = try request.parameters.request(
                 prompt: tokens, from: "prompt", for: model, defaultMaxTokens: 16)
             call.logprobs = try request.logprobs.map {
                 try GenerationParameters.count($0, "logprobs", atLeast: 0, most: 20)
             }
+            // The best are those whose tokens are the likeliest.
+            if request.told != nil, call.logprobs == nil { call.logprobs = 0 }
             call.promptLogprobs = echo && request.logprobs != nil
             calls.append(call)
         }
@@ -90,10 +96,11 @@ struct CompletionsRoute: RouteGroup {
                 for token in choices[first].promptLogprobs { openingLogprobs.append(token) }
             }
             openingLogprobs.skip(generation.notice?.opening ?? "")
-            for index in first..<first + generation.choicesOfEach {
-                let choice = choices[index]
+            let made = choices[first..<first + generation.choicesOfEach]
+            let told = request.told.map { Generation.Choice.best($0, of: made) } ?? Array(made)
+            for choice in told {
                 var answer = TextCompletion.Choice(
-                    index: index, text: opening + choice.text, finish_reason: choice.finishReason)
+                    index: texts.count, text: opening + choice.text, finish_reason: choice.finishReason)
                 if request.logprobs != nil {
                     var logprobs = openingLogprobs
                     for token in choice.logprobs { logprobs.append(token) }
@@ -107,6 +114,18 @@ struct CompletionsRoute: RouteGroup {
                 id: generation.id, created: generation.created, model: generation.model,
                 system_fingerprint: generation.fingerprint, choices: texts,
                 usage: usage))
+    }
+}
+
+extension Generation.Choice {
+    /// Those with the likeliest tokens, of equal ones the first.
+    fileprivate static func best(_ count: Int, of choices: ArraySlice<Generation.Choice>) -> [Generation.Choice] {
+        func mean(_ choice: Generation.Choice) -> Double {
+            choice.logprobs.isEmpty
+                ? -.infinity : choice.logprobs.reduce(0) { $0 + Double($1.logprob) } / Double(choice.logprobs.count)
+        }
+        return choices.map { ($0, mean($0)) }.enumerated()
+            .sorted { ($0.element.1, $1.offset) > ($1.element.1, $0.offset) }.prefix(count).map(\.element.0)
     }
 }
 

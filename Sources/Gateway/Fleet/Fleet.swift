@@ -141,7 +141,7 @@ package struct Fleet: Sendable {
     /// - Throws: `APIError` when the text-model refuses, or the deadline passes.
     func generate(
         _ calls: [Wire.GenerateRequest], model: ModelDescription, restored: RestoredAnswer? = nil,
-        until deadline: ContinuousClock.Instant
+        cacheKey: String? = nil, until deadline: ContinuousClock.Instant
     ) async throws -> [Generation.Part] {
         guard let textModel else { throw APIError.modelNotFound(model.name, known: models.keys.sorted()) }
         var parts: [Generation.Part] = []
@@ -150,7 +150,7 @@ package struct Fleet: Sendable {
                 let attempts = CallAttempts(textModel, model: model.name, until: deadline, counters)
                 // The same for all prompts, as far as it has instances.
                 var generation = ResumableGeneration(
-                    call, numericsID: restored?.start?.numericsID ?? model.numericsID, attempts)
+                    call, numericsID: restored?.start?.numericsID ?? model.numericsID, attempts, cacheKey: cacheKey)
                 if let restored { try generation.restore(restored.received) }
                 try await generation.begin()
                 parts.append(Generation.Part(call: generation))

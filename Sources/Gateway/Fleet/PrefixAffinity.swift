@@ -10,11 +10,14 @@ enum PrefixAffinity {
 
     /// What prompts of one model and adapter that begin alike have in common: their first page, two pages or four, as many
     /// as the prompt fills; nil where it fills none.
-    static func key(of request: Wire.GenerateRequest) -> [UInt8]? {
+    ///
+    /// - Parameter name: what the client calls prompts that have much in common, which then counts alone.
+    static func key(of request: Wire.GenerateRequest, named name: String? = nil) -> [UInt8]? {
         let full = min(request.prompt.count / page, pages)
         guard full > 0 else { return nil }
         let count = (full == 3 ? 2 : full) * page
         var key = Array((request.model + "\u{0}" + request.adapter + "\u{0}").utf8)
+        if let name { return key + Array("key\u{0}\(name)".utf8) }
         for id in request.prompt.prefix(count) {
             for shift in [0, 8, 16, 24] as [UInt32] {
                 key.append(UInt8(truncatingIfNeeded: UInt32(bitPattern: id) >> shift))

@@ -23,9 +23,12 @@ struct ResumableGeneration: Sendable {
     /// Equal for prompts that begin alike; nil for one that is too short to be shared.
     private let affinity: [UInt8]?
 
-    init(_ request: Wire.GenerateRequest, numericsID: String, _ attempts: CallAttempts) {
+    /// - Parameter cacheKey: what the client calls prompts that have much in common; nil for what they begin with.
+    init(
+        _ request: Wire.GenerateRequest, numericsID: String, _ attempts: CallAttempts, cacheKey: String? = nil
+    ) {
         (self.request, self.numericsID, self.attempts) = (request, numericsID, attempts)
-        affinity = PrefixAffinity.key(of: request)
+        affinity = PrefixAffinity.key(of: request, named: cacheKey)
         // The text-model refuses what is out of range; a hostile n is not to be paid for before.
         progress = [ChoiceProgress](repeating: ChoiceProgress(), count: Int(min(request.n, 128)))
     }

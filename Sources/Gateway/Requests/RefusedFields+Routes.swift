@@ -125,7 +125,6 @@ extension RefusedFields {
                 unless: asksForNoReasoning),
             refuse("tools", "functions", because: noTools),
             refuse("tool_choice", "function_call", because: noTools, unless: isOne(of: "none", "auto")),
-            refuse("suffix", because: "the models here do not fill in the text before a suffix"),
             refuse("top_logprobs", because: "'logprobs' is the number of alternatives here"),
             refuse("store", because: nothingKept),
         ])

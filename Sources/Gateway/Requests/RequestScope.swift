@@ -19,6 +19,8 @@ struct RequestScope: Sendable {
     let account: Account?
     /// The policy that the route or the gateway sets; nil for none.
     var filter: ContentFilter?
+    /// What the client calls prompts that have much in common; nil for what they begin with.
+    var cacheKey: String?
     /// Which labels the answer carries: the route's, or the gateway's.
     var labels = LabelPolicy.standard
     /// Whether the user wrote in Chinese.
