@@ -180,6 +180,30 @@ private let goldens = #filePath.replacing(
         }
     }
 
+    @Test(arguments: ["llama", "gpt2", "qwen3.5"]) func `what a grammar leaves no choice about takes one pass`(
+        name: String
+    ) throws {
+        let loaded = try loaded(name)
+        let schema =
+            #"{"type": "object", "properties": {"colour": {"enum": ["crimson", "viridian"]}}, "required": ["colour"]}"#
+        let grammar = try GrammarLibrary(loaded).grammar(schema: Array(schema.utf8), field: "x")
+        func run(draftLimit: Int) throws -> (answers: [String: Answer], steps: Int, accepted: Int) {
+            var options = EngineCore.Options(cachePositions: 4_096)
+            options.draftLimit = draftLimit
+            var engine = try EngineCore(loaded, options: options, on: device)
+            for seed in 0..<3 as Range<UInt64> { _ = try engine.add(try request(loaded, grammar, seed: seed)) }
+            var (deltas, steps) = ([String: [GenerationDelta]](), 0)
+            while !engine.isIdle {
+                for delta in try engine.step() { deltas["\(delta.request)", default: []].append(delta) }
+                steps += 1
+            }
+            return (answers(deltas), steps, engine.statistics.acceptedTokens)
+        }
+        let (plain, foreseen) = (try run(draftLimit: 0), try run(draftLimit: 8))
+        #expect(plain.answers == foreseen.answers && plain.accepted == 0)
+        #expect(foreseen.accepted > 10 && foreseen.steps < plain.steps)
+    }
+
     @Test func `the answer ends where nothing may follow`() throws {
         let loaded = try loaded("llama")
         let library = GrammarLibrary(loaded)

@@ -40,6 +40,13 @@ package final class CompiledGrammar: Sendable {
         }
     }
 
+    func forced(_ threads: [RuleThread], _ text: RuleText, limit: Int) throws(GrammarError) -> [UInt8] {
+        try machine.withLock { machine throws(GrammarError) in
+            machine.allow(FormulaTable.tokenBudget)
+            return try machine.forced(threads, text, limit: limit)
+        }
+    }
+
     /// Takes a token in.
     ///
     /// - Returns: whether it may follow; where not, nothing has changed.

@@ -9,6 +9,14 @@ package struct GrammarMatcher: Sendable {
     /// The tokens that may follow.
     package func mask() throws(GrammarError) -> TokenMask { try grammar.mask(threads, text) }
 
+    /// Tokens that will probably follow: the longest ones of the bytes that follow whatever is chosen.
+    ///
+    /// A model may spell these bytes otherwise, which stays possible.
+    package func foreseen(limit: Int) -> [Int32] {
+        guard limit > 0, let bytes = try? grammar.forced(threads, text, limit: limit * 8) else { return [] }
+        return grammar.vocabulary.trie.longest(of: bytes, limit: limit)
+    }
+
     /// Takes a token in.
     ///
     /// - Returns: whether it may follow; where not, nothing has changed.

@@ -174,6 +174,25 @@ extension RuleMachine {
         return (0...UInt8.max).filter { may[Int($0)] }
     }
 
+    /// The bytes that follow whatever is chosen, up to the first choice.
+    func forced(_ threads: [RuleThread], _ text: RuleText, limit: Int) throws(GrammarError) -> [UInt8] {
+        var (threads, text, bytes) = (threads, text, [UInt8]())
+        while bytes.count < limit, !canEnd(threads) {
+            var only: UInt8?
+            for byte in firstBytes(threads) {
+                guard try !step(threads, byte, text, tried: [], isTrial: true).isEmpty else { continue }
+                guard only == nil else { return bytes }
+                only = byte
+            }
+            guard let only else { return bytes }
+            let next = try following(threads, [only], text, isTrial: false)
+            text.append([only], next, program)
+            threads = next
+            bytes.append(only)
+        }
+        return bytes
+    }
+
     /// What comes of a token; no way where it may not follow.
     func following(
         _ threads: [RuleThread], _ bytes: [UInt8], _ text: RuleText, isTrial: Bool

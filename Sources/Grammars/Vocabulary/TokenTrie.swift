@@ -48,6 +48,35 @@ struct TokenTrie: Sendable {
         while let node = open.popLast() { ends[node] = Int32(bytes.count) }
     }
 
+    /// A text as tokens, each the longest that there is; up to where none fits.
+    func longest(of text: [UInt8], limit: Int) -> [Int32] {
+        var ids: [Int32] = []
+        var place = 0
+        while place < text.count, ids.count < limit {
+            var found: (id: Int32, end: Int)?
+            var node = Int(starts[Int(text[place])])
+            var next = place + 1
+            while node >= 0 {
+                if let entry = entries(at: node).first { found = (entry.id, next) }
+                guard next < text.count, let child = child(of: node, text[next]) else { break }
+                (node, next) = (child, next + 1)
+            }
+            guard let found else { break }
+            ids.append(found.id)
+            place = found.end
+        }
+        return ids
+    }
+
+    private func child(of node: Int, _ byte: UInt8) -> Int? {
+        var child = node + 1
+        while child < Int(ends[node]) {
+            if bytes[child] == byte { return child }
+            child = Int(ends[child])
+        }
+        return nil
+    }
+
     var count: Int { bytes.count }
 
     func entries(at node: Int) -> ArraySlice<Entry> { entries[Int(firstEntries[node])..<Int(firstEntries[node + 1])] }

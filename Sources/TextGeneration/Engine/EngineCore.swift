@@ -294,9 +294,11 @@ package struct EngineCore {
 
     // MARK: Drafts
 
+    /// Rows that foreseen tokens may add to a pass, over all sequences.
+    private static let foreseenRows = 64
+
     /// Proposals for a group's decoding sequences, by index.
     private mutating func draft(_ group: Int) throws(TensorError) -> [Int: [Int32]] {
-        guard draftModel != nil || options.looksUpDrafts else { return [:] }
         let decoding = scheduler.running.indices.filter {
             scheduler.running[$0].group == group && scheduler.running[$0].isDecoding && scheduler.takesPart($0)
         }
@@ -313,7 +315,14 @@ package struct EngineCore {
             return try draftModel.propose(&scheduler.running, room: room, on: device)
         }
         var drafts: [Int: [Int32]] = [:]
+        let foreseeing = min(options.draftLimit, max(1, Self.foreseenRows / decoding.count))
         for index in decoding {
+            let foreseen = scheduler.running[index].sampler.foreseen(limit: foreseeing)
+            if !foreseen.isEmpty {
+                let room = scheduler.draftRoom(index, share: foreseen.count, isForeseen: true)
+                drafts[index] = Array(foreseen.prefix(room))
+            }
+            guard drafts[index] == nil, options.looksUpDrafts else { continue }
             let found = PromptLookup.propose(
                 after: scheduler.running[index].tokens, count: min(share, scheduler.running[index].draftLength))
             if !found.isEmpty { drafts[index] = Array(found.prefix(scheduler.draftRoom(index, share: found.count))) }

@@ -39,6 +39,9 @@ package struct Sampler: Sendable {
     /// Whether the answer is whole, and nothing may follow.
     package var isDone: Bool { matcher?.isDone ?? false }
 
+    /// Tokens that what the answer must be leaves little choice about, up to so many; none where anything may follow.
+    func foreseen(limit: Int) -> [Int32] { isAstray ? [] : matcher?.foreseen(limit: limit) ?? [] }
+
     /// The next token from a row of logits `[V]`, as `sample(_:allowed:)` gives it.
     package func sample(_ row: Tensor, allowed: Int) -> Int32? {
         // The likeliest token is found where the logits lie, unless something changes them.

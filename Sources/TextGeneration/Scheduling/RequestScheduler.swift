@@ -311,9 +311,11 @@ struct RequestScheduler: Sendable {
 
     /// How many drafted tokens a decoding sequence may bring: as many as it can use, within `share`, without taking a
     /// page from anyone.
-    mutating func draftRoom(_ index: Int, share: Int) -> Int {
+    ///
+    /// - Parameter isForeseen: whether the tokens are known well, whatever came of earlier drafts.
+    mutating func draftRoom(_ index: Int, share: Int, isForeseen: Bool = false) -> Int {
         let sequence = running[index]
-        let wanted = min(sequence.draftLength, share, sequence.remaining - 1)
+        let wanted = min(isForeseen ? share : sequence.draftLength, share, sequence.remaining - 1)
         while running[index].pages.count * KVStorage.pagePositions < sequence.computed + 1 + wanted {
             guard pages.available > running.count, let page = pages.allocate() else { break }
             running[index].pages.append(page)
