@@ -54,19 +54,23 @@ struct OllamaGenerateRequest: Decodable, Sendable {
     var common: OllamaCommon
     var prompt: String
     var system: String?
+    /// What follows the text that is wanted; nil where there is none.
+    var suffix: String?
     /// Whether the prompt is what the model reads, without a template.
     var isRaw: Bool
 
-    private enum Key: String, CodingKey { case prompt, system, raw }
+    private enum Key: String, CodingKey { case prompt, system, suffix, raw }
 
     init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Key.self)
         prompt = try container.decodeIfPresent(String.self, forKey: .prompt) ?? ""
         system = try container.decodeIfPresent(String.self, forKey: .system)
-        isRaw = try container.decodeIfPresent(Bool.self, forKey: .raw) ?? false
+        suffix = try container.decodeIfPresent(String.self, forKey: .suffix).flatMap { $0.isEmpty ? nil : $0 }
+        isRaw = try container.decodeIfPresent(Bool.self, forKey: .raw) ?? false || suffix != nil
         common = try OllamaCommon(from: decoder)
         guard isRaw, system?.isEmpty == false else { return }
-        throw APIError.invalidRequest("'system' needs a template, and 'raw' has none.", parameter: "system")
+        throw APIError.invalidRequest(
+            "'system' needs a template, and a request with 'raw' or 'suffix' has none.", parameter: "system")
     }
 
     func conversation() throws -> ChatCompletionRequest {

@@ -64,7 +64,9 @@ struct OllamaRoutes: RouteGroup {
             let passed = try await prompts.filtered(.text(request.prompt), from: "prompt", model: model, scope)
             scope.record.keep([.init(role: "user", content: request.prompt)])
             try fleet.admit(model, tokens: parameters.tokens(default: nil), until: scope.deadline)
-            let tokens = try await prompts.encode(passed, model: model, until: scope.deadline)
+            var suffix = request.suffix
+            if let given = suffix { suffix = try await scope.filtered(given, .in, from: "suffix") }
+            let tokens = try await prompts.encode(passed, suffix: suffix, model: model, until: scope.deadline)
             var call = try parameters.request(prompt: tokens, from: "prompt", for: model, defaultMaxTokens: nil)
             call.logprobs = request.common.logprobs
             let generation = try await Generation.begin([call], on: fleet, model: model, idPrefix: "ollama-", scope)

@@ -24,7 +24,6 @@ extension RefusedFields {
     static let ollamaGenerate = RefusedFields(
         ollama,
         [
-            refuse("suffix", because: "the models here do not fill in the text before a suffix"),
             refuse("template", because: "the template is the model's own"),
             refuse("context", because: "/api/chat takes the whole conversation"),
             refuse("messages", "tools", because: "/api/chat has them"),

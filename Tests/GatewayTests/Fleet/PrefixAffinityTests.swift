@@ -26,6 +26,11 @@ import Testing
         let short = PrefixAffinity.key(of: request(prompt(1, count: 40)))
         #expect(short == PrefixAffinity.key(of: request(prompt(1, count: 60))) && short != nil)
         #expect(PrefixAffinity.key(of: request(prompt(1, count: 31))) == nil)
+        // A name counts alone.
+        let named = PrefixAffinity.key(of: request(prompt(1, count: 200)), named: "k")
+        #expect(named == PrefixAffinity.key(of: request(prompt(2, count: 50)), named: "k") && named != nil)
+        #expect(named != PrefixAffinity.key(of: request(prompt(1, count: 200)), named: "l"))
+        #expect(named != PrefixAffinity.key(of: request(prompt(1, count: 200), adapter: "a"), named: "k"))
     }
 
     @Test func `requests that begin alike go to one instance, others spread`() async throws {

@@ -196,7 +196,8 @@ import Testing
                 #""model":"llama","prompt":"hi","max_tokens":2"#,
                 [
                     (#""response_format":{"type":"grammar"}"#, "response_format"), (#""suffix":"x""#, "suffix"),
-                    (#""guided_regex":"(a""#, "guided_regex"), (#""best_of":3"#, "best_of"),
+                    (#""guided_regex":"(a""#, "guided_regex"), (#""best_of":0"#, "best_of"),
+                    (#""best_of":3,"stream":true"#, "best_of"),
                     (#""stop_token_ids":[1]"#, "stop_token_ids"), (#""prompt_embeds":"x""#, "prompt_embeds"),
                 ]))
         try await expectRefusal(
