@@ -17,6 +17,9 @@ struct Configuration: Hashable, Sendable {
     var phase = Phase.value
     /// Blanks since the last sign, with the highest bit behind a line break.
     var blanks: UInt8 = 0
+    /// Stands for containers that are not known.
+    static let unknownStack: Int32 = -2
+
     /// The containers around, the innermost first; −1 for none.
     var stack: Int32 = -1
     var state: Int32 = 0

@@ -1,5 +1,7 @@
 /// The names of members that some alternatives of an object know, read letter by letter; and what each is to each of them.
-struct KeySpace {
+///
+/// A class, so that steps hand it on without counting references to all that it holds.
+final class KeySpace {
     /// What a name is to one alternative.
     enum Meaning: Hashable {
         case declared(Int)
@@ -14,16 +16,16 @@ struct KeySpace {
         var name: Int32 = -1
     }
 
-    private var nodes = [Node(parent: -1)]
+    private let nodes: [Node]
     /// By name, the node at which it ends.
-    private(set) var ends: [Int32] = []
+    let ends: [Int32]
     let classifier: LabelledAutomaton
     /// The labels there are, in the order of their numbers; and by the classifier's state, those that a name that goes on from
     /// there may have, a bit each.
     let labels: [UInt64]
-    private(set) var reachable: [UInt64]
+    let reachable: [UInt64]
     /// By key, then by alternative. Keys are numbers of names, then of labels.
-    private(set) var meanings: [[Meaning]] = []
+    let meanings: [[Meaning]]
 
     var nameCount: Int { ends.count }
     var nodeCount: Int { nodes.count }
@@ -41,18 +43,22 @@ struct KeySpace {
         for label in classifier.labels where !labels.contains(label) { labels.append(label) }
         guard labels.count <= 64 else { throw GrammarError(.tooComplex, "patterns of names cut more than 64 classes") }
         self.labels = labels
-        reachable = classifier.labels.map { label in labels.firstIndex(of: label).map { 1 << UInt64($0) } ?? 0 }
-        spreadLabels()
+        reachable = Self.spread(
+            classifier.labels.map { label in labels.firstIndex(of: label).map { 1 << UInt64($0) } ?? 0 },
+            over: classifier)
+        var nodes = [Node(parent: -1)], ends: [Int32] = [], meanings: [[Meaning]] = []
         var seen = Set<[Unicode.Scalar]>()
         for plan in plans {
             for member in table.objectPlans[plan].members where seen.insert(member.name).inserted {
-                add(member.name, plans, patterns, table)
+                ends.append(Self.add(member.name, number: ends.count, to: &nodes))
+                meanings.append(Self.meanings(of: member.name, plans, table))
             }
         }
         for label in labels {
             meanings.append(
                 plans.map { plan in .undeclared(Self.translated(label, patterns, table.objectPlans[plan].patterns)) })
         }
+        (self.nodes, self.ends, self.meanings) = (nodes, ends, meanings)
     }
 
     /// Bits of one list of patterns as those of another.
@@ -64,10 +70,11 @@ struct KeySpace {
         return result
     }
 
-    private mutating func add(_ name: [Unicode.Scalar], _ plans: [Int], _ patterns: [Int], _ table: FormulaTable) {
+    /// - Returns: the node at which the name ends.
+    private static func add(_ name: [Unicode.Scalar], number: Int, to nodes: inout [Node]) -> Int32 {
         var node: Int32 = 0
         for scalar in name {
-            let next = child(node, scalar.value)
+            let next = child(of: nodes[Int(node)], scalar.value)
             if next >= 0 {
                 node = next
             } else {
@@ -79,21 +86,26 @@ struct KeySpace {
                 node = number
             }
         }
-        nodes[Int(node)].name = Int32(ends.count)
-        ends.append(node)
-        meanings.append(
-            plans.map { plan in
-                let own = table.objectPlans[plan]
-                if let index = own.places[name] { return .declared(index) }
-                var label = ObjectPlan.anyBit
-                for (index, pattern) in own.patterns.enumerated() where table.automata[pattern].accepts(name) {
-                    label |= 1 << UInt64(index)
-                }
-                return .undeclared(label)
-            })
+        nodes[Int(node)].name = Int32(number)
+        return node
     }
 
-    private mutating func spreadLabels() {
+    private static func meanings(
+        of name: [Unicode.Scalar], _ plans: [Int], _ table: FormulaTable
+    ) -> [Meaning] {
+        plans.map { plan in
+            let own = table.objectPlans[plan]
+            if let index = own.places[name] { return .declared(index) }
+            var label = ObjectPlan.anyBit
+            for (index, pattern) in own.patterns.enumerated() where table.automata[pattern].accepts(name) {
+                label |= 1 << UInt64(index)
+            }
+            return .undeclared(label)
+        }
+    }
+
+    private static func spread(_ labels: [UInt64], over classifier: LabelledAutomaton) -> [UInt64] {
+        var reachable = labels
         let automaton = classifier.automaton
         var isChanged = true
         while isChanged {
@@ -107,10 +119,13 @@ struct KeySpace {
                 }
             }
         }
+        return reachable
     }
 
-    func child(_ node: Int32, _ scalar: UInt32) -> Int32 {
-        let children = nodes[Int(node)].children
+    func child(_ node: Int32, _ scalar: UInt32) -> Int32 { Self.child(of: nodes[Int(node)], scalar) }
+
+    private static func child(of node: Node, _ scalar: UInt32) -> Int32 {
+        let children = node.children
         if children.count <= 8 { return children.first { $0.scalar == scalar }?.node ?? -1 }
         var (low, high) = (0, children.count)
         while low < high {

@@ -50,9 +50,69 @@ extension SchemaMachine {
             }
             return mask
         }
+        if c.stack >= 0, [.value, .number, .literal].contains(c.phase) {
+            return try maskFromBeginning(c, text, vocabulary)
+        }
         var mask = TokenMask(count: vocabulary.count)
         try walk(c, text, vocabulary.trie) { mask.insert($0.id) }
         return mask
+    }
+
+    /// The mask of a value, of which that part is found once that is the same in every container.
+    private func maskFromBeginning(
+        _ c: Configuration, _ text: ReadText, _ vocabulary: TokenVocabulary
+    ) throws(GrammarError) -> TokenMask {
+        let trie = vocabulary.trie
+        var key = c
+        key.stack = Configuration.unknownStack
+        // What was read before a value is nothing to it.
+        if c.phase == .value { (key.table, key.position, key.length, key.decoder) = (0, 0, 0, .start) }
+        let beginning: MaskBeginning
+        if let known = beginnings[key] {
+            beginning = known
+        } else {
+            beginning = try self.beginning(key, trie, vocabulary)
+            if beginnings.count >= Self.beginningLimit { beginnings.removeAll(keepingCapacity: true) }
+            beginnings[key] = beginning
+        }
+        var mask = beginning.mask
+        guard !beginning.rest.isEmpty else { return mask }
+        var open = [Configuration](repeating: c, count: trie.maxDepth + 1)
+        var context = text
+        for place in beginning.rest {
+            open[place.path.count] = place.from
+            open[place.path.count].stack = c.stack
+            context.tried = place.path
+            try walk(place.node..<Int(trie.ends[place.node]), &open, context, trie) { mask.insert($0.id) }
+        }
+        return mask
+    }
+
+    private static let beginningLimit = 512
+
+    private func beginning(
+        _ c: Configuration, _ trie: TokenTrie, _ vocabulary: TokenVocabulary
+    ) throws(GrammarError) -> MaskBeginning {
+        var found = MaskBeginning(mask: TokenMask(count: vocabulary.count))
+        var open = [Configuration](repeating: c, count: trie.maxDepth + 1)
+        var context = ReadText(text: [])
+        var node = 0
+        while node < trie.count {
+            let depth = Int(trie.depths[node])
+            var next = open[depth]
+            if context.tried.count > depth { context.tried.removeLast(context.tried.count - depth) }
+            leftContainer = false
+            guard try step(&next, trie.bytes[node], context) else {
+                if leftContainer { found.rest.append(.init(node: node, from: open[depth], path: context.tried)) }
+                node = Int(trie.ends[node])
+                continue
+            }
+            open[depth + 1] = next
+            context.tried.append(trie.bytes[node])
+            for entry in trie.entries(at: node) { found.mask.insert(entry.id) }
+            node += 1
+        }
+        return found
     }
 
     /// What comes of further bytes; nil where they may not follow.

@@ -11,6 +11,14 @@ extension SchemaMachine {
     /// A ``Configuration/mark`` behind an item that no later one may equal, in the token that ends it.
     static let isBehindItem: Int32 = -1
 
+    /// Whether a byte may stand behind a number.
+    private static func followsNumber(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: ","), UInt8(ascii: "]"), UInt8(ascii: "}"), 0x20, 0x09, 0x0A, 0x0D: true
+        default: false
+        }
+    }
+
     /// The next byte of a literal.
     static func byteOfLiteral(_ c: Configuration) -> UInt8? {
         let bytes = literals[Int(c.table)]
@@ -29,7 +37,7 @@ extension SchemaMachine {
             let next = numbers[Int(c.table)].automaton.next(c.position, byte)
             if next >= 0 { return stepNumber(&c, byte, next) }
             let tags = numbers[Int(c.table)].tags[Int(c.position)]
-            guard tags != 0, try complete(&c, tags, context) else { return false }
+            guard tags != 0, Self.followsNumber(byte), try complete(&c, tags, context) else { return false }
             return try step(&c, byte, context)
         case .literal: return try stepLiteral(&c, byte, context)
         case .done: return false
@@ -70,6 +78,11 @@ extension SchemaMachine {
     private func stepBlank(_ c: inout Configuration, _ byte: UInt8) -> Bool {
         var mayBreak = true
         switch c.phase {
+        case .value where c.stack == Configuration.unknownStack:
+            // One blank may stand before any member and any item.
+            if byte == 0x20, c.blanks == 0 { break }
+            leftContainer = true
+            return false
         case .value:
             guard c.stack >= 0 else { return false }
             mayBreak = !frames[c.stack].isObject
@@ -107,12 +120,14 @@ extension SchemaMachine {
         case UInt8(ascii: "\""):
             guard value.text >= 0 else { return false }
             (c.phase, c.table, c.position, c.length, c.decoder) = (.text, value.text, 0, 0, .start)
-        case UInt8(ascii: "{"):
-            guard value.object >= 0 else { return false }
-            (c.phase, c.state) = (.objectStart, value.object)
-        case UInt8(ascii: "["):
-            guard value.array >= 0 else { return false }
-            (c.phase, c.state) = (.arrayStart, value.array)
+        case UInt8(ascii: "{"), UInt8(ascii: "["):
+            if c.stack == Configuration.unknownStack {
+                leftContainer = true
+                return false
+            }
+            let inner = byte == UInt8(ascii: "{") ? value.object : value.array
+            guard inner >= 0 else { return false }
+            (c.phase, c.state) = (byte == UInt8(ascii: "{") ? .objectStart : .arrayStart, inner)
         case UInt8(ascii: "n"): return literal(&c, 0, value.null)
         case UInt8(ascii: "t"): return literal(&c, 1, value.isTrue)
         case UInt8(ascii: "f"): return literal(&c, 2, value.isFalse)
@@ -277,6 +292,10 @@ extension SchemaMachine {
         _ c: inout Configuration, _ tags: Tags, _ context: ReadText, through last: UInt8? = nil,
         text: Int32? = nil
     ) throws(GrammarError) -> Bool {
+        if c.stack == Configuration.unknownStack {
+            leftContainer = true
+            return false
+        }
         c.blanks = 0
         (c.table, c.position, c.length, c.decoder) = (0, 0, 0, .start)
         guard c.stack >= 0 else {

@@ -23,7 +23,7 @@ final class SchemaMachine {
         var progress: ArrayProgress
     }
 
-    struct ValueState {
+    struct ValueState: Hashable {
         var null: Tags = 0
         var isTrue: Tags = 0
         var isFalse: Tags = 0
@@ -33,30 +33,42 @@ final class SchemaMachine {
         var object: Int32 = -1
         var array: Int32 = -1
     }
-    struct TextTable {
-        var language: LabelledAutomaton
-        var min = 0
-        var max: Int?
+    /// A class, as ``ObjectState``, so that steps hand it on without counting references to all that it holds.
+    final class TextTable {
+        let language: LabelledAutomaton
+        let min: Int
+        let max: Int?
         /// Where lengths are bounded.
-        var lengths: WordLengths?
-
+        let lengths: WordLengths?
         /// Whether nothing is asked of its characters.
-        var isFree: Bool { language.isUniversal }
+        let isFree: Bool
+
+        init(language: LabelledAutomaton, min: Int = 0, max: Int? = nil, lengths: WordLengths? = nil) {
+            (self.language, self.min, self.max, self.lengths) = (language, min, max, lengths)
+            isFree = language.isUniversal
+        }
     }
     struct NumberTable {
         var automaton: NumberAutomaton
         /// By state.
         var tags: [Tags]
     }
-    struct ObjectState {
-        var alternatives: [TaggedObject]
-        var keys: Int
+    final class ObjectState {
+        let alternatives: [TaggedObject]
+        let keys: Int
         /// Nodes of names that may come; whether any undeclared ones may, and with which labels.
-        var marks: [Bool]
-        var labels: UInt64
-        var ends: Tags
+        let marks: [Bool]
+        let labels: UInt64
+        let ends: Tags
         /// Whether any name may come that has not been.
-        var isFree: Bool
+        let isFree: Bool
+
+        init(
+            alternatives: [TaggedObject], keys: Int, marks: [Bool], labels: UInt64, ends: Tags, isFree: Bool
+        ) {
+            (self.alternatives, self.keys, self.marks) = (alternatives, keys, marks)
+            (self.labels, self.ends, self.isFree) = (labels, ends, isFree)
+        }
     }
     struct ArrayState {
         var alternatives: [TaggedArray]
@@ -82,6 +94,8 @@ final class SchemaMachine {
     let table: FormulaTable
     private(set) var values: [ValueState] = []
     private var valueNumbers: [[TaggedFormula]: Int32] = [:]
+    /// Alternatives that allow the same are one value.
+    private var valueContents: [ValueState: Int32] = [:]
     private(set) var texts: [TextTable] = []
     private var textNumbers: [[TextPart]: Int32] = [:]
     private(set) var numbers: [NumberTable] = []
@@ -102,6 +116,10 @@ final class SchemaMachine {
     private var completions: [Completion: Int32] = [:]
     private var endlessTexts: [Int32: Bool] = [:]
     var masks = MaskCache<Configuration>()
+    /// By a configuration whose containers are not known.
+    var beginnings: [Configuration: MaskBeginning] = [:]
+    /// Whether a step that failed would have depended on containers that are not known.
+    var leftContainer = false
 
     private struct Completion: Hashable {
         var isObject: Bool
@@ -185,9 +203,10 @@ final class SchemaMachine {
         if !numberParts.isEmpty { state.number = try number(numberParts) }
         if !objectParts.isEmpty { state.object = try object(objectParts) }
         if !arrayParts.isEmpty { state.array = try array(arrayParts) }
-        values.append(state)
-        valueNumbers[parts] = Int32(values.count - 1)
-        return Int32(values.count - 1)
+        let number = valueContents[state] ?? Int32(values.count)
+        if Int(number) == values.count { values.append(state) }
+        (valueContents[state], valueNumbers[parts]) = (number, number)
+        return number
     }
 
     /// What a value may be whose alternatives have these formulas.
