@@ -204,6 +204,34 @@ import Testing
         }
     }
 
+    private static let histories = [
+        (
+            "/v1/chat/completions",
+            #"{"model":"llama","max_tokens":3,"messages":[{"role":"user","content":[{"type":"text","text":"a","cache_control":{"type":"ephemeral"}}]},"#
+                + #"{"role":"assistant","content":"b","refusal":null,"annotations":[{"type":"x"}],"audio":null,"reasoning_content":"r"},"#
+                + #"{"role":"user","content":"c"}],"tools":[{"type":"function","function":{"name":"f"}}],"#
+                + #""tool_choice":{"type":"allowed_tools","allowed_tools":{"mode":"auto","tools":[{"type":"function","function":{"name":"f"}}]}}}"#
+        ),
+        (
+            "/v1/responses",
+            #"{"model":"llama","max_output_tokens":3,"input":[{"role":"user","content":"a"},"#
+                + #"{"type":"reasoning","id":"rs_1","summary":[],"content":[{"type":"reasoning_text","text":"r"}],"encrypted_content":"x"},"#
+                + #"{"type":"message","id":"msg_1","status":"completed","role":"assistant","content":[{"type":"output_text","text":"b","#
+                + #""annotations":[{"type":"x"}],"logprobs":[{"token":"b"}]}]},"#
+                + #"{"type":"function_call","id":"fc_1","status":"completed","call_id":"c","name":"f","arguments":"{}"},"#
+                + #"{"type":"function_call_output","call_id":"c","output":"d"}],"tools":[{"type":"function","name":"f"}],"#
+                + #""tool_choice":"none"}"#
+        ),
+        (
+            "/v1/messages",
+            #"{"model":"llama","max_tokens":3,"system":[{"type":"text","text":"s","cache_control":{"type":"ephemeral"}}],"#
+                + #""messages":[{"role":"user","content":"a"},{"role":"assistant","content":[{"type":"text","text":"b","citations":null},"#
+                + #"{"type":"tool_use","id":"c","name":"f","input":{"x":1},"caller":{"type":"direct"}}]},{"role":"user","content":"#
+                + #"[{"type":"tool_result","tool_use_id":"c","content":"d","cache_control":{"type":"ephemeral"}}]}],"#
+                + #""tools":[{"name":"f","input_schema":{"type":"object"},"cache_control":{"type":"ephemeral"}}],"cache_control":{"type":"ephemeral"}}"#
+        ),
+    ]
+
     @Test func `a gateway that is strict refuses what no table has, at any depth`() async throws {
         try await withWholeGateway(refusesUnknownFields: true) { client async throws in
             for (path, sample) in Self.samples {
@@ -220,6 +248,11 @@ import Testing
                 let reply = try await post(client, chat, "{\(Self.samples[chat] ?? ""),\(field)}")
                 let error = try json(reply.body)["error"] as? [String: Any]
                 #expect(reply.status == 400 && error?["param"] as? String == place, "\(error ?? [:])")
+            }
+            // What clients send back of answers, and how they choose tools.
+            for (path, body) in Self.histories {
+                let reply = try await post(client, path, body)
+                #expect(reply.status == 200, "\(path) \(String(decoding: reply.body, as: UTF8.self))")
             }
             // A schema is the client's own.
             let tool =
