@@ -32,6 +32,8 @@ package struct FineTuning {
         package var seed: UInt64 = 0
         package var isShuffled = true
         package var precision = Precision.auto
+        /// Whether layers are computed again on the way back; no bit depends on it.
+        package var recomputesLayers = false
         /// Steps from one checkpoint to the next.
         package var checkpointEvery = 50
         package var resumes = false
@@ -92,7 +94,8 @@ package struct FineTuning {
         }
         let tokenizer = try Tokenizer(directory: options.model)
         let loaded = try TextModelLoader.load(directory: options.model, precision: options.precision, on: device)
-        let model = try TrainableDecoder(loaded, on: device), context = model.parts.shape.context
+        let model = try TrainableDecoder(loaded, recomputesLayers: options.recomputesLayers, on: device)
+        let context = model.parts.shape.context
         let maxLength = min(options.maxLength ?? context, context)
         if let asked = options.maxLength, asked > context {
             throw TrainingError(

@@ -93,6 +93,9 @@ struct FinetuneCommand: ParsableCommand {
     @Option(help: "How the model's own weights are held: auto, f32, bf16, f16, int8 or int4.")
     var precision: Precision = .auto
 
+    @Flag(help: "Keep little of each layer and compute it again on the way back: less memory, a third more work.")
+    var recompute = false
+
     @Option(help: "Steps from one checkpoint to the next.")
     var checkpointEvery = 50
 
@@ -168,7 +171,7 @@ struct FinetuneCommand: ParsableCommand {
         (options.steps, options.epochs, options.batch) = (steps, epochs ?? 1, batch)
         (options.maxLength, options.longSamples) = (maxLength, longSamples)
         (options.seed, options.isShuffled, options.precision) = (seed, !noShuffle, precision)
-        (options.checkpointEvery, options.resumes) = (checkpointEvery, resume)
+        (options.recomputesLayers, options.checkpointEvery, options.resumes) = (recompute, checkpointEvery, resume)
         return options
     }
 

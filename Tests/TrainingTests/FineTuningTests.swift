@@ -90,6 +90,19 @@ struct FineTuningTests {
         #expect(try adapter(Device(threadCount: 1), seed: 6) != reference)
     }
 
+    @Test("Layers that are computed again on the way back change no bit", arguments: SampleFile.Method.allCases)
+    func recomputing(method: SampleFile.Method) throws {
+        let adapters = try [false, true].map { recomputes in
+            let directory = try TemporaryDirectory()
+            var options = try Self.options(method, output: directory.path)
+            (options.steps, options.recomputesLayers) = (5, recomputes)
+            var training = try FineTuning(options, on: Device(threadCount: 2))
+            try training.run { _ in }
+            return try Self.bytes(directory)
+        }
+        #expect(adapters[0] == adapters[1])
+    }
+
     private struct Killed: Error {}
 
     @Test("A run that ends between checkpoints is resumed to the bit", arguments: SampleFile.Method.allCases)
