@@ -314,7 +314,8 @@ let package = Package(
             resources: [
                 .embedInCode("Page/index.html"), .embedInCode("Page/page.js"), .embedInCode("Page/page.css"),
                 .embedInCode("OpenAPI/paths.yaml"), .embedInCode("OpenAPI/components.yaml"),
-                .embedInCode("OpenAPI/answers.yaml"),
+                .embedInCode("OpenAPI/answers.yaml"), .embedInCode("OpenAPI/kept-paths.yaml"),
+                .embedInCode("OpenAPI/kept.yaml"),
             ],
             swiftSettings: safe),
         .testTarget(
@@ -330,7 +331,11 @@ let package = Package(
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
                 .product(name: "NIOPosix", package: "swift-nio"),
             ],
-            exclude: ["Clients/langchain_client.py", "Clients/litellm_client.py", "Clients/openai_client.py"],
+            exclude: [
+                "Clients/anthropic_client.py", "Clients/instructor_client.py", "Clients/langchain_client.py",
+                "Clients/litellm_client.py", "Clients/openai_agents_client.py", "Clients/openai_client.py",
+                "Clients/pydantic_ai_client.py",
+            ],
             swiftSettings: safe),
         .testTarget(name: "DeploymentTests", swiftSettings: safe),
         .testTarget(name: "FuzzTests", dependencies: ["fuzz"], swiftSettings: safe),

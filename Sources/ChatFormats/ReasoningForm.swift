@@ -25,6 +25,9 @@ package struct ReasoningForm: Sendable, Equatable {
         ReasoningForm(name: "think", opening: "<think>", closing: "</think>"),
     ]
 
+    /// What ends thoughts that go on.
+    package var ending: String { name == "harmony" ? "<|end|><|start|>assistant" + closing : closing }
+
     /// Texts of control tokens that an answer is to show, where the model has such tokens.
     package var marks: [String] {
         name == "harmony"

@@ -58,6 +58,6 @@ extension Wire.GenerateDelta {
         if index == nil { index = next.index }
         tokens += next.tokens
         text += next.text
-        finishReason = next.finishReason
+        (finishReason, stopSequence) = (next.finishReason, next.stopSequence)
     }
 }

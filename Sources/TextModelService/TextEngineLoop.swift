@@ -223,6 +223,7 @@ extension Wire.GenerateDelta {
             promptLogprobs: delta.promptLogProbabilities.map { Wire.TokenLogprob($0, tokenizer) },
             finishReason: delta.finishReason?.rawValue ?? "")
         isStart = delta.isStart
+        (cachedTokens, stopSequence) = (UInt32(delta.cachedTokens), delta.stopSequence)
     }
 }
 

@@ -139,6 +139,11 @@ extension TextRevision {
                 grammar: try grammar(message.grammar),
                 adapter: adapter, resume: resume, runsAlone: message.crashesWithoutProgress > 0, shape: engine.shape)
             request.shownTokens = message.shownTokens
+            if let limit = message.thoughtLimit {
+                request.thoughtLimit = try ThoughtLimit(
+                    opening: limit.opening, closing: limit.closing, ending: limit.ending, tokens: Int(limit.tokens),
+                    isOpen: limit.isOpen)
+            }
             return request
         } catch {
             throw RPCError(textModel: error)

@@ -26,7 +26,14 @@ import Testing
         }
     }
 
-    @Test func `what conversations have since then survives too`() throws {
+    @Test func `what was added since then survives too`() throws {
+        var generate = Wire.GenerateRequest(model: "m", prompt: [1], maxTokens: 3, seed: .max)
+        generate.thoughtLimit = Wire.ThoughtLimit(
+            opening: "<t>", closing: "</t>", ending: "</t>\n", tokens: 9, isOpen: true)
+        var delta = Wire.GenerateDelta(choice: 1, index: 0, tokens: [3], text: "a")
+        (delta.cachedTokens, delta.stopSequence) = (64, "停")
+        #expect(try survives(generate) && survives(delta))
+        #expect(try survives(Wire.EncodeRequest(model: "m", text: "a", addSpecialTokens: true, suffix: "")))
         let call = Wire.ChatMessage(role: "assistant", content: "", members: #"{"content":null,"tool_calls":[]}"#)
         #expect(
             try survives(

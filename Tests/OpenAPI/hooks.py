@@ -25,7 +25,7 @@ def map_body(context, body):
     path = context.operation.path
     if isinstance(body, dict):
         for name in {"/v1/chat/completions": ["max_tokens"], "/v1/completions": ["max_tokens"],
-                     "/v1/responses": ["max_output_tokens"], "/v1/images/generations": ["steps"]}.get(path, []):
+                     "/v1/messages": ["max_tokens"], "/v1/responses": ["max_output_tokens"], "/v1/images/generations": ["steps"]}.get(path, []):
             body.setdefault(name, 2)
     return body
 

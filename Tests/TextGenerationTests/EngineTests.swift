@@ -74,7 +74,28 @@ import Tokenizers
         let cut = try #require(text.range(of: stop))
         let stopped = try run([request(prompts[4], temperature: 0, stop: [stop, "never seen"])])[0]
         #expect(stopped.map { $0.text }.joined() == text[..<cut.lowerBound])
-        #expect(stopped.last?.finishReason == .stop)
+        #expect(stopped.last?.finishReason == .stop && stopped.last?.stopSequence == stop)
+    }
+
+    @Test func `thoughts that are too long are ended, wherever they begin`() throws {
+        let free = try run([request(prompts[4], maxTokens: 30)])[0].compactMap(\.token)
+        // A token of this vocabulary is a byte, and the first ones are letters here.
+        let opening = try loaded.tokenizer.decode(Array(free[1..<3]))
+        let ending = loaded.tokenizer.encode("\n</t>", addSpecialTokens: false)
+        for (opening, isOpen, begin) in [("<t>", true, 0), (opening, false, 3)] {
+            var limited = try request(prompts[4], maxTokens: 30)
+            limited.thoughtLimit = try ThoughtLimit(
+                opening: opening, closing: "</t>", ending: "\n</t>", tokens: 5, isOpen: isOpen)
+            let deltas = try run([limited])[0]
+            let ids = deltas.compactMap(\.token)
+            // A character that has begun is not cut.
+            let cut = try #require((begin + 5...begin + 8).first { ids[$0..<$0 + ending.count].elementsEqual(ending) })
+            #expect(ids.prefix(cut) == free.prefix(cut) && ids.count == 30)
+            #expect(deltas.map(\.text).joined().contains("\n</t>"))
+        }
+        #expect(throws: TextModelError.self) {
+            try ThoughtLimit(opening: "x", closing: "x", ending: "xy", tokens: 1, isOpen: true)
+        }
     }
 
     @Test func `log-probabilities are of the model's own distribution`() throws {
@@ -167,13 +188,13 @@ import Tokenizers
 @Suite struct StopMatcherTests {
     @Test func `text is held back only while it may become a stop string`() {
         var matcher = StopMatcher(["</end>", "停止"])
-        #expect(matcher.append("a<") == ("a", false))
-        #expect(matcher.append("/e") == ("", false))
-        #expect(matcher.append("x停") == ("</ex", false))
-        #expect(matcher.append("止b") == ("", true))
+        #expect(matcher.append("a<") == ("a", nil))
+        #expect(matcher.append("/e") == ("", nil))
+        #expect(matcher.append("x停") == ("</ex", nil))
+        #expect(matcher.append("止b") == ("", "停止"))
         #expect(matcher.finish() == "")
         var open = StopMatcher(["abc"])
-        #expect(open.append("xab") == ("x", false))
+        #expect(open.append("xab") == ("x", nil))
         #expect(open.finish() == "ab")
     }
 }

@@ -27,6 +27,7 @@ import Tokenizers
         var adapter: String?
         var drafts = false
         var watermark = false
+        var thoughts = 0
         var testDescription: String { name }
     }
 
@@ -37,6 +38,8 @@ import Tokenizers
         Case(name: "drafts", temperature: 0, logProbabilities: 1, drafts: true),
         Case(name: "watermark", n: 2, penalties: true, logProbabilities: 1, watermark: true),
         Case(name: "watermark and drafts", temperature: 0, drafts: true, watermark: true),
+        Case(name: "thoughts that are ended", n: 2, thoughts: 6),
+        Case(name: "thoughts that are ended, and drafts", temperature: 0, drafts: true, thoughts: 6),
     ]
 
     private func request(
@@ -45,7 +48,7 @@ import Tokenizers
         let adapter = try given.adapter.map {
             try LowRankAdapter(directory: goldens + "adapters/" + $0, for: loaded.model, on: device)
         }
-        return try GenerationRequest(
+        var request = try GenerationRequest(
             prompt: prompt, maxTokens: maxTokens, n: given.n,
             sampling: SamplingParameters(
                 temperature: given.temperature, topK: 60, topP: 0.97,
@@ -54,6 +57,11 @@ import Tokenizers
                 greenList: given.watermark ? greenList() : nil, seed: 11),
             stop: given.stop, logProbabilities: given.logProbabilities, promptLogProbabilities: given.echo,
             adapter: adapter, resume: resume, runsAlone: runsAlone, shape: loaded.model.shape)
+        if given.thoughts > 0 {
+            request.thoughtLimit = try ThoughtLimit(
+                opening: "<t>", closing: "</t>", ending: "\n</t>", tokens: given.thoughts, isOpen: true)
+        }
+        return request
     }
 
     private func engine(_ given: Case) throws -> EngineCore {

@@ -93,8 +93,10 @@ import Tokenizers
             let before = engine.statistics.prefixHits
             let wanted = try request(other, seed: 9)
             let id = try engine.add(wanted)
-            #expect(try trace(drain(&engine)["\(id)/0"]) == fresh(wanted))
-            #expect(engine.statistics.prefixHits - before == hits)
+            let deltas = try drain(&engine)["\(id)/0"]
+            #expect(try trace(deltas) == fresh(wanted))
+            #expect(engine.statistics.prefixHits - before == hits && deltas?.first?.cachedTokens == hits)
+            #expect(deltas?.dropFirst().allSatisfy { $0.cachedTokens == 0 } == true)
         }
         // The answer's own pages are found by the next turn of a conversation.
         let id = try engine.add(request(long, maxTokens: 60))

@@ -43,7 +43,7 @@ final class Caller: Sendable {
         guard let secret = secret(of: request) else {
             throw APIError(
                 status: .unauthorized,
-                message: "No API key was given: send it as 'Authorization: Bearer KEY'.",
+                message: "No API key was given: send it as 'Authorization: Bearer KEY' or 'x-api-key: KEY'.",
                 type: "invalid_request_error", code: "missing_api_key")
         }
         guard let standing = try await keeper.account(digest: APIKey.digest(of: secret)) else { throw wrongKey }

@@ -29,23 +29,16 @@ enum EventStream {
             }
             var deltas = generation.deltas()
             var form = form
-            var (tokens, reasoning) = (0, 0)
+            var usage = generation.usage
             while let delta = try await deltas.next() {
-                tokens += delta.tokens.count
-                if delta.part == .reasoning { reasoning += delta.tokens.count }
+                usage.count(delta)
                 if !delta.isSilent {
                     var chunk = form.chunk(generation, delta)
-                    if countsOn {
-                        chunk.usage = Usage(prompt: generation.promptTokens, completion: tokens, reasoning: reasoning)
-                    }
+                    if countsOn { chunk.usage = usage }
                     try await writer.write(event(chunk))
                 }
             }
-            if includesUsage {
-                let usage = Usage(
-                    prompt: generation.promptTokens, completion: tokens, reasoning: reasoning)
-                try await writer.write(event(form.usage(generation, usage)))
-            }
+            if includesUsage { try await writer.write(event(form.usage(generation, usage))) }
         }
     }
 
@@ -58,7 +51,7 @@ enum EventStream {
                 try await body(&writer)
                 try await writer.write(ByteBuffer(string: "data: [DONE]\n\n"))
             } catch let error as RPCError {
-                try await writer.write(event(APIError(error).body))
+                try await writer.write(event(APIError(error), in: .openAI))
             }
             try await writer.finish(nil)
         }
@@ -78,6 +71,19 @@ enum EventStream {
     static func event(_ value: some Encodable) throws -> ByteBuffer { line(try JSONResponse.encoded(value)) }
 
     static func event(_ value: some JSONWritable) -> ByteBuffer { line(JSONWriter(value).bytes) }
+
+    /// An event under a name of its own.
+    static func event(_ name: String, _ value: some JSONWritable) -> ByteBuffer {
+        var buffer = ByteBuffer(string: "event: \(name)\n")
+        buffer.writeImmutableBuffer(event(value))
+        return buffer
+    }
+
+    static func event(_ error: APIError, in dialect: APIDialect) -> ByteBuffer {
+        var buffer = ByteBuffer(string: dialect == .anthropic ? "event: error\n" : "")
+        buffer.writeImmutableBuffer(line(error.json(in: dialect)))
+        return buffer
+    }
 
     private static func line(_ json: some Collection<UInt8>) -> ByteBuffer {
         var buffer = ByteBuffer()

@@ -50,6 +50,9 @@ struct Generation: Sendable {
     var choices: Int { parts.count * choicesOfEach }
     var promptTokens: Int { parts.reduce(0) { $0 + $1.call.request.prompt.count } }
 
+    /// What has been used before the first token.
+    var usage: Usage { Usage(prompt: promptTokens) }
+
     /// Starts the generations of one request, a call for each prompt, and waits for the first delta of each, so that a
     /// refusal comes before any answer has begun.
     ///
@@ -90,7 +93,7 @@ struct Generation: Sendable {
     /// - Throws: `APIError`.
     func collect() async throws -> (choices: [Choice], usage: Usage) {
         var joined = [Choice](repeating: Choice(), count: choices)
-        var (tokens, reasoningTokens) = (0, 0)
+        var usage = usage
         var deltas = deltas()
         do {
             while let delta = try await deltas.next() {
@@ -104,8 +107,7 @@ struct Generation: Sendable {
                         joined[choice].calls[last].arguments += delta.text
                     }
                 }
-                tokens += delta.tokens.count
-                if delta.part == .reasoning { reasoningTokens += delta.tokens.count }
+                usage.count(delta)
                 if let logprob = delta.logprob { joined[choice].logprobs.append(logprob) }
                 if !delta.promptLogprobs.isEmpty { joined[choice].promptLogprobs = delta.promptLogprobs }
                 if !delta.finishReason.isEmpty { joined[choice].finishReason = delta.finishReason }
@@ -113,6 +115,6 @@ struct Generation: Sendable {
         } catch let error as RPCError {
             throw APIError(error)
         }
-        return (joined, Usage(prompt: promptTokens, completion: tokens, reasoning: reasoningTokens))
+        return (joined, usage)
     }
 }

@@ -4,6 +4,15 @@ protocol JSONWritable {
     func write(to json: inout JSONWriter)
 }
 
+/// A value that is written once, where it is made.
+struct WrittenJSON: JSONWritable {
+    private let body: (inout JSONWriter) -> Void
+
+    init(_ body: @escaping (inout JSONWriter) -> Void) { self.body = body }
+
+    func write(to json: inout JSONWriter) { body(&json) }
+}
+
 /// Writes JSON (RFC 8259) as UTF-8. Who calls it sees to it that fields stand in objects.
 struct JSONWriter {
     private(set) var bytes: [UInt8] = []
@@ -95,6 +104,9 @@ struct JSONWriter {
         precondition(value.isFinite, "JSON has no \(value)")
         bytes.append(contentsOf: value.description.utf8)
     }
+
+    /// The text of a value that is JSON already.
+    mutating func written(_ json: [UInt8]) { bytes.append(contentsOf: json) }
 
     mutating func number(orNull value: Float?) {
         if let value { number(value) } else { null() }

@@ -62,8 +62,9 @@ struct ParsingTransform: DeltaTransform {
         // Tokens come with the first of the texts that they brought, the end with the last.
         if read.isEmpty { read.append(delta.bare("", part: part)) }
         (read[0].tokens, read[0].logprob, read[0].index) = (delta.tokens, delta.logprob, delta.index)
-        read[0].promptLogprobs = delta.promptLogprobs
+        (read[0].promptLogprobs, read[0].cachedTokens) = (delta.promptLogprobs, delta.cachedTokens)
         if isLast {
+            read[read.count - 1].stopSequence = delta.stopSequence
             let calls = parsers[choice]?.hasCalls ?? false
             read[read.count - 1].finishReason =
                 calls && delta.finishReason == "stop" ? "tool_calls" : delta.finishReason

@@ -28,7 +28,8 @@ struct PromptStreams: Sendable {
                 } catch let error as APIError {
                     if error.status == .tooManyRequests { counters.countRefused() }
                     scope.record.failed(error.status.code)
-                    try await writer.write(EventStream.event(error.body))
+                    try await writer.write(
+                        EventStream.event(error, in: APIDialect(path: scope.record.endpoint)))
                 }
                 try await writer.finish(nil)
             })

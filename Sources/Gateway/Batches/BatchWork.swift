@@ -71,7 +71,11 @@ struct BatchWork: Sendable {
             }
         }
         await log.whenLost { work.cancel() }
-        await withTaskCancellationHandler { await work.value } onCancel: { work.cancel() }
+        await withTaskCancellationHandler {
+            await work.value
+        } onCancel: {
+            work.cancel()
+        }
     }
 
     // MARK: Lines
@@ -242,7 +246,8 @@ struct BatchWork: Sendable {
         let code = outcome == .cancelled ? "batch_cancelled" : "batch_expired"
         let message =
             outcome == .cancelled
-            ? "The batch was cancelled before this line was answered." : "The batch's time ended before this line was answered."
+            ? "The batch was cancelled before this line was answered."
+            : "The batch's time ended before this line was answered."
         try await eachDocument(of: batch) { document in
             guard document.isOpen else { return }
             var line = BatchLine(document)

@@ -11,6 +11,8 @@ final class ChatForms: Sendable {
         var isOwn: Bool
         /// How it writes thoughts; nil where it has none, or none that is known.
         var reasoning: ReasoningForm?
+        /// The names that its template reads of what is given to it.
+        var variables: Set<String>
     }
 
     private let fleet: Fleet
@@ -36,5 +38,6 @@ extension ChatForms.Form {
         isOwn = own != nil && said.takesTools && said.takesToolCalls && said.takesToolResults
         toolForm = isOwn ? own ?? .standard : .standard
         reasoning = ReasoningForm.described(by: said.source)
+        variables = Set(said.variables)
     }
 }

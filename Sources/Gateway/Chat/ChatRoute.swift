@@ -37,28 +37,24 @@ struct ChatRoute: RouteGroup {
                     "'modalities' has '\(other.prefix(40))'; the model '\(model.name)' answers with "
                         + "\(isPicture ? "pictures" : "text").", parameter: "modalities")
             }
-            let (passed, preset) = try await conversations.filtered(request, isPicture ? .image : .in, decision, scope)
-            var request = passed
-            if isPicture {
-                let input = request.lastUserText
-                var prompt = input
-                if let preset {
-                    prompt = try await scope.filtered(preset.picture(input), .image, from: "preset_variables")
-                }
-                return try await drawings.answer(request, prompt: prompt, on: model, scope)
+            if !isPicture { return try await write(request, decision, with: model, scope) }
+            let (passed, preset) = try await conversations.filtered(request, .image, decision, scope)
+            let input = passed.lastUserText
+            var prompt = input
+            if let preset {
+                prompt = try await scope.filtered(preset.picture(input), .image, from: "preset_variables")
             }
-            request.apply(preset, of: decision, scope.record)
-            if preset != nil { try await conversations.filterWhole(&request, scope) }
-            return try await write(request, with: model, scope)
+            return try await drawings.answer(passed, prompt: prompt, on: model, scope)
         }
     }
 
     private func write(
-        _ request: ChatCompletionRequest, with model: ModelDescription, _ scope: RequestScope
+        _ request: ChatCompletionRequest, _ decision: RouteDecision, with model: ModelDescription,
+        _ scope: RequestScope
     ) async throws -> Response {
         let alternatives = try request.alternatives()
-        let generation = try await conversations.generation(
-            for: request, from: "messages", logprobs: alternatives, with: model, idPrefix: "chatcmpl-", scope)
+        let generation = try await conversations.begin(
+            request, from: "messages", decision, logprobs: alternatives, with: model, idPrefix: "chatcmpl-", scope)
         if request.parameters.stream == true {
             return EventStream.response(generation, options: request.parameters.stream_options, form: ChatChunks())
         }

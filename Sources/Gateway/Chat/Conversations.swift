@@ -41,6 +41,29 @@ struct Conversations: Sendable {
         }
     }
 
+    /// Filters a conversation, puts it into its preset and under its route's limits, and begins its answers.
+    ///
+    /// - Throws: `APIError`.
+    func begin(
+        _ request: ChatCompletionRequest, from field: String, _ decision: RouteDecision, logprobs: UInt32? = nil,
+        with model: ModelDescription, idPrefix: String, restored: RestoredAnswer? = nil, _ scope: RequestScope
+    ) async throws -> Generation {
+        var (request, preset) = try await filtered(request, .in, decision, from: field, scope)
+        request.apply(preset, of: decision, scope.record)
+        if preset != nil { try await filterWhole(&request, scope) }
+        return try await generation(
+            for: request, from: field, logprobs: logprobs, with: model, idPrefix: idPrefix, restored: restored, scope)
+    }
+
+    /// How many tokens a conversation has, with what stands around it.
+    ///
+    /// - Throws: `APIError`.
+    func count(
+        _ request: ChatCompletionRequest, with model: ModelDescription, until deadline: ContinuousClock.Instant
+    ) async throws -> Int {
+        try await prepared(request, with: model, until: deadline).prompt.ids.count
+    }
+
     /// Begins the answers to a conversation.
     ///
     /// - Parameters:
@@ -54,23 +77,38 @@ struct Conversations: Sendable {
     ) async throws -> Generation {
         let deadline = scope.deadline
         try fleet.admit(model, tokens: request.parameters.tokens(default: nil), until: deadline)
-        let form = try await forms.form(of: model, until: deadline)
-        var request = request
-        // Only what may be called is shown.
-        if !request.tools.mayCall { request.template.tools = [] }
-        let hasTools = request.tools.mayCall || request.messages.contains { !$0.toolCalls.isEmpty || $0.role == "tool" }
-        if hasTools, !form.isOwn { request.writeTools(request.tools) }
-        let prompt = try await rendered(request, with: model, until: deadline)
+        let (request, form, prompt) = try await prepared(request, with: model, until: deadline)
         let reading = request.reading(form, opening: prompt.opening)
         var call = try request.parameters.request(prompt: prompt, from: field, for: model, defaultMaxTokens: nil)
         call.logprobs = logprobs
         call.grammar = request.grammar(
             reading, closesThoughts: form.reasoning.map { prompt.opening.contains($0.closing) } ?? false)
         call.shownTokens = reading.marks
+        // Of tokens that come together it cannot be told which are thoughts.
+        if reading.reasoning != nil { call.batchingDelay = .zero }
+        if let thoughts = form.reasoning, let tokens = request.template.thoughtTokens {
+            call.thoughtLimit = Wire.ThoughtLimit(
+                opening: thoughts.opening, closing: thoughts.closing, ending: thoughts.ending,
+                tokens: UInt32(clamping: tokens), isOpen: reading.isThinking)
+        }
         var generation = try await Generation.begin(
             [call], on: fleet, model: model, idPrefix: idPrefix, restored: restored, scope)
         if reading.toolForm != nil || reading.reasoning != nil { generation.reading = reading }
         return generation
+    }
+
+    /// A conversation as its model's chat template takes it, and its token ids.
+    private func prepared(
+        _ request: ChatCompletionRequest, with model: ModelDescription, until deadline: ContinuousClock.Instant
+    ) async throws -> (request: ChatCompletionRequest, form: ChatForms.Form, prompt: Wire.TokensReply) {
+        let form = try await forms.form(of: model, until: deadline)
+        var request = request
+        try request.template.settle(for: form, of: model.name)
+        // Only what may be called is shown.
+        if !request.tools.mayCall { request.template.tools = [] }
+        let hasTools = request.tools.mayCall || request.messages.contains { !$0.toolCalls.isEmpty || $0.role == "tool" }
+        if hasTools, !form.isOwn { request.writeTools(request.tools) }
+        return (request, form, try await rendered(request, with: model, until: deadline))
     }
 
     /// The token ids of a conversation.

@@ -13,9 +13,16 @@ struct TemplateOptions: Decodable, Sendable {
     private var fields: [String: String] = [:]
     var addGenerationPrompt = true
     var continuesFinalMessage = false
+    /// The field in which the client asks for thoughts; nil where it does not.
+    private var thoughtsField: String?
+    /// Tokens of thoughts, at most; nil for as many as the model likes.
+    private(set) var thoughtTokens: Int?
+    /// Given to the template where it reads them.
+    private var offered: [(name: String, value: JSONValue)] = []
 
     private enum Key: String, CodingKey {
         case tools, functions, documents, chat_template_kwargs, reasoning_effort, enable_thinking, thinking
+        case thinking_token_budget, thinking_budget
         case add_generation_prompt, continue_final_message
     }
 
@@ -30,6 +37,19 @@ struct TemplateOptions: Decodable, Sendable {
         }
         documents = try Self.objects(container, .documents)
         (variables, fields) = try Self.variables(container)
+        if let thinking = try container.decodeIfPresent(ThinkingDemand.self, forKey: .thinking), thinking.isWanted {
+            wantThoughts(asked: "thinking")
+            thoughtTokens = thinking.tokens
+        }
+        for key in [Key.thinking_token_budget, .thinking_budget] {
+            guard let tokens = try container.decodeIfPresent(Int.self, forKey: key) else { continue }
+            guard tokens >= 0 else {
+                throw JSONError(.member(of: .root, key.rawValue), "is \(tokens); it must be at least 0")
+            }
+            thoughtTokens = tokens
+            // A model without thoughts keeps to 0.
+            if tokens > 0 { thoughtsField = key.rawValue }
+        }
         continuesFinalMessage = try container.decodeIfPresent(Bool.self, forKey: .continue_final_message) ?? false
         let adds = try container.decodeIfPresent(Bool.self, forKey: .add_generation_prompt)
         guard !(continuesFinalMessage && adds == true) else {
@@ -40,13 +60,36 @@ struct TemplateOptions: Decodable, Sendable {
         addGenerationPrompt = adds ?? !continuesFinalMessage
     }
 
-    /// Hands Responses' reasoning effort on, unless the client has said one itself.
-    mutating func add(effort: String) {
+    /// Gives the template a value where it reads one of that name.
+    mutating func offer(_ name: String, _ value: JSONValue) { offered.append((name, value)) }
+
+    /// Has the model think before it answers, if it does so only when it is asked.
+    mutating func wantThoughts(asked field: String) {
+        thoughtsField = field
+        // The names by which templates know it.
+        for name in ["enable_thinking", "thinking"] { offer(name, .bool(true)) }
+    }
+
+    /// - Throws: `APIError` where the client wants thoughts of a model that has none.
+    mutating func settle(for form: ChatForms.Form, of model: String) throws {
+        if let thoughtsField, form.reasoning == nil {
+            throw APIError.invalidRequest(
+                "'\(thoughtsField)' is not supported: the model '\(model)' does not think before it answers.",
+                parameter: thoughtsField)
+        }
+        let taken = offered.filter { form.variables.contains($0.name) && variables[$0.name] == nil }
+        if !taken.isEmpty { variables = JSONObject(variables.members + taken.map { ($0.name, $0.value) }) }
+    }
+
+    /// Hands a reasoning effort on, unless the client has said one itself.
+    ///
+    /// - Parameter field: in which the client gave it.
+    mutating func add(effort: String, from field: String = "reasoning.effort") {
         var members = variables.members
         func add(_ name: String, _ value: JSONValue) {
             guard !members.contains(where: { $0.key == name }) else { return }
             members.append((name, value))
-            fields[name] = "reasoning.effort"
+            fields[name] = field
         }
         add("reasoning_effort", .string(effort))
         if effort == "none" {
@@ -95,8 +138,8 @@ struct TemplateOptions: Decodable, Sendable {
         if let thinks = try container.decodeIfPresent(Bool.self, forKey: .enable_thinking) {
             add("enable_thinking", .bool(thinks))
         }
-        let thinking = try container.decodeIfPresent(JSONValue.self, forKey: .thinking)
-        if effort == "none" || thinking?["type"]?.text == "disabled" {
+        let thinking = try container.decodeIfPresent(ThinkingDemand.self, forKey: .thinking)
+        if effort == "none" || thinking?.isWanted == false {
             // The names by which templates know it.
             add("enable_thinking", .bool(false))
             add("thinking", .bool(false))

@@ -18,6 +18,22 @@ struct ToolDemand: Decodable, Sendable {
 
     init() {}
 
+    /// - Throws: `APIError` for a choice that is none of the tools.
+    init(_ tools: [Tool], _ choice: Choice, isParallel: Bool) throws {
+        (self.tools, self.choice, self.isParallel) = (tools, choice, isParallel)
+        switch choice {
+        case .required: if tools.isEmpty { throw fault("wants a call, and there are no 'tools'") }
+        case .function(let name): try require(name)
+        case .auto, .none: break
+        }
+    }
+
+    private func require(_ name: String) throws {
+        guard tools.contains(where: { $0.name == name }) else {
+            throw fault("is '\(name.prefix(80))', which is none of 'tools': \(tools.map(\.name))")
+        }
+    }
+
     /// - Throws: `APIError` that names the field.
     init(from decoder: any Decoder) throws {
         let container = try decoder.container(keyedBy: Key.self)
@@ -43,9 +59,7 @@ struct ToolDemand: Decodable, Sendable {
                 guard let name = (object["function"]?["name"] ?? object["name"])?.text else {
                     throw fault("is of type function and names none")
                 }
-                guard tools.contains(where: { $0.name == name }) else {
-                    throw fault("is '\(name.prefix(80))', which is none of 'tools': \(tools.map(\.name))")
-                }
+                try require(name)
                 choice = .function(name)
             case "allowed_tools":
                 let own = object["allowed_tools"] ?? value

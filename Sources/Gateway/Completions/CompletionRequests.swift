@@ -52,6 +52,8 @@ struct GenerationParameters: Decodable, Sendable {
     var routeMaxTokens: Int?
     /// The form that an answer is held to; nil for any.
     var grammar: Wire.Grammar?
+    /// Whether an answer may have less tokens than are asked for where there is no room for them.
+    var capsMaxTokens = false
     /// What the route calls `max_tokens`.
     var maxTokensName = "max_tokens"
 
@@ -80,6 +82,7 @@ struct GenerationParameters: Decodable, Sendable {
         let asked = max_completion_tokens ?? max_tokens
         var wanted = asked ?? min(presetMaxTokens ?? defaultMaxTokens ?? room, room)
         if let routeMaxTokens { wanted = min(wanted, routeMaxTokens) }
+        if capsMaxTokens { wanted = min(wanted, room) }
         guard wanted <= room else {
             throw APIError.invalidRequest(
                 "\(tokensField) is \(wanted), but this model's maximum context length is \(context) tokens and the prompt "

@@ -99,7 +99,8 @@ struct FilesRoutes: RouteGroup {
         }
     }
 
-    private func take(_ event: MultipartReader.Event, _ form: inout Form, _ writer: inout FileStore.Writer) async throws {
+    private func take(_ event: MultipartReader.Event, _ form: inout Form, _ writer: inout FileStore.Writer) async throws
+    {
         switch event {
         case .part("file", let fileName):
             guard form.fileName == nil else {

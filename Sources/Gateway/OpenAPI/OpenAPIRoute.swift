@@ -12,9 +12,10 @@ struct OpenAPIRoute: RouteGroup {
         }
         // The components end with the schemas of requests, which those of answers follow.
         let parts = [
-            text(PackageResources.paths_yaml, indentation: 0), "components:",
+            text(PackageResources.paths_yaml, indentation: 0),
+            text(PackageResources.kept_paths_yaml, indentation: 2), "components:",
             text(PackageResources.components_yaml, indentation: 2),
-            text(PackageResources.answers_yaml, indentation: 4),
+            text(PackageResources.answers_yaml, indentation: 4), text(PackageResources.kept_yaml, indentation: 4),
         ]
         return try YAMLDocument.json(parts.joined(separator: "\n"), file: "openapi.yaml")
     }

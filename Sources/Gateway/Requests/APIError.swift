@@ -110,10 +110,10 @@ struct APIError: Error, HTTPResponseError {
         Body(error: .init(message: message, type: type, param: parameter, code: code))
     }
 
-    func response(from request: Request, context: some RequestContext) -> Response { response() }
+    func response(from request: Request, context: some RequestContext) -> Response { response(to: request) }
 
-    func response() -> Response {
-        var response = JSONResponse.make(body, status: status)
+    func response(in dialect: APIDialect) -> Response {
+        var response = JSONResponse.make(json: json(in: dialect), status: status)
         for field in headers { response.headers.append(field) }
         if let retryAfter { response.headers[.retryAfter] = "\(min(retryAfter, Self.longestRetryAfter))" }
         if isFinal { response.headers[own: FieldName.shouldRetry] = "false" }
@@ -128,7 +128,11 @@ enum JSONResponse {
     }
 
     static func make(_ value: some JSONWritable, status: HTTPResponse.Status = .ok) -> Response {
-        make(ByteBuffer(bytes: JSONWriter(value).bytes), status: status)
+        make(json: JSONWriter(value).bytes, status: status)
+    }
+
+    static func make(json: [UInt8], status: HTTPResponse.Status = .ok) -> Response {
+        make(ByteBuffer(bytes: json), status: status)
     }
 
     private static func make(_ json: ByteBuffer, status: HTTPResponse.Status) -> Response {

@@ -6,7 +6,7 @@ extension RefusedFields {
     private static let nothingKept = "nothing is kept here"
 
     /// Fields of every request for text.
-    private static let text = [
+    static let text = [
         refuse(
             "guided_decoding_backend", "guided_whitespace_pattern", "structural_tag",
             because: "answers are held to JSON Schemas, regular expressions, choices and grammars in GBNF"),
@@ -65,11 +65,11 @@ extension RefusedFields {
     ]
 
     /// Fields of conversations.
-    private static let conversation = [
+    static let conversation = [
         refuse("chat_template", because: "the template is the model's own"),
         refuse(
             "thinking", "thinking_token_budget", "thinking_budget",
-            because: "the models here do not reason apart from their answers",
+            because: "/v1/chat/completions and /v1/messages have it",
             unless: { $0.isEmpty || $0["type"]?.text == "disabled" }),
         refuse("audio", because: "the models here do not speak"),
         refuse("verbosity", because: "it is low, medium or high", unless: isOne(of: "low", "medium", "high")),
@@ -106,13 +106,16 @@ extension RefusedFields {
             refuse("background", because: nothingKept),
             refuse("system", "input", because: "write it into 'messages'"),
             refuse("images", "image", because: "the models here read text only"),
-            refuse("think", because: "the models here do not reason apart from their answers"),
+            refuse("think", because: "its name here is 'thinking'"),
             refuse(
                 "size", "steps", "quality", "background_color", "aspect_ratio",
                 because: "/v1/images/generations has it"),
             refuse("echo", because: "/v1/completions has it"),
             refuse("suffix", because: "a chat is answered, not filled in"),
-        ])
+        ], except: thoughts)
+
+    /// Fields that say how a model is to think, for routes that read them.
+    static let thoughts: Set<String> = ["thinking", "thinking_token_budget", "thinking_budget"]
 
     static let completions = RefusedFields(
         text, conversation, template,
@@ -226,6 +229,10 @@ extension RefusedFields {
         refuse("return_token_strs", because: "/detokenize spells tokens"),
         refuse("max_length", "truncation", because: "a text is never cut"),
         refuse("text_pair", because: "one text at a time"),
+        refuse(
+            "thinking", "thinking_token_budget", "thinking_budget",
+            because: "'chat_template_kwargs' says what the template is given",
+            unless: { $0.isEmpty || $0["type"]?.text == "disabled" }),
     ])
 
     /// Whether `reasoning` asks for none, or only for a form of its summary.

@@ -16,11 +16,13 @@ struct RefusedFields: Sendable {
 
     private init(_ rules: [String: Rule]) { self.rules = rules }
 
-    /// - Parameter rules: later ones take the place of earlier ones of the same name.
-    init(_ rules: [(names: [String], rule: Rule)]...) {
+    /// - Parameters:
+    ///   - rules: later ones take the place of earlier ones of the same name.
+    ///   - known: names that the route reads, whatever the rules say.
+    init(_ rules: [(names: [String], rule: Rule)]..., except known: Set<String> = []) {
         var table: [String: Rule] = [:]
         for (names, rule) in rules.joined() {
-            for name in names { table[name] = rule }
+            for name in names where !known.contains(name) { table[name] = rule }
         }
         self.rules = table
     }
@@ -53,3 +55,17 @@ func isNumber(_ numbers: Double...) -> @Sendable (JSONValue) -> Bool {
 
 /// A test for true.
 let isTrue: @Sendable (JSONValue) -> Bool = { if case .bool(true) = $0 { true } else { false } }
+
+extension KeyedDecodingContainer {
+    /// Refuses a field of an object within a body.
+    ///
+    /// - Parameter passes: whether a value asks for nothing, or for what is done anyway.
+    /// - Throws: `JSONError` that names it.
+    func refuse(
+        _ key: Key, because why: String, unless passes: (JSONValue) -> Bool = { $0.isEmpty }
+    ) throws {
+        let value = try decodeIfPresent(JSONValue.self, forKey: key) ?? .null
+        guard !value.isNull, !passes(value) else { return }
+        throw JSONError(.member(of: JSONPath(codingPath), key.stringValue), "is not supported: \(why)")
+    }
+}

@@ -74,7 +74,7 @@ struct RequestPipeline: Sendable {
         } catch let error as APIError {
             if kind.isGeneration, error.status == .tooManyRequests { counters.countRefused() }
             scope.record.failed(error.status.code)
-            response = error.response()
+            response = error.response(to: request)
         } catch is CancellationError {
             counters.countCancelled()
             scope.record.failed(Self.clientClosedRequest)

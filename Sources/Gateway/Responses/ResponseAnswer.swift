@@ -9,11 +9,10 @@ struct ResponseAnswer: Sendable {
     private(set) var opening: ResponseObject
     private(set) var items: ResponseItems
     private var reason = "stop"
-    private var tokens = 0
-    private var reasoning = 0
+    private var usage: Usage
 
     init(_ generation: Generation, to request: ResponseRequest, isStored: Bool) {
-        self.generation = generation
+        (self.generation, usage) = (generation, generation.usage)
         let call = generation.parts.first?.call.request
         opening = ResponseObject(request, id: generation.id, created: generation.created, isStored: isStored)
         opening.model = generation.model
@@ -23,8 +22,7 @@ struct ResponseAnswer: Sendable {
 
     /// Takes what the answer's next step shows.
     mutating func take(_ delta: AnswerDelta) -> [ResponseItems.Change] {
-        tokens += delta.tokens.count
-        if delta.part == .reasoning { reasoning += delta.tokens.count }
+        usage.count(delta)
         if !delta.finishReason.isEmpty { reason = delta.finishReason }
         return items.take(delta)
     }
@@ -35,7 +33,7 @@ struct ResponseAnswer: Sendable {
     mutating func end() -> (response: ResponseObject, changes: [ResponseItems.Change]) {
         var response = opening
         response.end(reason: reason)
-        response.usage = .init(Usage(prompt: generation.promptTokens, completion: tokens, reasoning: reasoning))
+        response.usage = .init(usage)
         let changes = items.end(response.status)
         response.output = items.items
         return (response, changes)

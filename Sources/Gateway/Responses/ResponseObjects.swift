@@ -16,7 +16,6 @@ struct ResponseObject: Encodable, Sendable {
         struct Output: Encodable, Sendable { var reasoning_tokens = 0 }
 
         var input_tokens: Int
-        /// The gateway does not say which tokens came from a cache.
         var input_tokens_details = Input()
         var output_tokens: Int
         var output_tokens_details = Output()
@@ -24,6 +23,7 @@ struct ResponseObject: Encodable, Sendable {
 
         init(_ usage: Usage) {
             (input_tokens, output_tokens) = (usage.prompt, usage.completion)
+            input_tokens_details.cached_tokens = usage.cached
             output_tokens_details.reasoning_tokens = usage.reasoning
             total_tokens = usage.prompt + usage.completion
         }

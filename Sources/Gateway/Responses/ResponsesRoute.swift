@@ -93,15 +93,10 @@ struct ResponsesRoute: RouteGroup {
         ) { model, decision, scope in
             // An answer that has begun stays with its model.
             let model = restored?.start.flatMap { models.fleet.models[$0.model] } ?? model
-            let (passed, preset) = try await conversations.filtered(
-                request.conversation, .in, decision, from: "input", scope)
-            var conversation = passed
-            conversation.apply(preset, of: decision, scope.record)
-            if preset != nil { try await conversations.filterWhole(&conversation, scope) }
             return try await body(
-                try await conversations.generation(
-                    for: conversation, from: "input", logprobs: nil, with: model, idPrefix: "resp_",
-                    restored: restored, scope))
+                try await conversations.begin(
+                    request.conversation, from: "input", decision, with: model, idPrefix: "resp_", restored: restored,
+                    scope))
         }
     }
 

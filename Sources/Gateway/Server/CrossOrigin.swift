@@ -35,7 +35,8 @@ struct CrossOrigin: RouterMiddleware {
     /// What applications need to read of an answer's head.
     private static let exposed =
         [
-            FieldName.requestID, FieldName.traceparent, FieldName.route, FieldName.shouldRetry, FieldName.requestLimit,
+            FieldName.requestID, FieldName.anthropicRequestID, FieldName.traceparent, FieldName.route,
+            FieldName.shouldRetry, FieldName.requestLimit,
             FieldName.requestsLeft, FieldName.requestReset, FieldName.tokenLimit, FieldName.tokensLeft,
             FieldName.tokenReset, .retryAfter,
         ].compactMap { $0?.canonicalName }.joined(separator: ", ")

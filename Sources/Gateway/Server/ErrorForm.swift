@@ -1,6 +1,6 @@
 import Hummingbird
 
-/// Gives Hummingbird's own errors (no such route, wrong method) OpenAI's form.
+/// Gives Hummingbird's own errors (no such route, wrong method) the form that the route's clients read.
 struct ErrorForm: RouterMiddleware {
     typealias Context = GatewayContext
 
@@ -12,21 +12,22 @@ struct ErrorForm: RouterMiddleware {
         do {
             return try await next(request, context)
         } catch let error as APIError {
-            return error.response()
+            return error.response(to: request)
         } catch let error as HTTPError where error.status == .notFound {
             return noRoute(for: request)
         } catch let error as HTTPError {
             let type = error.status.code < 500 ? "invalid_request_error" : "server_error"
             let message = error.body ?? "\(request.method.rawValue) \(request.uri.path): \(error.status.reasonPhrase)"
-            return APIError(status: error.status, message: message, type: type).response()
+            return APIError(status: error.status, message: message, type: type).response(to: request)
         } catch is CancellationError {
             // The client has closed its side; nginx's code for that, in case something reads it all the same.
             return APIError(
                 status: .init(code: 499, reasonPhrase: "Client Closed Request"),
                 message: "The client closed the connection before it had its answer.", type: "invalid_request_error"
-            ).response()
+            ).response(to: request)
         } catch {
-            return APIError(status: .internalServerError, message: "Internal error.", type: "server_error").response()
+            return APIError(status: .internalServerError, message: "Internal error.", type: "server_error").response(
+                to: request)
         }
     }
 
@@ -36,11 +37,11 @@ struct ErrorForm: RouterMiddleware {
             return APIError(
                 status: .notFound, message: "\(what): there is no such route; /openapi.json has all of them.",
                 type: "invalid_request_error"
-            ).response()
+            ).response(to: request)
         }
         var response = APIError(
             status: .methodNotAllowed, message: "\(what): this route takes \(methods).", type: "invalid_request_error"
-        ).response()
+        ).response(to: request)
         response.headers[.allow] = methods
         return response
     }

@@ -5,6 +5,8 @@ enum FieldName {
     typealias Name = HTTPFields.Element.Name
 
     static let requestID = Name("x-request-id")
+    /// As Anthropic's clients read it.
+    static let anthropicRequestID = Name("request-id")
     static let traceparent = Name("traceparent")
     static let timeout = Name("x-request-timeout-ms")
     static let shouldRetry = Name("x-should-retry")

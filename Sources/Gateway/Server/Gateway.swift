@@ -137,6 +137,8 @@ package struct Gateway: Sendable {
             CompletionsRoute(pipeline: pipeline, models: models, streams: streams, prompts: prompts, fleet: fleet),
             responsesRoute, ResponseStateRoutes(keys: keys, store: responseStore),
             ConversationRoutes(pipeline: pipeline, store: responseStore?.conversations),
+            AnthropicRoutes(
+                pipeline: pipeline, models: models, streams: streams, conversations: conversations, routing: routing),
             FilesRoutes(keys: keys, admission: admission, store: fileStore),
             BatchRoutes(pipeline: pipeline, store: batchStore, work: signal),
             EmbeddingsRoute(pipeline: pipeline, models: models, prompts: prompts, fleet: fleet),

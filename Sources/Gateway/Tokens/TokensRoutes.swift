@@ -55,22 +55,9 @@ struct TokensRoutes: RouteGroup {
         var prompt: String
     }
 
-    /// - Parameter name: nil where the client names none.
-    /// - Throws: `APIError` where it is not clear which one is meant.
-    private func textModel(_ name: String?) throws -> ModelDescription {
-        if let name { return try fleet.model(routing.current.aliases[name] ?? name, modalities: ["text"]) }
-        let models = fleet.models.values.filter { $0.modality == "text" && $0.parent == nil }
-        guard models.count == 1, let only = models.first else {
-            guard fleet.isReady else { throw APIError.notReady }
-            throw APIError.invalidRequest(
-                "'model' is required; text models: \(models.map(\.name).sorted()).", parameter: "model")
-        }
-        return try fleet.model(only.name, modalities: ["text"])
-    }
-
     private func tokenize(_ data: Data, until deadline: ContinuousClock.Instant) async throws -> Response {
         let request = try JSONRequest.decode(TokenizeRequest.self, from: data, refusing: .tokenize)
-        let model = try textModel(request.model)
+        let model = try fleet.textModel(request.model, aliases: routing.current.aliases)
         let reply: Wire.TokensReply
         switch (request.prompt, request.messages) {
         case (let prompt?, nil):
@@ -89,11 +76,28 @@ struct TokensRoutes: RouteGroup {
 
     private func detokenize(_ data: Data, until deadline: ContinuousClock.Instant) async throws -> Response {
         let request = try JSONRequest.decode(DetokenizeRequest.self, from: data)
-        let model = try textModel(request.model)
+        let model = try fleet.textModel(request.model, aliases: routing.current.aliases)
         let reply = try await fleet.call(
             Wire.Tokenizer.decode,
             Wire.DecodeRequest(model: model.base, ids: request.tokens, skipSpecialTokens: false), model: model,
             until: deadline)
         return try JSONResponse.make(DetokenizeResponse(prompt: reply.text))
+    }
+}
+
+extension Fleet {
+    /// The text model that a request for token ids means.
+    ///
+    /// - Parameter name: nil where the client names none.
+    /// - Throws: `APIError` where it is not clear which one is meant.
+    func textModel(_ name: String?, aliases: [String: String]) throws -> ModelDescription {
+        if let name { return try model(aliases[name] ?? name, modalities: ["text"]) }
+        let models = models.values.filter { $0.modality == "text" && $0.parent == nil }
+        guard models.count == 1, let only = models.first else {
+            guard isReady else { throw APIError.notReady }
+            throw APIError.invalidRequest(
+                "'model' is required; text models: \(models.map(\.name).sorted()).", parameter: "model")
+        }
+        return try model(only.name, modalities: ["text"])
     }
 }

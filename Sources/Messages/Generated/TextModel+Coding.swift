@@ -33,6 +33,7 @@ extension Wire.GenerateRequest: CCodable {
         batchingDelay = Duration(wireMilliseconds: c.batching_delay_ms)
         grammar = try c.grammar.map { try Wire.Grammar(reading: $0.pointee) }
         shownTokens = try readAll(c.shown_tokens, c.n_shown_tokens).map { try $0.text("shown_tokens") }
+        thoughtLimit = try c.thought_limit.map { try Wire.ThoughtLimit(reading: $0.pointee) }
         try validate()
     }
 
@@ -62,6 +63,30 @@ extension Wire.GenerateRequest: CCodable {
         if batchingDelay != .zero { (c.has_batching_delay_ms, c.batching_delay_ms) = (1, UInt32(clamping: batchingDelay.milliseconds)) }
         if let grammar { c.grammar = arena.message(grammar) }
         (c.n_shown_tokens, c.shown_tokens) = (shownTokens.count, arena.numbers(shownTokens.map { arena.text($0) }))
+        if let thoughtLimit { c.thought_limit = arena.message(thoughtLimit) }
+    }
+}
+
+extension Wire.ThoughtLimit: CCodable {
+    static func initialize(_ c: UnsafeMutablePointer<Nephele__V1__ThoughtLimit>) {
+        nephele__v1__thought_limit__init(c)
+    }
+
+    init(reading c: Nephele__V1__ThoughtLimit) throws {
+        opening = try c.opening.text("opening")
+        closing = try c.closing.text("closing")
+        ending = try c.ending.text("ending")
+        tokens = c.tokens
+        isOpen = c.is_open != 0
+        try validate()
+    }
+
+    func write(to c: inout Nephele__V1__ThoughtLimit, in arena: inout Arena) {
+        (c.has_opening, c.opening) = (1, arena.text(opening))
+        (c.has_closing, c.closing) = (1, arena.text(closing))
+        (c.has_ending, c.ending) = (1, arena.text(ending))
+        (c.has_tokens, c.tokens) = (1, tokens)
+        (c.has_is_open, c.is_open) = (1, isOpen ? 1 : 0)
     }
 }
 
@@ -168,6 +193,8 @@ extension Wire.GenerateDelta: CCodable {
         promptLogprobs = try readAll(Wire.TokenLogprob.self, c.prompt_logprobs, c.n_prompt_logprobs)
         finishReason = try c.finish_reason.text("finish_reason")
         isStart = c.is_start != 0
+        cachedTokens = c.cached_tokens
+        stopSequence = try c.stop_sequence.text("stop_sequence")
         try validate()
     }
 
@@ -181,6 +208,8 @@ extension Wire.GenerateDelta: CCodable {
         (c.n_prompt_logprobs, c.prompt_logprobs) = (promptLogprobs.count, arena.messages(promptLogprobs))
         (c.has_finish_reason, c.finish_reason) = (1, arena.text(finishReason))
         if isStart { (c.has_is_start, c.is_start) = (1, isStart ? 1 : 0) }
+        if cachedTokens != 0 { (c.has_cached_tokens, c.cached_tokens) = (1, cachedTokens) }
+        if !stopSequence.isEmpty { (c.has_stop_sequence, c.stop_sequence) = (1, arena.text(stopSequence)) }
     }
 }
 

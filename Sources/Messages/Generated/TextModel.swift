@@ -59,6 +59,8 @@ extension Wire {
         package var grammar: Wire.Grammar?
         /// Control tokens whose texts the answer's text has; others have none.
         package var shownTokens: [String]
+        /// How long the model may think; nil for as long as it likes.
+        package var thoughtLimit: Wire.ThoughtLimit?
 
         package init(
             model: String = "", prompt: [Int32] = [], tokenizerHash: String = "", maxTokens: UInt32 = 0, n: UInt32 = 1,
@@ -67,7 +69,8 @@ extension Wire {
             logitBias: [Wire.LogitBias] = [], stop: [String] = [], logprobs: UInt32? = nil,
             promptLogprobs: Bool = false, ignoresEndOfText: Bool = false, adapter: String = "",
             resume: [Wire.ChoiceResume] = [], crashesWithoutProgress: UInt32 = 0, greenList: Wire.GreenList? = nil,
-            batchingDelay: Duration = .zero, grammar: Wire.Grammar? = nil, shownTokens: [String] = []
+            batchingDelay: Duration = .zero, grammar: Wire.Grammar? = nil, shownTokens: [String] = [],
+            thoughtLimit: Wire.ThoughtLimit? = nil
         ) {
             self.model = model
             self.prompt = prompt
@@ -94,6 +97,31 @@ extension Wire {
             self.batchingDelay = batchingDelay
             self.grammar = grammar
             self.shownTokens = shownTokens
+            self.thoughtLimit = thoughtLimit
+        }
+
+        package static let codec = MessageCodec(Self.self)
+    }
+
+    /// How many tokens an answer may spend on thoughts. Then their end is written in the model's place.
+    package struct ThoughtLimit: BusMessage {
+        /// The marks around thoughts.
+        package var opening: String
+        package var closing: String
+        /// What is written to end them.
+        package var ending: String
+        package var tokens: UInt32
+        /// Whether the prompt ends with the opening.
+        package var isOpen: Bool
+
+        package init(
+            opening: String = "", closing: String = "", ending: String = "", tokens: UInt32 = 0, isOpen: Bool = false
+        ) {
+            self.opening = opening
+            self.closing = closing
+            self.ending = ending
+            self.tokens = tokens
+            self.isOpen = isOpen
         }
 
         package static let codec = MessageCodec(Self.self)
@@ -202,11 +230,15 @@ extension Wire {
         package var finishReason: String
         /// A quarantined request is about to run: a loss from now on may be its fault. The delta carries no token.
         package var isStart: Bool
+        /// With the first token of choice 0: how many of the prompt's tokens were in the cache and were not computed.
+        package var cachedTokens: UInt32
+        /// The stop string that ended the choice; empty where none did.
+        package var stopSequence: String
 
         package init(
             choice: UInt32 = 0, index: UInt32? = nil, tokens: [Int32] = [], text: String = "", textOffset: Int = 0,
             logprob: Wire.TokenLogprob? = nil, promptLogprobs: [Wire.TokenLogprob] = [], finishReason: String = "",
-            isStart: Bool = false
+            isStart: Bool = false, cachedTokens: UInt32 = 0, stopSequence: String = ""
         ) {
             self.choice = choice
             self.index = index
@@ -217,6 +249,8 @@ extension Wire {
             self.promptLogprobs = promptLogprobs
             self.finishReason = finishReason
             self.isStart = isStart
+            self.cachedTokens = cachedTokens
+            self.stopSequence = stopSequence
         }
 
         package static let codec = MessageCodec(Self.self)

@@ -14,6 +14,7 @@ extension Wire.EncodeRequest: CCodable {
         pair = c.has_pair != 0 ? try c.pair.text("pair") : nil
         limit = c.has_limit != 0 ? c.limit : nil
         pairLimit = c.has_pair_limit != 0 ? c.pair_limit : nil
+        suffix = c.has_suffix != 0 ? try c.suffix.text("suffix") : nil
         try validate()
     }
 
@@ -24,6 +25,7 @@ extension Wire.EncodeRequest: CCodable {
         if let pair { (c.has_pair, c.pair) = (1, arena.text(pair)) }
         if let limit { (c.has_limit, c.limit) = (1, limit) }
         if let pairLimit { (c.has_pair_limit, c.pair_limit) = (1, pairLimit) }
+        if let suffix { (c.has_suffix, c.suffix) = (1, arena.text(suffix)) }
     }
 }
 

@@ -23,10 +23,13 @@ extension Wire {
         package var limit: UInt32?
         /// Tokens of the second text, at most; nil for as many as it has.
         package var pairLimit: UInt32?
+        /// What comes behind the text that is wanted: the text and this stand around the model's tokens for filling in the
+        /// middle. nil: the text goes on.
+        package var suffix: String?
 
         package init(
             model: String = "", text: String = "", addSpecialTokens: Bool = false, pair: String? = nil,
-            limit: UInt32? = nil, pairLimit: UInt32? = nil
+            limit: UInt32? = nil, pairLimit: UInt32? = nil, suffix: String? = nil
         ) {
             self.model = model
             self.text = text
@@ -34,6 +37,7 @@ extension Wire {
             self.pair = pair
             self.limit = limit
             self.pairLimit = pairLimit
+            self.suffix = suffix
         }
 
         package static let codec = MessageCodec(Self.self)

@@ -25,6 +25,8 @@ struct GeneratingSequence: Sendable {
     var group = 0
     /// Tokens whose keys and values are in the cache.
     var computed = 0
+    /// Tokens of the prompt that were in the cache when the sequence first began.
+    var cachedTokens: Int?
     /// Tokens whose keys and values are in the draft model's cache.
     var drafted = 0
     /// How many tokens a draft may have: as many as were right last time, and two more.
@@ -36,8 +38,10 @@ struct GeneratingSequence: Sendable {
     private(set) var sampler: Sampler
     private var decoder: StreamingDecoder
     private var stops: StopMatcher
-    /// Control tokens that stop strings name: they add no text in which a string could be found.
-    private let stopTokens: Set<Int32>
+    /// Where thoughts have a limit.
+    private var thoughts: ThoughtMeter?
+    /// Control tokens that stop strings name, and those: they add no text in which a string could be found.
+    private let stopTokens: [Int32: String]
     private(set) var generatedCount = 0
     /// Bytes of the text that deltas have brought.
     private var textBytes = 0
@@ -58,7 +62,9 @@ struct GeneratingSequence: Sendable {
         decoder = StreamingDecoder(
             loaded.tokenizer, showing: Set(parameters.shownTokens.compactMap(loaded.tokenizer.id(of:))))
         stops = StopMatcher(parameters.stop)
-        stopTokens = Set(parameters.stop.compactMap(loaded.tokenizer.id(of:)).filter(loaded.tokenizer.isSpecial))
+        thoughts = parameters.thoughtLimit.map { ThoughtMeter($0, loaded.tokenizer) }
+        let named = parameters.stop.compactMap { stop in loaded.tokenizer.id(of: stop).map { ($0, stop) } }
+        stopTokens = Dictionary(named.filter { loaded.tokenizer.isSpecial($0.0) }) { first, _ in first }
     }
 
     var pending: Int { tokens.count - computed }
@@ -84,7 +90,10 @@ struct GeneratingSequence: Sendable {
     }
 
     /// - Returns: nil where the grammar leaves no token.
-    func choose(_ logits: Tensor, allowed: Int) -> Int32? { sampler.sample(logits, allowed: allowed) }
+    func choose(_ logits: Tensor, allowed: Int) -> Int32? {
+        if let id = thoughts?.due(isWhole: decoder.isWhole), sampler.mayFollow(id) { return id }
+        return sampler.sample(logits, allowed: allowed)
+    }
 
     /// Takes over from a lost instance: the ids are replayed, so that all goes on as if they had been generated here.
     ///
@@ -93,16 +102,16 @@ struct GeneratingSequence: Sendable {
     ///   character that begins where the caller's ends.
     mutating func resume(_ resumed: ResumedChoice, endTokens: Set<Int32>) throws(TextModelError) -> GenerationDelta? {
         var text = ""
-        var end: FinishReason?
+        var end: Ending?
         for (index, id) in resumed.ids.enumerated() {
             guard end == nil else {
                 throw TextModelError(
                     .invalidRequest, "resumed choice \(choice) ends with id \(index) of \(resumed.ids.count)",
                     field: "resume")
             }
-            let (shown, reason) = extend(by: id, endTokens: endTokens)
+            let (shown, ending) = extend(by: id, endTokens: endTokens)
             text += shown
-            end = reason
+            end = ending
         }
         guard resumed.textBytes <= text.utf8.count,
             let rest = String(validating: text.utf8.dropFirst(resumed.textBytes), as: UTF8.self)
@@ -116,7 +125,7 @@ struct GeneratingSequence: Sendable {
         guard let end else { return nil }
         var delta = GenerationDelta(request: request, choice: choice, index: -1, text: "")
         send("", in: &delta)
-        delta.finishReason = end
+        delta.end(end)
         return delta
     }
 
@@ -124,21 +133,25 @@ struct GeneratingSequence: Sendable {
     mutating func accept(
         _ id: Int32, logProbability: TokenLogProbability?, endTokens: Set<Int32>
     ) -> GenerationDelta {
-        let (text, finishReason) = extend(by: id, endTokens: endTokens)
+        let (text, ending) = extend(by: id, endTokens: endTokens)
         var delta = GenerationDelta(
             request: request, choice: choice, index: generatedCount - 1, token: id, text: "",
             logProbability: logProbability)
-        if generatedCount == 1 { delta.promptLogProbabilities = promptLogProbabilities }
+        if generatedCount == 1 {
+            delta.promptLogProbabilities = promptLogProbabilities
+            if choice == 0 { delta.cachedTokens = cachedTokens ?? 0 }
+        }
         send(text, in: &delta)
-        delta.finishReason = finishReason
+        delta.end(ending)
         return delta
     }
 
     /// Ends the choice where no token may follow.
     mutating func end() -> GenerationDelta {
         var delta = GenerationDelta(request: request, choice: choice, index: -1, text: "")
-        send(flush(), in: &delta)
-        delta.finishReason = .length
+        let (text, ending) = flush(.length)
+        send(text, in: &delta)
+        delta.end(ending)
         return delta
     }
 
@@ -149,22 +162,39 @@ struct GeneratingSequence: Sendable {
         unsent = ""
     }
 
+    /// Why a choice ends, and the stop string that ends it.
+    fileprivate struct Ending {
+        var reason: FinishReason
+        var stop: String?
+    }
+
     /// Adds a token to the answer; returns the text that can be shown now, and why the choice ends with it, if it does.
-    private mutating func extend(by id: Int32, endTokens: Set<Int32>) -> (text: String, finishReason: FinishReason?) {
+    private mutating func extend(by id: Int32, endTokens: Set<Int32>) -> (text: String, ending: Ending?) {
         tokens.append(id)
         sampler.advance(id)
         generatedCount += 1
         let isEnd = !parameters.ignoresEndOfText && endTokens.contains(id)
-        if isEnd || stopTokens.contains(id) { return (flush(), .stop) }
-        let (text, stopped) = stops.append(decoder.append(id))
-        if stopped { return (text, .stop) }
-        if sampler.isDone { return (text + flush(), .stop) }
-        return generatedCount >= parameters.maxTokens ? (text + flush(), .length) : (text, nil)
+        if isEnd { return flush(.stop) }
+        if let stop = stopTokens[id] { return flush(.stop, by: stop) }
+        let piece = decoder.append(id)
+        thoughts?.take(id, piece)
+        let (text, stop) = stops.append(piece)
+        if stop != nil { return (text, Ending(reason: .stop, stop: stop)) }
+        guard sampler.isDone || generatedCount >= parameters.maxTokens else { return (text, nil) }
+        let (rest, ending) = flush(sampler.isDone ? .stop : .length)
+        return (text + rest, ending)
     }
 
     /// What decoder and stop strings still hold. A stop string that the last bytes complete cuts there too.
-    private mutating func flush() -> String {
-        let (text, stopped) = stops.append(decoder.finish())
-        return stopped ? text : text + stops.finish()
+    private mutating func flush(_ reason: FinishReason, by given: String? = nil) -> (text: String, ending: Ending) {
+        let (text, stop) = stops.append(decoder.finish())
+        if stop != nil { return (text, Ending(reason: .stop, stop: stop)) }
+        return (text + stops.finish(), Ending(reason: reason, stop: given))
+    }
+}
+
+extension GenerationDelta {
+    fileprivate mutating func end(_ ending: GeneratingSequence.Ending?) {
+        (finishReason, stopSequence) = (ending?.reason, ending?.stop ?? "")
     }
 }

@@ -33,6 +33,8 @@ package struct GenerationRequest: Sendable {
     /// Texts of control tokens that the answer's text has; others have none.
     package var shownTokens: [String] = []
     package static let shownTokensLimit = 64
+    /// How long the model may think; nil for as long as it likes.
+    package var thoughtLimit: ThoughtLimit?
     /// Sets a tenant's prompts apart: requests with different salts share no pages.
     package var cacheSalt = ""
     /// What the prompt's pages depend on besides its tokens: requests with different roots never share any.
@@ -194,6 +196,10 @@ package struct GenerationDelta: Sendable {
     /// Log-probabilities of the prompt's tokens from the second on, in the first delta of choice 0, where asked for.
     package var promptLogProbabilities: [TokenLogProbability] = []
     package var finishReason: FinishReason?
+    /// The stop string that ended the choice; empty where none did.
+    package var stopSequence = ""
+    /// With the first token of choice 0: how many of the prompt's tokens were in the cache.
+    package var cachedTokens = 0
     /// What was made of the prompt's states, where that was asked for: an embedding, not scaled, or one score.
     package var embedding: [Float] = []
     /// What `embedding` is still to become; nil for a delta without one.

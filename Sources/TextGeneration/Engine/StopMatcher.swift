@@ -1,23 +1,23 @@
 /// Finds stop strings across token borders: text that may still become one is held back.
 package struct StopMatcher: Sendable {
-    private let stops: [[UInt8]]
+    private let stops: [(name: String, bytes: [UInt8])]
     private var pending: [UInt8] = []
 
-    package init(_ stops: [String]) { self.stops = stops.map { Array($0.utf8) }.filter { !$0.isEmpty } }
+    package init(_ stops: [String]) { self.stops = stops.filter { !$0.isEmpty }.map { ($0, Array($0.utf8)) } }
 
-    /// Takes text; returns what can be shown now, and whether a stop string was met (it is not part of the text).
-    package mutating func append(_ text: String) -> (text: String, stopped: Bool) {
-        if stops.isEmpty { return (text, false) }
+    /// Takes text; returns what can be shown now, and the stop string that was met, if any (it is not part of the text).
+    package mutating func append(_ text: String) -> (text: String, stop: String?) {
+        if stops.isEmpty { return (text, nil) }
         pending.append(contentsOf: text.utf8)
-        if let cut = earliestMatch() {
+        if let (cut, stop) = earliestMatch() {
             let shown = String(decoding: pending[..<cut], as: UTF8.self)
             pending = []
-            return (shown, true)
+            return (shown, stop)
         }
         let end = pending.count - heldBack()
         let shown = String(decoding: pending[..<end], as: UTF8.self)
         pending.removeFirst(end)
-        return (shown, false)
+        return (shown, nil)
     }
 
     /// What was held back, at the end of the text.
@@ -26,10 +26,10 @@ package struct StopMatcher: Sendable {
         return String(decoding: pending, as: UTF8.self)
     }
 
-    private func earliestMatch() -> Int? {
+    private func earliestMatch() -> (start: Int, stop: String)? {
         for start in pending.indices {
-            for stop in stops where start + stop.count <= pending.count {
-                if pending[start..<start + stop.count].elementsEqual(stop) { return start }
+            for (name, stop) in stops where start + stop.count <= pending.count {
+                if pending[start..<start + stop.count].elementsEqual(stop) { return (start, name) }
             }
         }
         return nil
@@ -37,10 +37,12 @@ package struct StopMatcher: Sendable {
 
     /// The longest suffix that begins some stop string.
     private func heldBack() -> Int {
-        let longest = stops.map { $0.count - 1 }.max() ?? 0
+        let longest = stops.map { $0.bytes.count - 1 }.max() ?? 0
         for length in stride(from: min(longest, pending.count), to: 0, by: -1) {
             let suffix = pending.suffix(length)
-            if stops.contains(where: { $0.count > length && $0.prefix(length).elementsEqual(suffix) }) { return length }
+            if stops.contains(where: { $0.bytes.count > length && $0.bytes.prefix(length).elementsEqual(suffix) }) {
+                return length
+            }
         }
         return 0
     }

@@ -49,7 +49,8 @@ package struct Sampler: Sendable {
         return sample(row.floats, allowed: allowed)
     }
 
-    private func mayFollow(_ id: Int32) -> Bool {
+    /// Whether the grammar lets a token come next.
+    func mayFollow(_ id: Int32) -> Bool {
         guard let matcher else { return true }
         return !isAstray && (try? matcher.allows(id)) == true
     }

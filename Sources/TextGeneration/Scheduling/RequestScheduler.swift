@@ -258,6 +258,9 @@ struct RequestScheduler: Sendable {
         }
         statistics.prefixQueries += count
         statistics.prefixHits += sequence.computed
+        if sequence.cachedTokens == nil {
+            sequence.cachedTokens = min(sequence.computed, sequence.parameters.prompt.count)
+        }
         sequence.nodes = found.pages.map(\.node)
         sequence.pages = found.pages.map(\.page)
         while sequence.pages.count < found.pages.count + missing, let page = pages.allocate() {

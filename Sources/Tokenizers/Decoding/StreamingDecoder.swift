@@ -27,6 +27,9 @@ package struct StreamingDecoder: Sendable {
         return changed(String(decoding: pending[..<end], as: UTF8.self), isLast: false)
     }
 
+    /// Whether no byte waits for the rest of its character.
+    package var isWhole: Bool { pending.isEmpty }
+
     /// What is left at the end: an unfinished character becomes U+FFFD.
     package mutating func finish() -> String {
         defer { pending = [] }

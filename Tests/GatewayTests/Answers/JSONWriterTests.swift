@@ -30,7 +30,10 @@ import Testing
         #expect(Array((read["model"] as? String ?? "-").unicodeScalars) == Array(text.unicodeScalars))
         #expect(choices[0]["finish_reason"] is NSNull && choices[0]["logprobs"] is NSNull)
         #expect(choices[1]["finish_reason"] as? String == "stop")
-        #expect(read["usage"] as? [String: Int] == ["prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5])
+        let usage = try #require(read["usage"] as? [String: Any])
+        #expect(usage["prompt_tokens"] as? Int == 2 && usage["completion_tokens"] as? Int == 3)
+        #expect(usage["total_tokens"] as? Int == 5)
+        #expect(usage["prompt_tokens_details"] as? [String: Int] == ["cached_tokens": 0] && usage.count == 4)
     }
 
     @Test func `log-probabilities are written in both forms, and none is infinite`() throws {

@@ -30,7 +30,8 @@ import Testing
     private func begin(
         _ client: WholeGatewayClient, _ file: String, endpoint: String = "/v1/chat/completions", key: String? = nil
     ) async throws -> (status: Int, json: [String: Any]) {
-        let body = #"{"input_file_id":"\#(file)","endpoint":"\#(endpoint)","completion_window":"24h","metadata":{"a":"b"}}"#
+        let body =
+            #"{"input_file_id":"\#(file)","endpoint":"\#(endpoint)","completion_window":"24h","metadata":{"a":"b"}}"#
         let answer = try await post(client, "/v1/batches", body, key: key)
         return (answer.status, try json(answer.body))
     }
@@ -59,7 +60,8 @@ import Testing
 
     @Test func `every line of a batch is answered once, as the same request alone`() async throws {
         try await withState { client, _ in
-            let content = (0..<20).map { line("line \($0)") }.joined(separator: "\n") + "\n\n"
+            let content =
+                (0..<20).map { line("line \($0)") }.joined(separator: "\n") + "\n\n"
                 + line("wrong", #""temperature":-1"#)
             let file = try await upload(client, content)
             #expect(file.status == 200 && file.json["bytes"] as? Int == content.utf8.count)

@@ -63,16 +63,22 @@ enum Program {
         try await withWholeGateway { try await Program.script("openai_client.py", package: "openai", $0) }
     }
 
-    @Test(
-        .enabled(
-            if: Program.python(with: "langchain_openai") != nil, "needs a Python with the langchain-openai package"))
-    func `LangChain chats, streams, and embeds by its own token ids`() async throws {
-        try await withWholeGateway { try await Program.script("langchain_client.py", package: "langchain_openai", $0) }
+    @Test(.enabled(if: Program.python(with: "anthropic") != nil, "needs a Python with the anthropic package"))
+    func `Anthropic's own client chats, streams, calls tools and reads every error`() async throws {
+        try await withWholeGateway { try await Program.script("anthropic_client.py", package: "anthropic", $0) }
     }
 
-    @Test(.enabled(if: Program.python(with: "litellm") != nil, "needs a Python with the litellm package"))
-    func `LiteLLM completes, streams, embeds, draws and moderates`() async throws {
-        try await withWholeGateway { try await Program.script("litellm_client.py", package: "litellm", $0) }
+    /// Clients that bring long descriptions of their tools along, for a model with room for them.
+    @Test(
+        arguments: [
+            ("langchain_client.py", "langchain_openai"), ("litellm_client.py", "litellm"),
+            ("pydantic_ai_client.py", "pydantic_ai"), ("openai_agents_client.py", "agents"),
+            ("instructor_client.py", "instructor"),
+        ].filter { Program.python(with: $0.1) != nil })
+    func `others' clients chat, stream, get objects of their schemas, and have their tools called`(
+        script: String, package: String
+    ) async throws {
+        try await withWholeGateway(contextLength: 4_096) { try await Program.script(script, package: package, $0) }
     }
 
     /// The lines of the README and of the pages on models and labels that run curl: whole commands, of which a line may be

@@ -1,10 +1,14 @@
 """Speaks to a gateway as LangChain does; run by ClientTests. Usage: langchain_client.py BASE_URL"""
 
 import sys
+from typing import Literal
 
 import openai
 import tiktoken
+from langchain_core.messages import HumanMessage, ToolMessage
+from langchain_core.tools import tool
 from langchain_openai import ChatOpenAI, OpenAIEmbeddings
+from pydantic import BaseModel
 
 address = {"base_url": sys.argv[1], "api_key": "none", "max_retries": 0}
 chat = ChatOpenAI(model="llama", max_tokens=12, seed=7, temperature=0.5, **address)
@@ -19,6 +23,38 @@ newer = ChatOpenAI(model="llama", max_tokens=12, temperature=0.5, use_responses_
 response = newer.invoke([("system", "be brief"), ("human", "你好 hello")])
 assert response.text == whole.content, (response, whole)
 assert "".join(chunk.text for chunk in newer.stream([("system", "be brief"), ("human", "你好 hello")])) == whole.content
+
+
+class Place(BaseModel):
+    """Where to go."""
+
+    to: Literal["left", "右"]
+    fast: bool
+
+
+sure = ChatOpenAI(model="llama", max_tokens=300, seed=3, **address)
+for method in ["json_schema", "function_calling"]:
+    place = sure.with_structured_output(Place, method=method).invoke("go")
+    assert isinstance(place, Place), (method, place)
+
+
+@tool
+def go(to: Literal["left", "右"]) -> str:
+    """Goes there."""
+    return "gone"
+
+
+bound = sure.bind_tools([go], tool_choice="any", parallel_tool_calls=False)
+called = bound.invoke("go")
+(call,) = called.tool_calls
+assert call["name"] == "go" and call["args"]["to"] in ("left", "右"), called
+chunks = list(bound.stream("go"))
+streamed = chunks[0]
+for chunk in chunks[1:]:
+    streamed += chunk
+assert streamed.tool_calls[0]["args"] == call["args"], streamed
+after = chat.bind_tools([go]).invoke([HumanMessage("go"), called, ToolMessage(go.invoke(call["args"]), tool_call_id=call["id"])])
+assert after.usage_metadata["output_tokens"] == 12, after
 
 
 def bytes_of_ids():

@@ -1,11 +1,14 @@
 """Speaks to a gateway as LiteLLM does; run by ClientTests. Usage: litellm_client.py BASE_URL"""
 
 import base64
+import json
 import os
 import sys
+from typing import Literal
 
 os.environ["LITELLM_LOCAL_MODEL_COST_MAP"] = "True"  # Not from the network.
 import litellm
+from pydantic import BaseModel
 
 litellm.num_retries = 0
 address = {"api_base": sys.argv[1], "api_key": "none"}
@@ -18,6 +21,26 @@ text = "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk
 assert text == whole.choices[0].message.content, (text, whole)
 completion = litellm.text_completion(model="text-completion-openai/llama", prompt="one", max_tokens=4, **address)
 assert completion.choices[0].text
+
+
+class Place(BaseModel):
+    to: Literal["left", "右"]
+    fast: bool
+
+
+held = litellm.completion(**fields | {"max_tokens": 300, "response_format": Place})
+assert Place.model_validate_json(held.choices[0].message.content), held
+go = {"type": "function", "function": {"name": "go", "strict": True, "parameters": {
+    "type": "object", "properties": {"to": {"enum": ["left", "右"]}}, "required": ["to"], "additionalProperties": False}}}
+asked = fields | {"max_tokens": 300, "tools": [go], "tool_choice": "required", "parallel_tool_calls": False}
+message = litellm.completion(**asked).choices[0].message
+(call,) = message.tool_calls
+assert json.loads(call.function.arguments)["to"] in ("left", "右"), message
+rebuilt = litellm.stream_chunk_builder(list(litellm.completion(**asked, stream=True)))
+assert rebuilt.choices[0].message.tool_calls[0].function.arguments == call.function.arguments, rebuilt
+history = messages + [message.model_dump(), {"role": "tool", "tool_call_id": call.id, "content": "gone"}]
+after = litellm.completion(**fields | {"messages": history, "tools": [go]})
+assert after.usage.completion_tokens == 12, after
 
 vectors = litellm.embedding(model="openai/llama", input=["Hello 世界", "moon"], **address)
 assert len(vectors.data) == 2 and len(vectors.data[0]["embedding"]) == 48, vectors

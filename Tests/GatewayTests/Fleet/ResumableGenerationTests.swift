@@ -29,7 +29,11 @@ import TokenizerService
     private func collect(_ generation: ResumableGeneration) async throws -> [[Wire.GenerateDelta]] {
         var generation = generation
         var deltas = [[Wire.GenerateDelta]](repeating: [], count: Int(generation.request.n))
-        while let delta = try await generation.next() { deltas[Int(delta.choice)].append(delta) }
+        while var delta = try await generation.next() {
+            // What is in an instance's cache is its own affair.
+            delta.cachedTokens = 0
+            deltas[Int(delta.choice)].append(delta)
+        }
         return deltas
     }
 

@@ -2,6 +2,7 @@ import Accounts
 import Foundation
 import Hummingbird
 import PromptRouting
+import StateKeeping
 import Testing
 
 @testable import Gateway
@@ -75,7 +76,8 @@ import Testing
         let store = try AccountStore(file: folder.appendingPathComponent("accounts.sqlite").path)
         let keeper = AccountKeeper(store: store, isRecording: true)
         let key = try await store.makeKey(name: "operator", role: .admin).key.secret
-        try await withWholeGateway(accounts: keeper) { client in
+        let state = try StateStore(file: folder.appendingPathComponent("accounts.sqlite").path)
+        try await withWholeGateway(accounts: keeper, state: state) { client in
             _ = try await Program.run(
                 try #require(Program.python(with: "schemathesis")),
                 [

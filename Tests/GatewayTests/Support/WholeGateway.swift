@@ -28,17 +28,21 @@ private let imageModel = Result { try DiffusionPipeline(directory: tiny, device:
 /// The services of one text and one image model over ipc, and a gateway before them.
 /// - Parameters:
 ///   - routes: a routing file's text; nil for the standard table.
+///   - chatTemplate: that of the text model; nil for its own.
+///   - contextLength: that of the text model; nil for its own.
 ///   - state: where the gateway keeps responses and the like.
 ///   - labels: a label file's text, beside which `watermark.key` lies; nil for the standard labels.
 func withWholeGateway(
-    routes: String? = nil, accounts: AccountKeeper? = nil, filter: String? = nil, labels: String? = nil,
-    certificates: CertificateSource? = nil, origins: [String] = [], state: StateStore? = nil,
+    chatTemplate: String? = nil, contextLength: Int? = nil, routes: String? = nil, accounts: AccountKeeper? = nil,
+    filter: String? = nil,
+    labels: String? = nil, certificates: CertificateSource? = nil, origins: [String] = [], state: StateStore? = nil,
     _ body: @Sendable @escaping (WholeGatewayClient) async throws -> Void
 ) async throws {
     let directory = FileManager.default.temporaryDirectory.appendingPathComponent("nephele-" + UUID().uuidString).path
     try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(atPath: directory) }
-    let loaded = try textModel.get()
+    let isOwn = chatTemplate == nil && contextLength == nil
+    let loaded = try isOwn ? textModel.get() : model(in: directory + "/model", chatTemplate, contextLength)
     let gauge = LoadGauge(capacity: 64)
     let engine = try TextEngine(loaded, options: .init(cachePositions: 4_096), on: device, gauge: gauge)
     let service = TextModelService(
@@ -100,6 +104,21 @@ func withWholeGateway(
             WholeGatewayClient(
                 port: port, imageGauge: imageGauge, drawings: drawings, folder: directory, routing: routing))
     }
+}
+
+/// The text model with another chat template, or more room.
+private func model(in folder: String, _ chatTemplate: String?, _ contextLength: Int?) throws -> LoadedModel {
+    try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    for file in try FileManager.default.contentsOfDirectory(atPath: llama) where file != "config.json" {
+        try FileManager.default.createSymbolicLink(
+            atPath: folder + "/" + file, withDestinationPath: llama + "/" + file)
+    }
+    var configuration = try json(Data(contentsOf: URL(fileURLWithPath: llama + "/config.json")))
+    if let contextLength { configuration["max_position_embeddings"] = contextLength }
+    try JSONSerialization.data(withJSONObject: configuration)
+        .write(to: URL(fileURLWithPath: folder + "/config.json"))
+    if let chatTemplate { try Data(chatTemplate.utf8).write(to: URL(fileURLWithPath: folder + "/chat_template.jinja")) }
+    return try LoadedModel(directory: folder, on: device)
 }
 
 /// Tells of each drawing that arrives.

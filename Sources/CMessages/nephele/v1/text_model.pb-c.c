@@ -52,6 +52,51 @@ void   nephele__v1__generate_request__free_unpacked
   assert(message->base.descriptor == &nephele__v1__generate_request__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
+void   nephele__v1__thought_limit__init
+                     (Nephele__V1__ThoughtLimit         *message)
+{
+  static const Nephele__V1__ThoughtLimit init_value = NEPHELE__V1__THOUGHT_LIMIT__INIT;
+  *message = init_value;
+}
+size_t nephele__v1__thought_limit__get_packed_size
+                     (const Nephele__V1__ThoughtLimit *message)
+{
+  assert(message->base.descriptor == &nephele__v1__thought_limit__descriptor);
+  return protobuf_c_message_get_packed_size ((const ProtobufCMessage*)(message));
+}
+size_t nephele__v1__thought_limit__pack
+                     (const Nephele__V1__ThoughtLimit *message,
+                      uint8_t       *out)
+{
+  assert(message->base.descriptor == &nephele__v1__thought_limit__descriptor);
+  return protobuf_c_message_pack ((const ProtobufCMessage*)message, out);
+}
+size_t nephele__v1__thought_limit__pack_to_buffer
+                     (const Nephele__V1__ThoughtLimit *message,
+                      ProtobufCBuffer *buffer)
+{
+  assert(message->base.descriptor == &nephele__v1__thought_limit__descriptor);
+  return protobuf_c_message_pack_to_buffer ((const ProtobufCMessage*)message, buffer);
+}
+Nephele__V1__ThoughtLimit *
+       nephele__v1__thought_limit__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data)
+{
+  return (Nephele__V1__ThoughtLimit *)
+     protobuf_c_message_unpack (&nephele__v1__thought_limit__descriptor,
+                                allocator, len, data);
+}
+void   nephele__v1__thought_limit__free_unpacked
+                     (Nephele__V1__ThoughtLimit *message,
+                      ProtobufCAllocator *allocator)
+{
+  if(!message)
+    return;
+  assert(message->base.descriptor == &nephele__v1__thought_limit__descriptor);
+  protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
+}
 void   nephele__v1__choice_resume__init
                      (Nephele__V1__ChoiceResume         *message)
 {
@@ -866,7 +911,7 @@ static const uint32_t nephele__v1__generate_request__n__default_value = 1u;
 static const float nephele__v1__generate_request__temperature__default_value = 1;
 static const float nephele__v1__generate_request__top_p__default_value = 1;
 static const float nephele__v1__generate_request__repetition_penalty__default_value = 1;
-static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descriptors[25] =
+static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descriptors[26] =
 {
   {
     "model",
@@ -1168,6 +1213,18 @@ static const ProtobufCFieldDescriptor nephele__v1__generate_request__field_descr
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "thought_limit",
+    26,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_MESSAGE,
+    0,   /* quantifier_offset */
+    offsetof(Nephele__V1__GenerateRequest, thought_limit),
+    &nephele__v1__thought_limit__descriptor,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__generate_request__field_indices_by_name[] = {
   18,   /* field[18] = adapter */
@@ -1192,6 +1249,7 @@ static const unsigned nephele__v1__generate_request__field_indices_by_name[] = {
   24,   /* field[24] = shown_tokens */
   14,   /* field[14] = stop */
   6,   /* field[6] = temperature */
+  25,   /* field[25] = thought_limit */
   2,   /* field[2] = tokenizer_hash */
   7,   /* field[7] = top_k */
   8,   /* field[8] = top_p */
@@ -1199,7 +1257,7 @@ static const unsigned nephele__v1__generate_request__field_indices_by_name[] = {
 static const ProtobufCIntRange nephele__v1__generate_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 25 }
+  { 0, 26 }
 };
 const ProtobufCMessageDescriptor nephele__v1__generate_request__descriptor =
 {
@@ -1209,11 +1267,101 @@ const ProtobufCMessageDescriptor nephele__v1__generate_request__descriptor =
   "Nephele__V1__GenerateRequest",
   "nephele.v1",
   sizeof(Nephele__V1__GenerateRequest),
-  25,
+  26,
   nephele__v1__generate_request__field_descriptors,
   nephele__v1__generate_request__field_indices_by_name,
   1,  nephele__v1__generate_request__number_ranges,
   (ProtobufCMessageInit) nephele__v1__generate_request__init,
+  NULL,NULL,NULL    /* reserved[123] */
+};
+static const ProtobufCFieldDescriptor nephele__v1__thought_limit__field_descriptors[5] =
+{
+  {
+    "opening",
+    1,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__ThoughtLimit, has_opening),
+    offsetof(Nephele__V1__ThoughtLimit, opening),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "closing",
+    2,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__ThoughtLimit, has_closing),
+    offsetof(Nephele__V1__ThoughtLimit, closing),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "ending",
+    3,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__ThoughtLimit, has_ending),
+    offsetof(Nephele__V1__ThoughtLimit, ending),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "tokens",
+    4,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__ThoughtLimit, has_tokens),
+    offsetof(Nephele__V1__ThoughtLimit, tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "is_open",
+    5,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BOOL,
+    offsetof(Nephele__V1__ThoughtLimit, has_is_open),
+    offsetof(Nephele__V1__ThoughtLimit, is_open),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+};
+static const unsigned nephele__v1__thought_limit__field_indices_by_name[] = {
+  1,   /* field[1] = closing */
+  2,   /* field[2] = ending */
+  4,   /* field[4] = is_open */
+  0,   /* field[0] = opening */
+  3,   /* field[3] = tokens */
+};
+static const ProtobufCIntRange nephele__v1__thought_limit__number_ranges[1 + 1] =
+{
+  { 1, 0 },
+  { 0, 5 }
+};
+const ProtobufCMessageDescriptor nephele__v1__thought_limit__descriptor =
+{
+  PROTOBUF_C__MESSAGE_DESCRIPTOR_MAGIC,
+  "nephele.v1.ThoughtLimit",
+  "ThoughtLimit",
+  "Nephele__V1__ThoughtLimit",
+  "nephele.v1",
+  sizeof(Nephele__V1__ThoughtLimit),
+  5,
+  nephele__v1__thought_limit__field_descriptors,
+  nephele__v1__thought_limit__field_indices_by_name,
+  1,  nephele__v1__thought_limit__number_ranges,
+  (ProtobufCMessageInit) nephele__v1__thought_limit__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
 static const ProtobufCFieldDescriptor nephele__v1__choice_resume__field_descriptors[5] =
@@ -1550,7 +1698,7 @@ const ProtobufCMessageDescriptor nephele__v1__sampling_defaults__descriptor =
   (ProtobufCMessageInit) nephele__v1__sampling_defaults__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__generate_delta__field_descriptors[9] =
+static const ProtobufCFieldDescriptor nephele__v1__generate_delta__field_descriptors[11] =
 {
   {
     "choice",
@@ -1660,14 +1808,40 @@ static const ProtobufCFieldDescriptor nephele__v1__generate_delta__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "cached_tokens",
+    10,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_UINT32,
+    offsetof(Nephele__V1__GenerateDelta, has_cached_tokens),
+    offsetof(Nephele__V1__GenerateDelta, cached_tokens),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
+  {
+    "stop_sequence",
+    11,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__GenerateDelta, has_stop_sequence),
+    offsetof(Nephele__V1__GenerateDelta, stop_sequence),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__generate_delta__field_indices_by_name[] = {
+  9,   /* field[9] = cached_tokens */
   0,   /* field[0] = choice */
   6,   /* field[6] = finish_reason */
   1,   /* field[1] = index */
   8,   /* field[8] = is_start */
   4,   /* field[4] = logprob */
   5,   /* field[5] = prompt_logprobs */
+  10,   /* field[10] = stop_sequence */
   3,   /* field[3] = text */
   7,   /* field[7] = text_offset */
   2,   /* field[2] = tokens */
@@ -1675,7 +1849,7 @@ static const unsigned nephele__v1__generate_delta__field_indices_by_name[] = {
 static const ProtobufCIntRange nephele__v1__generate_delta__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 9 }
+  { 0, 11 }
 };
 const ProtobufCMessageDescriptor nephele__v1__generate_delta__descriptor =
 {
@@ -1685,7 +1859,7 @@ const ProtobufCMessageDescriptor nephele__v1__generate_delta__descriptor =
   "Nephele__V1__GenerateDelta",
   "nephele.v1",
   sizeof(Nephele__V1__GenerateDelta),
-  9,
+  11,
   nephele__v1__generate_delta__field_descriptors,
   nephele__v1__generate_delta__field_indices_by_name,
   1,  nephele__v1__generate_delta__number_ranges,

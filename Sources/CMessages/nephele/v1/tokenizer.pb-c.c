@@ -367,7 +367,7 @@ void   nephele__v1__text_reply__free_unpacked
   assert(message->base.descriptor == &nephele__v1__text_reply__descriptor);
   protobuf_c_message_free_unpacked ((ProtobufCMessage*)message, allocator);
 }
-static const ProtobufCFieldDescriptor nephele__v1__encode_request__field_descriptors[6] =
+static const ProtobufCFieldDescriptor nephele__v1__encode_request__field_descriptors[7] =
 {
   {
     "model",
@@ -441,6 +441,18 @@ static const ProtobufCFieldDescriptor nephele__v1__encode_request__field_descrip
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "suffix",
+    7,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__EncodeRequest, has_suffix),
+    offsetof(Nephele__V1__EncodeRequest, suffix),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__encode_request__field_indices_by_name[] = {
   2,   /* field[2] = add_special_tokens */
@@ -448,12 +460,13 @@ static const unsigned nephele__v1__encode_request__field_indices_by_name[] = {
   0,   /* field[0] = model */
   3,   /* field[3] = pair */
   5,   /* field[5] = pair_limit */
+  6,   /* field[6] = suffix */
   1,   /* field[1] = text */
 };
 static const ProtobufCIntRange nephele__v1__encode_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 6 }
+  { 0, 7 }
 };
 const ProtobufCMessageDescriptor nephele__v1__encode_request__descriptor =
 {
@@ -463,7 +476,7 @@ const ProtobufCMessageDescriptor nephele__v1__encode_request__descriptor =
   "Nephele__V1__EncodeRequest",
   "nephele.v1",
   sizeof(Nephele__V1__EncodeRequest),
-  6,
+  7,
   nephele__v1__encode_request__field_descriptors,
   nephele__v1__encode_request__field_indices_by_name,
   1,  nephele__v1__encode_request__number_ranges,

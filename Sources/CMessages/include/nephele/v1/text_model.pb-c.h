@@ -17,6 +17,7 @@ PROTOBUF_C__BEGIN_DECLS
 #include "nephele/v1/answers.pb-c.h"
 
 typedef struct Nephele__V1__GenerateRequest Nephele__V1__GenerateRequest;
+typedef struct Nephele__V1__ThoughtLimit Nephele__V1__ThoughtLimit;
 typedef struct Nephele__V1__ChoiceResume Nephele__V1__ChoiceResume;
 typedef struct Nephele__V1__LogitBias Nephele__V1__LogitBias;
 typedef struct Nephele__V1__TokenLogprob Nephele__V1__TokenLogprob;
@@ -139,10 +140,45 @@ struct  Nephele__V1__GenerateRequest
    */
   size_t n_shown_tokens;
   ProtobufCBinaryData *shown_tokens;
+  /*
+   * How long the model may think; nil for as long as it likes.
+   */
+  Nephele__V1__ThoughtLimit *thought_limit;
 };
 #define NEPHELE__V1__GENERATE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__generate_request__descriptor) \
-    , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, 0, 0, 1u, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0, {0,NULL}, 0,NULL, 0, 0, NULL, 0, 0, NULL, 0,NULL }
+    , 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, 0, 0, 1u, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0,NULL, 0,NULL, 0, 0, 0, 0, 0, 0, 0, {0,NULL}, 0,NULL, 0, 0, NULL, 0, 0, NULL, 0,NULL, NULL }
+
+
+/*
+ * How many tokens an answer may spend on thoughts. Then their end is written in the model's place.
+ */
+struct  Nephele__V1__ThoughtLimit
+{
+  ProtobufCMessage base;
+  /*
+   * The marks around thoughts.
+   */
+  protobuf_c_boolean has_opening;
+  ProtobufCBinaryData opening;
+  protobuf_c_boolean has_closing;
+  ProtobufCBinaryData closing;
+  /*
+   * What is written to end them.
+   */
+  protobuf_c_boolean has_ending;
+  ProtobufCBinaryData ending;
+  protobuf_c_boolean has_tokens;
+  uint32_t tokens;
+  /*
+   * Whether the prompt ends with the opening.
+   */
+  protobuf_c_boolean has_is_open;
+  protobuf_c_boolean is_open;
+};
+#define NEPHELE__V1__THOUGHT_LIMIT__INIT \
+ { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__thought_limit__descriptor) \
+    , 0, {0,NULL}, 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, 0 }
 
 
 /*
@@ -315,10 +351,26 @@ struct  Nephele__V1__GenerateDelta
    */
   protobuf_c_boolean has_is_start;
   protobuf_c_boolean is_start;
+  /*
+   * With the first token of choice 0: how many of the prompt's tokens were in the cache and were not computed.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_cached_tokens;
+  uint32_t cached_tokens;
+  /*
+   * The stop string that ended the choice; empty where none did.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_stop_sequence;
+  ProtobufCBinaryData stop_sequence;
 };
 #define NEPHELE__V1__GENERATE_DELTA__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__generate_delta__descriptor) \
-    , 0, 0, 0, 0, 0,NULL, 0, {0,NULL}, 0, 0, NULL, 0,NULL, 0, {0,NULL}, 0, 0 }
+    , 0, 0, 0, 0, 0,NULL, 0, {0,NULL}, 0, 0, NULL, 0,NULL, 0, {0,NULL}, 0, 0, 0, 0, 0, {0,NULL} }
 
 
 /*
@@ -687,6 +739,25 @@ Nephele__V1__GenerateRequest *
 void   nephele__v1__generate_request__free_unpacked
                      (Nephele__V1__GenerateRequest *message,
                       ProtobufCAllocator *allocator);
+/* Nephele__V1__ThoughtLimit methods */
+void   nephele__v1__thought_limit__init
+                     (Nephele__V1__ThoughtLimit         *message);
+size_t nephele__v1__thought_limit__get_packed_size
+                     (const Nephele__V1__ThoughtLimit   *message);
+size_t nephele__v1__thought_limit__pack
+                     (const Nephele__V1__ThoughtLimit   *message,
+                      uint8_t             *out);
+size_t nephele__v1__thought_limit__pack_to_buffer
+                     (const Nephele__V1__ThoughtLimit   *message,
+                      ProtobufCBuffer     *buffer);
+Nephele__V1__ThoughtLimit *
+       nephele__v1__thought_limit__unpack
+                     (ProtobufCAllocator  *allocator,
+                      size_t               len,
+                      const uint8_t       *data);
+void   nephele__v1__thought_limit__free_unpacked
+                     (Nephele__V1__ThoughtLimit *message,
+                      ProtobufCAllocator *allocator);
 /* Nephele__V1__ChoiceResume methods */
 void   nephele__v1__choice_resume__init
                      (Nephele__V1__ChoiceResume         *message);
@@ -1034,6 +1105,9 @@ void   nephele__v1__unload_adapter_reply__free_unpacked
 typedef void (*Nephele__V1__GenerateRequest_Closure)
                  (const Nephele__V1__GenerateRequest *message,
                   void *closure_data);
+typedef void (*Nephele__V1__ThoughtLimit_Closure)
+                 (const Nephele__V1__ThoughtLimit *message,
+                  void *closure_data);
 typedef void (*Nephele__V1__ChoiceResume_Closure)
                  (const Nephele__V1__ChoiceResume *message,
                   void *closure_data);
@@ -1152,6 +1226,7 @@ void nephele__v1__text_model__unload_adapter(ProtobufCService *service,
 /* --- descriptors --- */
 
 extern const ProtobufCMessageDescriptor nephele__v1__generate_request__descriptor;
+extern const ProtobufCMessageDescriptor nephele__v1__thought_limit__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__choice_resume__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__logit_bias__descriptor;
 extern const ProtobufCMessageDescriptor nephele__v1__token_logprob__descriptor;

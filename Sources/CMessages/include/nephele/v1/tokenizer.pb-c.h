@@ -66,10 +66,19 @@ struct  Nephele__V1__EncodeRequest
    */
   protobuf_c_boolean has_pair_limit;
   uint32_t pair_limit;
+  /*
+   * What comes behind the text that is wanted: the text and this stand around the model's tokens for filling in the
+   * middle. nil: the text goes on.
+   */
+  /*
+   * String?
+   */
+  protobuf_c_boolean has_suffix;
+  ProtobufCBinaryData suffix;
 };
 #define NEPHELE__V1__ENCODE_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__encode_request__descriptor) \
-    , 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, {0,NULL}, 0, 0, 0, 0 }
+    , 0, {0,NULL}, 0, {0,NULL}, 0, 0, 0, {0,NULL}, 0, 0, 0, 0, 0, {0,NULL} }
 
 
 /*
