@@ -24,6 +24,9 @@ struct FinetuneCommand: ParsableCommand {
     @Option(help: "A file of JSON Lines.")
     var data: String
 
+    @Option(help: "A file of samples that are not learned; their loss is told with each checkpoint.")
+    var heldOut: String?
+
     @Option(help: "The directory for the adapter and the run's checkpoint.")
     var output: String
 
@@ -117,6 +120,9 @@ struct FinetuneCommand: ParsableCommand {
             "--adapter has its own rank, alpha and targets; leave --rank, --alpha, --rslora and --targets out")
         try check((1...1_024).contains(rank ?? 16), "--rank \(rank ?? 0) is outside 1…1024")
         try check((alpha ?? 1).isFinite, "--alpha must be a number")
+        try check(
+            targets?.split(separator: ",", omittingEmptySubsequences: false).contains("") != true,
+            "--targets '\(targets ?? "")' is no list of names: q_proj,v_proj")
         try check(steps == nil || epochs == nil, "give --steps or --epochs, not both")
         try check((steps ?? 1) >= 1 && (epochs ?? 1) > 0, "--steps must be at least 1, --epochs above 0")
         try check((epochs ?? 1) <= 1e6, "--epochs \(epochs ?? 0) is more than a million")
@@ -155,7 +161,7 @@ struct FinetuneCommand: ParsableCommand {
 
     private func options() throws -> FineTuning.Options {
         var options = FineTuning.Options(model: try model.directory(.text), data: data, output: output)
-        options.startingAdapter = adapter
+        (options.startingAdapter, options.heldOut) = (adapter, heldOut)
         options.objective.method = method
         options.objective.beta = beta ?? options.objective.beta
         options.objective.desirableWeight = desirableWeight ?? 1
@@ -189,6 +195,7 @@ struct FinetuneCommand: ParsableCommand {
             "\(rounded(step.tokensPerSecond, 0)) tokens/s",
             left >= 60 ? "\(left / 60) min \(left % 60) s left" : "\(left) s left",
         ]
+        if let loss = step.heldOutLoss { parts.append("held-out loss \(rounded(loss, 4))") }
         if let chosen = step.chosenReward { parts.append("preferred \(rounded(chosen, 3))") }
         if let rejected = step.rejectedReward { parts.append("others \(rounded(rejected, 3))") }
         return parts.joined(separator: "  ")
