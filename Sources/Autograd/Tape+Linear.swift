@@ -20,42 +20,54 @@ extension Tape {
     package func linear(
         _ x: Variable, _ layer: Linear, _ adapter: LowRankParameters?, residual: Variable? = nil
     ) throws(TensorError) -> Variable {
-        let y = try keep(x.rows, width: layer.columns), input = try x.value()
-        try device.exactProduct(input, layer.weight, bias: layer.bias, residual: try residual?.value(), into: y)
-        var inner: Tensor?  // s · A x, [R, r]
-        if let adapter {
-            let u = try keep(x.rows, width: adapter.down.value.rowCount)
-            try device.matmul(input, try PackedMatrix(adapter.down.value, on: device), into: u)
-            device.scale(u, by: adapter.scale, into: u)
+        let y = try keep(x.rows, width: layer.columns), input = try x.value(), device = device
+        let inner = try adapter.map { adapter throws(TensorError) in
+            Device.Product(
+                try PackedMatrix(adapter.down.value, on: device),
+                into: try keep(x.rows, width: adapter.down.value.rowCount))  // s · A x, [R, r]
+        }
+        try device.exactProduct(
+            input, layer.weight, bias: layer.bias, residual: try residual?.value(), into: y, beside: inner)
+        if let adapter, let inner {
+            device.scale(inner.y, by: adapter.scale, into: inner.y)
             let up = try PackedMatrix(adapter.up.value.rows(adapter.outputs), on: device)
-            try device.matmul(u, up, residual: y, into: y)
-            inner = u
+            try device.matmul(inner.y, up, residual: y, into: y)
         }
         let result = Variable(
             y, needsGradient: x.needsGradient || adapter != nil || residual?.needsGradient ?? false)
-        let device = device
+        let kept = inner?.y
         step(result) { dy throws(TensorError) in
-            try x.accumulate(on: device) { sum, dx throws(TensorError) in
-                try device.inputGradient(dy, layer.weight, residual: sum, into: dx)
+            if let adapter, let kept {
+                try Self.gradients(layer, adapter, x, inner: kept, dy: dy, on: device)
+            } else {
+                try x.accumulate(on: device) { sum, dx throws(TensorError) in
+                    try device.inputGradient(dy, layer.weight, residual: sum, into: dx)
+                }
             }
-            if let adapter, let inner { try Self.adapterGradients(adapter, x, inner: inner, dy: dy, on: device) }
             residual?.receive(dy, on: device)
         }
         return result
     }
 
-    /// dB += dyᵀ (s A x), dA += (s dy B)ᵀ x, dx += (s dy B) A.
-    private static func adapterGradients(
-        _ adapter: LowRankParameters, _ x: Variable, inner: Tensor, dy: Tensor, on device: Device
+    /// dB += dyᵀ (s A x), dA += (s dy B)ᵀ x, dx += dy W + (s dy B) A.
+    private static func gradients(
+        _ layer: Linear, _ adapter: LowRankParameters, _ x: Variable, inner: Tensor, dy: Tensor, on device: Device
     ) throws(TensorError) {
         let (down, up) = (adapter.down, adapter.up.value.rows(adapter.outputs))
         device.outerProduct(dy, inner, accumulates: true, into: adapter.up.gradient.rows(adapter.outputs))
-        let du = try device.makeRows(x.rows, width: inner.width)  // [R, r]
-        try device.matmul(dy, try PackedMatrix(up, transposed: true, on: device), into: du)
-        device.scale(du, by: adapter.scale, into: du)
-        device.outerProduct(du, try x.value(), accumulates: true, into: down.gradient)
+        let du = Device.Product(
+            try PackedMatrix(up, transposed: true, on: device), into: try device.makeRows(x.rows, width: inner.width))
+        if x.needsGradient {
+            try x.accumulate(on: device) { sum, dx throws(TensorError) in
+                try device.inputGradient(dy, layer.weight, residual: sum, into: dx, beside: du)
+            }
+        } else {
+            try device.matmul(dy, du)
+        }
+        device.scale(du.y, by: adapter.scale, into: du.y)  // [R, r]
+        device.outerProduct(du.y, try x.value(), accumulates: true, into: down.gradient)
         try x.accumulate(on: device) { sum, dx throws(TensorError) in
-            try device.matmul(du, try PackedMatrix(down.value, transposed: true, on: device), residual: sum, into: dx)
+            try device.matmul(du.y, try PackedMatrix(down.value, transposed: true, on: device), residual: sum, into: dx)
         }
     }
 

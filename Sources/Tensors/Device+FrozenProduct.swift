@@ -4,11 +4,13 @@ extension Device {
     /// y = x Wᵀ (+ bias) (+ residual) in f32, whatever W is stored as: rows are not rounded, as they are where whole
     /// numbers are served. The weights are what they stand for (QLoRA, arXiv 2305.14314).
     ///
-    /// - Parameters: as of ``matmul(_:_:bias:residual:into:)``.
+    /// - Parameter other: another product of the same rows, computed beside it: one of few outputs alone would leave threads
+    ///   without work.
     package func exactProduct(
-        _ x: Tensor, _ weight: PackedMatrix, bias: Tensor? = nil, residual: Tensor? = nil, into y: Tensor
+        _ x: Tensor, _ weight: PackedMatrix, bias: Tensor? = nil, residual: Tensor? = nil, into y: Tensor,
+        beside other: Product? = nil
     ) throws(TensorError) {
-        try matmul(x, try inFloats(weight), bias: bias, residual: residual, into: y)
+        try matmul(x, Product(try inFloats(weight), bias: bias, residual: residual, into: y), other)
     }
 
     /// dx = dy W (+ residual), the gradient of a layer's input: one FMA chain over the outputs, ascending.
@@ -16,10 +18,11 @@ extension Device {
     /// - Parameters:
     ///   - dy: `[M, N]`.
     ///   - dx: `[M, K]`; `residual` may be `dx`.
+    ///   - other: another product of `dy`, computed beside it.
     package func inputGradient(
-        _ dy: Tensor, _ weight: PackedMatrix, residual: Tensor? = nil, into dx: Tensor
+        _ dy: Tensor, _ weight: PackedMatrix, residual: Tensor? = nil, into dx: Tensor, beside other: Product? = nil
     ) throws(TensorError) {
-        try matmul(dy, try turned(weight), residual: residual, into: dx)
+        try matmul(dy, Product(try turned(weight), residual: residual, into: dx), other)
     }
 
     /// W in f32 where it is stored in whole numbers or codes; itself elsewhere.

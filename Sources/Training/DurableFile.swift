@@ -8,7 +8,7 @@ enum DurableFile {
     static func write(_ data: Data, to path: String) throws(TrainingError) {
         do { try data.write(to: URL(fileURLWithPath: path), options: .atomic) } catch {
             throw TrainingError(
-                .unwritable, "cannot write \(path): \(error.localizedDescription); what stood there is untouched")
+                .unwritable, "cannot write \(path), and what stood there is untouched: \(error.localizedDescription)")
         }
     }
 }

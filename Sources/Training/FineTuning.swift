@@ -15,6 +15,8 @@ package struct FineTuning {
         package var model: String
         package var data: String
         package var output: String
+        /// Samples that are not learned, whose loss is told with each checkpoint.
+        package var heldOut: String?
         /// An adapter to begin with, whose rank, α and targets it then has.
         package var startingAdapter: String?
         package var objective = TrainingObjective.Configuration()
@@ -32,6 +34,8 @@ package struct FineTuning {
         package var seed: UInt64 = 0
         package var isShuffled = true
         package var precision = Precision.auto
+        /// Whether layers are computed again on the way back; no bit depends on it.
+        package var recomputesLayers = false
         /// Steps from one checkpoint to the next.
         package var checkpointEvery = 50
         package var resumes = false
@@ -66,6 +70,8 @@ package struct FineTuning {
         /// Of DPO and KTO: β · log(policy / reference) of preferred completions and of others.
         package var chosenReward: Double?
         package var rejectedReward: Double?
+        /// Of samples that are not learned, where a checkpoint was written.
+        package var heldOutLoss: Double?
     }
 
     package let plan: Plan
@@ -74,6 +80,7 @@ package struct FineTuning {
     private let directory: RunDirectory
     private let identity: RunIdentity
     private let samples: [TrainingSample]
+    private let heldOut: [TrainingSample]
     private let adapter: AdapterParameters
     private let objective: TrainingObjective
     private let schedule: LearningRateSchedule
@@ -92,16 +99,21 @@ package struct FineTuning {
         }
         let tokenizer = try Tokenizer(directory: options.model)
         let loaded = try TextModelLoader.load(directory: options.model, precision: options.precision, on: device)
-        let model = try TrainableDecoder(loaded, on: device), context = model.parts.shape.context
+        let model = try TrainableDecoder(loaded, recomputesLayers: options.recomputesLayers, on: device)
+        let context = model.parts.shape.context
         let maxLength = min(options.maxLength ?? context, context)
         if let asked = options.maxLength, asked > context {
             throw TrainingError(
                 .invalidOption, "--max-length is \(asked); the model's context has \(context) positions")
         }
-        let file = try SampleFile(
-            path: options.data, for: options.objective.method, try SampleEncoder(tokenizer), maxLength: maxLength,
-            long: options.longSamples)
+        let encoder = try SampleEncoder(tokenizer, vocabulary: model.parts.shape.vocabulary)
+        func read(_ path: String) throws(TrainingError) -> SampleFile {
+            try SampleFile(
+                path: path, for: options.objective.method, encoder, maxLength: maxLength, long: options.longSamples)
+        }
+        let file = try read(options.data)
         samples = file.samples
+        heldOut = try options.heldOut.map { try read($0).samples } ?? []
         if options.objective.method == .kto, samples.count < 2 || options.batch < 2 {
             throw TrainingError(
                 .invalidOption, "kto compares samples of a batch: --batch must be 2 or more, and so must the samples")
@@ -113,7 +125,9 @@ package struct FineTuning {
         } else {
             adapter = try AdapterParameters(options.adapter, for: model.parts, seed: options.seed)
         }
-        objective = TrainingObjective(options.objective, model, reference: reference, on: device)
+        var own = options.objective
+        own.maxLength = maxLength
+        objective = TrainingObjective(own, model, reference: reference, on: device)
         let perEpoch = Double(samples.count) / Double(options.batch)
         let steps = options.steps ?? Int((perEpoch * options.epochs).rounded(.up))
         schedule = LearningRateSchedule(options.shape, warmUp: options.warmUp, total: steps)
@@ -146,7 +160,11 @@ package struct FineTuning {
             optimizer.step(adapter.parameters, norm: norm, factor: factor, on: device)
             let tokens = batch.flatMap(\.texts).reduce(0) { $0 + $1.ids.count }
             let isLast = optimizer.steps == plan.steps
-            if isLast || optimizer.steps % options.checkpointEvery == 0 { try save() }
+            var heldOutLoss: Double?
+            if isLast || optimizer.steps % options.checkpointEvery == 0 {
+                try save()
+                if !heldOut.isEmpty { heldOutLoss = try objective.loss(heldOut, adapter, batch: options.batch) }
+            }
             let average = (clock.now - start) / (optimizer.steps - first)
             try report(
                 Step(
@@ -154,7 +172,8 @@ package struct FineTuning {
                     learningRate: options.optimizer.learningRate * factor, tokens: tokens,
                     tokensPerSecond: Double(tokens) / ((clock.now - begun) / .seconds(1)),
                     secondsLeft: (average / .seconds(1)) * Double(plan.steps - optimizer.steps),
-                    chosenReward: result.chosenReward, rejectedReward: result.rejectedReward))
+                    chosenReward: result.chosenReward, rejectedReward: result.rejectedReward,
+                    heldOutLoss: heldOutLoss))
         }
         if plan.firstStep == plan.steps { try save() }
     }

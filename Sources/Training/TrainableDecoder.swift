@@ -11,10 +11,17 @@ package import TextModels
 package struct TrainableDecoder {
     package let parts: DecoderParts
     private let device: Device
+    /// For one layer at a time, where layers are computed again on the way back; nil where they are kept.
+    private let layerMemory: TapeMemory?
 
+    /// - Parameter recomputesLayers: whether of each layer only its input is kept, and the rest computed again on the way
+    ///   back: less memory, and a third more work.
     /// - Throws: `TextModelError.unsupported` that names what has no gradients here.
-    package init(_ model: any TextModel, on device: Device) throws(TextModelError) {
+    package init(
+        _ model: any TextModel, recomputesLayers: Bool = false, on device: Device
+    ) throws(TextModelError) {
         (parts, self.device) = (try DecoderParts(model), device)
+        layerMemory = recomputesLayers ? TapeMemory() : nil
     }
 
     /// The normed rows of texts, `[R, C]`.
@@ -34,14 +41,29 @@ package struct TrainableDecoder {
         if parts.embeddingScale != 1 { device.scale(embedded, by: parts.embeddingScale, into: embedded) }
         var x = Variable(embedded, needsGradient: false)
         for layer in parts.layers {
-            x = try around(x, layer.attentionNorms, tape) { h, residual throws(TensorError) in
-                try attention(h, layer.attention, adapter, residual, texts: rows, positions: positions, tape)
+            func compute(_ x: Variable, _ tape: Tape) throws(TensorError) -> Variable {
+                try self.layer(layer, x, adapter, texts: rows, positions: positions, tape)
             }
-            x = try around(x, layer.feedForwardNorms, tape) { h, residual throws(TensorError) in
-                try feedForward(h, layer.feedForward, adapter, residual, tape)
+            if let layerMemory {
+                x = try tape.recomputed(x, memory: layerMemory, compute)
+            } else {
+                x = try compute(x, tape)
             }
         }
         return try tape.norm(x, parts.norm)
+    }
+
+    /// `[R, C]` → `[R, C]`.
+    private func layer(
+        _ layer: DecoderParts.Layer, _ x: Variable, _ adapter: AdapterParameters?, texts: [Range<Int>],
+        positions: [Int32], _ tape: Tape
+    ) throws(TensorError) -> Variable {
+        let attended = try around(x, layer.attentionNorms, tape) { h, residual throws(TensorError) in
+            try attention(h, layer.attention, adapter, residual, texts: texts, positions: positions, tape)
+        }
+        return try around(attended, layer.feedForwardNorms, tape) { h, residual throws(TensorError) in
+            try feedForward(h, layer.feedForward, adapter, residual, tape)
+        }
     }
 
     /// x + scale · after(block(before(x))).

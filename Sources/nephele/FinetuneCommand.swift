@@ -24,6 +24,9 @@ struct FinetuneCommand: ParsableCommand {
     @Option(help: "A file of JSON Lines.")
     var data: String
 
+    @Option(help: "A file of samples that are not learned; their loss is told with each checkpoint.")
+    var heldOut: String?
+
     @Option(help: "The directory for the adapter and the run's checkpoint.")
     var output: String
 
@@ -93,6 +96,9 @@ struct FinetuneCommand: ParsableCommand {
     @Option(help: "How the model's own weights are held: auto, f32, bf16, f16, int8 or int4.")
     var precision: Precision = .auto
 
+    @Flag(help: "Keep little of each layer and compute it again on the way back: less memory, a third more work.")
+    var recompute = false
+
     @Option(help: "Steps from one checkpoint to the next.")
     var checkpointEvery = 50
 
@@ -114,6 +120,9 @@ struct FinetuneCommand: ParsableCommand {
             "--adapter has its own rank, alpha and targets; leave --rank, --alpha, --rslora and --targets out")
         try check((1...1_024).contains(rank ?? 16), "--rank \(rank ?? 0) is outside 1…1024")
         try check((alpha ?? 1).isFinite, "--alpha must be a number")
+        try check(
+            targets?.split(separator: ",", omittingEmptySubsequences: false).contains("") != true,
+            "--targets '\(targets ?? "")' is no list of names: q_proj,v_proj")
         try check(steps == nil || epochs == nil, "give --steps or --epochs, not both")
         try check((steps ?? 1) >= 1 && (epochs ?? 1) > 0, "--steps must be at least 1, --epochs above 0")
         try check((epochs ?? 1) <= 1e6, "--epochs \(epochs ?? 0) is more than a million")
@@ -152,7 +161,7 @@ struct FinetuneCommand: ParsableCommand {
 
     private func options() throws -> FineTuning.Options {
         var options = FineTuning.Options(model: try model.directory(.text), data: data, output: output)
-        options.startingAdapter = adapter
+        (options.startingAdapter, options.heldOut) = (adapter, heldOut)
         options.objective.method = method
         options.objective.beta = beta ?? options.objective.beta
         options.objective.desirableWeight = desirableWeight ?? 1
@@ -168,7 +177,7 @@ struct FinetuneCommand: ParsableCommand {
         (options.steps, options.epochs, options.batch) = (steps, epochs ?? 1, batch)
         (options.maxLength, options.longSamples) = (maxLength, longSamples)
         (options.seed, options.isShuffled, options.precision) = (seed, !noShuffle, precision)
-        (options.checkpointEvery, options.resumes) = (checkpointEvery, resume)
+        (options.recomputesLayers, options.checkpointEvery, options.resumes) = (recompute, checkpointEvery, resume)
         return options
     }
 
@@ -186,6 +195,7 @@ struct FinetuneCommand: ParsableCommand {
             "\(rounded(step.tokensPerSecond, 0)) tokens/s",
             left >= 60 ? "\(left / 60) min \(left % 60) s left" : "\(left) s left",
         ]
+        if let loss = step.heldOutLoss { parts.append("held-out loss \(rounded(loss, 4))") }
         if let chosen = step.chosenReward { parts.append("preferred \(rounded(chosen, 3))") }
         if let rejected = step.rejectedReward { parts.append("others \(rounded(rejected, 3))") }
         return parts.joined(separator: "  ")

@@ -90,6 +90,19 @@ struct FineTuningTests {
         #expect(try adapter(Device(threadCount: 1), seed: 6) != reference)
     }
 
+    @Test("Layers that are computed again on the way back change no bit", arguments: SampleFile.Method.allCases)
+    func recomputing(method: SampleFile.Method) throws {
+        let adapters = try [false, true].map { recomputes in
+            let directory = try TemporaryDirectory()
+            var options = try Self.options(method, output: directory.path)
+            (options.steps, options.recomputesLayers) = (5, recomputes)
+            var training = try FineTuning(options, on: Device(threadCount: 2))
+            try training.run { _ in }
+            return try Self.bytes(directory)
+        }
+        #expect(adapters[0] == adapters[1])
+    }
+
     private struct Killed: Error {}
 
     @Test("A run that ends between checkpoints is resumed to the bit", arguments: SampleFile.Method.allCases)
@@ -116,6 +129,25 @@ struct FineTuningTests {
         for name in ["adapter_model.safetensors", "adapter_config.json", "checkpoint.safetensors"] {
             #expect(try Self.bytes(cut, name) == Self.bytes(whole, name), "\(name)")
         }
+    }
+
+    @Test("Samples that are not learned have the loss that training has of them", arguments: SampleFile.Method.allCases)
+    func heldOut(method: SampleFile.Method) throws {
+        let directory = try TemporaryDirectory(), again = try TemporaryDirectory(), device = Device(threadCount: 2)
+        var options = try Self.options(method, output: directory.path)
+        (options.steps, options.checkpointEvery, options.heldOut) = (3, 2, options.data)
+        var steps: [FineTuning.Step] = []
+        var training = try FineTuning(options, on: device)
+        try training.run { steps.append($0) }
+        #expect(steps.map { $0.heldOutLoss != nil } == [false, true, true])
+        // The first step of a run with all samples that begins with this adapter has the same loss; KTO measures how far it
+        // has gone by the samples of a step, and DPO against where it began.
+        guard method == .sft else { return }
+        options.output = again.path
+        (options.startingAdapter, options.heldOut) = (directory.path, nil)
+        (options.batch, options.steps) = (training.plan.samples, 1)
+        var whole = try FineTuning(options, on: device)
+        try whole.run { #expect(abs($0.loss - (steps[2].heldOutLoss ?? 0)) < 1e-6) }
     }
 
     @Test("A run is not resumed with other options, and a directory with a run is not overwritten")

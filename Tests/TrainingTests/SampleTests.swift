@@ -14,7 +14,7 @@ struct SampleTests {
     init() throws {
         let path = try #require(Bundle.module.url(forResource: "Goldens/chat", withExtension: nil)).path
         tokenizer = try Tokenizer(directory: path)
-        encoder = try SampleEncoder(tokenizer)
+        encoder = try SampleEncoder(tokenizer, vocabulary: 261)
     }
 
     private func read(
@@ -120,6 +120,16 @@ struct SampleTests {
         #expect(error?.message.contains("\"label\" must be true or false") == true)
     }
 
+    @Test("A token that the model does not know is refused")
+    func vocabulary() throws {
+        let directory = try TemporaryDirectory(), small = try SampleEncoder(tokenizer, vocabulary: 256)
+        try directory.write("data.jsonl", Data(#"{"prompt": "a", "completion": "b"}"#.utf8))
+        let error = #expect(throws: TrainingError.self) {
+            try SampleFile(path: directory.path + "/data.jsonl", for: .sft, small, maxLength: 256, long: .refuse)
+        }
+        #expect(error?.message.contains("line 1: the tokenizer gives token 256") == true)
+    }
+
     @Test("Many faults are named, and the rest counted")
     func manyFaults() throws {
         let error = #expect(throws: TrainingError.self) { try read(String(repeating: "x\n", count: 9)) }
@@ -162,9 +172,12 @@ struct SampleTests {
             TrainingText(ids: [1, 2, 3], answers: [1..<3]), TrainingText(ids: [4, 5, 6, 7], answers: [3..<4]),
         ]
         #expect(
-            TrainingObjective.mismatched(texts) == [
+            TrainingObjective.mismatched(texts, maxLength: 9) == [
                 TrainingText(ids: [1, 7], answers: [1..<2]), TrainingText(ids: [4, 5, 6, 2, 3], answers: [3..<5]),
             ])
+        #expect(
+            TrainingObjective.mismatched(texts, maxLength: 4)[1] == TrainingText(ids: [4, 5, 6, 2], answers: [3..<4]))
+        #expect(TrainingObjective.mismatched(texts, maxLength: 3)[1] == TrainingText(ids: [4, 5, 6], answers: []))
     }
 
     @Test("Losses of preferences are TRL's on fixed numbers, and their slopes are their differences")

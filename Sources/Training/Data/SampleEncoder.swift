@@ -7,14 +7,16 @@ package import Tokenizers
 package struct SampleEncoder {
     private let tokenizer: Tokenizer
     private let endOfText: Int32
+    private let vocabulary: Int
 
+    /// - Parameter vocabulary: tokens that the model knows.
     /// - Throws: `TrainingError.unsupported` for a tokenizer that does not say how a text ends.
-    package init(_ tokenizer: Tokenizer) throws(TrainingError) {
+    package init(_ tokenizer: Tokenizer, vocabulary: Int) throws(TrainingError) {
         guard let end = tokenizer.endOfText ?? tokenizer.endOfTurnTokens.min() else {
             throw TrainingError(
                 .unsupported, "the tokenizer names no token that ends a text (\"eos_token\"), which answers end with")
         }
-        (self.tokenizer, endOfText) = (tokenizer, end)
+        (self.tokenizer, endOfText, self.vocabulary) = (tokenizer, end, vocabulary)
     }
 
     /// What a prompt and its completions are given as: both texts, or both lists of messages.
@@ -56,7 +58,7 @@ package struct SampleEncoder {
             }
             answers.append(start..<end)
         }
-        return TrainingText(ids: ids, answers: answers)
+        return try checked(TrainingText(ids: ids, answers: answers))
     }
 
     /// A prompt with each of its completions; all begin with the same tokens.
@@ -85,8 +87,15 @@ package struct SampleEncoder {
         let start = all.map { Self.commonPrefix(before, $0) }.min() ?? 0
         return try zip(all, completions).map { ids, completion throws(Fault) in
             guard ids.count > max(1, start) else { throw Fault("nothing of \"\(completion.name)\" could be learned") }
-            return TrainingText(ids: ids, answers: [max(1, start)..<ids.count])
+            return try checked(TrainingText(ids: ids, answers: [max(1, start)..<ids.count]))
         }
+    }
+
+    private func checked(_ text: TrainingText) throws(Fault) -> TrainingText {
+        if let id = text.ids.first(where: { $0 < 0 || Int($0) >= vocabulary }) {
+            throw Fault("the tokenizer gives token \(id), which the model's vocabulary of \(vocabulary) has not")
+        }
+        return text
     }
 
     /// What is wrong with a line: a clause.

@@ -47,18 +47,17 @@ struct ModelPass {
         return sums
     }
 
-    /// log p of the answers of texts that fit one pass; then adds the gradients of what `slopes` makes of them: Σ slope · log
-    /// p.
-    ///
-    /// - Returns: the log p's.
-    func addGradients(
-        _ texts: [TrainingText], _ adapter: AdapterParameters, slopes: ([Double]) -> [Double]
+    /// log p of the answers of texts that fit one pass, of which `slopes` makes numbers; and then, where that is wanted, the
+    /// gradient of Σ slope · log p.
+    func logProbabilities(
+        _ texts: [TrainingText], _ adapter: AdapterParameters, addsGradients: Bool, slopes: ([Double]) -> [Double]
     ) throws(TensorError) -> [Double] {
         memory.reset()
-        let tape = Tape(on: device, memory: memory)
+        let tape = Tape(on: device, memory: addsGradients ? memory : nil)
         let hidden = try model(texts.map(\.ids), adapter, tape)
-        let targets = targets(texts), sums = try sums(of: hidden, targets, tape)
-        let weighted = zip(targets, slopes(sums)).flatMap { targets, slope in
+        let targets = targets(texts), sums = try sums(of: hidden, targets, tape), own = slopes(sums)
+        guard addsGradients else { return sums }
+        let weighted = zip(targets, own).flatMap { targets, slope in
             // log p is the negative of the cross-entropy.
             targets.map { Target(row: $0.row, token: $0.token, weight: Float(-slope)) }
         }
