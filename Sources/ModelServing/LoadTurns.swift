@@ -26,9 +26,8 @@ package struct LoadTurns: Sendable {
     /// - Throws: `RPCError` FAILED_PRECONDITION where the file cannot be made.
     package func take() throws -> Turn {
         guard let path else { return Turn(nil) }
-        if !FileManager.default.fileExists(atPath: path) {
-            _ = FileManager.default.createFile(atPath: path, contents: nil)
-        }
+        // Made where it is missing, and never anew: somebody may have the lock of the one that is there.
+        try? Data().write(to: URL(fileURLWithPath: path), options: .withoutOverwriting)
         guard let handle = FileHandle(forUpdatingAtPath: path) else {
             throw RPCError(.failedPrecondition, "cannot open \(path), which --load-turns names")
         }

@@ -52,14 +52,20 @@ import ZeroMQTransport
         try await withWholeGateway(accounts: one) { first in
             try await withWholeGateway(accounts: other) { second in
                 #expect(try await post(first, path, Self.chat, key: "nph-nobody's").status == 401)
-                for client in [first, second, first, second] {
-                    let answer = try await post(client, path, Self.chat, key: key)
-                    #expect(answer.status == 200)
+                let start = ContinuousClock.now
+                var passed = 0
+                for number in 0..<40 {
+                    let answer = try await post(number % 2 == 0 ? first : second, path, Self.chat, key: key)
+                    guard answer.status == 200 else {
+                        #expect(answer.status == 429)
+                        continue
+                    }
+                    passed += 1
                     #expect(answer.headers["x-ratelimit-limit-requests"] == "4")
                 }
-                for client in [first, second] {
-                    #expect(try await post(client, path, Self.chat, key: key).status == 429)
-                }
+                // Four at once, and one more for each quarter of a minute that a busy machine took.
+                let more = Int((ContinuousClock.now - start) / .seconds(15))
+                #expect(passed >= 4 && passed <= 4 + more)
             }
         }
     }
