@@ -231,15 +231,23 @@ package final class StateStore: StateSource {
         }
     }
 
-    /// Removes documents whose time has passed, a thousand at most.
-    package func removeExpired() async throws {
+    /// Removes documents whose time has passed, and of those without work the earliest, beyond a number of them.
+    ///
+    /// - Parameter limit: how many of the latest are kept in any case.
+    package func removeExpired(limit: Int = 1_000_000) async throws {
         let now = Self.now
-        try await write { database in
-            let ids = try String.fetchAll(
-                database, sql: "SELECT id FROM document WHERE expires <= ? LIMIT 1000", arguments: [now])
-            guard !ids.isEmpty else { return }
-            try Self.remove(
-                "number IN (SELECT number FROM document WHERE expires <= ? LIMIT 1000)", [now], from: database)
+        let page = 1_000
+        var removed = page
+        // Others write in between.
+        while removed == page {
+            removed = try await write { database in
+                let old = """
+                    number IN (SELECT number FROM document WHERE expires <= ? OR
+                      (NOT is_open AND number <= (SELECT max(number) FROM document) - ?) LIMIT \(page))
+                    """
+                try Self.remove(old, [now, limit], from: database)
+                return database.changesCount
+            }
         }
     }
 

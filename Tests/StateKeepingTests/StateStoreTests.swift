@@ -106,6 +106,13 @@ import Testing
             try await store.removeExpired()
             #expect(try await store.put(.init(documents: [old])).added == 1)
             #expect(try await find(store, "new").document != nil)
+            let more = (0..<1_500).map { document("more \($0)", isOpen: $0 == 3) }
+            _ = try await store.put(.init(documents: more))
+            try await store.removeExpired(limit: 10)
+            #expect(try await find(store, "more 1489").document == nil)
+            #expect(try await find(store, "more 1499").document != nil)
+            #expect(try await find(store, "more 3").document != nil)
+            _ = try await store.put(.init(documents: [document("new")]))
             // Another process may have the file open.
             #expect(try await find(try StateStore(file: file), "new").document != nil)
         }

@@ -2,23 +2,25 @@ import Accounts
 import Hummingbird
 import JSON
 import Messages
+import NIOCore
 
 /// Reads a response that some gateway makes, or has made, from what is kept of it.
 struct ResponseFollower: Sendable {
     let store: StateDocuments
     let id: String
     let account: Account?
+    let clients: ConnectedClients
 
     /// Between looks at an answer that nothing was added to.
     private static let pause: Duration = .milliseconds(30)
 
-    /// The events of the response as they come, from the one after that number.
-    func stream(startingAfter: Int) -> Response {
+    /// The events of the response as they come, from the one after that number, as long as the client is there.
+    func stream(startingAfter: Int, to client: (any Channel)?) -> Response {
         EventStream.response(
             ResponseBody { writer in
                 do {
                     var (reader, events) = (Reader(id: id), ResponseEvents(startingAfter: startingAfter))
-                    while true {
+                    while clients.isPresent(client) {
                         guard let reply = try await store.find(id, of: account, firstEntry: reader.entries),
                             let document = reply.document
                         else { throw store.notFound(id) }

@@ -2,17 +2,21 @@ import Accounts
 import Hummingbird
 import JSON
 import Messages
+import NIOCore
 
 /// Responses that are kept: `GET /v1/responses/{id}` (whole, or as a stream from an event on), `DELETE`, `…/cancel`,
 /// `…/input_items`.
 struct ResponseStateRoutes: RouteGroup {
     let keys: Authenticator
+    let clients: ConnectedClients
     /// nil where nothing is kept.
     let store: ResponseStore?
 
     func addRoutes(to router: Router<GatewayContext>) {
         let path = RouterPath("/v1/responses/:id")
-        router.get(path) { request, context in try await read(request, try context.parameters.require("id")) }
+        router.get(path) { request, context in
+            try await read(request, try context.parameters.require("id"), context.channel)
+        }
         router.delete(path) { request, context in try await delete(request, try context.parameters.require("id")) }
         router.post("/v1/responses/:id/cancel") { request, context in
             try await cancel(request, try context.parameters.require("id"))
@@ -27,9 +31,9 @@ struct ResponseStateRoutes: RouteGroup {
         return store.responses
     }
 
-    private func read(_ request: Request, _ id: String) async throws -> Response {
+    private func read(_ request: Request, _ id: String, _ client: (any Channel)?) async throws -> Response {
         let account = try await keys.account(of: request)
-        let follower = ResponseFollower(store: try responses(id), id: id, account: account)
+        let follower = ResponseFollower(store: try responses(id), id: id, account: account, clients: clients)
         let parameters = request.uri.queryParameters
         let (document, stored) = try await follower.current()
         let stream = parameters["stream"] ?? "false"
@@ -47,7 +51,7 @@ struct ResponseStateRoutes: RouteGroup {
             throw APIError.invalidRequest(
                 "starting_after is '\(given.prefix(40))'; it is the number of an event.", parameter: "starting_after")
         }
-        return follower.stream(startingAfter: after)
+        return follower.stream(startingAfter: after, to: client)
     }
 
     private func delete(_ request: Request, _ id: String) async throws -> Response {
@@ -59,7 +63,7 @@ struct ResponseStateRoutes: RouteGroup {
     private func cancel(_ request: Request, _ id: String) async throws -> Response {
         let account = try await keys.account(of: request)
         let responses = try responses(id)
-        let follower = ResponseFollower(store: responses, id: id, account: account)
+        let follower = ResponseFollower(store: responses, id: id, account: account, clients: clients)
         while true {
             var (document, stored) = try await follower.current()
             guard document.isOpen else {

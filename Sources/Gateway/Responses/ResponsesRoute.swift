@@ -162,7 +162,8 @@ struct ResponsesRoute: RouteGroup {
         ])
         work.signal()
         guard request.conversation.parameters.stream == true else { return try JSONResponse.make(opening) }
-        return ResponseFollower(store: store.responses, id: opening.id, account: scope.account).stream(
-            startingAfter: -1)
+        let follower = ResponseFollower(
+            store: store.responses, id: opening.id, account: scope.account, clients: streams.clients)
+        return follower.stream(startingAfter: -1, to: scope.channel)
     }
 }

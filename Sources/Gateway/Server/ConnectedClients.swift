@@ -74,6 +74,12 @@ final class ConnectedClients: Sendable {
         for cancel in works.values { cancel() }
     }
 
+    /// Whether a client is there; nobody waits for what the gateway asks itself, and it is there.
+    func isPresent(_ channel: (any Channel)?) -> Bool {
+        guard let channel else { return true }
+        return state.withLock { $0.connections[ObjectIdentifier(channel)] != nil }
+    }
+
     /// Does the work, and cancels it when the client goes.
     ///
     /// - Throws: what the work throws; `CancellationError` once the client has gone, whatever the work makes of that.

@@ -140,7 +140,7 @@ package struct Gateway: Sendable {
                 pipeline: pipeline, models: models, streams: streams, conversations: conversations,
                 drawings: ChatDrawings(fleet: fleet)),
             CompletionsRoute(pipeline: pipeline, models: models, streams: streams, prompts: prompts, fleet: fleet),
-            responsesRoute, ResponseStateRoutes(keys: keys, store: responseStore),
+            responsesRoute, ResponseStateRoutes(keys: keys, clients: clients, store: responseStore),
             ConversationRoutes(pipeline: pipeline, store: responseStore?.conversations),
             AnthropicRoutes(
                 pipeline: pipeline, models: models, streams: streams, conversations: conversations, routing: routing),
