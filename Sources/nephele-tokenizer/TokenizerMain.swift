@@ -37,6 +37,10 @@ struct TokenizerMain: ConfigurableCommand {
             }
         }
         for note in tokenizers.values.flatMap(\.notes) { log.warning("\(note)") }
+        for (name, tokenizer) in tokenizers.sorted(by: { $0.key < $1.key }) where tokenizer.chatTemplate == nil {
+            log.info(
+                "the model \"\(name)\" has no chat template: where it generates text, chats reach it as plain lines")
+        }
         if tokenizers.isEmpty, let fault = faults.values.first { throw fault }
         let places = Dictionary(model.map { ($0.name, $0) }) { $1 }
         let service = TokenizerService(tokenizers: tokenizers, faults: faults) { name in

@@ -116,6 +116,16 @@ import Testing
         #expect(outcome.status == 0 && outcome.said.contains("decode"), "\(outcome.said)")
     }
 
+    @Test func `a model without a chat template is told of in the log`() async throws {
+        let model = #filePath.replacing("NepheleTests/ProgramTests.swift", with: "TextModelsTests/Goldens/gpt2")
+        let outcome = try await run(
+            "nephele-tokenizer", ["--model", "plain=\(model)", "--bind", "ipc:///nonexistent/tokenizer.sock"])
+        #expect(outcome.status != 0)
+        #expect(
+            outcome.said.contains(
+                "\"plain\" has no chat template: where it generates text, chats reach it as plain lines"))
+    }
+
     @Test func `instructions that the processor lacks are refused by name`() async throws {
         let missing = try #require(["neon", "avx512-vnni"].first { !available.contains($0) })
         let outcome = try await run("nephele", ["bench", "machine", "--instruction-set", missing])
