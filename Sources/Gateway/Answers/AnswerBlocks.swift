@@ -25,15 +25,20 @@ struct AnswerBlocks: Sendable {
         var changes: [Change] = []
         let begins = !isOpen || delta.part != blocks.last?.part
         if delta.call != nil || !delta.text.isEmpty && begins {
-            changes += end()
-            blocks.append(Block(part: delta.part, call: delta.call))
-            isOpen = true
-            changes.append(.began(blocks.count - 1))
+            changes += begin(delta.part, call: delta.call)
         }
         guard !delta.text.isEmpty, let last = blocks.indices.last else { return changes }
         blocks[last].text += delta.text
         changes.append(.text(last, delta.text))
         return changes
+    }
+
+    /// Begins a block without text.
+    mutating func begin(_ part: AnswerDelta.Part, call: AnswerDelta.Call? = nil) -> [Change] {
+        let ended = end()
+        blocks.append(Block(part: part, call: call))
+        isOpen = true
+        return ended + [.began(blocks.count - 1)]
     }
 
     /// Ends the block that is open, if any is.

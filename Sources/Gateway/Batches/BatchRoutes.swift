@@ -62,12 +62,7 @@ struct BatchRoutes: RouteGroup {
         guard request.completion_window ?? "24h" == "24h" else {
             throw APIError.invalidRequest("'completion_window' is 24h.", parameter: "completion_window")
         }
-        guard request.metadata?.count ?? 0 <= 16,
-            request.metadata?.allSatisfy({ $0.utf8.count <= 64 && $1.utf8.count <= 512 }) ?? true
-        else {
-            throw APIError.invalidRequest(
-                "'metadata' takes 16 names of 64 bytes and values of 512 at most.", parameter: "metadata")
-        }
+        try ClientMetadata.check(request.metadata)
         let file: FileStore.Object
         do { file = try await store.files.object(request.input_file_id, of: account) } catch var error as APIError {
             error.parameter = "input_file_id"

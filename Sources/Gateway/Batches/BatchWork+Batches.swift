@@ -6,7 +6,7 @@ import RPC
 extension BatchWork {
     /// Brings a batch that was claimed a step further.
     func advance(_ document: Wire.StateDocument) async {
-        await holding(document) { log in
+        await working(on: document) { log in
             var stored = try StoredBatch(document)
             let isCancelled = document.outcome == BatchStore.cancelMark
             let isLate = StateDocuments.now >= stored.batch.expires_at
@@ -23,7 +23,7 @@ extension BatchWork {
         }
     }
 
-    private func begin(_ stored: inout StoredBatch, _ document: Wire.StateDocument, _ log: AnswerLog) async throws {
+    private func begin(_ stored: inout StoredBatch, _ document: Wire.StateDocument, _ log: WorkLog) async throws {
         var reader = BatchReader(endpoint: stored.batch.endpoint)
         try await eachLine(of: stored.batch.input_file_id) { line, number in
             reader.check(line, number)
@@ -34,7 +34,7 @@ extension BatchWork {
             stored.batch.status = .failed
             stored.batch.failed_at = StateDocuments.now
             stored.batch.errors = .init(data: reader.problems)
-            _ = await log.end(
+            await log.end(
                 body: try stored.body(), outcome: 0, expires: StateDocuments.now + StateDocuments.lifetime)
             return
         }
@@ -134,7 +134,7 @@ extension BatchWork {
 
     /// Writes down what was answered, and ends the batch.
     private func finish(
-        _ stored: inout StoredBatch, _ document: Wire.StateDocument, _ status: BatchObject.Status, _ log: AnswerLog
+        _ stored: inout StoredBatch, _ document: Wire.StateDocument, _ status: BatchObject.Status, _ log: WorkLog
     ) async throws {
         let stem = "file-" + document.id.dropFirst("batch_".count)
         var output = try await store.files.writer(id: stem + "-output", of: document.key)
@@ -176,6 +176,6 @@ extension BatchWork {
         case .expired: stored.batch.expired_at = now
         default: stored.batch.completed_at = now
         }
-        _ = await log.end(body: try stored.body(), outcome: 0, expires: now + StateDocuments.lifetime)
+        await log.end(body: try stored.body(), outcome: 0, expires: now + StateDocuments.lifetime)
     }
 }

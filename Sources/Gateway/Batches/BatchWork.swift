@@ -39,42 +39,26 @@ struct BatchWork: Sendable {
     func claimLines(running: Int) async throws -> [Wire.StateDocument] {
         let limit = min(room, largestRoom - running)
         guard limit > 0 else { return [] }
-        return try await claim(store.lines, limit)
+        return try await store.lines.claim(limit: limit, by: worker)
     }
 
     /// Takes on batches that are to be begun, looked at, or ended.
     ///
     /// - Throws: `RPCError`.
-    func claimBatches() async throws -> [Wire.StateDocument] { try await claim(store.batches, 4) }
+    func claimBatches() async throws -> [Wire.StateDocument] { try await store.batches.claim(limit: 4, by: worker) }
 
-    private func claim(_ documents: StateDocuments, _ limit: Int) async throws -> [Wire.StateDocument] {
-        let request = Wire.ClaimStateRequest(
-            kind: documents.kind, worker: worker, limit: limit, lease: AnswerLog.lease)
-        return try await documents.source.claim(request).documents
-    }
-
-    /// Does something with the lease of a document, which is given up where that fails or is cancelled.
-    func holding(
-        _ document: Wire.StateDocument, _ body: @escaping @Sendable (AnswerLog) async throws -> Void
+    /// Works on a document that was claimed, and leaves it to others where that fails.
+    func working(
+        on document: Wire.StateDocument, _ body: @escaping @Sendable (WorkLog) async throws -> Void
     ) async {
-        let log = AnswerLog(
-            store.batches.source, kind: document.kind, id: document.id, worker: worker, entries: document.entries)
-        let lease = Task { await log.keepLease() }
-        defer { lease.cancel() }
-        let work = Task {
+        await WorkLog.hold(document, in: store.batches.source, of: worker) { log in
             do { try await body(log) } catch {
                 let isCancelled = Task.isCancelled
                 if !isCancelled {
-                    Logger(label: "nephele-gateway").error("work on \(document.kind) \(document.id): \(error)")
+                    Logger(label: "nephele-gateway").error("work on the \(document.kind) \(document.id): \(error)")
                 }
                 await log.release(for: isCancelled ? .zero : .seconds(2))
             }
-        }
-        await log.whenLost { work.cancel() }
-        await withTaskCancellationHandler {
-            await work.value
-        } onCancel: {
-            work.cancel()
         }
     }
 
@@ -82,10 +66,10 @@ struct BatchWork: Sendable {
 
     /// Answers a line that was claimed.
     func answer(_ document: Wire.StateDocument) async {
-        await holding(document) { log in try await answer(document, log) }
+        await working(on: document) { log in try await answer(document, log) }
     }
 
-    private func answer(_ document: Wire.StateDocument, _ log: AnswerLog) async throws {
+    private func answer(_ document: Wire.StateDocument, _ log: WorkLog) async throws {
         var line = BatchLine(document)
         let reply = try await StateDocuments.told {
             try await store.batches.source.find(.init(kind: store.batches.kind, id: document.parent))
@@ -118,7 +102,7 @@ struct BatchWork: Sendable {
                 ("body", (try? JSONParser.parse(writer.bytes)) ?? .null),
             ]))
         let outcome: BatchLine.Outcome = status < 400 ? .completed : .failed
-        _ = await log.end(body: line.body, outcome: outcome.rawValue, expires: document.expires)
+        await log.end(body: line.body, outcome: outcome.rawValue, expires: document.expires)
     }
 
     /// Collects a whole answer.

@@ -1,7 +1,6 @@
 import Foundation
 import Hummingbird
 import JSON
-import Logging
 import Messages
 import RPC
 
@@ -9,12 +8,9 @@ import RPC
 struct BackgroundResponses: Sendable {
     let route: ResponsesRoute
     let store: ResponseStore
-    let keys: Authenticator
-    let metrics: GatewayMetrics
     /// What this gateway is known by to the others.
     let worker: String
 
-    private static let logger = Logger(label: "nephele-gateway")
     /// A response that is not begun or ended in that time has failed: seconds.
     private static let timeLimit: Int64 = 86_400
     private static let retryDelay: Duration = .seconds(2)
@@ -23,31 +19,15 @@ struct BackgroundResponses: Sendable {
     ///
     /// - Throws: `RPCError`.
     func claim(limit: Int) async throws -> [Wire.StateDocument] {
-        let request = Wire.ClaimStateRequest(
-            kind: store.responses.kind, worker: worker, limit: limit, lease: AnswerLog.lease)
-        return try await store.responses.source.claim(request).documents
+        try await store.responses.claim(limit: limit, by: worker)
     }
 
     /// Makes a response that was claimed, from where its log ends. When the task is cancelled, others go on at once.
     func make(_ document: Wire.StateDocument) async {
-        let log = AnswerLog(
-            store.responses.source, kind: store.responses.kind, id: document.id, worker: worker,
-            entries: document.entries)
-        let lease = Task { await log.keepLease() }
-        defer { lease.cancel() }
-        let work = Task {
-            // Calls to the services carry a request's identity, as those of clients do.
-            await RequestTrace.$current.withValue(.new) { await make(document, log) }
-        }
-        await log.whenLost { work.cancel() }
-        await withTaskCancellationHandler {
-            await work.value
-        } onCancel: {
-            work.cancel()
-        }
+        await WorkLog.hold(document, in: store.responses.source, of: worker) { await make(document, $0) }
     }
 
-    private func make(_ document: Wire.StateDocument, _ log: AnswerLog) async {
+    private func make(_ document: Wire.StateDocument, _ log: WorkLog) async {
         var stored = StoredResponse(document)
         do {
             try await generate(document, stored, log)
@@ -72,16 +52,16 @@ struct BackgroundResponses: Sendable {
                         ]))
                 ),
             ])
-            _ = await log.end(
+            await log.end(
                 body: stored.body, outcome: StoredResponse.Outcome.failed.rawValue,
                 expires: StateDocuments.now + StateDocuments.lifetime)
         }
     }
 
-    private func generate(_ document: Wire.StateDocument, _ stored: StoredResponse, _ log: AnswerLog) async throws {
+    private func generate(_ document: Wire.StateDocument, _ stored: StoredResponse, _ log: WorkLog) async throws {
         let deadline = ContinuousClock.now + .seconds(max(1, document.created + Self.timeLimit - StateDocuments.now))
         let scope = try await RequestScope(
-            to: "/v1/responses", keyDigest: stored.keyDigest, until: deadline, keys)
+            to: "/v1/responses", keyDigest: stored.keyDigest, until: deadline, route.pipeline.keys)
         defer { route.pipeline.settle(scope) }
         let earlier = try await steps(of: document)
         let own = try JSONRequest.decode(
@@ -128,22 +108,25 @@ struct BackgroundResponses: Sendable {
         }
         guard let first = entries.first else { return (nil, []) }
         return (
-            try AnswerLog.decode(Wire.AnswerStart.self, first),
-            try entries.dropFirst().map { try AnswerLog.decode(Wire.AnswerStep.self, $0) }
+            try WorkLog.decode(Wire.AnswerStart.self, first),
+            try entries.dropFirst().map { try WorkLog.decode(Wire.AnswerStep.self, $0) }
         )
     }
 
     private func end(
-        _ answer: ResponseAnswer, _ stored: StoredResponse, _ scope: RequestScope, _ log: AnswerLog
+        _ answer: ResponseAnswer, _ stored: StoredResponse, _ scope: RequestScope, _ log: WorkLog
     ) async throws {
         var (answer, stored) = (answer, stored)
         let response = answer.end().response
         stored.response = try JSONValue(encoding: response)
-        let isEnded = await log.end(
+        // Before the end: whoever ends the response after this gateway's death adds the same items, which are there then.
+        if let conversation = response.conversationID {
+            let items = stored.inputItems(of: response.id) + stored.output
+            try await store.conversations.append(items, to: conversation, of: scope.account)
+        }
+        await log.end(
             body: stored.body, outcome: StoredResponse.Outcome.completed.rawValue,
             expires: StateDocuments.now + StateDocuments.lifetime)
-        guard isEnded, let conversation = response.conversationID else { return }
-        try await store.conversations.append(stored.input + stored.output, to: conversation, of: scope.account)
     }
 }
 

@@ -79,10 +79,7 @@ struct ConversationRoutes: RouteGroup {
 
     private static func body(_ request: ConversationRequest) throws -> [UInt8] {
         let metadata = request.metadata ?? [:]
-        guard metadata.count <= 16, metadata.allSatisfy({ $0.utf8.count <= 64 && $1.utf8.count <= 512 }) else {
-            throw APIError.invalidRequest(
-                "'metadata' takes 16 names of 64 bytes and values of 512 at most.", parameter: "metadata")
-        }
+        try ClientMetadata.check(metadata)
         let members = metadata.sorted { $0.key < $1.key }.map { ($0.key, JSONValue.string($0.value)) }
         return JSONValue.object(JSONObject([("metadata", .object(JSONObject(members)))])).bytes
     }

@@ -21,7 +21,7 @@ struct ResponseAnswer: Sendable {
     }
 
     /// Takes what the answer's next step shows.
-    mutating func take(_ delta: AnswerDelta) -> [ResponseItems.Change] {
+    mutating func take(_ delta: AnswerDelta) -> [AnswerBlocks.Change] {
         usage.count(delta)
         if !delta.finishReason.isEmpty { reason = delta.finishReason }
         return items.take(delta)
@@ -30,7 +30,7 @@ struct ResponseAnswer: Sendable {
     /// Ends the answer.
     ///
     /// - Returns: the whole response, and what changed at its end.
-    mutating func end() -> (response: ResponseObject, changes: [ResponseItems.Change]) {
+    mutating func end() -> (response: ResponseObject, changes: [AnswerBlocks.Change]) {
         var response = opening
         response.end(reason: reason)
         response.usage = .init(usage)

@@ -42,17 +42,17 @@ struct ResponseEvents {
         try add("response.in_progress") { $0.response = opening }
     }
 
-    mutating func add(_ changes: [ResponseItems.Change], of items: ResponseItems) throws {
+    mutating func add(_ changes: [AnswerBlocks.Change], of items: ResponseItems) throws {
         for change in changes {
             switch change {
-            case .added(let index): try added(items.items[index], index)
-            case .text(let index, let text): try grew(items.items[index], index, by: text)
-            case .ended(let index): try ended(items.items[index], index)
+            case .began(let index): try began(items[index], index)
+            case .text(let index, let text): try grew(items[index], index, by: text)
+            case .ended(let index): try ended(items[index], index)
             }
         }
     }
 
-    private mutating func added(_ item: ResponseItem, _ index: Int) throws {
+    private mutating func began(_ item: ResponseItem, _ index: Int) throws {
         try add("response.output_item.added") {
             ($0.output_index, $0.item) = (index, item)
             if item.content != nil { $0.item?.content = [] }

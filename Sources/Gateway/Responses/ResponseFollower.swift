@@ -82,13 +82,13 @@ struct ResponseFollower: Sendable {
         init(id: String) { items = ResponseItems(response: id) }
 
         /// - Throws: `APIError` for what no gateway has written.
-        mutating func take(_ entry: [UInt8]) throws -> [ResponseItems.Change] {
+        mutating func take(_ entry: [UInt8]) throws -> [AnswerBlocks.Change] {
             entries += 1
             guard start != nil else {
-                start = try AnswerLog.decode(Wire.AnswerStart.self, entry)
+                start = try WorkLog.decode(Wire.AnswerStart.self, entry)
                 return []
             }
-            return try AnswerLog.decode(Wire.AnswerStep.self, entry).shown.flatMap { items.take(AnswerDelta($0)) }
+            return try WorkLog.decode(Wire.AnswerStep.self, entry).shown.flatMap { items.take(AnswerDelta($0)) }
         }
     }
 }

@@ -25,17 +25,12 @@ struct ResponseItem: Encodable, Sendable {
     var name: String?
     var arguments: String?
 
-    /// - Parameter text: nil before there is any.
-    static func message(_ id: String, _ status: ResponseObject.Status, _ text: String?) -> ResponseItem {
-        ResponseItem(
-            type: "message", id: "msg_" + id, status: status, role: "assistant",
-            content: text.map { [.output($0)] } ?? [])
+    static func message(_ id: String, _ status: ResponseObject.Status, _ text: String) -> ResponseItem {
+        ResponseItem(type: "message", id: "msg_" + id, status: status, role: "assistant", content: [.output(text)])
     }
 
-    static func reasoning(_ id: String, _ status: ResponseObject.Status, _ text: String?) -> ResponseItem {
-        ResponseItem(
-            type: "reasoning", id: "rs_" + id, status: status, content: text.map { [.reasoning($0)] } ?? [], summary: []
-        )
+    static func reasoning(_ id: String, _ status: ResponseObject.Status, _ text: String) -> ResponseItem {
+        ResponseItem(type: "reasoning", id: "rs_" + id, status: status, content: [.reasoning(text)], summary: [])
     }
 
     static func call(
@@ -46,59 +41,42 @@ struct ResponseItem: Encodable, Sendable {
     }
 }
 
-/// The items of an answer as it comes: one is open at a time.
+/// An answer's blocks as the items of a response.
 struct ResponseItems: Sendable {
-    /// What has happened to the items.
-    enum Change {
-        case added(Int)
-        case text(Int, String)
-        case ended(Int)
-    }
-
     private let id: String
-    private(set) var items: [ResponseItem] = []
-    private var openPart: AnswerDelta.Part?
+    private var answer = AnswerBlocks()
+    /// Of the items that have ended.
+    private var statuses: [ResponseObject.Status] = []
 
     /// - Parameter response: the response's id, of which the items' ids are made.
     init(response: String) { id = response.hasPrefix("resp_") ? String(response.dropFirst(5)) : response }
 
-    mutating func take(_ delta: AnswerDelta) -> [Change] {
-        var changes: [Change] = []
-        if delta.call != nil || !delta.text.isEmpty, delta.part != openPart || delta.call != nil {
-            changes += close(.completed)
-            let own = "\(id)\(items.isEmpty ? "" : "_\(items.count)")"
-            switch delta.part {
-            case .content: items.append(.message(own, .in_progress, nil))
-            case .reasoning: items.append(.reasoning(own, .in_progress, nil))
-            case .call:
-                items.append(
-                    .call(own, .in_progress, callID: delta.call?.id ?? "", name: delta.call?.name ?? "", arguments: ""))
-            }
-            openPart = delta.part
-            changes.append(.added(items.count - 1))
+    var items: [ResponseItem] { answer.blocks.indices.map { self[$0] } }
+
+    subscript(index: Int) -> ResponseItem {
+        let block = answer.blocks[index]
+        let status = index < statuses.count ? statuses[index] : .in_progress
+        let own = index == 0 ? id : "\(id)_\(index)"
+        return switch block.part {
+        case .content: .message(own, status, block.text)
+        case .reasoning: .reasoning(own, status, block.text)
+        case .call:
+            .call(own, status, callID: block.call?.id ?? "", name: block.call?.name ?? "", arguments: block.text)
         }
-        guard !delta.text.isEmpty, let last = items.indices.last else { return changes }
-        switch delta.part {
-        case .content: items[last].content = [.output((items[last].content?.first?.text ?? "") + delta.text)]
-        case .reasoning: items[last].content = [.reasoning((items[last].content?.first?.text ?? "") + delta.text)]
-        case .call: items[last].arguments = (items[last].arguments ?? "") + delta.text
-        }
-        changes.append(.text(last, delta.text))
-        return changes
     }
+
+    mutating func take(_ delta: AnswerDelta) -> [AnswerBlocks.Change] { noted(answer.take(delta), .completed) }
 
     /// Ends the answer. One without anything is a message without text.
-    mutating func end(_ status: ResponseObject.Status) -> [Change] {
-        if !items.isEmpty { return close(status) }
-        items.append(.message(id, .in_progress, ""))
-        openPart = .content
-        return [.added(0)] + close(status)
+    mutating func end(_ status: ResponseObject.Status) -> [AnswerBlocks.Change] {
+        let opening = answer.blocks.isEmpty ? answer.begin(.content) : []
+        return opening + noted(answer.end(), status)
     }
 
-    private mutating func close(_ status: ResponseObject.Status) -> [Change] {
-        guard openPart != nil, let last = items.indices.last else { return [] }
-        items[last].status = status
-        openPart = nil
-        return [.ended(last)]
+    private mutating func noted(
+        _ changes: [AnswerBlocks.Change], _ status: ResponseObject.Status
+    ) -> [AnswerBlocks.Change] {
+        for change in changes { if case .ended = change { statuses.append(status) } }
+        return changes
     }
 }

@@ -19,8 +19,6 @@ struct ResponseRequest: Decodable, Sendable {
     var previousResponseID: String?
     var conversationID: String?
 
-    private static let metadataLimit = 16
-
     private enum Key: String, CodingKey {
         case input, instructions, max_output_tokens, metadata, text, tool_choice, reasoning
         case store, background, previous_response_id, conversation
@@ -48,13 +46,7 @@ struct ResponseRequest: Decodable, Sendable {
         }
         instructions = try container.decodeIfPresent(String.self, forKey: .instructions)
         metadata = try container.decodeIfPresent([String: String].self, forKey: .metadata)
-        guard metadata?.count ?? 0 <= Self.metadataLimit,
-            metadata?.allSatisfy({ $0.utf8.count <= 64 && $1.utf8.count <= 512 }) ?? true
-        else {
-            throw APIError.invalidRequest(
-                "'metadata' takes \(Self.metadataLimit) names of 64 bytes and values of 512 at most.",
-                parameter: "metadata")
-        }
+        try ClientMetadata.check(metadata)
         let messages = try container.decode(ResponseInput.self, forKey: .input).messages
         guard !messages.isEmpty else {
             throw APIError.invalidRequest("'input' holds no message.", parameter: "input")

@@ -86,9 +86,7 @@ struct ResponseStateRoutes: RouteGroup {
         let account = try await keys.account(of: request)
         let document = try await responses(id).document(id, of: account)
         let query = try ListQuery(request)
-        var items = StoredResponse(document).input.enumerated().map { index, item in
-            item["id"] == nil ? item.setting([("id", .string("item_\(id.dropFirst(5))_\(index)"))]) : item
-        }
+        var items = StoredResponse(document).inputItems(of: id)
         if query.isLatestFirst { items.reverse() }
         if let after = query.after {
             guard let index = items.firstIndex(where: { $0["id"]?.text == after }) else {

@@ -32,6 +32,13 @@ struct StoredResponse: Sendable {
     /// What the request said, as items.
     var input: [JSONValue] { Self.items(request["input"] ?? .null) }
 
+    /// The same, each with an id: its own, or one that depends on its place.
+    func inputItems(of id: String) -> [JSONValue] {
+        input.enumerated().map { index, item in
+            item["id"]?.text == nil ? item.setting([("id", .string("item_\(id.dropFirst(5))_\(index)"))]) : item
+        }
+    }
+
     var output: [JSONValue] { response["output"]?.elements ?? [] }
 
     static func items(_ input: JSONValue) -> [JSONValue] {
@@ -103,7 +110,7 @@ struct ResponseStore: Sendable {
         _ stored: StoredResponse, id: String, of account: Account?, conversation: String?, isStored: Bool
     ) async throws {
         if let conversation {
-            try await conversations.append(stored.input + stored.output, to: conversation, of: account)
+            try await conversations.append(stored.inputItems(of: id) + stored.output, to: conversation, of: account)
         }
         guard isStored else { return }
         try await responses.put([

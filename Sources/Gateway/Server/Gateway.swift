@@ -71,8 +71,7 @@ package struct Gateway: Sendable {
         guard let store = responseStore, let batchStore else { return }
         let worker = ServiceDescription.newInstanceID()
         let responses = BackgroundResponses(
-            route: responsesRoute, store: store, keys: Authenticator(accounts: accounts), metrics: metrics,
-            worker: worker)
+            route: responsesRoute, store: store, worker: worker)
         let batches = BatchWork(
             store: batchStore, responder: router().buildResponder(), fleet: fleet, worker: worker)
         await GatewayWork(responses: responses, batches: batches, signal: signal).run()

@@ -41,6 +41,14 @@ struct StateDocuments: Sendable {
             type: "invalid_request_error", code: "not_found")
     }
 
+    /// Takes on open documents that nobody works on.
+    ///
+    /// - Throws: `RPCError`.
+    func claim(limit: Int, by worker: String) async throws -> [Wire.StateDocument] {
+        let request = Wire.ClaimStateRequest(kind: kind, worker: worker, limit: limit, lease: WorkLog.lease)
+        return try await source.claim(request).documents
+    }
+
     /// - Throws: `APIError`.
     func put(_ documents: [Wire.StateDocument]) async throws {
         _ = try await Self.told { try await source.put(Wire.PutStateRequest(documents: documents)) }

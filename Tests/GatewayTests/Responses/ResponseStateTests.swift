@@ -37,13 +37,12 @@ import Testing
         return response
     }
 
+    /// The response when it has ended: its stream ends then.
     private func wait(_ client: WholeGatewayClient, _ id: String) async throws -> [String: Any] {
-        while true {
-            let (status, response) = try await send(client, "GET", "/v1/responses/\(id)")
-            #expect(status == 200)
-            guard ["queued", "in_progress"].contains(response["status"] as? String ?? "") else { return response }
-            try await Task.sleep(for: .milliseconds(20))
-        }
+        _ = try await client.execute(uri: "/v1/responses/\(id)?stream=true", method: "GET")
+        let (status, response) = try await send(client, "GET", "/v1/responses/\(id)")
+        #expect(status == 200)
+        return response
     }
 
     @Test func `a response is kept, and the next goes on with what was said before`() async throws {

@@ -3,11 +3,11 @@ import Messages
 import RPC
 import StateKeeping
 
-/// Writes an answer down step by step, so that clients follow it in any gateway, and another gateway can end it.
+/// Work on a document: the lease of it, and its log, which others read while it grows and go on from when this gateway dies.
 ///
-/// Steps that come while others are being written go together with the next. Whoever writes has the work's lease: once it
-/// is another's, or the work has ended, nothing more is written.
-actor AnswerLog {
+/// Entries that come while others are being written go together with the next. Once the lease is another's, or the work has
+/// ended, nothing more is written.
+actor WorkLog {
     private let source: any StateSource
     private let kind: String
     private let id: String
@@ -15,9 +15,10 @@ actor AnswerLog {
     private var written: Int
     private var pending: [[UInt8]] = []
     private var writing: Task<Void, Never>?
-    /// Whether the work is another's now, or has ended.
-    private(set) var isLost = false
-    /// Is called once the log is lost.
+    /// Whether the work is another's now, or has been ended elsewhere.
+    private var isLost = false
+    /// Whether this worker has done with it.
+    private var isDone = false
     private var onLoss: (@Sendable () -> Void)?
 
     /// For how long nobody else takes on the work.
@@ -26,12 +27,31 @@ actor AnswerLog {
     /// Writes that fail in a row before the work is left to others.
     private static let failureLimit = 40
 
-    /// - Parameter entries: that the log has.
-    init(_ source: any StateSource, kind: String, id: String, worker: String, entries: Int) {
-        (self.source, self.kind, self.id, self.worker, written) = (source, kind, id, worker, entries)
+    private init(_ document: Wire.StateDocument, in source: any StateSource, of worker: String) {
+        (kind, id, written) = (document.kind, document.id, document.entries)
+        (self.source, self.worker) = (source, worker)
     }
 
-    func whenLost(_ action: @escaping @Sendable () -> Void) {
+    /// Does something with a document that was claimed, keeping its lease. Where the lease is lost, or the task is cancelled,
+    /// so is the work.
+    static func hold(
+        _ document: Wire.StateDocument, in source: any StateSource, of worker: String,
+        _ body: @escaping @Sendable (WorkLog) async -> Void
+    ) async {
+        let log = WorkLog(document, in: source, of: worker)
+        let lease = Task { await log.keepLease() }
+        defer { lease.cancel() }
+        // Calls to the services carry a request's identity, as those of clients do.
+        let work = Task { await RequestTrace.$current.withValue(.new) { await body(log) } }
+        await log.whenLost { work.cancel() }
+        await withTaskCancellationHandler {
+            await work.value
+        } onCancel: {
+            work.cancel()
+        }
+    }
+
+    private func whenLost(_ action: @escaping @Sendable () -> Void) {
         if isLost { action() }
         onLoss = action
     }
@@ -43,10 +63,10 @@ actor AnswerLog {
     }
 
     /// Renews the lease until the task is cancelled.
-    func keepLease() async {
-        while !Task.isCancelled, !isLost {
+    private func keepLease() async {
+        while !Task.isCancelled, !isLost, !isDone {
             try? await Task.sleep(for: Self.lease / 4)
-            if !Task.isCancelled, writing == nil { await write { _ in } }
+            if !Task.isCancelled, !isDone, writing == nil { await write { _ in } }
         }
     }
 
@@ -64,24 +84,27 @@ actor AnswerLog {
     /// Ends the work, when all of the log is written.
     ///
     /// - Returns: whether it was this worker's to end.
+    @discardableResult
     func end(body: [UInt8], outcome: UInt32, expires: Int64) async -> Bool {
         await writing?.value
-        await write {
+        isDone = true
+        return await write {
             ($0.body, $0.outcome, $0.expires, $0.isOpen) = (body, outcome, expires, false)
             $0.lease = .zero
         }
-        return !isLost
     }
 
     /// Leaves the work to others, after a while at the earliest.
     func release(for pause: Duration) async {
         await writing?.value
+        isDone = true
         await write { $0.lease = max(pause, .milliseconds(1)) }
-        isLost = true
     }
 
-    private func write(_ fill: (inout Wire.UpdateStateRequest) -> Void) async {
-        guard !isLost else { return }
+    /// - Returns: whether the change was made.
+    @discardableResult
+    private func write(_ fill: (inout Wire.UpdateStateRequest) -> Void) async -> Bool {
+        guard !isLost else { return false }
         var request = Wire.UpdateStateRequest(kind: kind, id: id, worker: worker)
         (request.lease, request.requiresOpen) = (Self.lease, true)
         fill(&request)
@@ -89,20 +112,23 @@ actor AnswerLog {
             do {
                 // What is cancelled still says so.
                 let update = Task { [request] in try await source.update(request).isMade }
-                if try await !update.value { lose() }
-                return
+                let isMade = try await update.value
+                if !isMade { lose() }
+                return isMade
             } catch {
                 // It is not known whether the change was made: where it was, the log is longer than the next try says.
                 try? await Task.sleep(for: Self.pause)
             }
         }
-        Logger(label: "nephele-gateway").error("an answer in the background cannot be written down; others may go on")
+        Logger(label: "nephele-gateway").error("the \(kind) \(id) cannot be written down; others may go on")
         lose()
+        return false
     }
 
     private func lose() {
         isLost = true
-        onLoss?()
+        // A lease that was being renewed when the work ended is no loss.
+        if !isDone { onLoss?() }
         onLoss = nil
     }
 
