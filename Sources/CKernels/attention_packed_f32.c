@@ -10,6 +10,7 @@
 // text's first row, so that nothing depends on what is beside it.
 #include "nephele_attention.h"
 #include "simd.h"
+#include "softmax.h"
 
 #define TILE NEPHELE_QUERY_TILE
 #define KEYS 256
@@ -47,29 +48,6 @@ NEPHELE_INLINE void products(int simd, const float *const *a, const float *b, ne
     store16(sum[3], s3);
     store16(sum[4], s4);
     store16(sum[5], s5);
-}
-
-/// Makes weights of a row of scores, `count` of them, a multiple of 16; returns their largest before.
-NEPHELE_INLINE float weigh(int simd, float *p, nephele_index count, float *sum) {
-    float lane[16] = {0}, largest = -__builtin_inff();
-    for (nephele_index j = 0; j < count; j++)
-        largest = p[j] > largest ? p[j] : largest;
-    if (simd) {
-        f32x16 all = splat16(0);
-        for (nephele_index j = 0; j < count; j += 16) {
-            f32x16 e = exp16(load16(p + j) - splat16(largest));
-            store16(p + j, e);
-            all += e;
-        }
-        store16(lane, all);
-    } else {
-        for (nephele_index j = 0; j < count; j++) {
-            p[j] = scalar_exp(p[j] - largest);
-            lane[j % 16] += p[j];
-        }
-    }
-    *sum = fold_lanes(lane);
-    return largest;
 }
 
 /// What is known of a query's output so far.

@@ -1,6 +1,7 @@
 // Attention of training and its gradients; nephele_gradients.h says what is computed.
 #include "nephele_gradients.h"
 #include "simd.h"
+#include "softmax.h"
 
 #define SPAN 256
 /// Rows whose sums stay in registers together.
@@ -97,29 +98,11 @@ static nephele_index groups_of(const nephele_text_attention_f32_args *a) {
 
 /// Makes weights of a row of products, of which `count`, a multiple of 16, are there and those from `first` up to `end`
 /// are seen; returns the largest score.
-NEPHELE_INLINE float weigh(int simd, float *p, nephele_index count, nephele_index first, nephele_index end, float scale,
-                           float *sum) {
-    float lane[16] = {0}, largest = -__builtin_inff();
-    for (nephele_index j = 0; j < count; j++) {
+NEPHELE_INLINE float weigh_seen(int simd, float *p, nephele_index count, nephele_index first, nephele_index end,
+                                float scale, float *sum) {
+    for (nephele_index j = 0; j < count; j++)
         p[j] = j < first || j >= end ? -__builtin_inff() : scale * p[j];
-        largest = p[j] > largest ? p[j] : largest;
-    }
-    if (simd) {
-        f32x16 all = splat16(0);
-        for (nephele_index j = 0; j < count; j += 16) {
-            f32x16 e = exp16(load16(p + j) - splat16(largest));
-            store16(p + j, e);
-            all += e;
-        }
-        store16(lane, all);
-    } else {
-        for (nephele_index j = 0; j < count; j++) {
-            p[j] = scalar_exp(p[j] - largest);
-            lane[j % 16] += p[j];
-        }
-    }
-    *sum = fold_lanes(lane);
-    return largest;
+    return weigh(simd, p, count, sum);
 }
 
 NEPHELE_INLINE void forward(int simd, const nephele_text_attention_f32_args *a, nephele_index begin,
@@ -152,7 +135,7 @@ NEPHELE_INLINE void forward(int simd, const nephele_text_attention_f32_args *a, 
                     new_scale[i] = 0;
                     continue;
                 }
-                largest = weigh(simd, p[i], padded, first, row + 1 - from, a->scale, &total);
+                largest = weigh_seen(simd, p[i], padded, first, row + 1 - from, a->scale, &total);
                 float joint = largest > max[i] ? largest : max[i], old = scalar_exp(max[i] - joint);
                 new_scale[i] = scalar_exp(largest - joint);
                 sum[i] = fmaf(total, new_scale[i], sum[i] * old);

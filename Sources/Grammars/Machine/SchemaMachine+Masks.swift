@@ -7,7 +7,7 @@ extension SchemaMachine {
         if isKept, let known = masks[c] { return known }
         var mask = try computeMask(c, text, vocabulary)
         if canEnd(c) { for id in vocabulary.endTokens { mask.insert(id) } }
-        if isKept { masks.keep(mask, for: c) }
+        if isKept { masks.keep(mask, of: mask, for: c) }
         return mask
     }
 
@@ -72,8 +72,7 @@ extension SchemaMachine {
             beginning = known
         } else {
             beginning = try self.beginning(key, trie, vocabulary)
-            if beginnings.count >= Self.beginningLimit { beginnings.removeAll(keepingCapacity: true) }
-            beginnings[key] = beginning
+            beginnings.keep(beginning, of: beginning.mask, for: key)
         }
         var mask = beginning.mask
         guard !beginning.rest.isEmpty else { return mask }
@@ -87,8 +86,6 @@ extension SchemaMachine {
         }
         return mask
     }
-
-    private static let beginningLimit = 512
 
     private func beginning(
         _ c: Configuration, _ trie: TokenTrie, _ vocabulary: TokenVocabulary

@@ -115,9 +115,9 @@ final class SchemaMachine {
     private var keyTransitions: [UInt64: (value: Int32, following: Int32)] = [:]
     private var completions: [Completion: Int32] = [:]
     private var endlessTexts: [Int32: Bool] = [:]
-    var masks = MaskCache<Configuration>()
+    var masks = MaskCache<Configuration, TokenMask>()
     /// By a configuration whose containers are not known.
-    var beginnings: [Configuration: MaskBeginning] = [:]
+    var beginnings = MaskCache<Configuration, MaskBeginning>()
     /// Whether a step that failed would have depended on containers that are not known.
     var leftContainer = false
 

@@ -15,7 +15,7 @@ extension RuleMachine {
         if isKept, let known = masks[threads] { return known }
         var mask = try computeMask(threads, text, vocabulary)
         if canEnd(threads) { for id in vocabulary.endTokens { mask.insert(id) } }
-        if isKept { masks.keep(mask, for: threads) }
+        if isKept { masks.keep(mask, of: mask, for: threads) }
         return mask
     }
 

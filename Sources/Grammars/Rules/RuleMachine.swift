@@ -69,7 +69,7 @@ final class RuleMachine {
         var parent: Int32
     }
     private var frames = Interner<Frame>()
-    var masks = MaskCache<[RuleThread]>()
+    var masks = MaskCache<[RuleThread], TokenMask>()
 
     /// Ways that are followed at once, at most.
     private static let threadLimit = 1_024

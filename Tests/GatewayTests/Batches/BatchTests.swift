@@ -5,16 +5,6 @@ import StateKeeping
 import Testing
 
 @Suite(.timeLimit(.minutes(5)), .serialized) struct BatchTests {
-    private func withState(
-        accounts: AccountKeeper? = nil,
-        _ body: @Sendable @escaping (WholeGatewayClient, StateStore) async throws -> Void
-    ) async throws {
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
-        defer { for end in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: file + end) } }
-        let store = try StateStore(file: file)
-        try await withWholeGateway(accounts: accounts, state: store) { try await body($0, store) }
-    }
-
     private func upload(
         _ client: WholeGatewayClient, _ content: String, purpose: String = "batch", key: String? = nil
     ) async throws -> (status: Int, json: [String: Any]) {
@@ -59,7 +49,7 @@ import Testing
     }
 
     @Test func `every line of a batch is answered once, as the same request alone`() async throws {
-        try await withState { client, _ in
+        try await withKeepingGateway { client, _ in
             let content =
                 (0..<20).map { line("line \($0)") }.joined(separator: "\n") + "\n\n"
                 + line("wrong", #""temperature":-1"#)
@@ -100,7 +90,7 @@ import Testing
     }
 
     @Test func `a file with broken lines is told with their places, and nothing of it is answered`() async throws {
-        try await withState { client, _ in
+        try await withKeepingGateway { client, _ in
             let content = [
                 line("a"), "{", "[]", line("a"), #"{"custom_id":"b","method":"GET"}"#,
                 line("c").replacingOccurrences(of: "chat/", with: ""), line("d", #""stream":true"#),
@@ -120,7 +110,7 @@ import Testing
     }
 
     @Test func `a batch that is cancelled ends with what was answered`() async throws {
-        try await withState { client, _ in
+        try await withKeepingGateway { client, _ in
             let content = (0..<200).map { line("line \($0)", #""max_completion_tokens":100,"ignore_eos":true"#) }
             let file = try await upload(client, content.joined(separator: "\n"))
             let begun = try await begin(client, try #require(file.json["id"] as? String))
@@ -139,7 +129,7 @@ import Testing
         defer { for end in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: file + end) } }
         let keys = try AccountStore(file: file)
         let (one, two) = (try await keys.makeKey(name: "one").key, try await keys.makeKey(name: "two").key)
-        try await withState(accounts: AccountKeeper(store: keys)) { client, store in
+        try await withKeepingGateway(accounts: AccountKeeper(store: keys)) { client, store in
             // Longer than a piece, and with what looks like a boundary.
             let content = String(repeating: "{\"a\":\"\r\n--c\r\n\"}\n", count: 90_000)
             let made = try await upload(client, content, purpose: "user_data", key: one.secret)

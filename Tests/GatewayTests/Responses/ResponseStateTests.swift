@@ -6,16 +6,6 @@ import StateKeeping
 import Testing
 
 @Suite(.timeLimit(.minutes(5)), .serialized) struct ResponseStateTests {
-    private func withState(
-        accounts: AccountKeeper? = nil,
-        _ body: @Sendable @escaping (WholeGatewayClient, StateStore) async throws -> Void
-    ) async throws {
-        let file = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
-        defer { for end in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: file + end) } }
-        let store = try StateStore(file: file)
-        try await withWholeGateway(accounts: accounts, state: store) { try await body($0, store) }
-    }
-
     private func text(_ response: [String: Any]) throws -> String {
         let message = try #require((response["output"] as? [[String: Any]])?.first)
         return try #require((message["content"] as? [[String: Any]])?.first?["text"] as? String)
@@ -46,7 +36,7 @@ import Testing
     }
 
     @Test func `a response is kept, and the next goes on with what was said before`() async throws {
-        try await withState { client, _ in
+        try await withKeepingGateway { client, _ in
             let first = try await ask(client, ["input": "hello", "instructions": "be brief"])
             let id = try #require(first["id"] as? String)
             #expect(first["store"] as? Bool == true)
@@ -88,7 +78,7 @@ import Testing
     @Test func `a response in the background is what one that is waited for is, and its stream is taken up again`()
         async throws
     {
-        try await withState { client, _ in
+        try await withKeepingGateway { client, _ in
             let expected = try text(try await ask(client, ["input": "你好", "max_output_tokens": 40]))
             let begun = try await ask(client, ["input": "你好", "max_output_tokens": 40, "background": true])
             #expect(begun["status"] as? String == "queued" && begun["background"] as? Bool == true)
@@ -127,7 +117,7 @@ import Testing
 
     /// A gateway that dies leaves a log, which may end anywhere, and a lease, which runs out.
     @Test func `what a dead gateway began is ended by another, to the bit`() async throws {
-        try await withState { client, store in
+        try await withKeepingGateway { client, store in
             // Streamed, so that each token is a step of its own.
             let streamed = try await client.execute(
                 uri: "/v1/responses", method: "POST",
@@ -170,7 +160,7 @@ import Testing
     }
 
     @Test func `a response in the background can be cancelled, and fails with what was wrong`() async throws {
-        try await withState { client, _ in
+        try await withKeepingGateway { client, _ in
             let begun = try await ask(
                 client, ["input": "hello", "max_output_tokens": 400, "ignore_eos": true, "background": true])
             let id = try #require(begun["id"] as? String)
@@ -188,7 +178,7 @@ import Testing
     }
 
     @Test func `a conversation collects what is said in it`() async throws {
-        try await withState { client, _ in
+        try await withKeepingGateway { client, _ in
             let made = try await send(
                 client, "POST", "/v1/conversations",
                 ["metadata": ["a": "b"], "items": [["type": "message", "role": "user", "content": "hello"]]])
@@ -225,7 +215,7 @@ import Testing
         defer { for end in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: file + end) } }
         let store = try AccountStore(file: file)
         let (one, two) = (try await store.makeKey(name: "one").key, try await store.makeKey(name: "two").key)
-        try await withState(accounts: AccountKeeper(store: store)) { client, _ in
+        try await withKeepingGateway(accounts: AccountKeeper(store: store)) { client, _ in
             let body: [String: Any] = ["model": "llama", "input": "hello", "max_output_tokens": 5, "background": true]
             let begun = try await send(client, "POST", "/v1/responses", body, key: one.secret)
             let path = "/v1/responses/\(try #require(begun.json["id"] as? String))"

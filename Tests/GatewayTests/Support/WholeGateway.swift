@@ -123,6 +123,17 @@ private func model(in folder: String, _ chatTemplate: String?, _ contextLength: 
     return try LoadedModel(directory: folder, on: device)
 }
 
+/// A whole gateway that keeps responses and the like, in a file of its own.
+func withKeepingGateway(
+    accounts: AccountKeeper? = nil,
+    _ body: @Sendable @escaping (WholeGatewayClient, StateStore) async throws -> Void
+) async throws {
+    let file = FileManager.default.temporaryDirectory.appendingPathComponent(UUID().uuidString).path
+    defer { for end in ["", "-wal", "-shm"] { try? FileManager.default.removeItem(atPath: file + end) } }
+    let store = try StateStore(file: file)
+    try await withWholeGateway(accounts: accounts, state: store) { try await body($0, store) }
+}
+
 /// Tells of each drawing that arrives.
 private struct Arrival: ServerInterceptor {
     let arrived: @Sendable () -> Void
