@@ -9,7 +9,7 @@ extension RefusedFields {
     static let text = [
         refuse(
             "guided_decoding_backend", "guided_whitespace_pattern", "structural_tag",
-            because: "answers are held to JSON Schemas, regular expressions, choices and grammars in GBNF"),
+            because: "answers are held to JSON Schemas, regular expressions, choices and grammars in GBNF or Lark"),
         refuse("stop_token_ids", because: "give the texts that end an answer in 'stop'"),
         refuse("bad_words", because: "'logit_bias' of -100 keeps a token out of the answer"),
         refuse("allowed_token_ids", because: "'logit_bias' of -100 keeps a token out of the answer"),
