@@ -55,14 +55,12 @@ struct Conversations: Sendable {
             for: request, from: field, logprobs: logprobs, with: model, idPrefix: idPrefix, restored: restored, scope)
     }
 
-    /// How many tokens a conversation has, with what stands around it.
+    /// The token ids of a conversation, with what stands around it.
     ///
     /// - Throws: `APIError`.
-    func count(
-        _ request: ChatCompletionRequest, with model: ModelDescription, until deadline: ContinuousClock.Instant
-    ) async throws -> Int {
-        try await prepared(request, with: model, until: deadline).prompt.ids.count
-    }
+    func tokens(
+        of request: ChatCompletionRequest, with model: ModelDescription, until deadline: ContinuousClock.Instant
+    ) async throws -> Wire.TokensReply { try await prepared(request, with: model, until: deadline).prompt }
 
     /// Begins the answers to a conversation.
     ///
