@@ -129,7 +129,7 @@ import Testing
             let id = try #require(made.json["id"] as? String)
             var file = made.json
             (file["id"], file["bytes"]) = ("file-large", (16 << 30) - 10)
-            try await store.put(
+            _ = try await store.put(
                 .init(documents: [
                     .init(
                         kind: "file", id: "file-large", parent: "user_data",
