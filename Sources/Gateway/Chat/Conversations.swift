@@ -167,7 +167,14 @@ extension ChatCompletionRequest {
         preset?.complete(&parameters)
         parameters.routeMaxTokens = decision.limits.maxTokens
         messages = preset?.messages(messages) ?? messages
-        record.keep(messages.map { .init(role: $0.role, content: $0.content) })
+        record.keep(
+            messages.map { message in
+                .init(
+                    role: message.role, content: message.content,
+                    calls: message.toolCalls.map {
+                        .init(id: $0.id, name: $0.function.name, arguments: $0.function.arguments)
+                    }, callID: message.toolCallID, name: message.name)
+            })
     }
 
     /// Alternatives beside each token's log-probability; nil for no log-probabilities.
