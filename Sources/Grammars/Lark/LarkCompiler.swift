@@ -88,7 +88,8 @@ struct LarkCompiler {
         _ part: LarkDocument.Part, _ scope: [String: LarkDocument.Part]
     ) throws(GrammarError) -> GrammarExpression {
         switch part {
-        case .literal, .expression, .range: return .sequence(skipped + [try word(part, "a terminal")])
+        case .expression(let source, _): return .sequence(skipped + [try word(part, "/\(source)/")])
+        case .literal, .range: return .sequence(skipped + [try word(part, "a text")])
         case .value(let schema): return .sequence(skipped + [.value(schema)])
         case .name(let name):
             if let argument = scope[name] { return try expression(argument, [:]) }
