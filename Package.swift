@@ -275,6 +275,9 @@ let package = Package(
             ],
             swiftSettings: safe),
         .target(
+            name: "TrainerService",
+            dependencies: ["Concurrency", "Layers", "Messages", "RPC", "Tensors", "Training"], swiftSettings: safe),
+        .target(
             name: "TextModelOptions",
             dependencies: [
                 "Layers", "ModelServing", "Tensors", "TextGeneration", "TextModels",
@@ -388,6 +391,13 @@ let package = Package(
                 "DiffusionService", "ModelServing", "RPC", "ServiceRuntime", "Tensors", "ZeroMQTransport",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: safe),
+        .executableTarget(
+            name: "nephele-trainer",
+            dependencies: [
+                "Layers", "RPC", "ServiceRuntime", "TextModelOptions", "TrainerService", "ZeroMQTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: safe),
         .executableTarget(
