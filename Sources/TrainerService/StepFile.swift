@@ -19,7 +19,9 @@ struct StepFile {
     init(in directory: String, upTo last: Int) throws {
         path = directory + "/steps.jsonl"
         let lines = ((try? Data(contentsOf: URL(fileURLWithPath: path))) ?? Data()).split(separator: 10)
-        steps = lines.compactMap { try? JSONDecoder().decode(FineTuning.Step.self, from: $0) }.filter { $0.step <= last }
+        steps = lines.compactMap { try? JSONDecoder().decode(FineTuning.Step.self, from: $0) }.filter {
+            $0.step <= last
+        }
         var kept = Data()
         for step in steps { kept += try Self.encoder.encode(step) + [10] }
         try kept.write(to: URL(fileURLWithPath: path), options: .atomic)

@@ -16,7 +16,8 @@ struct TrainerFolder: Sendable {
     /// - Throws: `RPCError` INVALID_ARGUMENT for an id that is no plain name.
     func place(of job: String) throws(RPCError) -> String {
         let isPlain = job.utf8.allSatisfy { byte in
-            byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_") || (byte < 128 && Character(Unicode.Scalar(byte)).isLetter)
+            byte == UInt8(ascii: "-") || byte == UInt8(ascii: "_")
+                || (byte < 128 && Character(Unicode.Scalar(byte)).isLetter)
                 || (48...57).contains(byte)
         }
         guard (1...100).contains(job.utf8.count), isPlain else {
@@ -59,7 +60,8 @@ struct TrainerFolder: Sendable {
             let size = Int(try handle.seekToEnd())
             guard offset <= size else {
                 throw RPCError(
-                    .failedPrecondition, "the piece begins at \(offset); the trainer's file has \(size) bytes: trainers need "
+                    .failedPrecondition,
+                    "the piece begins at \(offset); the trainer's file has \(size) bytes: trainers need "
                         + "one --adapter-folder in common", reason: "samples_missing")
             }
             try handle.seek(toOffset: UInt64(offset))

@@ -62,7 +62,8 @@ package struct TrainerService: RPCService {
     ) async throws {
         guard let directory = models[request.model] else {
             throw RPCError(
-                .notFound, "this trainer has \(models.keys.sorted().joined(separator: ", "))", reason: "model_not_found",
+                .notFound, "this trainer has \(models.keys.sorted().joined(separator: ", "))",
+                reason: "model_not_found",
                 field: "model")
         }
         let run = try TrainingRun(

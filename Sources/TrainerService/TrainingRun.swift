@@ -85,7 +85,8 @@ struct TrainingRun {
             for step in file.steps { try tell(update(step)) }
             let isDone = try training.run(until: isStopped) { step in
                 try file.append(step)
-                try tell(update(step))
+                // Where nobody waits any more the run is left behind this step, with a checkpoint.
+                try? tell(update(step))
             }
             guard isDone else { throw RPCError(.cancelled, "the job was stopped") }
             return Wire.TrainedAdapter(path: place, tokens: file.steps.reduce(0) { $0 + $1.tokens })
@@ -93,8 +94,6 @@ struct TrainingRun {
             throw converted(error)
         } catch let error as RPCError {
             throw error
-        } catch let error as TensorError where error.code == .outOfMemory {
-            throw RPCError(.resourceExhausted, error.message, retryAfter: .seconds(5))
         } catch {
             throw RPCError(.failedPrecondition, withoutPaths("\(error)"), reason: "training_failed", field: "model")
         }
@@ -103,11 +102,13 @@ struct TrainingRun {
     private func converted(_ error: TrainingError) -> RPCError {
         let message = withoutPaths(error.message)
         return switch error.code {
-        case .unwritable: RPCError(.aborted, message)
+        case .inUse: RPCError(.aborted, message, reason: "job_in_use")
+        case .unwritable: RPCError(.unavailable, message, reason: "unwritable")
         case .invalidData:
             RPCError(
                 .failedPrecondition, message, reason: "invalid_training_file",
-                field: error.message.contains(TrainerFolder.samples(isHeldOut: true)) ? "validation_file" : "training_file")
+                field: error.message.contains(TrainerFolder.samples(isHeldOut: true))
+                    ? "validation_file" : "training_file")
         case .diverged: RPCError(.failedPrecondition, message, reason: "diverged")
         case .unsupported: RPCError(.failedPrecondition, message, reason: "unsupported_model", field: "model")
         case .invalidOption: RPCError(.failedPrecondition, message, reason: "invalid_request")

@@ -3,11 +3,13 @@ import Foundation
 import Hummingbird
 import Messages
 
-/// `GET /v1/models` and `/v1/models/NAME`.
+/// `GET /v1/models` and `/v1/models/NAME`; `DELETE` of those that jobs have made.
 struct ModelsRoutes: RouteGroup {
     let keys: Authenticator
     let fleet: Fleet
     let routing: RoutingSource
+    /// nil where nothing is kept.
+    let fineTuned: FineTunedModels?
 
     func addRoutes(to router: Router<GatewayContext>) {
         router.get("/v1/models") { request, _ in
@@ -18,6 +20,14 @@ struct ModelsRoutes: RouteGroup {
             let account = try await keys.account(of: request)
             let name = context.parameters.getCatchAll().joined(separator: "/")
             return try JSONResponse.make(model(name.removingPercentEncoding ?? name, for: account))
+        }
+        router.delete("/v1/models/**") { request, context in
+            let account = try await keys.account(of: request)
+            guard let fineTuned else { throw APIError.nothingKept("models") }
+            let path = context.parameters.getCatchAll().joined(separator: "/")
+            let name = path.removingPercentEncoding ?? path
+            try await fineTuned.delete(name, of: account)
+            return try JSONResponse.make(DeletionObject(id: name, object: "model"))
         }
     }
 

@@ -8,6 +8,7 @@ import Synchronization
 struct GatewayWork: Sendable {
     let responses: BackgroundResponses
     let batches: BatchWork
+    let fineTuning: FineTuningWork
     let signal: WorkSignal
 
     /// Responses that are made at a time.
@@ -27,6 +28,7 @@ struct GatewayWork: Sendable {
                     signal.signal()
                 }
             }
+            group.addTask { await fineTuning.models.keep() }
             while !Task.isCancelled {
                 do {
                     let room = Self.limit - making.value
@@ -38,6 +40,9 @@ struct GatewayWork: Sendable {
                     }
                     for document in try await batches.claimBatches() {
                         group.addTask { await batches.advance(document) }
+                    }
+                    for document in try await fineTuning.claim() {
+                        group.addTask { await fineTuning.advance(document) }
                     }
                     isFailing = false
                 } catch {
