@@ -348,10 +348,10 @@ let package = Package(
             dependencies: [
                 "Console", "EmbeddedModels", "GatewayClient", "Supervision", "nephele", "nephele-diffusion",
                 "nephele-gateway",
-                "nephele-text-model", "nephele-tokenizer", "poisonable-text-model",
+                "nephele-text-model", "nephele-tokenizer", "nephele-trainer", "poisonable-text-model",
                 .product(name: "Logging", package: "swift-log"),
             ],
-            exclude: ["run"], swiftSettings: foundation),
+            exclude: ["fine_tuning_client.py", "run"], swiftSettings: foundation),
         .target(
             name: "Benchmarks",
             dependencies: [
@@ -420,7 +420,8 @@ let package = Package(
             dependencies: [
                 "ServiceRuntime", "Supervision", "Tensors", "TextModelOptions", "nephele", "nephele-diffusion",
                 "nephele-gateway", "nephele-text-model",
-                "nephele-tokenizer", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "nephele-tokenizer", "nephele-trainer",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: safe),
         .executableTarget(
             name: "nephele-gateway",

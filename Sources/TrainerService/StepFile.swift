@@ -7,6 +7,9 @@ struct StepFile {
     private(set) var steps: [FineTuning.Step]
     private let handle: FileHandle
 
+    /// OpenAI's number of checkpoints.
+    private static let keptEpochs = 3
+
     private static let encoder = {
         let encoder = JSONEncoder()
         encoder.outputFormatting = .sortedKeys
@@ -32,5 +35,14 @@ struct StepFile {
     mutating func append(_ step: FineTuning.Step) throws {
         steps.append(step)
         try handle.write(contentsOf: try Self.encoder.encode(step) + [10])
+        if step.kept != nil { removeOld() }
+    }
+
+    /// Adapters of all but the latest epochs go.
+    private func removeOld() {
+        let directory = URL(fileURLWithPath: path).deletingLastPathComponent()
+        for name in steps.compactMap(\.kept).dropLast(Self.keptEpochs) {
+            try? FileManager.default.removeItem(at: directory.appendingPathComponent(name))
+        }
     }
 }

@@ -122,7 +122,13 @@ actor FineTuningProgress {
             await tell("The job is paused; what is trained is kept.")
             (stored.job.status, stored.attempts) = (.paused, 0)
         }
-        await log.end(body: try stored.body(), outcome: 0, expires: StateDocuments.now + StateDocuments.lifetime)
+        let isPaused = mark == .pause
+        await log.end(
+            body: try stored.body(), outcome: isPaused ? nil : 0,
+            expires: StateDocuments.now + StateDocuments.lifetime)
+        // Its client may have had it go on meanwhile.
+        let now = try await store.jobs.source.find(.init(kind: store.jobs.kind, id: id)).document
+        if isPaused, now?.outcome == 0 { _ = try await store.jobs.update(id) { $0.isOpen = true } }
     }
 
     func fail(_ problem: FineTuningJob.Problem) async throws {

@@ -218,7 +218,10 @@ struct FineTuningRoutes: RouteGroup {
             ($0.outcome, $0.isOpen, $0.expires) = (0, true, StateDocuments.now + StateDocuments.lifetime)
         }
         work.signal()
-        return try JSONResponse.make(try await store.job(id, account))
+        var resumed = try await store.job(id, account)
+        // A gateway that was about to write the pause down sees that it is over.
+        if resumed.status == .paused { resumed.status = .queued }
+        return try JSONResponse.make(resumed)
     }
 
     private func ended(_ job: FineTuningJob, _ what: String) -> APIError {

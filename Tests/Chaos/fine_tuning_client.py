@@ -1,4 +1,4 @@
-"""Fine-tunes a model as OpenAI's own package does, from the upload to a chat with what came out; run by FineTuningTests.
+"""Fine-tunes a model as OpenAI's own package does, from the upload to a chat with what came out; run by TrainerProcessTests.
 
 Usage: fine_tuning_client.py BASE_URL MODEL
 """
@@ -131,7 +131,7 @@ assert client.fine_tuning.jobs.pause(held.id).status == "paused"
 told(held.id, "The job is paused; what is trained is kept.")
 reached = next(e.data["step"] for e in client.fine_tuning.jobs.list_events(held.id, limit=100) if e.type == "metrics")
 assert client.fine_tuning.jobs.retrieve(held.id).status == "paused" and 0 < reached < 3200, reached
-assert client.fine_tuning.jobs.resume(held.id).status in ("queued", "running")
+assert client.fine_tuning.jobs.resume(held.id).status in ("queued", "validating_files", "running")
 wait(held.id, "running")
 told(held.id, "Training goes on behind step ")
 assert client.fine_tuning.jobs.cancel(held.id).status == "cancelled"
