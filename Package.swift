@@ -20,6 +20,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-asn1", from: "1.7.2"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.21.1"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
@@ -132,15 +133,19 @@ let package = Package(
         .target(
             name: "ContentLabels",
             dependencies: [
-                "ConfigurationFiles", "PNG", "Watermarking", .product(name: "Crypto", package: "swift-crypto"),
+                "ConfigurationFiles", "JSON", "PNG", "Watermarking",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "CryptoExtras", package: "swift-crypto"),
                 .product(name: "SwiftASN1", package: "swift-asn1"),
+                .product(name: "X509", package: "swift-certificates"),
             ], swiftSettings: safe),
         .testTarget(
             name: "ContentLabelsTests",
             dependencies: [
                 "ConfigurationFiles", "ContentLabels", "PNG", "Watermarking",
                 .product(name: "Crypto", package: "swift-crypto"),
-            ], exclude: ["make_certificates.py", "read_pictures.py"], resources: [.copy("Goldens")],
+            ], exclude: ["make_certificates.py", "make_credentials.py", "read_pictures.py"],
+            resources: [.copy("Goldens")],
             swiftSettings: safe),
 
         .target(
@@ -437,7 +442,9 @@ let package = Package(
         .executableTarget(
             name: "fuzz",
             dependencies: [
-                "Benchmarks", "CKernels", "Concurrency", "DiffusionModels", "DiffusionService", "Gateway", "Messages",
+                "Benchmarks", "CKernels", "Concurrency", "ContentLabels", "DiffusionModels", "DiffusionService",
+                "Gateway",
+                "Messages",
                 "ModelHub", "PNG", "PromptRouting", "RPC", "Tensors", "TextGeneration", "TextModelService",
                 "TextModels",
                 "TokenizerService", "Tokenizers", "Layers",

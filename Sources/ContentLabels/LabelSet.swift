@@ -56,13 +56,20 @@ package struct LabelSet: Sendable {
     /// Every key that text may have been marked under, those that mark by themselves first.
     package var watermarkKeys: [Watermark.Key] {
         var seen: Set<Watermark.Key> = []
-        return ([standard] + named.sorted { $0.key < $1.key }.map(\.value)).flatMap { $0.text.watermark?.keys ?? [] }
-            .filter { seen.insert($0).inserted }
+        return policies.flatMap { $0.text.watermark?.keys ?? [] }.filter { seen.insert($0).inserted }
     }
 
-    private var credentials: [ContentCredentials] {
-        ([standard] + named.sorted { $0.key < $1.key }.map(\.value)).compactMap(\.pictures.credentials)
-    }
+    private var policies: [LabelPolicy] { [standard] + named.sorted { $0.key < $1.key }.map(\.value) }
+
+    private var credentials: [ContentCredentials] { policies.compactMap(\.pictures.credentials) }
+
+    /// Reads manifests, and trusts those that one of the policies signs.
+    package var credentialsReader: CredentialsReader { CredentialsReader(trusting: credentials) }
+
+    /// The names that pictures' metadata has.
+    package var producers: Set<String> { Set(policies.compactMap(\.pictures.metadata?.producer)) }
+
+    package var notices: [TextNotice] { policies.compactMap(\.text.notice) }
 
     /// What has become wrong with certificates since they were read; nil where nothing has.
     package func fault(at now: Date) -> String? { credentials.lazy.compactMap { $0.fault(at: now) }.first }
@@ -72,8 +79,7 @@ package struct LabelSet: Sendable {
 
     /// The threshold of the first policy that has a watermark; nil where none has.
     package var watermarkThreshold: Double? {
-        ([standard] + named.sorted { $0.key < $1.key }.map(\.value)).lazy.compactMap { $0.text.watermark?.threshold }
-            .first
+        policies.lazy.compactMap { $0.text.watermark?.threshold }.first
     }
 }
 

@@ -27,13 +27,14 @@ import Testing
 
     @Test(arguments: [
         ("messages", 4_000), ("frames", 2_000), ("safetensors", 2_000), ("gguf", 600), ("gguf-parts", 300),
+        ("gguf-encoders", 300),
         ("config", 500),
         ("adapter", 300), ("quantized", 100), ("encoder-config", 300), ("sentences", 500),
         ("packed-cache", 500), ("pictures", 4_000), ("tokenizer-json", 150), ("tokenizer-config", 50),
         ("vocabulary", 100),
         ("merges", 100), ("sentencepiece", 100), ("unigram", 100), ("family", 100), ("tekken", 60), ("tiktoken", 60),
         ("vocab-txt", 500),
-        ("template", 2_000), ("routes", 300), ("http", 300),
+        ("template", 2_000), ("credentials", 2_000), ("routes", 300), ("http", 300),
     ]) func `nearly valid bytes are refused or read, and nothing else happens`(_ target: String, _ cases: Int)
         async throws
     {

@@ -1,3 +1,4 @@
+internal import JSON
 package import PNG
 
 /// The implicit label that China's rules ask for since September 2025: GB 45438-2025, appendix E, as TC260's practice
@@ -18,6 +19,17 @@ package struct AIGCMetadata: Sendable, Equatable {
 
     /// - Parameter id: the provider's number for the content.
     package func chunk(id: String) -> PNGChunk { .text("AIGC", json(id: id)) }
+
+    /// Whoever's metadata a PNG file has, and the number that its producer gave the content; nil where it has none that can
+    /// be read, or one that says that the content was not generated.
+    package static func found(in file: [UInt8]) -> (producer: String, id: String)? {
+        let texts = (try? PNG.chunks(of: file))?.compactMap(\.text) ?? []
+        guard let text = texts.first(where: { $0.keyword == "AIGC" })?.text,
+            let fields = try? JSONParser.parse(Array(text.utf8)), fields["Label"]?.text == "1",
+            let producer = fields["ContentProducer"]?.text, let id = fields["ProduceID"]?.text
+        else { return nil }
+        return (producer, id)
+    }
 
     /// The seven fields in the standard's order. `Label` 1 says that the content is generated. The reserved codes, for a
     /// provider's and a spreader's own protection of the label, are empty: C2PA signs what is in the file.

@@ -7,6 +7,8 @@ indirect enum CBOR: Sendable {
     /// In the order given.
     case map([(CBOR, CBOR)])
     case tagged(UInt64, CBOR)
+    case bool(Bool)
+    case double(Double)
     case null
 
     /// A map whose keys are texts.
@@ -22,6 +24,9 @@ indirect enum CBOR: Sendable {
         case .array(let values): Self.head(4, UInt64(values.count)) + values.flatMap(\.encoded)
         case .map(let pairs): Self.head(5, UInt64(pairs.count)) + pairs.flatMap { $0.encoded + $1.encoded }
         case .tagged(let tag, let value): Self.head(6, tag) + value.encoded
+        case .bool(let value): [value ? 0xF5 : 0xF4]
+        case .double(let value):
+            [0xFB] + (0..<8).reversed().map { UInt8(truncatingIfNeeded: value.bitPattern >> (8 * $0)) }
         case .null: [0xF6]
         }
     }

@@ -10,14 +10,14 @@ package import PNG
 /// by the certificate's validity at the time it reads.
 package struct ContentCredentials: Sendable {
     /// DER, the signer's first.
-    private let chain: [[UInt8]]
+    let chain: [[UInt8]]
     private let key: P256.Signing.PrivateKey
     private let signer: SignerCertificate
     private let file: String
     /// What becomes of pictures once the certificate has expired: they go out unsigned, or not at all.
     package var isWithheldWhenExpired = false
 
-    private static let sourceType = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
+    static let sourceType = "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia"
     private static let chainLimit = 8
 
     /// - Parameters:
@@ -120,11 +120,13 @@ package struct ContentCredentials: Sendable {
     /// - Parameters:
     ///   - file: the picture with everything else that belongs into it.
     ///   - model: what drew it.
+    ///   - now: when it was drawn.
     /// - Throws: `LabelError` when no signature can be made.
-    package func chunk(for file: [UInt8], model: String) throws(LabelError) -> PNGChunk {
+    package func chunk(for file: [UInt8], model: String, at now: Date = Date()) throws(LabelError) -> PNGChunk {
         let manifest = Manifest(
             label: "urn:c2pa:" + UUID().uuidString.lowercased(), instance: "xmp:iid:" + UUID().uuidString.lowercased(),
-            model: model, hash: Array(SHA256.hash(data: file)), chain: chain)
+            model: model, moment: ISO8601DateFormatter().string(from: now), hash: Array(SHA256.hash(data: file)),
+            chain: chain)
         // The manifest says how long it is, which takes more bytes the longer it is.
         var length = 0
         while true {
@@ -145,6 +147,8 @@ package struct ContentCredentials: Sendable {
         var label: String
         var instance: String
         var model: String
+        /// RFC 3339.
+        var moment: String
         /// SHA-256 of the file without the chunk.
         var hash: [UInt8]
         var chain: [[UInt8]]
@@ -161,7 +165,7 @@ package struct ContentCredentials: Sendable {
                     .array([
                         .object([
                             ("action", .text("c2pa.created")), ("digitalSourceType", .text(sourceType)),
-                            ("softwareAgent", .object([("name", .text(model))])),
+                            ("softwareAgent", .object([("name", .text(model))])), ("when", .tagged(0, .text(moment))),
                         ])
                     ])
                 )

@@ -169,6 +169,7 @@ package struct Gateway: Sendable {
             ImagesRoute(pipeline: pipeline, models: models, streams: streams, fleet: fleet),
             ModerationsRoute(pipeline: pipeline, moderator: filters.moderator),
             WatermarkRoute(pipeline: pipeline, fleet: fleet, routing: routing, labels: labels),
+            ProvenanceRoute(pipeline: pipeline, fleet: fleet, routing: routing, labels: labels),
             TokensRoutes(pipeline: pipeline, fleet: fleet, routing: routing),
             PresetsRoute(keys: keys, routing: routing),
             UsageRoute(keys: keys),

@@ -87,36 +87,15 @@ struct WatermarkRoute: RouteGroup {
             throw APIError.invalidRequest(
                 "z_threshold is \(threshold); it must lie in 1…37.", parameter: "z_threshold")
         }
-        let model = try fleet.model(routing.current.aliases[request.model] ?? request.model, modalities: ["text"])
-        guard account?.allows(model: model.name) ?? true else {
-            throw APIError(
-                status: .forbidden,
-                message: "The key '\(account?.name ?? "")' may not use the model '\(model.name)'.",
-                type: "invalid_request_error", parameter: "model", code: "model_not_allowed")
-        }
+        let detector = try WatermarkDetector(request.model, by: account, fleet, routing)
         var detections: [WatermarkResponse.Detection] = []
         for (index, text) in texts.enumerated() {
-            let ids = try await fleet.call(
-                Wire.Tokenizer.encode, Wire.EncodeRequest(model: model.base, text: text, addSpecialTokens: false),
-                model: model, until: deadline
-            ).ids
-            detections.append(.init(await Self.verdict(on: ids, keys, threshold), index: index))
+            let verdict = try await detector.verdict(on: text, keys, threshold: threshold, until: deadline)
+            detections.append(.init(verdict, index: index))
         }
         return try JSONResponse.make(
             WatermarkResponse(
                 model: request.model, z_threshold: threshold,
                 false_positive_rate: WatermarkEvidence.tail(beyond: threshold), data: detections))
-    }
-
-    /// Counts without keeping a thread for long.
-    private static func verdict(
-        on ids: [Int32], _ keys: [Watermark.Key], _ threshold: Double
-    ) async -> WatermarkVerdict {
-        var counts = keys.map { GreenCount($0.list) }
-        for start in stride(from: 0, to: ids.count, by: 8_192) {
-            for index in counts.indices { counts[index].take(ids[start..<min(start + 8_192, ids.count)]) }
-            await Task.yield()
-        }
-        return WatermarkVerdict(zip(keys, counts).map { ($0, $1.evidence) }, threshold: threshold)
     }
 }

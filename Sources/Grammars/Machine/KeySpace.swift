@@ -135,6 +135,17 @@ final class KeySpace {
         return low < children.count && children[low].scalar == scalar ? children[low].node : -1
     }
 
+    /// The first bytes of the UTF-8 of all marked children, each once.
+    func firstBytes(behind node: Int32, in marks: [Bool]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        // Children are in order, and so are their first bytes.
+        for child in nodes[Int(node)].children where marks[Int(child.node)] {
+            guard let first = Unicode.Scalar(child.scalar).map({ UTF8.encode($0) })??.first else { continue }
+            if bytes.last != first { bytes.append(first) }
+        }
+        return bytes
+    }
+
     /// Whether a child by a scalar of a range is among those marked.
     func hasChild(_ node: Int32, _ range: ClosedRange<UInt32>, in marks: [Bool]) -> Bool {
         nodes[Int(node)].children.contains { range.contains($0.scalar) && marks[Int($0.node)] }

@@ -76,7 +76,8 @@ extension SchemaMachine {
         }
         var mask = beginning.mask
         guard !beginning.rest.isEmpty else { return mask }
-        var open = [Configuration](repeating: c, count: trie.maxDepth + 1)
+        var open = takeWay(of: trie.maxDepth + 1)
+        defer { way = open }
         var context = text
         for place in beginning.rest {
             open[place.path.count] = place.from
@@ -91,7 +92,9 @@ extension SchemaMachine {
         _ c: Configuration, _ trie: TokenTrie, _ vocabulary: TokenVocabulary
     ) throws(GrammarError) -> MaskBeginning {
         var found = MaskBeginning(mask: TokenMask(count: vocabulary.count))
-        var open = [Configuration](repeating: c, count: trie.maxDepth + 1)
+        var open = takeWay(of: trie.maxDepth + 1)
+        defer { way = open }
+        open[0] = c
         var context = ReadText(text: [])
         var node = 0
         while node < trie.count {
@@ -135,8 +138,31 @@ extension SchemaMachine {
         case .arrayNext: Self.arrayBytes
         case .value: Self.blanks + valueBytes(c.state)
         case .number: Self.numberBytes
-        case .text, .key: nil
+        case .key: keyBytes(c)
+        case .text: textBytes(c)
         }
+    }
+
+    /// Those of a text of which few characters may come next.
+    private func textBytes(_ c: Configuration) -> [UInt8]? {
+        guard c.decoder.isAtStart else { return nil }
+        let edges = texts[Int(c.table)].language.automaton.edges(of: c.position)
+        guard edges.count <= 32 else { return nil }
+        var bytes = [UInt8(ascii: "\""), UInt8(ascii: "\\")]
+        for edge in edges {
+            // Of two bytes or more: where they begin is not worth the search.
+            guard edge.last < 0x80, bytes.count + Int(edge.last - edge.first) < 64 else { return nil }
+            for scalar in edge.first...edge.last where scalar != 0x22 && scalar != 0x5C { bytes.append(UInt8(scalar)) }
+        }
+        return bytes
+    }
+
+    /// Those of a name that is declared, where no other may come: its next letter, an escape, or its end.
+    private func keyBytes(_ c: Configuration) -> [UInt8]? {
+        guard c.position < 0, c.table >= 0, c.decoder.isAtStart else { return nil }
+        let object = objects[Int(c.state)]
+        return [UInt8(ascii: "\""), UInt8(ascii: "\\")]
+            + keySpaces[object.keys].firstBytes(behind: c.table, in: object.marks)
     }
 
     private static let blanks: [UInt8] = [0x20, 0x09, 0x0A, 0x0D]
@@ -163,12 +189,21 @@ extension SchemaMachine {
         return valueBytes(item.value)
     }
 
+    /// Room for the configurations on a way through a tree, which is given back as ``way``.
+    private func takeWay(of count: Int) -> [Configuration] {
+        var room: [Configuration] = []
+        swap(&room, &way)
+        return room.count >= count ? room : [Configuration](repeating: Configuration(), count: count)
+    }
+
     /// Calls `found` with everything in a tree whose bytes may follow.
     private func walk(
         _ c: Configuration, _ text: ReadText, _ trie: TokenTrie, _ found: (TokenTrie.Entry) -> Void
     ) throws(GrammarError) {
         for entry in trie.rootEntries { found(entry) }
-        var open = [Configuration](repeating: c, count: trie.maxDepth + 1)
+        var open = takeWay(of: trie.maxDepth + 1)
+        defer { way = open }
+        open[0] = c
         guard let first = firstBytes(c) else {
             try walk(0..<trie.count, &open, text, trie, found)
             return

@@ -159,7 +159,6 @@ extension SchemaMachine {
 
     private func stepText(_ c: inout Configuration, _ byte: UInt8, _ context: ReadText) throws(GrammarError) -> Bool {
         let text = texts[Int(c.table)]
-        let automaton = text.language.automaton
         switch c.decoder.next(byte) {
         case .fault: return false
         case .end:
@@ -169,7 +168,7 @@ extension SchemaMachine {
         case .partial(let range): return text.allows(c, range)
         case .escaped(let ranges): return ranges.contains { text.allows(c, $0) }
         case .scalar(let scalar):
-            let next = automaton.next(c.position, scalar)
+            let next = text.language.automaton.next(c.position, scalar)
             guard next >= 0 else { return false }
             c.position = next
             guard let lengths = text.lengths else { return true }

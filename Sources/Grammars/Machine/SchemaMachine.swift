@@ -116,6 +116,8 @@ final class SchemaMachine {
     private var completions: [Completion: Int32] = [:]
     private var endlessTexts: [Int32: Bool] = [:]
     var masks = MaskCache<Configuration, TokenMask>()
+    /// Room that walks through the vocabulary share.
+    var way: [Configuration] = []
     /// By a configuration whose containers are not known.
     var beginnings = MaskCache<Configuration, MaskBeginning>()
     /// Whether a step that failed would have depended on containers that are not known.
@@ -277,7 +279,7 @@ final class SchemaMachine {
         var labels: UInt64 = 0
         for alternative in alternatives {
             let place = plans.firstIndex(of: alternative.progress.plan) ?? 0
-            let open = Set(table.mayFollow(alternative.progress))
+            let open = table.mayFollow(alternative.progress)
             let mayBeUndeclared = table.mayFollowUndeclared(alternative.progress)
             for key in space.meanings.indices {
                 let branches: [FormulaTable.Branch<ObjectProgress>]

@@ -42,9 +42,11 @@ extension FormulaTable {
     }
 
     func start(_ shape: ObjectShape) throws(GrammarError) -> ObjectProgress {
-        ObjectProgress(
-            plan: try number(of: shape), gone: MemberSet(count: shape.members.count),
-            counts: shape.counts.map { _ in 0 })
+        // A plan may declare more names than its shape.
+        let number = try number(of: shape)
+        return ObjectProgress(
+            plan: number, gone: MemberSet(count: objectPlans[number].members.count), counts: shape.counts.map { _ in 0 }
+        )
     }
 
     func canEnd(_ progress: ArrayProgress) -> Bool {
@@ -55,8 +57,7 @@ extension FormulaTable {
 
     func canEnd(_ progress: ObjectProgress) -> Bool {
         let plan = objectPlans[progress.plan]
-        return !plan.members.indices.contains { plan.members[$0].isRequired && !progress.gone.contains($0) }
-            && plan.shape.size.contains(progress.size)
+        return plan.required.subtracting(progress.gone).isEmpty && plan.shape.size.contains(progress.size)
             && zip(plan.shape.counts, progress.counts).allSatisfy { $0.bounds.contains($1) }
     }
 
@@ -79,27 +80,16 @@ extension FormulaTable {
     }
 
     /// The declared members that may come next, as far as their order and number say.
-    func mayFollow(_ progress: ObjectProgress) -> [Int] {
-        guard hasRoom(progress) else { return [] }
+    func mayFollow(_ progress: ObjectProgress) -> MemberSet {
         let plan = objectPlans[progress.plan]
-        // A list goes on to the first of its members that must come.
-        var closed = Set<Int>()
-        return plan.members.indices.filter { index in
-            if progress.gone.contains(index) { return false }
-            guard let list = plan.members[index].list else { return true }
-            if closed.contains(list) { return false }
-            if plan.members[index].isRequired { closed.insert(list) }
-            return true
-        }
+        return hasRoom(progress) ? plan.open(progress.gone) : MemberSet(count: plan.members.count)
     }
 
     /// Whether a member that is not declared may come: behind those of lists.
     func mayFollowUndeclared(_ progress: ObjectProgress) -> Bool {
         let plan = objectPlans[progress.plan]
         return hasRoom(progress)
-            && !plan.members.indices.contains {
-                plan.members[$0].isRequired && plan.members[$0].list != nil && !progress.gone.contains($0)
-            }
+            && plan.required.intersection(plan.listed).subtracting(progress.gone).isEmpty
     }
 
     private func hasRoom(_ progress: ObjectProgress) -> Bool {
@@ -110,13 +100,9 @@ extension FormulaTable {
     func values(
         _ progress: ObjectProgress, member index: Int
     ) throws(GrammarError) -> [Branch<ObjectProgress>] {
-        let plan = objectPlans[progress.plan], member = plan.members[index]
-        var gone = progress.gone
-        gone.insert(index)
-        if let list = member.list {
-            for other in 0..<index where plan.members[other].list == list { gone.insert(other) }
-        }
-        return try values(progress, member.formula, member.counts, gone)
+        let plan = objectPlans[progress.plan]
+        return try values(
+            progress, plan.members[index].formula, plan.members[index].counts, plan.gone(behind: index, progress.gone))
     }
 
     /// What comes of a member that is not declared and may follow.
@@ -126,16 +112,16 @@ extension FormulaTable {
         let plan = objectPlans[progress.plan]
         let own = try plan.undeclared(label, in: self)
         var gone = progress.gone
-        for index in plan.members.indices where plan.members[index].list != nil { gone.insert(index) }
+        gone.formUnion(plan.listed)
         return try values(progress, own.formula, own.counts, gone)
     }
 
     private func values(
         _ progress: ObjectProgress, _ formula: ID, _ counts: [Int], _ gone: MemberSet
     ) throws(GrammarError) -> [Branch<ObjectProgress>] {
-        let shape = objectPlans[progress.plan].shape
         var following = progress
         following.gone = gone
+        let shape = objectPlans[progress.plan].shape
         following.size = min(progress.size + 1, shape.size.limit)
         return try branches(
             formula, counts.map { (shape.counts[$0].formula, shape.counts[$0].bounds, $0) }, progress.counts
@@ -267,6 +253,7 @@ extension FormulaTable {
     }
 
     func isLive(_ progress: ObjectProgress) throws(GrammarError) -> Bool {
+        if canEnd(progress) { return true }
         if let known = liveObjects[progress] { return known }
         return try isLive(progress, known: \.liveObjects, canEnd: canEnd) { progress throws(GrammarError) in
             try self.values(progress)
@@ -278,7 +265,9 @@ extension FormulaTable {
         let plan = objectPlans[progress.plan]
         var all: [Branch<ObjectProgress>] = []
         // Without counts, leaving out what may be left out leads as far.
-        for index in mayFollow(progress) where !plan.isSimple || plan.members[index].isRequired {
+        var next = mayFollow(progress)
+        if plan.isSimple { next = next.intersection(plan.required) }
+        for index in next.elements {
             all += try values(progress, member: index)
             if plan.isSimple { return all }
         }
@@ -304,25 +293,35 @@ extension FormulaTable {
     ) throws(GrammarError) -> Bool {
         let before = leans
         leans = false
+        // With the place in this list from which each was reached.
+        var found: [(progress: Progress, from: Int)] = [(start, -1)]
         var seen: Set<Progress> = [start]
-        var open = [start]
+        var open = [0]
         var answer = false
-        search: while let progress = open.popLast() {
+        while let place = open.popLast() {
+            let progress = found[place].progress
             if canEnd(progress) || self[keyPath: known][progress] == true {
                 answer = true
+                // All on the way here come to this end.
+                var way = place
+                while way >= 0 {
+                    self[keyPath: known][found[way].progress] = true
+                    way = found[way].from
+                }
                 break
             }
             for branch in try next(progress) where !seen.contains(branch.progress) {
                 try spend()
                 guard try isSatisfiable(branch.formula) else { continue }
                 seen.insert(branch.progress)
-                open.append(branch.progress)
+                open.append(found.count)
+                found.append((branch.progress, place))
                 guard seen.count <= Self.searchLimit else {
                     throw GrammarError(.tooComplex, "an array or object has more than \(Self.searchLimit) states")
                 }
             }
         }
-        if answer || !leans { self[keyPath: known][start] = answer }
+        if !answer, !leans { self[keyPath: known][start] = false }
         leans = before || leans && !answer
         return answer
     }

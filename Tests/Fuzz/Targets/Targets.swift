@@ -4,7 +4,7 @@ enum Targets {
         "messages", "frames", "safetensors", "gguf", "gguf-encoders", "gguf-parts", "config", "quantized", "adapter",
         "encoder-config",
         "sentences",
-        "packed-cache", "pictures", "tokenizer-json",
+        "packed-cache", "pictures", "credentials", "tokenizer-json",
         "tokenizer-config", "vocabulary", "merges", "sentencepiece", "unigram", "family", "tekken", "tiktoken",
         "vocab-txt",
         "template", "routes", "hub", "ollama", "http",
@@ -26,6 +26,7 @@ enum Targets {
         case "sentences": return try SentenceFilesTarget()
         case "packed-cache": return try PackedCacheTarget()
         case "pictures": return try PictureTarget()
+        case "credentials": return try CredentialsTarget()
         case "tokenizer-json":
             return try TokenizerFileTarget("tokenizer.json", .json, samples: try TokenizerSamples.all())
         case "tokenizer-config":

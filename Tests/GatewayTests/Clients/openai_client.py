@@ -40,6 +40,13 @@ assert [event.partial_image_index for event in previews] == [0, 1], previews
 assert all(base64.b64decode(event.b64_json).startswith(b"\x89PNG") for event in previews)
 assert events[-1].type == "image_generation.completed" and events[-1].b64_json not in [p.b64_json for p in previews]
 
+# No newer than the package that has it.
+if hasattr(client, "content_provenance_checks"):
+    check = client.content_provenance_checks.create(file=("a.png", files[0], "image/png"))
+    found = {result.type: result for result in check.results}
+    assert found["c2pa"].outcome == "not_detected" and found["c2pa"].validation_state == "not_present", check
+    assert found["aigc"].outcome == "detected" and check.object == "content_provenance_check", check
+
 # The package asks for base64 and gives lists of numbers.
 vectors = client.embeddings.create(model="llama", input=["one", "two"])
 assert [item.index for item in vectors.data] == [0, 1] and all(len(item.embedding) == 48 for item in vectors.data)
