@@ -171,7 +171,6 @@ package struct FineTuning {
             let tokens = batch.flatMap(\.texts).reduce(0) { $0 + $1.ids.count }
             let kept = try keepEpoch()
             let isDue = optimizer.steps == plan.steps || optimizer.steps % options.checkpointEvery == 0 || kept != nil
-            if isDue { try save() }
             let heldOutLoss =
                 isDue && !heldOut.isEmpty ? try objective.loss(heldOut, adapter, batch: options.batch) : nil
             let average = (clock.now - start) / (optimizer.steps - first)
@@ -183,10 +182,10 @@ package struct FineTuning {
                     secondsLeft: (average / .seconds(1)) * Double(plan.steps - optimizer.steps),
                     chosenReward: result.chosenReward, rejectedReward: result.rejectedReward,
                     heldOutLoss: heldOutLoss, kept: kept))
-            if optimizer.steps < plan.steps, isStopped() {
-                if !isDue { try save() }
-                return false
-            }
+            // A step is told before it is kept: what whoever goes on behind a checkpoint was not told of is made again.
+            let isLeft = optimizer.steps < plan.steps && isStopped()
+            if isDue || isLeft { try save() }
+            if isLeft { return false }
         }
         if plan.firstStep == plan.steps { try save() }
         return true
