@@ -280,6 +280,15 @@ let package = Package(
             ],
             swiftSettings: safe),
         .target(
+            name: "Learning",
+            dependencies: [
+                "Accounts", "ContentFilter", "GatewayClient", "Messages", "PromptRouting", "RPC", "StateKeeping",
+            ], swiftSettings: safe),
+        .testTarget(
+            name: "LearningTests",
+            dependencies: ["Accounts", "ContentFilter", "Learning", "PromptRouting", "StateKeeping"],
+            swiftSettings: safe),
+        .target(
             name: "TrainerService",
             dependencies: ["Concurrency", "Layers", "Messages", "RPC", "Tensors", "Training"], swiftSettings: safe),
         .target(
@@ -410,11 +419,11 @@ let package = Package(
             dependencies: [
                 "Accounts", "Benchmarks", "Console", "ContentFilter", "ContentLabels", "DiffusionModels",
                 "EmbeddedModels",
-                "GatewayClient", "ModelHub", "PNG",
+                "GatewayClient", "Learning", "ModelHub", "ModelServing", "PNG",
                 "PromptRouting",
                 "RPC",
-                "ServiceRuntime", "Supervision", "Tensors", "TextGeneration", "TextModelOptions", "TextModels",
-                "Training", "ZeroMQTransport", "Layers",
+                "ServiceRuntime", "StateKeeping", "Supervision", "Tensors", "TextGeneration", "TextModelOptions",
+                "TextModels", "Training", "ZeroMQTransport", "Layers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

@@ -56,6 +56,13 @@ package final class AccountStore: Sendable {
                     CREATE INDEX feedback_answer ON feedback (answer_id);
                     """)
         }
+        migrator.registerMigration("opt-outs") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE opt_out (key INTEGER PRIMARY KEY, created INTEGER NOT NULL);
+                    CREATE INDEX recording_key ON recording (key);
+                    """)
+        }
         return migrator
     }
 

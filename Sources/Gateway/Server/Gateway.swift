@@ -74,10 +74,13 @@ package struct Gateway: Sendable {
             route: responsesRoute, store: store, worker: worker)
         let batches = BatchWork(
             store: batchStore, responder: router().buildResponder(), fleet: fleet, worker: worker)
-        guard let fineTuningStore else { return }
+        guard let state, let fineTuningStore else { return }
         let models = FineTunedModels(models: fineTuningStore.models, fleet: fleet)
         let fineTuning = FineTuningWork(store: fineTuningStore, models: models, fleet: fleet, worker: worker)
-        await GatewayWork(responses: responses, batches: batches, fineTuning: fineTuning, signal: signal).run()
+        await GatewayWork(
+            responses: responses, batches: batches, fineTuning: fineTuning,
+            learned: LearnedRoutes(source: state, routing: routing), signal: signal
+        ).run()
     }
 
     private var fileStore: FileStore? {

@@ -9,6 +9,7 @@ struct GatewayWork: Sendable {
     let responses: BackgroundResponses
     let batches: BatchWork
     let fineTuning: FineTuningWork
+    let learned: LearnedRoutes
     let signal: WorkSignal
 
     /// Responses that are made at a time.
@@ -29,6 +30,7 @@ struct GatewayWork: Sendable {
                 }
             }
             group.addTask { await fineTuning.models.keep() }
+            group.addTask { await learned.keep() }
             while !Task.isCancelled {
                 do {
                     let room = Self.limit - making.value
