@@ -281,6 +281,18 @@ let package = Package(
             ],
             swiftSettings: safe),
         .target(
+            name: "Learning",
+            dependencies: [
+                "Accounts", "ContentFilter", "GatewayClient", "Messages", "PromptRouting", "RPC", "StateKeeping",
+            ], swiftSettings: safe),
+        .testTarget(
+            name: "LearningTests",
+            dependencies: ["Accounts", "ContentFilter", "Learning", "PromptRouting", "StateKeeping"],
+            swiftSettings: safe),
+        .target(
+            name: "TrainerService",
+            dependencies: ["Concurrency", "Layers", "Messages", "RPC", "Tensors", "Training"], swiftSettings: safe),
+        .target(
             name: "TextModelOptions",
             dependencies: [
                 "Layers", "ModelServing", "Tensors", "TextGeneration", "TextModels",
@@ -350,10 +362,10 @@ let package = Package(
             dependencies: [
                 "Console", "EmbeddedModels", "GatewayClient", "Supervision", "nephele", "nephele-diffusion",
                 "nephele-gateway",
-                "nephele-text-model", "nephele-tokenizer", "poisonable-text-model",
+                "nephele-text-model", "nephele-tokenizer", "nephele-trainer", "poisonable-text-model",
                 .product(name: "Logging", package: "swift-log"),
             ],
-            exclude: ["run"], swiftSettings: foundation),
+            exclude: ["fine_tuning_client.py", "run"], swiftSettings: foundation),
         .target(
             name: "Benchmarks",
             dependencies: [
@@ -396,15 +408,22 @@ let package = Package(
             ],
             swiftSettings: safe),
         .executableTarget(
+            name: "nephele-trainer",
+            dependencies: [
+                "Layers", "RPC", "ServiceRuntime", "TextModelOptions", "TrainerService", "ZeroMQTransport",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: safe),
+        .executableTarget(
             name: "nephele",
             dependencies: [
                 "Accounts", "Benchmarks", "Console", "ContentFilter", "ContentLabels", "DiffusionModels",
                 "EmbeddedModels",
-                "GatewayClient", "ModelHub", "PNG",
+                "GatewayClient", "Learning", "ModelHub", "ModelServing", "PNG",
                 "PromptRouting",
                 "RPC",
-                "ServiceRuntime", "Supervision", "Tensors", "TextGeneration", "TextModelOptions", "TextModels",
-                "Training", "ZeroMQTransport", "Layers",
+                "ServiceRuntime", "StateKeeping", "Supervision", "Tensors", "TextGeneration", "TextModelOptions",
+                "TextModels", "Training", "ZeroMQTransport", "Layers",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
@@ -415,7 +434,8 @@ let package = Package(
             dependencies: [
                 "ServiceRuntime", "Supervision", "Tensors", "TextModelOptions", "nephele", "nephele-diffusion",
                 "nephele-gateway", "nephele-text-model",
-                "nephele-tokenizer", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "nephele-tokenizer", "nephele-trainer",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ], swiftSettings: safe),
         .executableTarget(
             name: "nephele-gateway",

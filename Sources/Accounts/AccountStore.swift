@@ -59,6 +59,13 @@ package final class AccountStore: Sendable {
         migrator.registerMigration("calls of recordings") { database in
             try database.execute(sql: "ALTER TABLE recording ADD COLUMN calls TEXT NOT NULL DEFAULT '[]'")
         }
+        migrator.registerMigration("opt-outs") { database in
+            try database.execute(
+                sql: """
+                    CREATE TABLE opt_out (key INTEGER PRIMARY KEY, created INTEGER NOT NULL);
+                    CREATE INDEX recording_key ON recording (key);
+                    """)
+        }
         return migrator
     }
 

@@ -1,6 +1,6 @@
 /// A request and its answer, kept because the operator has switched recording on.
 package struct Recording: Sendable, Equatable {
-    package struct Turn: Sendable, Equatable, Codable {
+    package struct Turn: Sendable, Hashable, Codable {
         package var role: String
         package var content: String
         /// What an assistant called, in OpenAI's form; nil for nothing.

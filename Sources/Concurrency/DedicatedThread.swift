@@ -11,6 +11,8 @@ package final class DedicatedThread: Sendable {
         /// Computes for as long as it is let: whoever serves goes before it, so that a machine that is busy to its last
         /// processor still answers, above all those that it has to turn away.
         case computing = 5
+        /// Has time: it computes where nobody else does. Threads that it starts come as late, or later.
+        case idle = 14
     }
 
     private struct State {

@@ -50,6 +50,35 @@ package struct GatewayClient: Sendable {
         return try decode(type, path, await whole(request))
     }
 
+    /// Sends a file in a form.
+    ///
+    /// - Throws: `GatewayClientError`.
+    package func upload<Reply: Decodable>(
+        _ type: Reply.Type, _ path: String, name: String, _ file: Data, fields: [String: String]
+    ) async throws -> Reply {
+        let boundary = "nephele-" + UUID().uuidString
+        var body = Data()
+        for (field, value) in fields {
+            body += Data(
+                "--\(boundary)\r\nContent-Disposition: form-data; name=\"\(field)\"\r\n\r\n\(value)\r\n".utf8)
+        }
+        body += Data(
+            "--\(boundary)\r\nContent-Disposition: form-data; name=\"file\"; filename=\"\(name)\"\r\n\r\n".utf8)
+        body += file + Data("\r\n--\(boundary)--\r\n".utf8)
+        var request = request(path)
+        request.httpMethod = "POST"
+        request.setValue("multipart/form-data; boundary=\(boundary)", forHTTPHeaderField: "Content-Type")
+        request.httpBody = body
+        return try decode(type, path, await whole(request))
+    }
+
+    /// - Throws: `GatewayClientError`.
+    package func delete(_ path: String) async throws {
+        var request = request(path)
+        request.httpMethod = "DELETE"
+        _ = try await whole(request)
+    }
+
     /// What the client's key has used, or all keys for an administrator.
     ///
     /// - Throws: `GatewayClientError`.

@@ -38,6 +38,8 @@ package struct FineTuning {
         package var recomputesLayers = false
         /// Steps from one checkpoint to the next.
         package var checkpointEvery = 50
+        /// Whether the adapter of each epoch's end is kept, in a directory `step-N` of the output.
+        package var keepsEpochs = false
         package var resumes = false
 
         package init(model: String, data: String, output: String) {
@@ -57,7 +59,7 @@ package struct FineTuning {
     }
 
     /// A step that was made.
-    package struct Step: Sendable, Encodable {
+    package struct Step: Sendable, Codable {
         /// From 1.
         package var step: Int
         package var loss: Double
@@ -72,6 +74,8 @@ package struct FineTuning {
         package var rejectedReward: Double?
         /// Of samples that are not learned, where a checkpoint was written.
         package var heldOutLoss: Double?
+        /// The directory within the output that has the adapter of this step, where an epoch's is kept.
+        package var kept: String?
     }
 
     package let plan: Plan
@@ -145,9 +149,15 @@ package struct FineTuning {
 
     /// Makes the steps that are left, and writes the adapter.
     ///
-    /// - Parameter report: is told of each step.
+    /// - Parameters:
+    ///   - report: is told of each step.
+    ///   - isStopped: is asked after each; the run is left then, with a checkpoint to go on from.
+    /// - Returns: whether all steps are made.
     /// - Throws: `TrainingError.diverged` where a loss or gradient is not a number: nothing is written then.
-    package mutating func run(_ report: (Step) throws -> Void) throws {
+    @discardableResult
+    package mutating func run(
+        until isStopped: () -> Bool = { false }, _ report: (Step) throws -> Void
+    ) throws -> Bool {
         var order = SampleOrder(count: samples.count, seed: options.seed, isShuffled: options.isShuffled)
         let clock = ContinuousClock(), first = optimizer.steps, start = clock.now
         while optimizer.steps < plan.steps {
@@ -159,12 +169,10 @@ package struct FineTuning {
             let factor = schedule.factor(step: index)
             optimizer.step(adapter.parameters, norm: norm, factor: factor, on: device)
             let tokens = batch.flatMap(\.texts).reduce(0) { $0 + $1.ids.count }
-            let isLast = optimizer.steps == plan.steps
-            var heldOutLoss: Double?
-            if isLast || optimizer.steps % options.checkpointEvery == 0 {
-                try save()
-                if !heldOut.isEmpty { heldOutLoss = try objective.loss(heldOut, adapter, batch: options.batch) }
-            }
+            let kept = try keepEpoch()
+            let isDue = optimizer.steps == plan.steps || optimizer.steps % options.checkpointEvery == 0 || kept != nil
+            let heldOutLoss =
+                isDue && !heldOut.isEmpty ? try objective.loss(heldOut, adapter, batch: options.batch) : nil
             let average = (clock.now - start) / (optimizer.steps - first)
             try report(
                 Step(
@@ -173,9 +181,27 @@ package struct FineTuning {
                     tokensPerSecond: Double(tokens) / ((clock.now - begun) / .seconds(1)),
                     secondsLeft: (average / .seconds(1)) * Double(plan.steps - optimizer.steps),
                     chosenReward: result.chosenReward, rejectedReward: result.rejectedReward,
-                    heldOutLoss: heldOutLoss))
+                    heldOutLoss: heldOutLoss, kept: kept))
+            // A step is told before it is kept: what whoever goes on behind a checkpoint was not told of is made again.
+            let isLeft = optimizer.steps < plan.steps && isStopped()
+            if isDue || isLeft { try save() }
+            if isLeft { return false }
         }
         if plan.firstStep == plan.steps { try save() }
+        return true
+    }
+
+    /// Keeps the adapter where the step that was made ends an epoch, before the checkpoint that goes on behind it.
+    private func keepEpoch() throws -> String? {
+        let (seen, step) = (optimizer.steps * options.batch, optimizer.steps)
+        guard options.keepsEpochs, seen / samples.count > (seen - options.batch) / samples.count || step == plan.steps
+        else { return nil }
+        let name = "step-\(step)", path = "\(directory.path)/\(name)"
+        do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
+            throw TrainingError(.unwritable, "cannot make \(path): \(error.localizedDescription)")
+        }
+        try AdapterFile.write(adapter, base: options.model, to: path)
+        return name
     }
 
     /// The checkpoint first: what is kept of the adapter alone follows it.

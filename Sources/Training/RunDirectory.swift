@@ -5,7 +5,7 @@ package final class RunDirectory {
     package let path: String
     private let lock: FileHandle
 
-    /// - Throws: `TrainingError.unwritable` where it cannot be made, or another run has it.
+    /// - Throws: `TrainingError`: `unwritable` where it cannot be made, `inUse` where another run has it.
     package init(_ path: String) throws(TrainingError) {
         self.path = path
         let file = path + "/run.lock"
@@ -19,7 +19,7 @@ package final class RunDirectory {
         // The kernel frees it when its holder dies.
         guard flock(lock.fileDescriptor, LOCK_EX | LOCK_NB) == 0 else {
             throw TrainingError(
-                .unwritable, "another run writes to \(path); give --output another directory, or wait for it")
+                .inUse, "another run writes to \(path); give --output another directory, or wait for it")
         }
     }
 

@@ -11,8 +11,9 @@ package struct TrainingError: Error, Sendable, CustomStringConvertible {
         case unsupported
         /// A loss or a gradient was not a number.
         case diverged
-        /// A file cannot be written, or another run has the directory.
         case unwritable
+        /// Another run has the directory.
+        case inUse
         case internalError
     }
 

@@ -30,6 +30,9 @@ struct GatewayMain: ConfigurableCommand {
     @Option(name: .long, help: "The diffusion services, as the others; without it no pictures are drawn.")
     var diffusion: String?
 
+    @Option(help: "The trainers, as the others; without it there is no fine-tuning.")
+    var trainer: String?
+
     @Option(help: "A model without which /readyz is 503; may be repeated.")
     var expectModel: [String] = []
 
@@ -107,7 +110,8 @@ struct GatewayMain: ConfigurableCommand {
             tokenizer: try tokenizer.map { try RPCClient(target: $0, interceptors: trace) },
             textModel: try textModel.map { try RPCClient(target: $0, interceptors: trace) },
             diffusion: try diffusion.map { try RPCClient(target: $0, interceptors: trace) },
-            textShards: try textShard.map { try RPCClient(target: $0, interceptors: trace) })
+            textShards: try textShard.map { try RPCClient(target: $0, interceptors: trace) },
+            trainer: try trainer.map { try RPCClient(target: $0, interceptors: trace) })
         fleet.expectedModels = Set(expectModel)
         let portFile = portFile
         let routing = try RoutingSource(file: common.routes)

@@ -147,7 +147,8 @@ struct FinetuneCommand: ParsableCommand {
         let plan = training.plan
         guard !json else {
             try line(plan)
-            return try training.run { step in try line(step) }
+            try training.run { step in try line(step) }
+            return
         }
         Terminal.line(
             "\(plan.samples) samples, \(plan.tokens) tokens of which \(plan.answerTokens) are learned"

@@ -13,6 +13,7 @@ struct LocalSystem {
         case tokenizer = "nephele-tokenizer"
         case textModel = "nephele-text-model"
         case diffusion = "nephele-diffusion"
+        case trainer = "nephele-trainer"
     }
 
     struct Options {
@@ -20,7 +21,7 @@ struct LocalSystem {
         var imageModels: [ModelCatalogue.Entry] = []
         /// The layers of each shard of the text models; given for all of them, or by the name of each.
         var cuts: [String: [Range<Int>]] = [:]
-        /// Processes of each service: `tokenizer`, `text-model`, `text-shard-1`, …, `diffusion`.
+        /// Processes of each service: `tokenizer`, `text-model`, `text-shard-1`, …, `diffusion`, `trainer`.
         var replicas: [String: Int] = [:]
         /// LoRA adapters by the name of their text model.
         var adapters: [String: [AdapterArgument]] = [:]
@@ -28,8 +29,11 @@ struct LocalSystem {
         var rerankers: [String: String] = [:]
         /// Whether models are loaded one after the other, each let go before the next: they do not fit together.
         var takesTurns = false
-        /// Where text-models find adapters that clients ask for; nil: nowhere.
+        /// Where text-models find adapters that clients ask for; nil: nowhere, or, where adapters are trained, in a folder
+        /// that lasts as long as the system runs.
         var adapterFolder: String?
+        /// Whether adapters of the text models are trained.
+        var trains = false
         /// Whether the gateway keeps what clients have it keep only as long as the system runs.
         var keepsStateHere = true
         /// Further arguments of each program.
@@ -51,6 +55,12 @@ struct LocalSystem {
     init(_ options: Options, output: Supervisor.Output? = nil) throws {
         self.options = options
         directory = try RunDirectory()
+        var options = options
+        if options.trains, options.adapterFolder == nil {
+            let folder = directory.path + "/adapters"
+            try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+            options.adapterFolder = folder
+        }
         let services = try Self.services(options, directory: directory.path)
         supervisor = Supervisor(services, output: output ?? .standardError, logger: Logger(label: "nephele"))
     }
@@ -179,6 +189,10 @@ struct LocalSystem {
                 "diffusion", " of \(model.name)", group, ["--model", "\(model.name)=\(model.directory)"],
                 program: .diffusion, processes: count(["diffusion"]))
         }
+        if options.trains, let folder = options.adapterFolder {
+            let models = options.textModels.flatMap { ["--model", "\($0.name)=\($0.directory)"] }
+            try add("trainer", "", 0, models + ["--adapter-folder", folder], program: .trainer)
+        }
         var gateway = ["--host", options.host, "--port", "\(options.port)", "--port-file", directory + "/port"]
         if !options.textModels.isEmpty {
             gateway += ["--tokenizer", "ipc://\(directory)/tokenizer-*.sock"]
@@ -188,6 +202,7 @@ struct LocalSystem {
             }
         }
         if !options.imageModels.isEmpty { gateway += ["--diffusion", "ipc://\(directory)/diffusion-*.sock"] }
+        if options.trains { gateway += ["--trainer", "ipc://\(directory)/trainer-*.sock"] }
         for model in options.textModels + options.imageModels { gateway += ["--expect-model", model.name] }
         if options.keepsStateHere { gateway += ["--state", directory + "/state.sqlite"] }
         gateway += options.arguments[.gateway] ?? []

@@ -60,6 +60,12 @@ struct UpCommand: ConfigurableCommand {
     @Option(help: "A small text model by name that proposes tokens; it needs the tokenizer of the one it is for.")
     var draftModel: String?
 
+    @Flag(
+        help: ArgumentHelp(
+            "Trains LoRA adapters of the text models too, for /v1/fine_tuning/jobs, behind all other work.",
+            discussion: "They lie in --models, and without it only as long as the system runs."))
+    var trainer = false
+
     @Flag(help: "Starts although the models may take more memory than is available.")
     var overcommit = false
 
@@ -84,6 +90,9 @@ struct UpCommand: ConfigurableCommand {
         let parts = cut?.layers.count ?? shards ?? 1
         guard cut == nil || shards == nil, (1...ReplicaCount.shardLimit).contains(parts) else {
             throw ValidationError("give --shards (1 to \(ReplicaCount.shardLimit)) or --cut, not both")
+        }
+        guard trainer || !replicas.contains(where: { $0.service == "trainer" }) else {
+            throw ValidationError("--replicas names trainer; there are trainers with --trainer")
         }
         if let other = replicas.first(where: { ($0.shard ?? 0) >= parts }) {
             throw ValidationError(
@@ -120,7 +129,10 @@ struct UpCommand: ConfigurableCommand {
         }
         options.adapters = try Dictionary(
             grouping: adapter, by: { try self.model(of: $0, among: options.textModels.map(\.name)) })
-        options.adapterFolder = catalogue.directory
+        (options.adapterFolder, options.trains) = (catalogue.directory, trainer)
+        guard !trainer || !options.textModels.isEmpty else {
+            throw CommandError("--trainer trains adapters of text models; there is none: give --text-model")
+        }
         for argument in reranker {
             guard options.textModels.contains(where: { $0.name == argument.model }) else {
                 throw CommandError(
@@ -176,7 +188,7 @@ struct UpCommand: ConfigurableCommand {
         let gateway = Self.gatewaySection.options.filter { $0.name != "host" && $0.name != "port" }
         return [
             .gateway: flags.arguments(of: gateway) + configuration,
-            .tokenizer: configuration,
+            .tokenizer: configuration, .trainer: configuration,
             .textModel: flags.arguments(of: Self.textSection.options) + configuration,
             .diffusion: flags.arguments(of: Self.drawingSection.options)
                 + flags.arguments(of: Self.textSection.options.filter { $0.name == "idle-unload" }) + configuration,
@@ -199,7 +211,7 @@ struct UpCommand: ConfigurableCommand {
 
 /// `SERVICE=COUNT`.
 struct ReplicaCount: ExpressibleByArgument {
-    static let services = ["tokenizer", "text-model", "diffusion"]
+    static let services = ["tokenizer", "text-model", "diffusion", "trainer"]
     static let shardLimit = 64
 
     let service: String

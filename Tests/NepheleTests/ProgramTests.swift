@@ -34,7 +34,7 @@ import Testing
 
     @Test(arguments: [
         ("nephele-gateway", "gateway"), ("nephele-tokenizer", "tokenizer"), ("nephele-text-model", "text-model"),
-        ("nephele-diffusion", "diffusion"),
+        ("nephele-diffusion", "diffusion"), ("nephele-trainer", "trainer"),
     ]) func `a service refuses a key that it does not know by line and nearest name`(
         program: String, section: String
     ) async throws {

@@ -197,7 +197,7 @@ struct FineTuningTests {
         let error = #expect(throws: TrainingError.self) {
             try FineTuning(try Self.options(.sft, output: directory.path), on: device)
         }
-        #expect(error?.code == .unwritable && error?.message.contains("another run") == true)
+        #expect(error?.code == .inUse && error?.message.contains("another run") == true)
         withExtendedLifetime(first) {}
     }
 

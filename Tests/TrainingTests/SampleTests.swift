@@ -78,6 +78,30 @@ struct SampleTests {
         #expect(labels == [true, false])
     }
 
+    @Test("OpenAI's lines are read: turns of weight 0 are not learned, pairs have an input and two outputs")
+    func openAI() throws {
+        let line = """
+            {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "one", "weight": 0}, \
+            {"role": "user", "content": "b"}, {"role": "assistant", "content": "two", "weight": 1}]}
+            """
+        #expect(try answers(try #require(try read(line).samples.first)) == [["two<|end|>"]])
+        let pair = """
+            {"input": {"messages": [{"role": "user", "content": "q"}], "tools": [], "parallel_tool_calls": true}, \
+            "preferred_output": [{"role": "assistant", "content": "yes"}], \
+            "non_preferred_output": [{"role": "assistant", "content": "no"}]}
+            """
+        #expect(try answers(try #require(try read(pair, .dpo).samples.first)) == [["yes<|end|>"], ["no<|end|>"]])
+        for (wrong, method, what) in [
+            (line.replacing("\"weight\": 1", with: "\"weight\": 0.5"), SampleFile.Method.sft, "must be 0 or 1"),
+            (line.replacing("\"b\"}", with: "\"b\", \"weight\": 1}"), .sft, "is of assistants' turns"),
+            (pair.replacing("\"input\"", with: "\"inputs\""), .dpo, "has no \"input\""),
+            (pair.replacing("\"non_preferred_output\"", with: "\"x\""), .dpo, "has no \"non_preferred_output\""),
+        ] {
+            let error = #expect(throws: TrainingError.self) { try read(wrong, method) }
+            #expect(error?.message.contains(what) == true, "\(error?.message ?? "")")
+        }
+    }
+
     @Test(
         "What is wrong with a line is said with its number",
         arguments: [

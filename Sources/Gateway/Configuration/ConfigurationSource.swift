@@ -23,6 +23,10 @@ extension FileConfiguration {
 package final class ConfigurationSource<Value: FileConfiguration>: Sendable {
     private struct State {
         var value: Value
+        /// What is put into whatever is read.
+        var amendment: @Sendable (Value) -> Value = { $0 }
+        /// What is in force.
+        var amended: Value
         /// The state of each file that was read.
         var stamps: [String: FileStamp]
         var fault: String?
@@ -40,10 +44,18 @@ package final class ConfigurationSource<Value: FileConfiguration>: Sendable {
     ///   - read: reads it again; nil where there is no file.
     init(_ name: String, _ value: Value, read: (@Sendable () throws -> Value)?) {
         (self.name, self.read) = (name, read)
-        state = Mutex(State(value: value, stamps: Self.stamps(of: value)))
+        state = Mutex(State(value: value, amended: value, stamps: Self.stamps(of: value)))
     }
 
-    package var current: Value { state.withLock { $0.value } }
+    package var current: Value { state.withLock { $0.amended } }
+
+    /// Puts something into the files' value, and into what is read of them later.
+    func amend(_ amendment: @escaping @Sendable (Value) -> Value) {
+        state.withLock { state in
+            state.amendment = amendment
+            state.amended = amendment(state.value)
+        }
+    }
 
     /// What is wrong with the files since they were last read well, or with what is in force by now, if anything.
     package var fault: String? {
@@ -77,7 +89,10 @@ package final class ConfigurationSource<Value: FileConfiguration>: Sendable {
             let value = try read()
             let now = Self.stamps(of: value)
             let begun = now.merging(stamps.filter { now[$0.key] != nil }) { $1 }
-            state.withLock { $0 = State(value: value, stamps: begun) }
+            state.withLock { state in
+                (state.value, state.amended) = (value, state.amendment(value))
+                (state.stamps, state.fault) = (begun, nil)
+            }
             logger.info("\(name) read again: \(value.summary)")
         } catch {
             state.withLock { state in

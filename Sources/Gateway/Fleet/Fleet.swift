@@ -22,6 +22,8 @@ package struct Fleet: Sendable {
     let textModel: RPCClient?
     /// nil where no pictures are drawn.
     let diffusion: RPCClient?
+    /// nil where nothing is trained.
+    let trainer: RPCClient?
     /// The later shards of text-models that are cut, for status and metrics: only the first shard calls them.
     private let textShards: [RPCClient]
     let counters = CallCounters()
@@ -37,10 +39,10 @@ package struct Fleet: Sendable {
 
     package init(
         tokenizer: RPCClient? = nil, textModel: RPCClient? = nil, diffusion: RPCClient? = nil,
-        textShards: [RPCClient] = []
+        textShards: [RPCClient] = [], trainer: RPCClient? = nil
     ) {
         (self.tokenizer, self.textModel, self.diffusion) = (tokenizer, textModel, diffusion)
-        self.textShards = textShards
+        (self.textShards, self.trainer) = (textShards, trainer)
     }
 
     /// What instances have now.
@@ -70,7 +72,7 @@ package struct Fleet: Sendable {
 
     /// Every instance that has described itself.
     var instances: [Instance] {
-        ([tokenizer, textModel, diffusion] + textShards).flatMap { $0?.instances ?? [] }
+        ([tokenizer, textModel, diffusion] + textShards + [trainer]).flatMap { $0?.instances ?? [] }
     }
 
     /// The revision of a model that a request is for. Where instances have different ones, each gets its share, if there

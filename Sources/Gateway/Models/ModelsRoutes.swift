@@ -3,11 +3,13 @@ import Foundation
 import Hummingbird
 import Messages
 
-/// `GET /v1/models` and `/v1/models/NAME`.
+/// `GET /v1/models` and `/v1/models/NAME`; `DELETE` of those that jobs have made.
 struct ModelsRoutes: RouteGroup {
     let keys: Authenticator
     let fleet: Fleet
     let routing: RoutingSource
+    /// nil where nothing is kept.
+    let fineTuned: FineTunedModels?
 
     func addRoutes(to router: Router<GatewayContext>) {
         router.get("/v1/models") { request, _ in
@@ -22,6 +24,14 @@ struct ModelsRoutes: RouteGroup {
             let model = try model(name.removingPercentEncoding ?? name, for: account)
             return try APIDialect(request) == .anthropic
                 ? JSONResponse.make(AnthropicModel(model)) : JSONResponse.make(model)
+        }
+        router.delete("/v1/models/**") { request, context in
+            let account = try await keys.account(of: request)
+            guard let fineTuned else { throw APIError.nothingKept("models") }
+            let path = context.parameters.getCatchAll().joined(separator: "/")
+            let name = path.removingPercentEncoding ?? path
+            try await fineTuned.delete(name, of: account)
+            return try JSONResponse.make(DeletionObject(id: name, object: "model"))
         }
     }
 

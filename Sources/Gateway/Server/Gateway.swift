@@ -74,7 +74,13 @@ package struct Gateway: Sendable {
             route: responsesRoute, store: store, worker: worker)
         let batches = BatchWork(
             store: batchStore, responder: router().buildResponder(), fleet: fleet, worker: worker)
-        await GatewayWork(responses: responses, batches: batches, signal: signal).run()
+        guard let state, let fineTuningStore else { return }
+        let models = FineTunedModels(models: fineTuningStore.models, fleet: fleet)
+        let fineTuning = FineTuningWork(store: fineTuningStore, models: models, fleet: fleet, worker: worker)
+        await GatewayWork(
+            responses: responses, batches: batches, fineTuning: fineTuning,
+            learned: LearnedRoutes(source: state, routing: routing), signal: signal
+        ).run()
     }
 
     private var fileStore: FileStore? {
@@ -90,6 +96,14 @@ package struct Gateway: Sendable {
         return BatchStore(
             batches: StateDocuments(kind: "batch", source: state),
             lines: StateDocuments(kind: "batch line", source: state), files: fileStore)
+    }
+
+    private var fineTuningStore: FineTuningStore? {
+        guard let state, let fileStore else { return nil }
+        return FineTuningStore(
+            jobs: StateDocuments(kind: "fine-tuning job", source: state),
+            checkpoints: StateDocuments(kind: "fine-tuning checkpoint", source: state),
+            models: StateDocuments(kind: "fine-tuned model", source: state), files: fileStore)
     }
 
     private var pipeline: RequestPipeline {
@@ -134,7 +148,9 @@ package struct Gateway: Sendable {
         return [
             HealthRoutes(fleet: fleet),
             MetricsRoute(fleet: fleet, admission: admission, metrics: metrics, filters: filters, faults: faults),
-            ModelsRoutes(keys: keys, fleet: fleet, routing: routing),
+            ModelsRoutes(
+                keys: keys, fleet: fleet, routing: routing,
+                fineTuned: fineTuningStore.map { FineTunedModels(models: $0.models, fleet: fleet) }),
             ChatRoute(
                 pipeline: pipeline, models: models, streams: streams, conversations: conversations,
                 drawings: ChatDrawings(fleet: fleet)),
@@ -146,6 +162,8 @@ package struct Gateway: Sendable {
             FilesRoutes(keys: keys, admission: admission, store: fileStore),
             BatchRoutes(pipeline: pipeline, store: batchStore, work: signal),
             MessageBatchRoutes(pipeline: pipeline, store: batchStore, work: signal),
+            FineTuningRoutes(
+                pipeline: pipeline, store: fineTuningStore, fleet: fleet, routing: routing, work: signal),
             OllamaRoutes(
                 pipeline: pipeline, models: models, conversations: conversations, prompts: prompts,
                 embeddings: embeddings, fleet: fleet),

@@ -8,6 +8,8 @@ import Synchronization
 struct GatewayWork: Sendable {
     let responses: BackgroundResponses
     let batches: BatchWork
+    let fineTuning: FineTuningWork
+    let learned: LearnedRoutes
     let signal: WorkSignal
 
     /// Responses that are made at a time.
@@ -27,6 +29,8 @@ struct GatewayWork: Sendable {
                     signal.signal()
                 }
             }
+            group.addTask { await fineTuning.models.keep() }
+            group.addTask { await learned.keep() }
             while !Task.isCancelled {
                 do {
                     let room = Self.limit - making.value
@@ -38,6 +42,9 @@ struct GatewayWork: Sendable {
                     }
                     for document in try await batches.claimBatches() {
                         group.addTask { await batches.advance(document) }
+                    }
+                    for document in try await fineTuning.claim() {
+                        group.addTask { await fineTuning.advance(document) }
                     }
                     isFailing = false
                 } catch {

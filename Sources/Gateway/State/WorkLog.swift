@@ -83,9 +83,10 @@ actor WorkLog {
 
     /// Ends the work, when all of the log is written.
     ///
+    /// - Parameter outcome: nil for the one that it has.
     /// - Returns: whether it was this worker's to end.
     @discardableResult
-    func end(body: [UInt8], outcome: UInt32, expires: Int64) async -> Bool {
+    func end(body: [UInt8], outcome: UInt32?, expires: Int64) async -> Bool {
         await writing?.value
         isDone = true
         return await write {

@@ -4,7 +4,7 @@ import ConfigurationFiles
 /// Options, and the section of the configuration file in which they stand.
 package struct ConfigurationSection: Sendable {
     /// All sections that a file may have: one for each program.
-    package static let names = ["up", "gateway", "tokenizer", "text-model", "diffusion"]
+    package static let names = ["up", "gateway", "tokenizer", "text-model", "diffusion", "trainer"]
 
     package let name: String
     package let options: [ConfigurableOption]

@@ -31,11 +31,15 @@ package struct SampleEncoder {
         var variables = JSONObject([])
     }
 
-    /// A conversation of which every assistant's turn is learned.
+    /// A conversation of which every assistant's turn is learned but those of weight 0.
     ///
     /// - Throws: a clause that says what is wrong with it.
     func conversation(_ messages: [ChatMessage], _ context: Context) throws(Fault) -> TrainingText {
-        let turns = messages.indices.filter { messages[$0].role == "assistant" }
+        let turns = messages.indices.filter {
+            guard messages[$0].role == "assistant" else { return false }
+            if case .number(let weight)? = messages[$0].members["weight"] { return weight.double != 0 }
+            return true
+        }
         guard !turns.isEmpty else { throw Fault("\"messages\" has no turn of role \"assistant\" to learn") }
         for turn in turns { try checkIsThere(messages[turn], "messages[\(turn)]") }
         let ids = try render(messages, context, asksForAnswer: false)

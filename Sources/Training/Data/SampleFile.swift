@@ -59,7 +59,8 @@ package struct SampleFile {
                     let cut = sample.mapped { $0.cut(to: maxLength) }
                     guard cut.texts.allSatisfy({ $0.answerCount > 0 }) else {
                         throw SampleEncoder.Fault(
-                            "nothing of the answer is within --max-length \(maxLength); --long-samples drop leaves it out"
+                            "nothing of the answer is within the \(maxLength) tokens that a sample may have; leave the sample "
+                                + "out, as --long-samples drop does"
                         )
                     }
                     samples.append(cut)
@@ -103,6 +104,7 @@ package struct SampleFile {
                 of: try fields.passage("prompt"), [("completion", try fields.passage("completion"))], context)
             return TrainingSample(line: number, content: .text(texts[0]))
         case .dpo:
+            if object["preferred_output"] != nil { return try fields.preference(number, encoder) }
             let completions = [
                 ("chosen", try fields.passage("chosen")), ("rejected", try fields.passage("rejected")),
             ]
@@ -118,7 +120,7 @@ package struct SampleFile {
 }
 
 /// The fields of a line.
-private struct SampleFields {
+struct SampleFields {
     typealias Fault = SampleEncoder.Fault
     private let object: JSONObject
 
@@ -162,10 +164,37 @@ private struct SampleFields {
             case .null, nil: content = nil
             case .some(let other): throw Fault("\"\(name)[\(index)].content\" must be a text, not \(other.kind)")
             }
+            try checkWeight(of: message, "\(name)[\(index)]")
             let rest = message.members.filter { $0.key != "role" && $0.key != "content" }
             messages.append(ChatMessage(role: role, content: content, members: JSONObject(rest)))
         }
         return messages
+    }
+
+    /// OpenAI's `weight`: whether an assistant's turn of `messages` is learned.
+    private func checkWeight(of message: JSONObject, _ place: String) throws(Fault) {
+        guard let weight = message["weight"], !weight.isNull else { return }
+        guard case .number(let number) = weight, number.double == 0 || number.double == 1 else {
+            throw Fault("\"\(place).weight\" must be 0 or 1")
+        }
+        guard message["role"]?.text == "assistant", place.hasPrefix("messages[") else {
+            throw Fault("\"\(place).weight\" is of assistants' turns in \"messages\"; leave it out elsewhere")
+        }
+    }
+
+    /// OpenAI's form of a preference: `input` with `messages` and `tools`, `preferred_output`, `non_preferred_output`.
+    func preference(_ number: Int, _ encoder: SampleEncoder) throws(Fault) -> TrainingSample {
+        guard case .object(let input)? = object["input"] else {
+            throw Fault("has no \"input\", the object with the prompt's \"messages\"")
+        }
+        let prompt = SampleFields(input)
+        let completions: [(String, SampleEncoder.Passage)] = [
+            ("preferred_output", .messages(try messages("preferred_output"))),
+            ("non_preferred_output", .messages(try messages("non_preferred_output"))),
+        ]
+        let texts = try encoder.completions(
+            of: .messages(try prompt.messages("messages")), completions, try prompt.context())
+        return TrainingSample(line: number, content: .preference(chosen: texts[0], rejected: texts[1]))
     }
 
     /// `tools`, as a list or as one written as a text, and `chat_template_kwargs`.

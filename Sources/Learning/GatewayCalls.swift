@@ -1,0 +1,160 @@
+import Accounts
+import Foundation
+import GatewayClient
+
+/// What a round asks of the gateway.
+struct GatewayCalls: Sendable {
+    let client: GatewayClient
+
+    // MARK: Jobs
+
+    struct File: Decodable, Sendable { var id: String }
+
+    struct Job: Decodable, Sendable {
+        struct Problem: Decodable, Sendable { var message: String }
+
+        var id: String
+        var status: String
+        var fine_tuned_model: String?
+        var error: Problem?
+    }
+
+    private struct JobRequest: Encodable {
+        struct Numbers: Encodable {
+            var n_epochs: Int?
+            var batch_size: Int?
+            var learning_rate_multiplier: Double?
+        }
+        struct Own: Encodable { var hyperparameters: Numbers }
+
+        var model: String
+        var training_file: String
+        var seed = 1
+        var suffix = "learned"
+        var method: [String: Value]
+
+        enum Value: Encodable {
+            case text(String)
+            case own(Own)
+
+            func encode(to encoder: any Encoder) throws {
+                var container = encoder.singleValueContainer()
+                switch self {
+                case .text(let text): try container.encode(text)
+                case .own(let own): try container.encode(own)
+                }
+            }
+        }
+    }
+
+    func train(
+        _ model: String, on lines: Data, by method: RatedAnswers.Method, _ options: Learner.Options
+    ) async throws -> Job {
+        let file = try await client.upload(
+            File.self, "v1/files", name: "learned.jsonl", lines, fields: ["purpose": "fine-tune"])
+        let numbers = JobRequest.Numbers(
+            n_epochs: options.epochs, batch_size: options.batch,
+            learning_rate_multiplier: options.learningRateMultiplier)
+        let request = JobRequest(
+            model: model, training_file: file.id,
+            method: ["type": .text(method.name), method.name: .own(.init(hyperparameters: numbers))])
+        return try await client.post(Job.self, "v1/fine_tuning/jobs", request)
+    }
+
+    func job(_ id: String) async throws -> Job { try await client.get(Job.self, "v1/fine_tuning/jobs/" + id) }
+
+    func delete(_ model: String) async throws { try await client.delete("v1/models/" + model) }
+
+    // MARK: What models make of texts
+
+    private struct Tokens: Decodable { var tokens: [Int32] }
+    private struct TokenizeRequest: Encodable {
+        var model: String
+        var messages: [Recording.Turn]
+        var add_generation_prompt: Bool
+    }
+
+    private enum Prompt: Encodable {
+        case text(String)
+        case ids([Int32])
+
+        func encode(to encoder: any Encoder) throws {
+            var container = encoder.singleValueContainer()
+            switch self {
+            case .text(let text): try container.encode(text)
+            case .ids(let ids): try container.encode(ids)
+            }
+        }
+    }
+
+    private struct CompletionRequest: Encodable {
+        var model: String
+        var prompt: Prompt
+        var max_tokens = 0
+        var echo = true
+        var logprobs = 1
+    }
+
+    private struct Completion: Decodable {
+        struct Choice: Decodable {
+            struct Logprobs: Decodable { var token_logprobs: [Double?] }
+            var logprobs: Logprobs?
+        }
+        var choices: [Choice]
+    }
+
+    private func logprobs(_ model: String, _ prompt: Prompt) async throws -> [Double?] {
+        let answer = try await client.post(
+            Completion.self, "v1/completions", CompletionRequest(model: model, prompt: prompt))
+        guard let values = answer.choices.first?.logprobs?.token_logprobs else {
+            throw LearningError(.malformed, "the gateway gives no log-probabilities of a prompt")
+        }
+        return values
+    }
+
+    /// exp of the mean of −log p over a text's tokens but the first.
+    func perplexity(_ model: String, of text: String) async throws -> Double {
+        let values = try await logprobs(model, .text(text)).compactMap { $0 }
+        guard !values.isEmpty else { throw LearningError(.malformed, "the fixed text has no two tokens") }
+        return exp(-values.reduce(0, +) / Double(values.count))
+    }
+
+    /// The mean log-probability of an answer's tokens behind its conversation, for each model.
+    func logProbability(of answer: String, behind turns: [Recording.Turn], _ models: [String]) async throws -> [Double]
+    {
+        func ids(_ messages: [Recording.Turn], asks: Bool) async throws -> [Int32] {
+            try await client.post(
+                Tokens.self, "tokenize",
+                TokenizeRequest(model: models[0], messages: messages, add_generation_prompt: asks)
+            ).tokens
+        }
+        let prompt = try await ids(turns, asks: true)
+        let whole = try await ids(turns + [.init(role: "assistant", content: answer)], asks: false)
+        let start = zip(prompt, whole).prefix { $0 == $1 }.count
+        var means: [Double] = []
+        for model in models {
+            let values = try await logprobs(model, .ids(whole)).dropFirst(max(1, start)).compactMap { $0 }
+            means.append(values.isEmpty ? 0 : values.reduce(0, +) / Double(values.count))
+        }
+        return means
+    }
+
+    private struct ChatRequest: Encodable {
+        var model: String
+        var messages: [Recording.Turn]
+        var max_tokens: Int
+        var temperature = 0.0
+        var seed = 1
+    }
+
+    private struct Chat: Decodable {
+        struct Choice: Decodable { var message: Recording.Turn }
+        var choices: [Choice]
+    }
+
+    func answer(_ model: String, to turns: [Recording.Turn], tokens: Int) async throws -> String {
+        let answer = try await client.post(
+            Chat.self, "v1/chat/completions", ChatRequest(model: model, messages: turns, max_tokens: tokens))
+        return answer.choices.first?.message.content ?? ""
+    }
+}
