@@ -31,6 +31,8 @@ struct Lexer {
     private var guards = Interner<[State]>([])
     /// By state, the terminals of which a word ends there.
     private var winners: [[Int32]] = []
+    /// By state, whether a given text can still come to its end there.
+    private var literals: [Bool] = []
     /// By state and ASCII character what follows; −2 for what is not known yet.
     private var ascii: [State] = []
     private struct Step: Hashable {
@@ -68,6 +70,7 @@ struct Lexer {
         let literals = ends.filter { terminals[Int($0)].isLiteral }
         if !literals.isEmpty { ends = literals }
         winners.append(ends)
+        self.literals.append(rivals.parts.contains { terminals[Int($0.terminal)].isLiteral })
         ascii += repeatElement(-2, count: 128)
         return State(states.intern(rivals))
     }
@@ -157,9 +160,11 @@ struct Lexer {
 
     /// Whether a state leads to a word of a terminal before a guard's guess is disproved.
     mutating func canEnd(_ state: State, _ terminal: Int32, _ own: Guard) throws(GrammarError) -> Bool {
+        // Only given texts take a word from a terminal, and every state of an automaton leads to a word.
+        if own == Self.noGuard, !literals[Int(state)] { return isOpen(state, terminal) }
         let hope = Hope(state: state, terminal: terminal, own: own)
         if let known = hopes[hope] { return known }
-        let result = try search(from: [(state, own)], terminal)
+        let result = try search(hope, within: 0...0x10FFFF)
         if hopes.count > Self.limit { hopes.removeAll(keepingCapacity: true) }
         hopes[hope] = result
         return result
@@ -169,54 +174,44 @@ struct Lexer {
     mutating func canEnd(
         _ state: State, _ terminal: Int32, _ own: Guard, behind range: ClosedRange<UInt32>
     ) throws(GrammarError) -> Bool {
-        let next = try following(state, terminal, own, within: range)
-        if next.contains(where: { ends($0.state).contains(terminal) }) { return true }
-        return try search(from: next, terminal)
+        try search(Hope(state: state, terminal: terminal, own: own), within: range)
     }
 
-    private mutating func search(
-        from start: [(state: State, own: Guard)], _ terminal: Int32
-    ) throws(GrammarError) -> Bool {
-        var seen = Set(start.map { Hope(state: $0.state, terminal: terminal, own: $0.own) })
-        var open = start
+    /// - Parameter range: of the first character.
+    private mutating func search(_ start: Hope, within range: ClosedRange<UInt32>) throws(GrammarError) -> Bool {
+        let automaton = terminals[Int(start.terminal)].automaton
+        var seen = Set<Hope>()
+        var open = [start]
         var position = 0
         while position < open.count {
             // What takes so long to find out is taken for possible.
             if seen.count > Self.searchLimit { return true }
-            let (state, own) = open[position]
+            let (hope, range) = (open[position], position == 0 ? range : 0...0x10FFFF)
             position += 1
-            for next in try following(state, terminal, own, within: 0...0x10FFFF) {
-                if ends(next.state).contains(terminal) { return true }
-                if seen.insert(Hope(state: next.state, terminal: terminal, own: next.own)).inserted {
-                    open.append(next)
+            guard let part = states[hope.state].parts.first(where: { $0.terminal == hope.terminal }) else { continue }
+            for scalar in cuts(hope, within: range) {
+                guard automaton.next(part.state, scalar) >= 0, let left = try next(guard: hope.own, scalar) else {
+                    continue
                 }
+                let target = try next(hope.state, scalar)
+                if target < 0 { continue }
+                if ends(target).contains(hope.terminal) { return true }
+                let next = Hope(state: target, terminal: hope.terminal, own: left)
+                if seen.insert(next).inserted { open.append(next) }
             }
         }
         return false
     }
 
-    /// The states behind one character with which a terminal's word goes on, each once.
-    private mutating func following(
-        _ state: State, _ terminal: Int32, _ own: Guard, within range: ClosedRange<UInt32>
-    ) throws(GrammarError) -> [(state: State, own: Guard)] {
-        guard let part = states[state].parts.first(where: { $0.terminal == terminal }) else { return [] }
-        var cuts = Set<UInt32>()
-        for part in states[state].parts + guards[own].flatMap({ states[$0].parts }) {
+    /// Characters of which every other one of a range leads where one of them does.
+    private func cuts(_ hope: Hope, within range: ClosedRange<UInt32>) -> [UInt32] {
+        var cuts: Set = [range.lowerBound]
+        for part in states[hope.state].parts + guards[hope.own].flatMap({ states[$0].parts }) {
             for edge in terminals[Int(part.terminal)].automaton.edges(of: part.state) {
-                cuts.insert(edge.first)
-                cuts.insert(edge.last + 1)
+                if range.contains(edge.first) { cuts.insert(edge.first) }
+                if range.contains(edge.last + 1) { cuts.insert(edge.last + 1) }
             }
         }
-        let automaton = terminals[Int(terminal)].automaton
-        var found: [(state: State, own: Guard)] = []
-        var seen = Set<Hope>()
-        for scalar in Set(cuts.filter { range.contains($0) } + [range.lowerBound]).sorted() {
-            guard automaton.next(part.state, scalar) >= 0, let left = try next(guard: own, scalar) else { continue }
-            let target = try next(state, scalar)
-            if target >= 0, seen.insert(Hope(state: target, terminal: terminal, own: left)).inserted {
-                found.append((target, left))
-            }
-        }
-        return found
+        return cuts.sorted()
     }
 }
