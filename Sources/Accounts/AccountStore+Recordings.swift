@@ -4,12 +4,14 @@ internal import GRDB
 extension AccountStore {
     /// Keeps an answer, and the latest `limit` of them.
     package func record(_ recording: Recording, limit: Int = 1_000_000) async throws {
-        let (turns, now) = (try Self.json(recording.turns), Self.now)
+        let (turns, calls, now) = (try Self.json(recording.turns), try Self.json(recording.calls), Self.now)
         try await write { database in
             try database.execute(
-                sql:
-                    "INSERT OR REPLACE INTO recording (id, key, model, turns, answer, created) VALUES (?, ?, ?, ?, ?, ?)",
-                arguments: [recording.id, recording.key, recording.model, turns, recording.answer, now])
+                sql: """
+                    INSERT OR REPLACE INTO recording (id, key, model, turns, answer, calls, created)
+                    VALUES (?, ?, ?, ?, ?, ?, ?)
+                    """,
+                arguments: [recording.id, recording.key, recording.model, turns, recording.answer, calls, now])
             try database.execute(
                 sql: "DELETE FROM recording WHERE number <= (SELECT max(number) FROM recording) - ?", arguments: [limit]
             )
@@ -48,7 +50,7 @@ extension AccountStore {
                 try Row.fetchAll(
                     database,
                     sql: """
-                        SELECT recording.number, turns, answer, rating, correction FROM recording
+                        SELECT recording.number, turns, answer, calls, rating, correction FROM recording
                         LEFT JOIN feedback ON feedback.number =
                           (SELECT max(number) FROM feedback WHERE answer_id = recording.id)
                         WHERE recording.number > ? AND (? IS NULL OR rating >= ?) ORDER BY recording.number LIMIT 500
@@ -57,7 +59,10 @@ extension AccountStore {
                     let turns: String = row["turns"]
                     let (answer, correction): (String, String?) = (row["answer"], row["correction"])
                     var messages = try JSONDecoder().decode([Recording.Turn].self, from: Data(turns.utf8))
-                    messages.append(.init(role: "assistant", content: correction ?? answer))
+                    let calls = try JSONDecoder().decode(
+                        [Recording.Call].self, from: Data((row["calls"] as String).utf8))
+                    messages.append(
+                        .init(role: "assistant", content: correction ?? answer, calls: correction == nil ? calls : []))
                     return Exported(
                         number: row["number"],
                         example: TrainingExample(

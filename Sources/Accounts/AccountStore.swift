@@ -56,6 +56,9 @@ package final class AccountStore: Sendable {
                     CREATE INDEX feedback_answer ON feedback (answer_id);
                     """)
         }
+        migrator.registerMigration("calls of recordings") { database in
+            try database.execute(sql: "ALTER TABLE recording ADD COLUMN calls TEXT NOT NULL DEFAULT '[]'")
+        }
         migrator.registerMigration("opt-outs") { database in
             try database.execute(
                 sql: """

@@ -3,8 +3,34 @@ package struct Recording: Sendable, Equatable {
     package struct Turn: Sendable, Hashable, Codable {
         package var role: String
         package var content: String
+        /// What an assistant called, in OpenAI's form; nil for nothing.
+        package var tool_calls: [Call]?
+        /// Of a tool's turn, the call that it answers.
+        package var tool_call_id: String?
+        package var name: String?
 
-        package init(role: String, content: String) { (self.role, self.content) = (role, content) }
+        package init(
+            role: String, content: String, calls: [Call] = [], callID: String? = nil, name: String? = nil
+        ) {
+            (self.role, self.content, self.name) = (role, content, name)
+            (tool_calls, tool_call_id) = (calls.isEmpty ? nil : calls, callID)
+        }
+    }
+
+    /// A call of a tool, in OpenAI's form.
+    package struct Call: Sendable, Equatable, Codable {
+        package struct Function: Sendable, Equatable, Codable {
+            package var name: String
+            package var arguments: String
+        }
+
+        package var id: String?
+        package var type = "function"
+        package var function: Function
+
+        package init(id: String?, name: String, arguments: String) {
+            (self.id, function) = (id, Function(name: name, arguments: arguments))
+        }
     }
 
     /// What the answer is known by: `chatcmpl-…`, `cmpl-…`.
@@ -13,9 +39,12 @@ package struct Recording: Sendable, Equatable {
     package var model: String
     package var turns: [Turn]
     package var answer: String
+    /// What the answer called.
+    package var calls: [Call]
 
-    package init(id: String, key: Int64?, model: String, turns: [Turn], answer: String) {
-        (self.id, self.key, self.model, self.turns, self.answer) = (id, key, model, turns, answer)
+    package init(id: String, key: Int64?, model: String, turns: [Turn], answer: String, calls: [Call] = []) {
+        (self.id, self.key, self.model, self.turns) = (id, key, model, turns)
+        (self.answer, self.calls) = (answer, calls)
     }
 }
 

@@ -217,8 +217,12 @@ package struct AnswerParser: Sendable {
     }
 
     private func mayBeginCall(_ rest: ArraySlice<UInt8>, _ form: ToolForm) -> Bool {
-        if case .object(_, _, inList: false) = form.call { return rest.first == UInt8(ascii: "{") }
-        return false
+        switch form.call {
+        case .object(_, _, inList: false): return rest.first == UInt8(ascii: "{")
+        case .named(let before, _, _, _) where !before.isEmpty:
+            return rest.starts(with: before.utf8) || before.utf8.starts(with: rest)
+        default: return false
+        }
     }
 
     private mutating func leave() {

@@ -18,7 +18,7 @@ struct CallRules {
         let one = GrammarExpression.choice(calls)
         var list = one
         switch form.call {
-        case .object(_, _, inList: true), .python(inList: true):
+        case .object(_, _, inList: true), .keyed, .python(inList: true):
             let several = GrammarExpression.repeated(.sequence([.text(", "), one]), min: 0, max: isParallel ? nil : 0)
             list = .sequence([.text("["), one, several, .text("]")])
         default:
@@ -86,15 +86,23 @@ struct CallRules {
                 .text("{\"\(nameKey)\": \"\(name)\", \"\(argumentsKey)\": "), arguments(index), .text("}"),
             ])
         case .named(let before, let between, let after, .json):
+            let id = GrammarExpression.sequence([.pattern("[A-Za-z0-9_-]{1,40}"), .text(form.idEnd)])
             return .sequence([
-                .text(before + name), form.countsCalls ? .pattern(":[0-9]{1,3}") : .empty, .text(between),
-                arguments(index),
+                .text(before), form.idEnd.isEmpty ? .empty : id, .text(name),
+                form.countsCalls ? .pattern(":[0-9]{1,3}") : .empty, .text(between), arguments(index), .text(after),
+            ])
+        case .named(let before, let between, let after, .elements(let first, let middle, let last, let otherwise)):
+            return .sequence([
+                .text(before + name + between),
+                try elements(index, first, (middle, otherwise ?? middle), last, wrapsTexts: form.wrapsTexts),
                 .text(after),
             ])
-        case .named(let before, let between, let after, .elements(let first, let middle, let last)):
+        case .named(let before, let between, let after, .tags(let sign)):
             return .sequence([
-                .text(before + name + between), try elements(index, first, middle, last), .text(after),
+                .text(before + name + between),
+                try TagRules(sign: sign).members(of: tools[index], at: place(index)), .text(after),
             ])
+        case .keyed: return .sequence([.text("{\"\(name)\": "), arguments(index), .text("}")])
         case .named(let before, _, _, .braces(let mark)):
             return .sequence([
                 .text(before + name), try BraceRules(mark: mark).members(of: tools[index], at: place(index)),
@@ -138,7 +146,7 @@ struct CallRules {
 
     /// A bare text up to what stands behind it.
     private func text(
-        _ schema: JSONValue, of index: Int, _ name: String, before last: String
+        _ schema: JSONValue, of index: Int, _ name: String, before last: String, isWrapped: Bool
     ) throws(GrammarError) -> GrammarExpression {
         if let values = (schema["const"].map { [$0] } ?? schema["enum"]?.elements)?.compactMap(\.text) {
             return .sequence([.choice(values.map(GrammarExpression.text)), .text(last)])
@@ -151,24 +159,36 @@ struct CallRules {
                 "is not enforced in this model's form, which writes texts without quotation marks; leave it out of a "
                     + "strict tool")
         }
-        return .through(last)
+        return Self.anyText(before: last, isWrapped: isWrapped)
     }
 
+    private static func anyText(before last: String, isWrapped: Bool) -> GrammarExpression {
+        guard isWrapped else { return .through(last) }
+        return .choice([
+            .sequence([.text("<![CDATA["), .through("]]>" + last)]), .sequence([.pattern("[^<&]*"), .text(last)]),
+        ])
+    }
+
+    /// - Parameter middle: what stands between a parameter's name and its value, for a text and for what is none.
     private func elements(
-        _ index: Int, _ first: String, _ middle: String, _ last: String
+        _ index: Int, _ first: String, _ middle: (text: String, other: String), _ last: String, wrapsTexts: Bool
     ) throws(GrammarError) -> GrammarExpression {
         guard let parameters = try parameters(index) else {
             return .repeated(
-                .sequence([.text(first), .pattern("[A-Za-z0-9_.-]{1,64}"), .text(middle), .through(last)]), min: 0,
-                max: 64)
+                .sequence([
+                    .text(first), .pattern("[A-Za-z0-9_.-]{1,64}"), .text(middle.text),
+                    Self.anyText(before: last, isWrapped: wrapsTexts),
+                ]), min: 0, max: 64)
         }
         var parts: [GrammarExpression] = []
         for (name, schema, isRequired) in parameters {
-            let frame = GrammarExpression.text(first + name + middle)
             let own: GrammarExpression =
                 tools[index].isText(name)
-                ? .sequence([frame, try text(schema, of: index, name, before: last)])
-                : .sequence([frame, value(schema, of: index, name), .text(last)])
+                ? .sequence([
+                    .text(first + name + middle.text),
+                    try text(schema, of: index, name, before: last, isWrapped: wrapsTexts),
+                ])
+                : .sequence([.text(first + name + middle.other), value(schema, of: index, name), .text(last)])
             parts.append(isRequired ? own : .optional(own))
         }
         return .sequence(parts)

@@ -4,6 +4,8 @@ package struct ToolForm: Sendable, Equatable {
     enum Call: Sendable, Equatable {
         /// A JSON object with a name and arguments under these keys; in a list of such objects, or by itself.
         case object(name: String, arguments: String, inList: Bool)
+        /// A list of JSON objects, each with one member: the tool's name and the arguments.
+        case keyed
         /// A name between texts, and arguments behind it.
         case named(before: String, between: String, after: String, Arguments)
         /// Python's calls with keyword arguments: in a list, or a line each.
@@ -14,8 +16,11 @@ package struct ToolForm: Sendable, Equatable {
 
     enum Arguments: Sendable, Equatable {
         case json
-        /// Each parameter's name and value between texts; texts are bare.
-        case elements(before: String, between: String, after: String)
+        /// Each parameter's name and value between texts; texts are bare. Where a family tells texts from other values,
+        /// `otherwise` stands before what is none.
+        case elements(before: String, between: String, after: String, otherwise: String? = nil)
+        /// Each parameter's value between its name as a tag and the tag's end, both behind a sign; lists and objects likewise.
+        case tags(sign: String)
         /// `{key:value}` with bare keys, and texts between a mark.
         case braces(mark: String)
     }
@@ -29,6 +34,10 @@ package struct ToolForm: Sendable, Equatable {
     var padding = ""
     var separator = ""
     var hasOneCall = false
+    /// What stands between a call's id, which comes first, and its name; empty where calls have none.
+    var idEnd = ""
+    /// Whether a text in which `<` or `&` stands is wrapped as XML's CDATA.
+    var wrapsTexts = false
     /// Another text that may stand before a section.
     var otherOpening: String?
     /// Texts that stand in the chat templates of models of this form, all of them in each.
@@ -44,6 +53,13 @@ package struct ToolForm: Sendable, Equatable {
 
     /// For models whose template says nothing of tools.
     package static let standard = all.first { $0.name == "hermes" } ?? all[0]
+
+    /// DeepSeek's markup, since V3.2.
+    private static let dsml = Call.named(
+        before: "<｜DSML｜invoke name=\"", between: "\">\n", after: "</｜DSML｜invoke>",
+        .elements(
+            before: "<｜DSML｜parameter name=\"", between: "\" string=\"true\">", after: "</｜DSML｜parameter>\n",
+            otherwise: "\" string=\"false\">"))
 
     /// The special ones first: a template that has the signs of several forms has the first of them.
     static let all: [ToolForm] = [
@@ -102,6 +118,40 @@ package struct ToolForm: Sendable, Equatable {
         ToolForm(
             name: "lfm2", opening: "<|tool_call_start|>", closing: "<|tool_call_end|>", call: .python(inList: true),
             signs: ["<|tool_call_start|>"]),
+        ToolForm(
+            name: "dsml_v3_2", opening: "<｜DSML｜function_calls>", closing: "</｜DSML｜function_calls>",
+            call: dsml, padding: "\n", separator: "\n", signs: ["｜DSML｜", "function_calls>"]),
+        ToolForm(
+            name: "dsml_v4", opening: "<｜DSML｜tool_calls>", closing: "</｜DSML｜tool_calls>", call: dsml, padding: "\n",
+            separator: "\n", signs: ["｜DSML｜"]),
+        ToolForm(
+            name: "solar_open", opening: "<|tool_calls|>", closing: "",
+            call: .named(
+                before: "<|tool_call:begin|>", between: "<|tool_call:args|>", after: "<|tool_call:end|>", .json),
+            idEnd: "<|tool_call:name|>", signs: ["<|tool_calls|>", "<|tool_call:name|>"]),
+        ToolForm(
+            name: "apertus", opening: "<|tools_prefix|>", closing: "<|tools_suffix|>", call: .keyed,
+            signs: ["<|tools_prefix|>"]),
+        ToolForm(
+            name: "hunyuan_v3", opening: "<tool_calls:opensource>", closing: "</tool_calls:opensource>",
+            call: .named(
+                before: "<tool_call:opensource>", between: "<tool_sep:opensource>\n", after: "</tool_call:opensource>",
+                .elements(
+                    before: "<arg_key:opensource>", between: "</arg_key:opensource>\n<arg_value:opensource>",
+                    after: "</arg_value:opensource>\n")),
+            padding: "\n", separator: "\n", signs: ["<tool_sep{}>"]),
+        ToolForm(
+            name: "minicpm5", opening: "<function name=\"", closing: "</function>",
+            call: .named(
+                before: "", between: "\">", after: "",
+                .elements(before: "<param name=\"", between: "\">", after: "</param>")),
+            separator: "\n", hasOneCall: true, wrapsTexts: true, signs: ["<function ", "<param "]),
+        ToolForm(
+            name: "minimax_m3", opening: "]<]minimax[>[<tool_call>", closing: "]<]minimax[>[</tool_call>",
+            call: .named(
+                before: "]<]minimax[>[<invoke name=\"", between: "\">", after: "]<]minimax[>[</invoke>",
+                .tags(sign: "]<]minimax[>[")),
+            padding: "\n", separator: "\n", signs: ["<]minimax[>"]),
         ToolForm(
             name: "nemotron", opening: "<TOOLCALL>", closing: "</TOOLCALL>",
             call: .object(name: "name", arguments: "arguments", inList: true), signs: ["<TOOLCALL>"]),
@@ -166,19 +216,21 @@ package struct ToolForm: Sendable, Equatable {
 
     /// Texts of control tokens that an answer is to show, where the model has such tokens.
     package var marks: [String] {
-        var marks = [opening, closing, otherOpening ?? ""]
+        var marks = [opening, closing, otherOpening ?? "", idEnd]
         switch call {
         case .named(let before, let between, let after, let arguments):
             marks += [before, between, after]
             switch arguments {
             case .json: break
-            case .elements(let before, let between, let after): marks += [before, between, after]
+            case .elements(let before, let between, let after, let otherwise):
+                marks += [before, between, after, otherwise ?? ""]
             case .braces(let mark): marks.append(mark)
+            case .tags(let sign): marks.append(sign)
             }
             // Mistral's calls may have an id.
             if between == "[ARGS]" { marks.append("[CALL_ID]") }
         case .harmony: marks += ["<|channel|>", "<|message|>", "<|end|>", "<|start|>", "<|constrain|>"]
-        case .object, .python: break
+        case .object, .keyed, .python: break
         }
         return marks.filter { !$0.isEmpty }
     }

@@ -131,7 +131,8 @@ import Testing
         let template = "{{ bos_token }}{{ messages[0].content }}{{ eos_token }}"
         let plain = try tokenizer(["chat_template.jinja": template, "tokenizer_config.json": "{}"])
         let piece = try #require(
-            plain.vocabulary.idOfPiece.keys.first { $0.count > 3 && $0.allSatisfy { (0x61...0x7A).contains($0) } })
+            plain.vocabulary.idOfPiece.map(\.key).first { $0.count > 3 && $0.allSatisfy { (0x61...0x7A).contains($0) } }
+        )
         let name = String(decoding: piece, as: UTF8.self)
         for file in ["tokenizer_config.json", "special_tokens_map.json"] {
             var files = ["chat_template.jinja": template, "tokenizer_config.json": "{}"]

@@ -13,6 +13,9 @@ struct ElementCallReader: CallReader {
     /// Between the name's end and the value, where an element of its own holds it.
     private let valueBegin: [UInt8]
     private let valueEnd: [UInt8]
+    /// What stands between the name and a value that is no text, where it tells these apart; with what texts have there.
+    private let kinds: (text: [UInt8], other: [UInt8])?
+    private let wrapsTexts: Bool
     /// Whether a line break behind the value's beginning and before its end is the frame's.
     private let hasOwnLines: Bool
     private let tools: [Tool]
@@ -25,18 +28,29 @@ struct ElementCallReader: CallReader {
     /// A value that is looked at when it is whole; and whether one has begun.
     private var held: [UInt8] = []
     private var hasBegunValue = false
+    private var isWrapped = false
+    private static let wrap = (begin: Array("<![CDATA[".utf8), end: Array("]]>".utf8))
     private(set) var hasBegun = false
 
     init(
         before: String, between: String, after: String,
-        _ element: (before: String, between: String, after: String), tools: [Tool]
+        _ element: (before: String, between: String, after: String), otherwise: String? = nil, wrapsTexts: Bool = false,
+        tools: [Tool]
     ) {
         func bare(_ text: String) -> [UInt8] { Array(text.utf8).withoutBlanks }
         (self.before, nameEnd, self.after) = (bare(before), bare(between), bare(after))
         keyBegin = bare(element.before)
-        // `</arg_key>`, a line break, `<arg_value>`: two texts.
-        let parts = bare(element.between).split(whereSeparator: AnswerParser.isBlank).map(Array.init)
-        (keyEnd, valueBegin) = (parts.first ?? [], parts.count > 1 ? parts[1] : [])
+        if let otherwise {
+            // `" string="true">` and `" string="false">`: what they have in common ends the key.
+            let shared = zip(element.between.utf8, otherwise.utf8).prefix { $0 == $1 }.count
+            (keyEnd, valueBegin) = (Array(element.between.utf8.prefix(shared)), [])
+            kinds = (Array(element.between.utf8.dropFirst(shared)), Array(otherwise.utf8.dropFirst(shared)))
+        } else {
+            // `</arg_key>`, a line break, `<arg_value>`: two texts.
+            let parts = bare(element.between).split(whereSeparator: AnswerParser.isBlank).map(Array.init)
+            (keyEnd, valueBegin, kinds) = (parts.first ?? [], parts.count > 1 ? parts[1] : [], nil)
+        }
+        self.wrapsTexts = wrapsTexts
         valueEnd = bare(element.after)
         hasOwnLines = element.after.first == "\n"
         self.tools = tools
@@ -71,6 +85,15 @@ struct ElementCallReader: CallReader {
             let name = Array(rest.prefix(place)).withoutBlanks
             let next = rest.dropFirst(place + keyEnd.count)
             var skipped = 0
+            var isText: Bool?
+            if let kinds {
+                guard let kind = [kinds.text, kinds.other].first(where: { next.starts(with: $0) }) else {
+                    let mayCome = kinds.text.starts(with: next) || kinds.other.starts(with: next)
+                    if isLast || !mayCome { reading.state = .malformed }
+                    return false
+                }
+                (skipped, isText) = (kind.count, kind == kinds.text)
+            }
             if !valueBegin.isEmpty {
                 let own = next.drop(while: AnswerParser.isBlank)
                 if !own.starts(with: valueBegin) {
@@ -81,7 +104,7 @@ struct ElementCallReader: CallReader {
                 skipped = next.count - own.count + valueBegin.count
             }
             reading.count += place + keyEnd.count + skipped
-            begin(String(decoding: name, as: UTF8.self), &reading)
+            begin(String(decoding: name, as: UTF8.self), isText, &reading)
             return true
         case .value: return readValue(rest, &reading, isLast)
         case .end:
@@ -125,14 +148,14 @@ struct ElementCallReader: CallReader {
         return true
     }
 
-    private mutating func begin(_ key: String, _ reading: inout CallReading) {
+    private mutating func begin(_ key: String, _ isText: Bool?, _ reading: inout CallReading) {
         self.key = key
-        isText = tool?.isText(key) ?? false
+        self.isText = isText ?? tool?.isText(key) ?? false
         let frame =
             (parameterCount == 0 ? "{" : ", ") + String(decoding: JSONValue.string(key).bytes, as: UTF8.self) + ": "
-        reading.steps.append(.arguments(Array((frame + (isText ? "\"" : "")).utf8)))
+        reading.steps.append(.arguments(Array((frame + (self.isText ? "\"" : "")).utf8)))
         parameterCount += 1
-        (held, hasBegunValue, state) = ([], false, .value)
+        (held, hasBegunValue, isWrapped, state) = ([], false, false, .value)
     }
 
     private mutating func readValue(_ rest: ArraySlice<UInt8>, _ reading: inout CallReading, _ isLast: Bool) -> Bool {
@@ -141,7 +164,17 @@ struct ElementCallReader: CallReader {
             if own.isEmpty { return false }
             if own.first == 0x0A { own = own.dropFirst() }
         }
+        if !hasBegunValue, wrapsTexts {
+            if !isLast, own.count < Self.wrap.begin.count, Self.wrap.begin.starts(with: own) { return false }
+            if own.starts(with: Self.wrap.begin) {
+                own = own.dropFirst(Self.wrap.begin.count)
+                isWrapped = true
+                if !isText { reading.steps.append(.arguments([UInt8(ascii: "\"")])) }
+                isText = true
+            }
+        }
         hasBegunValue = true
+        let valueEnd = isWrapped ? Self.wrap.end + self.valueEnd : self.valueEnd
         let found = AnswerParser.first([valueEnd], in: Array(own))
         var end =
             found?.place

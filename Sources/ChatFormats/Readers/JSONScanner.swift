@@ -5,6 +5,9 @@ struct JSONScanner: Sendable {
     private var isEscaped = false
     private var hasBegun = false
 
+    /// Whether nothing of the value has come.
+    var isAtStart: Bool { !hasBegun }
+
     enum Place {
         /// Before the value, or in it.
         case inside

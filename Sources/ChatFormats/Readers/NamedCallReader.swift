@@ -6,6 +6,7 @@ struct NamedCallReader: CallReader {
     private let between: [UInt8]
     private let after: [UInt8]
     private let isCounted: Bool
+    private let idEnd: String
     private var state = State.before
     private var scanner = JSONScanner()
     private var hasBegunArguments = false
@@ -13,9 +14,11 @@ struct NamedCallReader: CallReader {
 
     /// Blanks around the texts do not matter.
     ///
-    /// - Parameter isCounted: whether a number stands behind the name.
-    init(before: String, between: String, after: String, isCounted: Bool = false) {
-        self.isCounted = isCounted
+    /// - Parameters:
+    ///   - isCounted: whether a number stands behind the name.
+    ///   - idEnd: what stands between an id and the name behind it; empty for no id.
+    init(before: String, between: String, after: String, isCounted: Bool = false, idEnd: String = "") {
+        (self.isCounted, self.idEnd) = (isCounted, idEnd)
         func bare(_ text: String) -> [UInt8] { Array(text.utf8).withoutBlanks }
         (self.before, self.between, self.after) = (bare(before), bare(between), bare(after))
     }
@@ -79,6 +82,7 @@ struct NamedCallReader: CallReader {
     /// A name, without the id that Mistral's calls may have behind it, or the number of a family that counts its calls.
     private func name(_ bytes: [UInt8]) -> String? {
         var name = String(decoding: bytes, as: UTF8.self)
+        if !idEnd.isEmpty, let mark = name.firstRange(of: idEnd) { name = String(name[mark.upperBound...]) }
         if let mark = name.firstRange(of: "[CALL_ID]") { name = String(name[..<mark.lowerBound]) }
         if isCounted, let colon = name.lastIndex(of: ":") { name = String(name[..<colon]) }
         return name.isEmpty || name.utf8.count > Tool.nameLimit ? nil : name

@@ -1,4 +1,5 @@
 import Accounts
+import Foundation
 import Messages
 package import RPC
 
@@ -72,7 +73,8 @@ package struct AccountsService: RPCService {
             try await accounts.record(
                 Recording(
                     id: message.id, key: message.key, model: message.model,
-                    turns: message.messages.map { .init(role: $0.role, content: $0.content) }, answer: message.answer))
+                    turns: try message.messages.map { try Recording.Turn($0) }, answer: message.answer,
+                    calls: try RecordedMembers(message.answerMembers).tool_calls ?? []))
             return ServerReply(Wire.RecordAnswerReply())
         }
         router.unary(Wire.Accounts.addFeedback) { request, _ in
@@ -100,5 +102,40 @@ package struct AccountsService: RPCService {
                 field: field)
         }
         return value
+    }
+}
+
+/// What a turn has beside its text, as it travels: OpenAI's names of it, in JSON.
+struct RecordedMembers: Codable {
+    var tool_calls: [Recording.Call]?
+    var tool_call_id: String?
+    var name: String?
+
+    init(_ turn: Recording.Turn) { (tool_calls, tool_call_id, name) = (turn.tool_calls, turn.tool_call_id, turn.name) }
+
+    init(calls: [Recording.Call]) { tool_calls = calls.isEmpty ? nil : calls }
+
+    /// - Parameter text: empty for nothing.
+    /// - Throws: `RPCError` for what is no such object.
+    init(_ text: String) throws {
+        do { self = try JSONDecoder().decode(Self.self, from: Data((text.isEmpty ? "{}" : text).utf8)) } catch {
+            throw RPCError(.invalidArgument, "a turn's members are no object of calls", field: "members")
+        }
+    }
+
+    /// Empty for nothing.
+    var text: String {
+        if tool_calls == nil, tool_call_id == nil, name == nil { return "" }
+        return (try? JSONEncoder().encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? ""
+    }
+}
+
+extension Recording.Turn {
+    /// - Throws: `RPCError`.
+    fileprivate init(_ message: Wire.ChatMessage) throws {
+        let members = try RecordedMembers(message.members)
+        self.init(
+            role: message.role, content: message.content, calls: members.tool_calls ?? [],
+            callID: members.tool_call_id, name: members.name)
     }
 }

@@ -187,8 +187,10 @@ package final class LeasedAccounts: AccountSource {
     package func record(_ recording: Recording) async throws {
         var request = Wire.RecordAnswerRequest()
         (request.id, request.key, request.model) = (recording.id, recording.key, recording.model)
-        request.messages = recording.turns.map { Wire.ChatMessage(role: $0.role, content: $0.content) }
-        request.answer = recording.answer
+        request.messages = recording.turns.map {
+            Wire.ChatMessage(role: $0.role, content: $0.content, members: RecordedMembers($0).text)
+        }
+        (request.answer, request.answerMembers) = (recording.answer, RecordedMembers(calls: recording.calls).text)
         _ = try await call(Wire.Accounts.recordAnswer, request)
     }
 

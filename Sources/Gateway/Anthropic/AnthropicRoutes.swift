@@ -42,8 +42,8 @@ struct AnthropicRoutes: RouteGroup {
         let request = try JSONRequest.decode(AnthropicRequest.self, from: data, refusing: .messages)
         let model = try conversations.fleet.textModel(
             request.conversation.parameters.model, aliases: routing.current.aliases)
-        let count = try await conversations.count(request.conversation, with: model, until: scope.deadline)
-        return JSONResponse.make(TokenCount(input_tokens: count))
+        let prompt = try await conversations.tokens(of: request.conversation, with: model, until: scope.deadline)
+        return JSONResponse.make(TokenCount(input_tokens: prompt.ids.count))
     }
 
     private struct TokenCount: JSONWritable {

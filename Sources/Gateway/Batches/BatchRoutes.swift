@@ -78,27 +78,14 @@ struct BatchRoutes: RouteGroup {
             id: "batch_" + ServiceDescription.newInstanceID(), endpoint: request.endpoint,
             input_file_id: request.input_file_id, completion_window: "24h", created_at: now,
             expires_at: now + BatchStore.window, metadata: request.metadata)
-        try await store.batches.put([
-            Wire.StateDocument(
-                kind: store.batches.kind, id: batch.id, key: account?.id,
-                body: try StoredBatch(batch, keyDigest: keyDigest).body(), isOpen: true, created: now,
-                expires: now + StateDocuments.lifetime)
-        ])
+        try await store.begin(batch, keyDigest, account)
         work.signal()
         return try JSONResponse.make(batch)
     }
 
     private func cancel(_ id: String, _ account: Account?) async throws -> Response {
-        let store = try batches()
-        let batch = try await store.batch(id, account)
-        guard [.validating, .in_progress, .finalizing, .cancelling].contains(batch.status) else {
-            throw APIError(
-                status: .conflict, message: "The batch is \(batch.status.rawValue); it cannot be cancelled any more.",
-                type: "invalid_request_error", code: "batch_ended")
-        }
-        // Whoever works on the batch sees it before the next line.
-        _ = try await store.batches.update(id) { ($0.outcome, $0.requiresOpen) = (BatchStore.cancelMark, true) }
+        let batch = try await batches().cancel(id, account)
         work.signal()
-        return try JSONResponse.make(try await store.batch(id, account))
+        return try JSONResponse.make(batch)
     }
 }

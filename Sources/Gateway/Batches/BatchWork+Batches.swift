@@ -96,31 +96,13 @@ extension BatchWork {
         if !rest.isEmpty { _ = try await body(rest, number + 1) }
     }
 
-    /// Goes through the lines of a batch in their order.
-    private func eachDocument(
-        of batch: Wire.StateDocument, _ body: (Wire.StateDocument) async throws -> Void
-    ) async throws {
-        var after: Int?
-        while true {
-            let request = Wire.ListStateRequest(
-                kind: store.lines.kind, key: batch.key, parent: batch.id, after: after, latestFirst: false, limit: 100)
-            let page = try await StateDocuments.told { try await store.lines.source.list(request) }.documents
-            for document in page {
-                try Task.checkCancellation()
-                try await body(document)
-            }
-            guard let last = page.last else { return }
-            after = last.number
-        }
-    }
-
     private func endLines(of batch: Wire.StateDocument, as outcome: BatchLine.Outcome) async throws {
         let code = outcome == .cancelled ? "batch_cancelled" : "batch_expired"
         let message =
             outcome == .cancelled
             ? "The batch was cancelled before this line was answered."
             : "The batch's time ended before this line was answered."
-        try await eachDocument(of: batch) { document in
+        try await store.eachLine(of: batch.id, batch.key) { document in
             guard document.isOpen else { return }
             var line = BatchLine(document)
             line.request = nil
@@ -140,7 +122,7 @@ extension BatchWork {
         var output = try await store.files.writer(id: stem + "-output", of: document.key)
         var errors = try await store.files.writer(id: stem + "-errors", of: document.key)
         var (completed, failed) = (0, 0)
-        try await eachDocument(of: document) { line in
+        try await store.eachLine(of: document.id, document.key) { line in
             let text = BatchLine(line).output(id: "batch_req_" + line.id.dropFirst("batch_".count))
             if line.outcome == BatchLine.Outcome.completed.rawValue {
                 completed += 1

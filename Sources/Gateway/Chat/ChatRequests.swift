@@ -26,6 +26,7 @@ struct ChatCompletionRequest: Decodable, Sendable {
         top_logprobs = try container.decodeIfPresent(Int.self, forKey: .top_logprobs)
         modalities = try container.decodeIfPresent([String].self, forKey: .modalities)
         template = try TemplateOptions(from: decoder)
+        try template.requireShownThoughts()
         tools = try ToolDemand(from: decoder)
         parameters = try GenerationParameters(from: decoder)
         parameters.grammar = try AnswerForm(from: decoder).grammar

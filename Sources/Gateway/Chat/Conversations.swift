@@ -55,14 +55,12 @@ struct Conversations: Sendable {
             for: request, from: field, logprobs: logprobs, with: model, idPrefix: idPrefix, restored: restored, scope)
     }
 
-    /// How many tokens a conversation has, with what stands around it.
+    /// The token ids of a conversation, with what stands around it.
     ///
     /// - Throws: `APIError`.
-    func count(
-        _ request: ChatCompletionRequest, with model: ModelDescription, until deadline: ContinuousClock.Instant
-    ) async throws -> Int {
-        try await prepared(request, with: model, until: deadline).prompt.ids.count
-    }
+    func tokens(
+        of request: ChatCompletionRequest, with model: ModelDescription, until deadline: ContinuousClock.Instant
+    ) async throws -> Wire.TokensReply { try await prepared(request, with: model, until: deadline).prompt }
 
     /// Begins the answers to a conversation.
     ///
@@ -169,7 +167,14 @@ extension ChatCompletionRequest {
         preset?.complete(&parameters)
         parameters.routeMaxTokens = decision.limits.maxTokens
         messages = preset?.messages(messages) ?? messages
-        record.keep(messages.map { .init(role: $0.role, content: $0.content) })
+        record.keep(
+            messages.map { message in
+                .init(
+                    role: message.role, content: message.content,
+                    calls: message.toolCalls.map {
+                        .init(id: $0.id, name: $0.function.name, arguments: $0.function.arguments)
+                    }, callID: message.toolCallID, name: message.name)
+            })
     }
 
     /// Alternatives beside each token's log-probability; nil for no log-probabilities.

@@ -15,6 +15,8 @@ struct TemplateOptions: Decodable, Sendable {
     var continuesFinalMessage = false
     /// The field in which the client asks for thoughts; nil where it does not.
     private var thoughtsField: String?
+    /// Whether the client asks for thoughts that it does not want to read.
+    private(set) var hidesThoughts = false
     /// Tokens of thoughts, at most; nil for as many as the model likes.
     private(set) var thoughtTokens: Int?
     /// Given to the template where it reads them.
@@ -38,6 +40,7 @@ struct TemplateOptions: Decodable, Sendable {
         documents = try Self.objects(container, .documents)
         (variables, fields) = try Self.variables(container)
         if let thinking = try container.decodeIfPresent(ThinkingDemand.self, forKey: .thinking), thinking.isWanted {
+            hidesThoughts = !thinking.isShown
             wantThoughts(asked: "thinking")
             thoughtTokens = thinking.tokens
         }
@@ -46,9 +49,7 @@ struct TemplateOptions: Decodable, Sendable {
             guard tokens >= 0 else {
                 throw JSONError(.member(of: .root, key.rawValue), "is \(tokens); it must be at least 0")
             }
-            thoughtTokens = tokens
-            // A model without thoughts keeps to 0.
-            if tokens > 0 { thoughtsField = key.rawValue }
+            limitThoughts(to: tokens, asked: key.rawValue)
         }
         continuesFinalMessage = try container.decodeIfPresent(Bool.self, forKey: .continue_final_message) ?? false
         let adds = try container.decodeIfPresent(Bool.self, forKey: .add_generation_prompt)
@@ -68,6 +69,23 @@ struct TemplateOptions: Decodable, Sendable {
         thoughtsField = field
         // The names by which templates know it.
         for name in ["enable_thinking", "thinking"] { offer(name, .bool(true)) }
+    }
+
+    /// - Throws: `APIError` where thoughts are to be hidden, which only messages do.
+    func requireShownThoughts() throws {
+        guard hidesThoughts else { return }
+        throw APIError.invalidRequest(
+            "'thinking.display' is 'omitted', which is not supported here; /v1/messages has it.",
+            parameter: "thinking.display")
+    }
+
+    /// Ends thoughts after so many tokens.
+    ///
+    /// - Parameter field: in which the client says it.
+    mutating func limitThoughts(to tokens: Int, asked field: String) {
+        thoughtTokens = tokens
+        // A model without thoughts keeps to 0.
+        if tokens > 0 { thoughtsField = field }
     }
 
     /// - Throws: `APIError` where the client wants thoughts of a model that has none.

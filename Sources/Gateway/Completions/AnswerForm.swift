@@ -1,3 +1,4 @@
+import Grammars
 import JSON
 import Messages
 
@@ -43,7 +44,7 @@ struct AnswerForm: Decodable, Sendable {
         case .guided_json, .json_schema: return Text(bytes: try text(value, key.rawValue))
         case .guided_regex, .regex: return try text(value, as: "regex", key.rawValue)
         case .guided_choice: return try text(value, as: "choice", key.rawValue)
-        case .guided_grammar, .grammar, .ebnf: return try text(value, as: "gbnf", key.rawValue)
+        case .guided_grammar, .grammar, .ebnf: return try text(value, as: "grammar", key.rawValue)
         }
     }
 
@@ -55,7 +56,9 @@ struct AnswerForm: Decodable, Sendable {
             guard let text = value.text else {
                 throw APIError.invalidRequest("'\(field)' is \(value.kind); it must be a text.", parameter: parameter)
             }
-            return Text(bytes: Array(text.utf8), language: language)
+            // vLLM and its clients have one field for both notations of grammars.
+            let own = language == "grammar" ? Grammar.isGBNF(text) ? "gbnf" : "lark" : language
+            return Text(bytes: Array(text.utf8), language: own)
         }
         guard let elements = value.elements, elements.allSatisfy({ $0.text != nil }) else {
             throw APIError.invalidRequest("'\(field)' must be a list of texts.", parameter: parameter)
@@ -98,8 +101,7 @@ struct AnswerForm: Decodable, Sendable {
                 switch name {
                 case "json": Text(bytes: try text(value, field + ".json"))
                 case "json_object": Text(bytes: anyObject)
-                case "regex", "choice": try text(value, as: name, field + "." + name)
-                case "grammar": try text(value, as: "gbnf", field + ".grammar")
+                case "regex", "choice", "grammar": try text(value, as: name, field + "." + name)
                 default:
                     throw APIError.invalidRequest(
                         "'\(field).\(name.prefix(40))' is not supported; json, json_object, regex, choice and grammar are.",

@@ -26,6 +26,9 @@ struct FileStore: Sendable {
 
     /// Bytes of a file, at most.
     static let sizeLimit = 512 << 20
+    /// Bytes of all files that a key keeps, at most, and their number.
+    static let totalLimit = 16 << 30
+    static let countLimit = 10_000
     static let pieceSize = 1 << 20
     /// Seconds after which an upload that was not completed goes.
     private static let uploadLifetime: Int64 = 3_600
@@ -36,6 +39,8 @@ struct FileStore: Sendable {
         let id: String
         fileprivate let account: Int64?
         private(set) var size = 0
+        /// Bytes that there is room for; nil for what a batch writes, which is not lost for want of it.
+        fileprivate var room: Int?
         private var pending: [UInt8] = []
         private var pieces = 0
 
@@ -54,6 +59,7 @@ struct FileStore: Sendable {
                     message: "A file has \(FileStore.sizeLimit) bytes at most.", type: "invalid_request_error",
                     parameter: "file", code: "file_too_large")
             }
+            if let room, size > room { throw FileStore.isFull("\(FileStore.totalLimit >> 30) GiB") }
             pending += bytes
             while pending.count >= FileStore.pieceSize { try await writePiece() }
         }
@@ -108,6 +114,35 @@ struct FileStore: Sendable {
                 expires: StateDocuments.now + Self.uploadLifetime)
         ])
         return writer
+    }
+
+    /// Begins a file of a client's.
+    ///
+    /// - Throws: `APIError`, 413 where the key keeps as much as it may.
+    func clientWriter(of account: Account?) async throws -> Writer {
+        var (count, size, after) = (0, 0, Int?.none)
+        while true {
+            let request = Wire.ListStateRequest(
+                kind: files.kind, key: account?.id, after: after, latestFirst: false, limit: 1_000)
+            let page = try await StateDocuments.told { try await files.source.list(request) }.documents
+            for document in page where document.key == account?.id {
+                count += 1
+                size += try Self.object(document).bytes
+            }
+            guard let last = page.last else { break }
+            after = last.number
+        }
+        guard count < Self.countLimit else { throw Self.isFull("\(Self.countLimit) files") }
+        guard size < Self.totalLimit else { throw Self.isFull("\(Self.totalLimit >> 30) GiB") }
+        var writer = try await writer(of: account?.id)
+        writer.room = Self.totalLimit - size
+        return writer
+    }
+
+    private static func isFull(_ limit: String) -> APIError {
+        APIError(
+            status: .contentTooLarge, message: "Your files have \(limit) together, at most; delete some first.",
+            type: "invalid_request_error", parameter: "file", code: "file_storage_full")
     }
 
     /// - Throws: `APIError`, 404 where there is none, or it is another key's.

@@ -85,7 +85,7 @@ struct FilesRoutes: RouteGroup {
         let ticket = try admission.enter(bytes: 2 * FileStore.pieceSize)
         defer { admission.leave(ticket) }
         var reader = try MultipartReader(contentType: request.headers[.contentType])
-        var writer = try await store.writer(of: account?.id)
+        var writer = try await store.clientWriter(of: account)
         do {
             var form = Form()
             for try await buffer in request.body {

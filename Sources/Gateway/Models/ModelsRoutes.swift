@@ -14,12 +14,16 @@ struct ModelsRoutes: RouteGroup {
     func addRoutes(to router: Router<GatewayContext>) {
         router.get("/v1/models") { request, _ in
             let account = try await keys.account(of: request)
-            return try JSONResponse.make(models(for: account))
+            let models = models(for: account)
+            guard APIDialect(request) == .anthropic else { return try JSONResponse.make(models) }
+            return try JSONResponse.make(try AnthropicModelList(models.data, AnthropicPage(request)))
         }
         router.get("/v1/models/**") { request, context in
             let account = try await keys.account(of: request)
             let name = context.parameters.getCatchAll().joined(separator: "/")
-            return try JSONResponse.make(model(name.removingPercentEncoding ?? name, for: account))
+            let model = try model(name.removingPercentEncoding ?? name, for: account)
+            return try APIDialect(request) == .anthropic
+                ? JSONResponse.make(AnthropicModel(model)) : JSONResponse.make(model)
         }
         router.delete("/v1/models/**") { request, context in
             let account = try await keys.account(of: request)

@@ -4,6 +4,13 @@ import Hummingbird
 enum APIDialect: Sendable {
     case openAI, anthropic, ollama
 
+    /// Of a request: routes that several kinds of clients have in common are answered as the client's headers say.
+    init(_ request: Request) {
+        let own = APIDialect(path: request.uri.path)
+        let isShared = request.uri.path.split(separator: "/", maxSplits: 2).prefix(2) == ["v1", "models"]
+        self = isShared && request.headers[own: FieldName.anthropicVersion] != nil ? .anthropic : own
+    }
+
     /// - Parameter path: a request's, however many slashes the client wrote.
     init(path: String) {
         let parts = path.split(separator: "/", maxSplits: 2).prefix(2)
@@ -12,7 +19,7 @@ enum APIDialect: Sendable {
 }
 
 extension APIError {
-    func response(to request: Request) -> Response { response(in: APIDialect(path: request.uri.path)) }
+    func response(to request: Request) -> Response { response(in: APIDialect(request)) }
 
     /// The error's body.
     func json(in dialect: APIDialect) -> [UInt8] {

@@ -9,7 +9,7 @@ extension RefusedFields {
     static let text = [
         refuse(
             "guided_decoding_backend", "guided_whitespace_pattern", "structural_tag",
-            because: "answers are held to JSON Schemas, regular expressions, choices and grammars in GBNF"),
+            because: "answers are held to JSON Schemas, regular expressions, choices and grammars in GBNF or Lark"),
         refuse("stop_token_ids", because: "give the texts that end an answer in 'stop'"),
         refuse("bad_words", because: "'logit_bias' of -100 keeps a token out of the answer"),
         refuse("allowed_token_ids", because: "'logit_bias' of -100 keeps a token out of the answer"),
@@ -69,7 +69,7 @@ extension RefusedFields {
         refuse("chat_template", because: "the template is the model's own"),
         refuse(
             "thinking", "thinking_token_budget", "thinking_budget",
-            because: "/v1/chat/completions and /v1/messages have it",
+            because: "/v1/chat/completions, /v1/responses and /v1/messages have it",
             unless: { $0.isEmpty || $0["type"]?.text == "disabled" }),
         refuse("audio", because: "the models here do not speak"),
         refuse("verbosity", because: "it is low, medium or high", unless: isOne(of: "low", "medium", "high")),
@@ -132,7 +132,8 @@ extension RefusedFields {
     static let responses = RefusedFields(
         text, conversation, template,
         [
-            refuse("reasoning", because: "of it only 'effort' and 'summary' are known", unless: isReasoning),
+            refuse(
+                "reasoning", because: "of it only 'effort', 'max_tokens' and 'summary' are known", unless: isReasoning),
             refuse("max_tool_calls", because: "tools are called by the client, who can count them"),
             refuse("parallel_tool_calls", because: "it is true or false") {
                 if case .bool = $0 { true } else { false }
@@ -150,7 +151,7 @@ extension RefusedFields {
             refuse("modalities", because: "answers here are text", unless: isText),
             refuse("n", because: "a response has one answer", unless: isNumber(1)),
             refuse("context_management", because: "a conversation is never cut"),
-        ])
+        ], except: thoughts)
 
     static let embeddings = RefusedFields([
         refuse(
@@ -252,7 +253,12 @@ extension RefusedFields {
     private static let isReasoning: @Sendable (JSONValue) -> Bool = { value in
         guard case .object(let object) = value else { return value.isEmpty }
         return object.members.allSatisfy { name, value in
-            ["effort", "summary", "generate_summary"].contains(name) ? value.isNull || value.text != nil : value.isEmpty
+            switch name {
+            case "effort", "summary", "generate_summary": value.isNull || value.text != nil
+            // What it may be is said where it is read.
+            case "max_tokens": true
+            default: value.isEmpty
+            }
         }
     }
 

@@ -13,7 +13,7 @@ struct RequestIdentity: RouterMiddleware {
         var response = try await RequestTrace.$current.withValue(trace) { try await next(request, context) }
         response.headers[own: FieldName.requestID] = trace.requestID
         response.headers[own: FieldName.traceparent] = trace.context.header
-        if APIDialect(path: request.uri.path) == .anthropic {
+        if APIDialect(request) == .anthropic {
             response.headers[own: FieldName.anthropicRequestID] = trace.requestID
         }
         // Whatever it was: who asks for a head alone reads none.

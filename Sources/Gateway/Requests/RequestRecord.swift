@@ -25,6 +25,8 @@ final class RequestRecord: Sendable {
         var turns: [Recording.Turn] = []
         /// The text of the first choice.
         var answer = ""
+        /// What it calls.
+        var calls: [Recording.Call] = []
     }
 
     /// The path, as the API's documents name it.
@@ -50,6 +52,16 @@ final class RequestRecord: Sendable {
 
     func keep(answer text: String, choice: UInt32) {
         if keepsText, choice == 0 { state.withLock { $0.answer += text } }
+    }
+
+    /// - Parameters:
+    ///   - call: one that begins; nil for more of the arguments of the last one.
+    func keep(call: AnswerDelta.Call?, arguments text: String, choice: UInt32) {
+        guard keepsText, choice == 0 else { return }
+        state.withLock { state in
+            if let call { state.calls.append(.init(id: call.id, name: call.name, arguments: "")) }
+            if !state.calls.isEmpty { state.calls[state.calls.count - 1].function.arguments += text }
+        }
     }
 
     /// - Parameter count: tokens that came together; each is taken to have needed an equal time.

@@ -57,6 +57,7 @@ struct ResponseRequest: Decodable, Sendable {
             parameters: parameters)
         conversation.tools = try ToolDemand(from: decoder)
         conversation.template = try TemplateOptions(from: decoder)
+        try conversation.template.requireShownThoughts()
         tools = conversation.template.tools
         toolChoice = try container.decodeIfPresent(JSONValue.self, forKey: .tool_choice)
         // A function's fields stand beside its type here; templates look for them where chats have them.
@@ -74,6 +75,13 @@ struct ResponseRequest: Decodable, Sendable {
                 throw APIError.invalidRequest("'reasoning.effort' must be a text.", parameter: "reasoning.effort")
             }
             conversation.template.add(effort: text)
+        }
+        if let tokens = reasoning["max_tokens"], !tokens.isNull {
+            guard case .number(let number) = tokens, let count = Int(exactly: number.double), count >= 0 else {
+                throw APIError.invalidRequest(
+                    "'reasoning.max_tokens' must be an integer of at least 0.", parameter: "reasoning.max_tokens")
+            }
+            conversation.template.limitThoughts(to: count, asked: "reasoning.max_tokens")
         }
         textFormat = form?.format
         try readState(container)

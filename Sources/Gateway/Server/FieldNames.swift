@@ -7,6 +7,8 @@ enum FieldName {
     static let requestID = Name("x-request-id")
     /// As Anthropic's clients read it.
     static let anthropicRequestID = Name("request-id")
+    /// Which only Anthropic's clients send.
+    static let anthropicVersion = Name("anthropic-version")
     static let traceparent = Name("traceparent")
     static let timeout = Name("x-request-timeout-ms")
     static let shouldRetry = Name("x-should-retry")

@@ -161,6 +161,7 @@ package struct Gateway: Sendable {
                 pipeline: pipeline, models: models, streams: streams, conversations: conversations, routing: routing),
             FilesRoutes(keys: keys, admission: admission, store: fileStore),
             BatchRoutes(pipeline: pipeline, store: batchStore, work: signal),
+            MessageBatchRoutes(pipeline: pipeline, store: batchStore, work: signal),
             FineTuningRoutes(
                 pipeline: pipeline, store: fineTuningStore, fleet: fleet, routing: routing, work: signal),
             OllamaRoutes(
@@ -173,7 +174,7 @@ package struct Gateway: Sendable {
             ModerationsRoute(pipeline: pipeline, moderator: filters.moderator),
             WatermarkRoute(pipeline: pipeline, fleet: fleet, routing: routing, labels: labels),
             ProvenanceRoute(pipeline: pipeline, fleet: fleet, routing: routing, labels: labels),
-            TokensRoutes(pipeline: pipeline, fleet: fleet, routing: routing),
+            TokensRoutes(pipeline: pipeline, conversations: conversations, routing: routing),
             PresetsRoute(keys: keys, routing: routing),
             UsageRoute(keys: keys),
             FeedbackRoute(pipeline: pipeline, keys: keys),

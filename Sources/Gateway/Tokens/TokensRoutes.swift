@@ -5,8 +5,10 @@ import Messages
 /// `POST /tokenize` and `/detokenize`, in vLLM's form.
 struct TokensRoutes: RouteGroup {
     let pipeline: RequestPipeline
-    let fleet: Fleet
+    let conversations: Conversations
     let routing: RoutingSource
+
+    private var fleet: Fleet { conversations.fleet }
 
     func addRoutes(to router: Router<GatewayContext>) {
         router.post("/tokenize") { request, context in
@@ -22,10 +24,8 @@ struct TokensRoutes: RouteGroup {
         var model: String?
         /// Either a text or a conversation.
         var prompt: String?
-        var messages: [ChatCompletionRequest.Message]?
+        var conversation: ChatCompletionRequest?
         var add_special_tokens: Bool?
-        /// What the chat template is given beside the messages.
-        var template: TemplateOptions
 
         private enum Key: String, CodingKey { case model, prompt, messages, add_special_tokens }
 
@@ -34,9 +34,15 @@ struct TokensRoutes: RouteGroup {
             model = try container.decodeIfPresent(String.self, forKey: .model)
             prompt = try container.decodeIfPresent(String.self, forKey: .prompt)
             let turns = try container.decodeIfPresent([ChatCompletionRequest.Message].self, forKey: .messages)
-            messages = try turns.map { try ChatCompletionRequest.Message.linked($0) }
             add_special_tokens = try container.decodeIfPresent(Bool.self, forKey: .add_special_tokens)
-            template = try TemplateOptions(from: decoder)
+            let (template, tools) = (try TemplateOptions(from: decoder), try ToolDemand(from: decoder))
+            conversation = try turns.map { turns in
+                var own = ChatCompletionRequest(
+                    messages: try ChatCompletionRequest.Message.linked(turns),
+                    parameters: try GenerationParameters(from: decoder))
+                (own.template, own.tools) = (template, tools)
+                return own
+            }
         }
     }
 
@@ -59,14 +65,13 @@ struct TokensRoutes: RouteGroup {
         let request = try JSONRequest.decode(TokenizeRequest.self, from: data, refusing: .tokenize)
         let model = try fleet.textModel(request.model, aliases: routing.current.aliases)
         let reply: Wire.TokensReply
-        switch (request.prompt, request.messages) {
+        switch (request.prompt, request.conversation) {
         case (let prompt?, nil):
             let encode = Wire.EncodeRequest(
                 model: model.base, text: prompt, addSpecialTokens: request.add_special_tokens ?? true)
             reply = try await fleet.call(Wire.Tokenizer.encode, encode, model: model, until: deadline)
-        case (nil, let messages?):
-            let render = Wire.RenderChatRequest(model: model.base, messages, request.template)
-            reply = try await fleet.call(Wire.Tokenizer.renderChat, render, model: model, until: deadline)
+        case (nil, let conversation?):
+            reply = try await conversations.tokens(of: conversation, with: model, until: deadline)
         default:
             throw APIError.invalidRequest("Give either 'prompt' or 'messages'.", parameter: "prompt")
         }

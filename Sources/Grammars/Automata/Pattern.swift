@@ -6,6 +6,8 @@ indirect enum Pattern: Sendable, Hashable {
     case choice([Pattern])
     /// At least `min` times, and at most `max`; nil for any number.
     case repeated(Pattern, min: Int, max: Int?)
+    /// The same, of which the fewest are tried first. That tells only where one of several matches is taken: ``firstMatch()``.
+    case reluctant(Pattern, min: Int, max: Int?)
     case start
     case end
     case lookahead(Pattern, isNegative: Bool)
@@ -115,7 +117,7 @@ struct PatternCompiler {
                 try add(part, from: own, to: end)
                 states[end].append(.free(last))
             }
-        case .repeated(let part, let min, let max):
+        case .repeated(let part, let min, let max), .reluctant(let part, let min, let max):
             var here = first
             for _ in 0..<min {
                 let next = try state()

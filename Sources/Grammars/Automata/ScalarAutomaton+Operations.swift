@@ -180,4 +180,25 @@ extension ScalarAutomaton {
                 )
             })
     }
+
+    /// The words that begin with no other word.
+    func withoutLongerWords() -> ScalarAutomaton {
+        ScalarAutomaton(
+            states: (0..<stateCount).map { state in
+                (accepts[state] ? [] : Array(edges(of: State(state))), accepts[state])
+            })
+    }
+
+    /// The words but the empty one.
+    func withoutEmptyWord() -> ScalarAutomaton {
+        // The beginning is a state of its own, to which nothing comes back.
+        ScalarAutomaton(
+            states: [(edges(of: 0).map { Edge(first: $0.first, last: $0.last, target: $0.target + 1) }, false)]
+                + (0..<stateCount).map { state in
+                    (
+                        edges(of: State(state)).map { Edge(first: $0.first, last: $0.last, target: $0.target + 1) },
+                        accepts[state]
+                    )
+                })
+    }
 }

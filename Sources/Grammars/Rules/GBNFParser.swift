@@ -253,6 +253,23 @@ extension Grammar {
     /// - Throws: `GrammarError` with the line.
     package init(gbnf text: String) throws(GrammarError) { self = try GBNFParser.parse(text) }
 
+    /// Whether a text is a grammar in GBNF rather than in Lark's notation: a line begins with a rule's name and `::=`.
+    package static func isGBNF(_ text: some StringProtocol) -> Bool {
+        text.utf8.split(whereSeparator: { $0 == UInt8(ascii: "\n") || $0 == UInt8(ascii: "\r") }).contains { line in
+            func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+            let begun = line.drop(while: isBlank)
+            let rest = begun.drop { byte in
+                switch byte {
+                case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+                    UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "-"), UInt8(ascii: "_"):
+                    true
+                default: false
+                }
+            }
+            return rest.count < begun.count && rest.drop(while: isBlank).starts(with: "::=".utf8)
+        }
+    }
+
     /// A text that a regular expression of ECMA-262 describes whole.
     package init(pattern: String) { self.init(.pattern(pattern)) }
 

@@ -8,6 +8,8 @@ package indirect enum GrammarExpression: Sendable {
     case character([ClosedRange<UInt32>])
     /// A text that a regular expression of ECMA-262 describes whole.
     case pattern(String)
+    /// A word of a lexer: of all that may begin at a place the longest one is taken, so that none of them could go on behind it.
+    case terminal(Terminal)
     /// A JSON text of a schema's value.
     case value(Schema)
     /// Any characters up to the first place where the text stands, and that text.
@@ -31,6 +33,18 @@ package indirect enum GrammarExpression: Sendable {
 
         package init(_ json: JSONValue, place: String = "", otherwise: JSONValue? = nil) {
             (self.json, self.place, self.otherwise) = (json, place, otherwise)
+        }
+    }
+
+    /// What a lexer finds as one word.
+    package struct Terminal: Sendable, Hashable {
+        /// Of its words, none of which is empty. Where one of them begins a text, the longest is what stands there.
+        package var automaton: ScalarAutomaton
+        /// Whether it is a given text, which is meant where another terminal has the same word.
+        package var isLiteral: Bool
+
+        package init(_ automaton: ScalarAutomaton, isLiteral: Bool) {
+            (self.automaton, self.isLiteral) = (automaton, isLiteral)
         }
     }
 

@@ -167,6 +167,9 @@ extension RuleMachine {
             case .value(let schema, _):
                 guard let bytes = program.schemas[schema].firstBytes(thread.value) else { return Array(0...UInt8.max) }
                 for byte in bytes { may[Int(byte)] = true }
+            case .terminal:
+                guard let bytes = firstBytes(thread) else { return Array(0...UInt8.max) }
+                for byte in bytes { may[Int(byte)] = true }
             case .pattern, .through, .free: return Array(0...UInt8.max)
             default: break
             }

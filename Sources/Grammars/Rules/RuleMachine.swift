@@ -4,8 +4,10 @@ struct RuleThread: Hashable, Sendable {
     var address: RuleProgram.Address
     /// Where calls go back to, the innermost first; −1 for none.
     var stack: Int32
-    /// The state of an automaton, or of a table of marks.
+    /// The state of an automaton, of a table of marks, or of the lexer; −1 for a word whose rivals are not known yet.
     var position: Int32 = 0
+    /// Words before it that may not become longer.
+    var ownGuard = Lexer.noGuard
     var decoder = TextDecoder.start
     /// Of a JSON text: how far it is, and where in the text it began. The latter tells no ways apart: only an ambiguous grammar
     /// could reach the same state by two beginnings.
@@ -14,13 +16,14 @@ struct RuleThread: Hashable, Sendable {
 
     static func == (a: RuleThread, b: RuleThread) -> Bool {
         a.address == b.address && a.stack == b.stack && a.position == b.position && a.decoder == b.decoder
-            && a.value == b.value
+            && a.ownGuard == b.ownGuard && a.value == b.value
     }
 
     func hash(into hasher: inout Hasher) {
         hasher.combine(address)
         hasher.combine(stack)
         hasher.combine(position)
+        hasher.combine(ownGuard)
         hasher.combine(decoder)
         hasher.combine(value)
     }
@@ -69,6 +72,7 @@ final class RuleMachine {
         var parent: Int32
     }
     private var frames = Interner<Frame>()
+    var lexer: Lexer
     var masks = MaskCache<[RuleThread], TokenMask>()
 
     /// Ways that are followed at once, at most.
@@ -76,21 +80,21 @@ final class RuleMachine {
     /// Calls that one text may have open, found so far.
     private static let frameLimit = 1_000_000
 
-    init(_ program: RuleProgram) { self.program = program }
+    init(_ program: RuleProgram) { (self.program, lexer) = (program, Lexer(program.terminals)) }
 
     /// How much has been found out.
-    var size: Int { frames.count + program.schemas.reduce(0) { $0 + $1.size } }
+    var size: Int { frames.count + lexer.size + program.schemas.reduce(0) { $0 + $1.size } }
 
     func allow(_ budget: Int) { for schema in program.schemas { schema.table.allow(budget) } }
 
     func start() throws(GrammarError) -> [RuleThread] {
         var next = Following()
         try add(program.start, -1, at: 0, to: &next)
-        return next.threads
+        return try begun(next.threads, Lexer.noGuard)
     }
 
     /// Ways after a byte or a token, each once.
-    private struct Following {
+    struct Following {
         var threads: [RuleThread] = []
         /// Places without anything to take in that have been passed.
         var passed: [(RuleProgram.Address, Int32)] = []
@@ -111,6 +115,7 @@ final class RuleMachine {
             let instruction = program.instructions[Int(address)]
             switch instruction {
             case .byte, .token, .through, .free, .accept: next.add(RuleThread(address: address, stack: stack))
+            case .terminal: next.add(RuleThread(address: address, stack: stack, position: -1))
             case .value(let schema, _):
                 var thread = RuleThread(address: address, stack: stack, origin: Int32(origin))
                 thread.value.state = program.schemas[schema].root
@@ -136,9 +141,7 @@ final class RuleMachine {
             case .back:
                 if stack >= 0 { try pass(frames[stack].address, frames[stack].parent, &open, &next) }
             }
-            guard next.threads.count <= Self.threadLimit else {
-                throw GrammarError(.tooComplex, "the grammar is followed in more than \(Self.threadLimit) ways at once")
-            }
+            guard next.threads.count <= Self.threadLimit else { throw Self.tooManyWays }
         }
     }
 
@@ -160,9 +163,12 @@ final class RuleMachine {
         _ threads: [RuleThread], _ byte: UInt8, _ text: RuleText, tried: [UInt8], isTrial: Bool
     ) throws(GrammarError) -> [RuleThread] {
         var next = Following()
+        var words: [Word] = []
         let place = text.count + tried.count + 1
         for thread in threads {
             switch program.instructions[Int(thread.address)] {
+            case .terminal(let terminal, let following):
+                try stepWord(thread, terminal, byte, following, &words, &next)
             case .byte(let set, let following):
                 if set.contains(byte) { try add(following, thread.stack, at: place, to: &next) }
             case .value(let schema, let following):
@@ -170,6 +176,7 @@ final class RuleMachine {
                 (read.tried, read.isTrial) = (tried, isTrial)
                 var own = thread
                 let machine = program.schemas[schema]
+                guard try keepsGuard(&own, byte) else { continue }
                 guard try machine.step(&own.value, byte, read) else { continue }
                 if own.value.phase != .done { next.add(own) }
                 if machine.canEnd(own.value) { try add(following, thread.stack, at: place, to: &next) }
@@ -202,7 +209,16 @@ final class RuleMachine {
             default: continue
             }
         }
-        return next.threads
+        if program.terminals.isEmpty { return next.threads }
+        var result = try begun(next.threads, Lexer.noGuard)
+        for word in words {
+            var behind = Following()
+            for (address, stack) in word.places { try add(address, stack, at: place, to: &behind) }
+            let own = try lexer.guard(word.ownGuard, and: word.state)
+            for thread in try begun(behind.threads, own) where !result.contains(thread) { result.append(thread) }
+        }
+        guard result.count <= Self.threadLimit else { throw Self.tooManyWays }
+        return result
     }
 
     private func stepMark(
@@ -213,6 +229,9 @@ final class RuleMachine {
         let target = table.target(own.position)
         if target >= 0 { try add(target, thread.stack, at: place, to: &next) } else { next.add(own) }
     }
+
+    private static let tooManyWays = GrammarError(
+        .tooComplex, "the grammar is followed in more than \(threadLimit) ways at once")
 
     /// Takes a control token in.
     func step(_ threads: [RuleThread], token: Int32, _ text: RuleText) throws(GrammarError) -> [RuleThread] {
@@ -233,7 +252,7 @@ final class RuleMachine {
             default: continue
             }
         }
-        return next.threads
+        return try begun(next.threads, Lexer.noGuard)
     }
 
     /// Whether the text is whole.

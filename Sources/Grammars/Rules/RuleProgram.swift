@@ -12,6 +12,8 @@ struct RuleProgram {
         case back
         /// A JSON text, by the number of its schema's machine.
         case value(Int, next: Address)
+        /// A word of a lexer, by the number of its terminal.
+        case terminal(Int32, next: Address)
         /// A text of an automaton.
         case pattern(Int, next: Address)
         /// Any characters through one of a table's marks, behind which its target stands.
@@ -64,6 +66,7 @@ struct RuleProgram {
     fileprivate(set) var schemas: [SchemaMachine] = []
     fileprivate(set) var automata: [ScalarAutomaton] = []
     fileprivate(set) var marks: [MarkTable] = []
+    fileprivate(set) var terminals: [GrammarExpression.Terminal] = []
     fileprivate(set) var start: Address = 0
 
     /// Instructions that a grammar may take.
@@ -73,7 +76,7 @@ struct RuleProgram {
 
     /// - Throws: `GrammarError` that names what is unknown, not enforced or too large.
     init(_ grammar: Grammar, _ vocabulary: TokenVocabulary) throws(GrammarError) {
-        var compiler = RuleCompiler(grammar, vocabulary)
+        var compiler = try RuleCompiler(grammar, vocabulary)
         self = try compiler.compile()
     }
 
@@ -82,21 +85,23 @@ struct RuleProgram {
 
 /// Writes a grammar's instructions, each part in front of what follows it.
 private struct RuleCompiler {
-    private let grammar: Grammar
+    private var grammar: Grammar
     private let vocabulary: TokenVocabulary
     private var program = RuleProgram()
     private var entries: [String: RuleProgram.Address] = [:]
     private var unwritten: [String] = []
     private var patterns: [String: Int] = [:]
+    private var terminals: [GrammarExpression.Terminal: Int] = [:]
 
     private let productive: ProductiveRules
 
-    init(_ grammar: Grammar, _ vocabulary: TokenVocabulary) {
-        (self.grammar, self.vocabulary, productive) = (grammar, vocabulary, ProductiveRules(grammar))
+    init(_ grammar: Grammar, _ vocabulary: TokenVocabulary) throws(GrammarError) {
+        self.grammar = try LeftRecursion.removed(from: grammar)
+        self.vocabulary = vocabulary
+        productive = ProductiveRules(self.grammar)
     }
 
     mutating func compile() throws(GrammarError) -> RuleProgram {
-        try LeftRecursion.check(grammar)
         guard productive.ends(grammar.start) else {
             throw GrammarError(.unsatisfiable, "no text ends as the grammar asks")
         }
@@ -141,6 +146,12 @@ private struct RuleCompiler {
                 patterns[source] = program.automata.count - 1
             }
             return try add(.pattern(patterns[source] ?? 0, next: next))
+        case .terminal(let terminal):
+            if terminals[terminal] == nil {
+                program.terminals.append(terminal)
+                terminals[terminal] = program.terminals.count - 1
+            }
+            return try add(.terminal(Int32(terminals[terminal] ?? 0), next: next))
         case .value(let schema):
             program.schemas.append(try machine(schema))
             return try add(.value(program.schemas.count - 1, next: next))
@@ -238,60 +249,6 @@ private struct RuleCompiler {
     }
 }
 
-/// Finds texts in a text that is read byte by byte (Aho and Corasick, 1975).
-struct MarkTable: Sendable {
-    private struct State: Sendable {
-        var children: [UInt8: Int32] = [:]
-        var failure: Int32 = 0
-        var target: RuleProgram.Address = -1
-    }
-
-    private var states = [State()]
-    /// Control tokens that are marks, and what stands behind them.
-    var tokens: [Int32: RuleProgram.Address] = [:]
-
-    mutating func add(_ bytes: [UInt8], _ target: RuleProgram.Address) {
-        var state = 0
-        for byte in bytes {
-            if let next = states[state].children[byte] {
-                state = Int(next)
-            } else {
-                states.append(State())
-                states[state].children[byte] = Int32(states.count - 1)
-                state = states.count - 1
-            }
-        }
-        states[state].target = target
-    }
-
-    mutating func link() {
-        var open = [0]
-        var next = 0
-        while next < open.count {
-            let state = open[next]
-            next += 1
-            for (byte, child) in states[state].children {
-                let failure = state == 0 ? 0 : self.next(states[state].failure, byte)
-                states[Int(child)].failure = failure
-                if states[Int(child)].target < 0 { states[Int(child)].target = states[Int(failure)].target }
-                open.append(Int(child))
-            }
-        }
-    }
-
-    func next(_ state: Int32, _ byte: UInt8) -> Int32 {
-        var state = state
-        while true {
-            if let next = states[Int(state)].children[byte] { return next }
-            if state == 0 { return 0 }
-            state = states[Int(state)].failure
-        }
-    }
-
-    /// What stands behind the mark that ends here; −1 where none does.
-    func target(_ state: Int32) -> RuleProgram.Address { states[Int(state)].target }
-}
-
 /// Rules of which a text can come: not those that call themselves in every alternative.
 private struct ProductiveRules {
     private let given: Set<String>
@@ -314,73 +271,11 @@ private struct ProductiveRules {
         switch expression {
         case .text, .pattern, .value, .through, .free: true
         case .character(let ranges): !ranges.isEmpty
+        case .terminal(let terminal): !terminal.automaton.isEmpty
         case .sequence(let parts): parts.allSatisfy(ends)
         case .choice(let parts): parts.contains(where: ends)
         case .repeated(let part, let min, _): min == 0 || ends(part)
         case .rule(let name): names.contains(name) || !given.contains(name)
-        }
-    }
-}
-
-/// Rules that begin with themselves: following them would never come to a first character.
-private enum LeftRecursion {
-    static func check(_ grammar: Grammar) throws(GrammarError) {
-        var nullable = Set<String>()
-        var grew = true
-        while grew {
-            grew = false
-            for (name, expression) in grammar.rules where !nullable.contains(name) && isNullable(expression, nullable) {
-                nullable.insert(name)
-                grew = true
-            }
-        }
-        var done = Set<String>()
-        for name in grammar.rules.keys.sorted() where !done.contains(name) {
-            var path: [(name: String, rest: [String])] = [(name, first(grammar.rules[name] ?? .empty, nullable))]
-            while let (current, rest) = path.last {
-                guard let next = rest.first else {
-                    done.insert(current)
-                    path.removeLast()
-                    continue
-                }
-                path[path.count - 1].rest.removeFirst()
-                if path.contains(where: { $0.name == next }) {
-                    throw GrammarError(
-                        .unsupported, "the rule '\(next.prefix(80))' begins with itself; write it as a repetition")
-                }
-                if !done.contains(next), let expression = grammar.rules[next] {
-                    path.append((next, first(expression, nullable)))
-                }
-            }
-        }
-    }
-
-    private static func isNullable(_ expression: GrammarExpression, _ nullable: Set<String>) -> Bool {
-        switch expression {
-        case .text(let text): text.isEmpty
-        case .character, .value, .through: false
-        case .pattern, .free: true
-        case .sequence(let parts): parts.allSatisfy { isNullable($0, nullable) }
-        case .choice(let parts): parts.contains { isNullable($0, nullable) }
-        case .repeated(let part, let min, _): min == 0 || isNullable(part, nullable)
-        case .rule(let name): nullable.contains(name)
-        }
-    }
-
-    /// The rules that may be called before a character comes.
-    private static func first(_ expression: GrammarExpression, _ nullable: Set<String>) -> [String] {
-        switch expression {
-        case .text, .character, .value, .through, .pattern, .free: return []
-        case .sequence(let parts):
-            var names: [String] = []
-            for part in parts {
-                names += first(part, nullable)
-                if !isNullable(part, nullable) { break }
-            }
-            return names
-        case .choice(let parts): return parts.flatMap { first($0, nullable) }
-        case .repeated(let part, _, _): return first(part, nullable)
-        case .rule(let name): return [name]
         }
     }
 }

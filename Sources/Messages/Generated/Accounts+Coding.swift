@@ -243,6 +243,7 @@ extension Wire.RecordAnswerRequest: CCodable {
         model = try c.model.text("model")
         messages = try readAll(Wire.ChatMessage.self, c.messages, c.n_messages)
         answer = try c.answer.text("answer")
+        answerMembers = try c.answer_members.text("answer_members")
         try validate()
     }
 
@@ -252,6 +253,7 @@ extension Wire.RecordAnswerRequest: CCodable {
         (c.has_model, c.model) = (1, arena.text(model))
         (c.n_messages, c.messages) = (messages.count, arena.messages(messages))
         (c.has_answer, c.answer) = (1, arena.text(answer))
+        if !answerMembers.isEmpty { (c.has_answer_members, c.answer_members) = (1, arena.text(answerMembers)) }
     }
 }
 

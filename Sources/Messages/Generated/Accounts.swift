@@ -249,16 +249,19 @@ extension Wire {
         package var model: String
         package var messages: [Wire.ChatMessage]
         package var answer: String
+        /// A JSON object of what else it has: tool_calls; empty for nothing.
+        package var answerMembers: String
 
         package init(
             id: String = "", key: Int64? = nil, model: String = "", messages: [Wire.ChatMessage] = [],
-            answer: String = ""
+            answer: String = "", answerMembers: String = ""
         ) {
             self.id = id
             self.key = key
             self.model = model
             self.messages = messages
             self.answer = answer
+            self.answerMembers = answerMembers
         }
 
         package static let codec = MessageCodec(Self.self)

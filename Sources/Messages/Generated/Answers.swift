@@ -19,7 +19,7 @@ extension Wire {
         /// How thoughts before the answer are written, by the form's name; and whether the prompt has begun them.
         package var reasoningForm: String
         package var isThinking: Bool
-        /// What the text is: regex, choice (a JSON list of texts) or gbnf; empty for a schema.
+        /// What the text is: regex, choice (a JSON list of texts), gbnf or lark; empty for a schema.
         package var language: String
 
         package init(

@@ -7,7 +7,7 @@ import TextModels
 package struct AnswerDemand: Sendable, Hashable {
     /// The text of a JSON Schema, or of what `language` says; empty for any content.
     package var schema: [UInt8]
-    /// What the text is: `regex`, `choice` (a JSON list of texts) or `gbnf`; empty for a schema.
+    /// What the text is: `regex`, `choice` (a JSON list of texts), `gbnf` or `lark`; empty for a schema.
     package var language: String
     /// What the request calls the schema.
     package var field: String
@@ -72,6 +72,10 @@ package struct AnswerDemand: Sendable, Hashable {
             return Grammar(choices: choices.compactMap { $0 })
         case "gbnf":
             do throws(GrammarError) { return try Grammar(gbnf: text) } catch { throw fault(error) }
+        case "lark":
+            do throws(GrammarError) { return try Grammar(lark: text) } catch {
+                throw fault("\(error) (no line begins with 'name ::=', so it is read in Lark's notation, not in GBNF)")
+            }
         default: throw fault("there is no language of grammars called '\(language)'")
         }
     }

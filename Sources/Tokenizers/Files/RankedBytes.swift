@@ -27,14 +27,12 @@ struct RankedBytes {
         model.ignoresMerges = true
         definition.vocabulary.idOfPiece.reserveCapacity(ranks.count)
         definition.pieces.reserveCapacity(ranks.count)
-        var index = PieceIndex(capacity: ranks.count)
         for (rank, bytes) in ranks.enumerated() {
             guard let bytes else { continue }
             guard definition.pieces[bytes] == nil, !bytes.isEmpty else {
                 throw TokenizerError(.malformed, "\(place): rank \(rank) is empty, or has the bytes of another one")
             }
             try definition.addPiece(bytes, id: firstID + rank)
-            index.insert(bytes, Int32(firstID + rank))
         }
         for byte in 0...UInt8.max {
             guard let id = definition.pieces[[byte]] else {
@@ -46,7 +44,7 @@ struct RankedBytes {
         for (rank, bytes) in ranks.enumerated() {
             guard let bytes else { continue }
             let id = Int32(firstID + rank)
-            index.forEachCut(of: bytes) { model.merges.insert($0, $1, .init(rank: id, result: id)) }
+            definition.pieces.forEachCut(of: bytes) { model.merges.insert($0, $1, .init(rank: id, result: id)) }
         }
         model.idOfWord = definition.pieces
         definition.model = .bytePair(model)
@@ -94,8 +92,8 @@ struct TiktokenFile {
         let lines = file.split(separator: 0x0A)
         let limit = Vocabulary.idLimit(lines.count)
         for (number, line) in lines.enumerated() {
-            let parts = line.filter { $0 != 0x0D }.split(separator: 0x20)
-            guard parts.count == 2, let bytes = Data(base64Encoded: Data(parts[0])),
+            let parts = (line.last == 0x0D ? line.dropLast() : line).split(separator: 0x20)
+            guard parts.count == 2, let bytes = Base64.bytes(of: parts[0]),
                 let rank = Int(String(decoding: parts[1], as: UTF8.self)), (0..<limit).contains(rank)
             else {
                 throw TokenizerError(.malformed, "\(place): line \(number + 1) is not base64 and a rank below \(limit)")
@@ -104,7 +102,7 @@ struct TiktokenFile {
             guard ranks[rank] == nil else {
                 throw TokenizerError(.malformed, "\(place): line \(number + 1) has rank \(rank) again")
             }
-            ranks[rank] = Array(bytes)
+            ranks[rank] = bytes
         }
         let stem = name.split(separator: ".").first.map(String.init) ?? name
         guard let encoding = Self.encoding(stem, count: ranks.count) else {

@@ -187,12 +187,13 @@ extension SentencePieceModel {
     }
 
     /// Two neighbours merge when their concatenation is a piece; the highest score goes first.
-    private func setMerges(of model: inout BytePairModel, _ ids: [[UInt8]: Int32]) {
+    private func setMerges(of model: inout BytePairModel, _ ids: PieceTable) {
         // Characters that are no pieces can be parts of some.
         var ids = ids
         var next = Int32(pieces.count)
         var isKnown = [Bool](repeating: false, count: 0x11_0000)
         for piece in pieces where piece.isText {
+            if piece.bytes.allSatisfy({ $0 < 0x80 && isKnown[Int($0)] }) { continue }
             for character in String(decoding: piece.bytes, as: UTF8.self).unicodeScalars
             where !isKnown[Int(character.value)] {
                 isKnown[Int(character.value)] = true
@@ -204,16 +205,19 @@ extension SentencePieceModel {
             }
         }
         model.firstStranger = Int32(pieces.count)
-        let scores = Set(pieces.lazy.filter(\.isText).map(\.score)).sorted(by: >)
-        let ranks = Dictionary(uniqueKeysWithValues: scores.enumerated().map { ($1, Int32($0)) })
+        let scores = pieces.map(\.score)
+        var (rank, last): (Int32, Float?) = (-1, nil)
+        var ranks = [Int32](repeating: 0, count: pieces.count)
+        for id in pieces.indices.sorted(by: { scores[$0] > scores[$1] }) where pieces[id].isText {
+            if scores[id] != last { rank += 1 }
+            (ranks[id], last) = (rank, scores[id])
+        }
+        model.merges = PairTable(capacity: 2 * pieces.count)
         for (id, piece) in pieces.enumerated() where piece.isText {
-            let bytes = piece.bytes
-            guard ids[bytes] == Int32(id), let rank = ranks[piece.score] else { continue }
+            guard ids[piece.bytes] == Int32(id) else { continue }
             if piece.kind == .unused { model.unused.insert(Int32(id)) }
-            for cut in bytes.indices.dropFirst() where bytes[cut] & 0xC0 != 0x80 {
-                guard let left = ids[Array(bytes[..<cut])], let right = ids[Array(bytes[cut...])] else { continue }
-                model.merges.insert(left, right, .init(rank: rank, result: Int32(id)))
-            }
+            let merge = PairTable.Merge(rank: ranks[id], result: Int32(id))
+            ids.forEachCut(of: piece.bytes) { model.merges.insert($0, $1, merge) }
         }
     }
 }

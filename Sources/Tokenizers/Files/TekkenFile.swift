@@ -31,7 +31,7 @@ struct TekkenFile {
         var ranks: [[UInt8]?] = []
         for (index, entry) in vocabulary.prefix(size - first).enumerated() {
             guard entry["rank"]?.int == index, let text = entry["token_bytes"]?.bytes,
-                let bytes = Data(base64Encoded: Data(text))
+                let bytes = Base64.bytes(of: text[...])
             else {
                 throw malformed(
                     "entry \(index) of \"vocab\" does not have this rank, or its \"token_bytes\" are no base64")

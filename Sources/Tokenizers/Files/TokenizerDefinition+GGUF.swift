@@ -257,9 +257,13 @@ private struct GGUFTokenizer {
     /// Over everything under `tokenizer.`.
     var hash: String {
         var digest = SHA256()
+        var open: [UInt8] = []
         func add(_ bytes: some Collection<UInt8>) {
-            digest.update(data: Data("\(bytes.count):".utf8))
-            digest.update(data: Data(bytes))
+            open += "\(bytes.count):".utf8
+            open += bytes
+            guard open.count >= 1 << 16 else { return }
+            digest.update(data: open)
+            open.removeAll(keepingCapacity: true)
         }
         func add(_ value: GGUFValue) {
             switch value {
@@ -276,6 +280,7 @@ private struct GGUFTokenizer {
             add(key.utf8)
             add(value)
         }
+        digest.update(data: open)
         return digest.finalize().map { ($0 < 0x10 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 }

@@ -18,7 +18,7 @@ struct TokenizerDefinition: Sendable {
     var vocabulary = Vocabulary()
     var model = Model.bytePair(BytePairModel())
     /// The model's own pieces and their ids, added tokens not among them.
-    var pieces: [[UInt8]: Int32] = [:]
+    var pieces = PieceTable()
     var addedTokens: [AddedTokens.Token] = []
     var normalizer = Normalizer.identity
     var preTokenizer = PreTokenizer.identity
@@ -100,7 +100,7 @@ struct TokenizerDefinition: Sendable {
         model.merges = PairTable(capacity: pairs.count)
         for (rank, (left, right)) in pairs.enumerated() {
             guard let leftID = pieces[left], let rightID = pieces[right],
-                let result = pieces[left + right.dropFirst(model.continuingPrefix.count)]
+                let result = pieces[left[...], right.dropFirst(model.continuingPrefix.count)]
             else {
                 throw TokenizerError(
                     .malformed, "merge \(rank) in \(directory) names a token that is not in the vocabulary")
@@ -148,7 +148,7 @@ struct TokenizerDefinition: Sendable {
             model.unknownID = unknownID
             model.merges = model.merges.filter { !isSpecial($0.result) }
             let around = model.continuingPrefix.count + model.wordSuffix.count
-            model.idOfSymbol = pieces.filter { $0.key.count <= 4 + around && !isSpecial($0.value) }
+            model.idOfSymbol = pieces.filter(upTo: 4 + around) { !isSpecial($0) }
             if model.ignoresMerges, model.idOfWord.isEmpty {
                 for (piece, id) in pieces where !isSpecial(id) {
                     // «½» spells the byte 0xBD.
@@ -159,7 +159,7 @@ struct TokenizerDefinition: Sendable {
             return model
         case .wordPiece(let prefix, let limit):
             return WordPieceModel(
-                pieces.filter { !isSpecial($0.value) }, unknownID: try unknown(), continuingPrefix: prefix,
+                pieces.filter { !isSpecial($0) }, unknownID: try unknown(), continuingPrefix: prefix,
                 characterLimit: limit)
         case .unigram(let model):
             return UnigramModel<Double>(
@@ -170,7 +170,7 @@ struct TokenizerDefinition: Sendable {
         case .other(let model): return model
         case .wordLevel(let fusesUnknown):
             return WordLevelModel(
-                ids: pieces.filter { !isSpecial($0.value) }, unknownID: try unknown(), fusesUnknown: fusesUnknown)
+                ids: pieces.filter { !isSpecial($0) }, unknownID: try unknown(), fusesUnknown: fusesUnknown)
         }
     }
 

@@ -14,7 +14,7 @@ struct BytePairModel: TokenModel {
     /// Whether words are bytes that the vocabulary spells in its alphabet.
     var isByteLevel = false
     /// The pieces of the vocabulary that a symbol can be: one character with what is put around it.
-    var idOfSymbol: [[UInt8]: Int32] = [:]
+    var idOfSymbol = PieceTable()
     /// Symbols that are no pieces, and yet parts of some: their ids begin behind those of the vocabulary.
     var strangers: [[UInt8]: Int32] = [:]
     var strangerBytes: [Int32: [UInt8]] = [:]
@@ -24,7 +24,7 @@ struct BytePairModel: TokenModel {
     /// Pieces that are taken wherever they stand, and do not merge.
     var userDefined: ByteTrie?
     /// The ids of whole words, as they come: bytes of a byte-level model. Only where merges are ignored.
-    var idOfWord: [[UInt8]: Int32] = [:]
+    var idOfWord = PieceTable()
 
     func append(_ word: [UInt8], to ids: inout [Int32]) {
         if ignoresMerges, let id = idOfWord[word] {

@@ -66,6 +66,9 @@ struct PairTable: Sendable {
 
     /// The merges whose results satisfy a condition.
     func filter(_ isKept: (Merge) -> Bool) -> PairTable {
+        var isWhole = true
+        forEach { isWhole = isKept($2) && isWhole }
+        if isWhole { return self }
         var kept = PairTable(capacity: count)
         forEach { if isKept($2) { kept.insert($0, $1, $2) } }
         return kept

@@ -13,7 +13,7 @@ extension TokenModel {
 
 /// A word is a token, or the unknown one.
 struct WordLevelModel: TokenModel {
-    let ids: [[UInt8]: Int32]
+    let ids: PieceTable
     let unknownID: Int32
     /// Whether unknown words in a row are one unknown token.
     var fusesUnknown = false

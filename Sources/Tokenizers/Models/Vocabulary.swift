@@ -13,7 +13,7 @@ package struct Vocabulary: Sendable {
     /// By id; nil where the vocabulary has a gap.
     var entries: [Entry?] = []
     /// The id of a piece as the model spells it.
-    var idOfPiece: [[UInt8]: Int32] = [:]
+    var idOfPiece = PieceTable()
 
     /// How many tokens a file says that it has, so that gaps between ids are in proportion.
     var expectedCount = 0

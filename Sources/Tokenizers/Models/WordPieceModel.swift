@@ -10,7 +10,7 @@ struct WordPieceModel: TokenModel {
     /// - Parameters:
     ///   - continuingPrefix: how pieces inside of a word begin, for example `##`.
     ///   - characterLimit: how many characters a word may have before it is unknown.
-    init(_ pieces: [[UInt8]: Int32], unknownID: Int32, continuingPrefix: [UInt8], characterLimit: Int) {
+    init(_ pieces: PieceTable, unknownID: Int32, continuingPrefix: [UInt8], characterLimit: Int) {
         self.pieces = ByteTrie(pieces.lazy.map { ($0.key, $0.value) })
         continuing = self.pieces.node(after: continuingPrefix)
         (self.unknownID, self.characterLimit) = (unknownID, characterLimit)

@@ -25,6 +25,7 @@ TOOLS = [
 ]
 MARKS = re.compile(
     r"<[^<>\s\"'{}]{1,40}>|<[|/a-z:_]+[= ]|\[/?[A-Z_]+\]|to=functions\.|Action:|```json|tool_name"
+    r"|｜DSML｜|function_calls>|<tool_sep\{\}>"
     r"|\"parameters\": dictionary of argument name and its value|tool_call_name<｜tool▁sep｜>tool_call_arguments")
 CASES = {
     "one": [("get_weather", {"city": "Zürich 北京", "days": 3, "details": True})],

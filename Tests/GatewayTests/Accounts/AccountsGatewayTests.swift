@@ -204,4 +204,42 @@ import Testing
             }
         }
     }
+
+    @Test func `calls of tools are recorded, those of the history and the answer's`() async throws {
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let (keeper, store) = try keeper(recording: true)
+        let key = try await store.makeKey(name: "a").key.secret
+        try await withWholeGateway(accounts: keeper) { client in
+            let body = #"""
+                {"model":"llama","seed":3,"tool_choice":"required","parallel_tool_calls":false,
+                 "tools":[{"type":"function","function":{"name":"go","strict":true,"parameters":{"type":"object",
+                  "properties":{"to":{"enum":["a","右"]}},"required":["to"],"additionalProperties":false}}}],
+                 "messages":[{"role":"user","content":"go"},
+                  {"role":"assistant","content":null,"tool_calls":[{"id":"c1","type":"function",
+                   "function":{"name":"go","arguments":"{\"to\": \"a\"}"}}]},
+                  {"role":"tool","tool_call_id":"c1","content":"gone"}]}
+                """#
+            let answer = try json(await post(client, "/v1/chat/completions", body, key: key).body)
+            let choice = (answer["choices"] as? [[String: Any]])?.first
+            let message = try #require(choice?["message"] as? [String: Any], "\(answer)")
+            let called = try #require((message["tool_calls"] as? [[String: Any]])?.first?["function"] as? [String: Any])
+            var examples: [TrainingExample] = []
+            while examples.isEmpty {
+                try await Task.sleep(for: .milliseconds(10))
+                try await store.exportTraining { examples.append($0) }
+            }
+            let turns = try #require(examples.first).messages
+            #expect(turns.map(\.role) == ["user", "assistant", "tool", "assistant"])
+            #expect(turns[1].tool_calls == [.init(id: "c1", name: "go", arguments: #"{"to": "a"}"#)])
+            #expect(turns[2].tool_call_id == "c1" && turns[2].content == "gone")
+            #expect(turns[3].tool_calls?.map(\.function.name) == ["go"])
+            #expect(turns[3].tool_calls?.first?.function.arguments == called["arguments"] as? String)
+            // As training reads it.
+            let line = try json(JSONEncoder().encode(examples[0]))
+            let last = try #require((line["messages"] as? [[String: Any]])?.last)
+            #expect(
+                ((last["tool_calls"] as? [[String: Any]])?.first?["function"] as? NSDictionary) == called
+                    as NSDictionary)
+        }
+    }
 }

@@ -183,6 +183,24 @@ import Testing
                 let text = ((chat["choices"] as? [[String: Any]])?.first?["message"] as? [String: Any])
                 #expect(text?["reasoning"] == nil && (text?["content"] as? String)?.isEmpty == false)
             }
+            // Responses have OpenRouter's name for it too.
+            let asked = #""model":"llama","seed":3,"input":"go","max_output_tokens":40"#
+            for budget in [#""reasoning":{"max_tokens":6}"#, #""thinking_token_budget":6"#] {
+                let response = try json(try await post(client, "/v1/responses", "{\(asked),\(budget)}").body)
+                let usage = (response["usage"] as? [String: Any])?["output_tokens_details"] as? [String: Int]
+                #expect(usage?["reasoning_tokens"] == 6 + 8, "\(response)")
+            }
+            for wrong in [#""reasoning":{"max_tokens":-1}"#, #""reasoning":{"max_tokens":"6"}"#] {
+                let answer = try await post(client, "/v1/responses", "{\(asked),\(wrong)}")
+                let error = try json(answer.body)["error"] as? [String: Any]
+                #expect(answer.status == 400 && error?["param"] as? String == "reasoning.max_tokens")
+            }
+            let omitted = #""thinking":{"type":"enabled","display":"omitted"}"#
+            for (route, fields) in [("/v1/chat/completions", Self.question), ("/v1/responses", asked)] {
+                let answer = try await post(client, route, "{\(fields),\(omitted)}")
+                let error = try json(answer.body)["error"] as? [String: Any]
+                #expect(answer.status == 400 && error?["param"] as? String == "thinking.display")
+            }
             let back = try await post(
                 client, path,
                 #"{"model":"llama","max_tokens":3,"messages":[{"role":"user","content":"a"},{"role":"assistant","content":["#
@@ -291,4 +309,112 @@ import Testing
 
     private static let policy =
         "rules: [{name: zeus, categories: [ours], action: block}]\nphrases: [{category: ours, phrases: [Project Zeus]}]\n"
+
+    @Test func `models have Anthropic's form for its clients`() async throws {
+        try await withWholeGateway { client in
+            func get(_ uri: String) async throws -> (status: Int, json: [String: Any]) {
+                let answer = try await client.execute(
+                    uri: uri, method: "GET", headers: ["anthropic-version": "2023-06-01"])
+                return (answer.status, try json(answer.body))
+            }
+            let list = try await get("/v1/models?limit=1").json
+            let first = try #require((list["data"] as? [[String: Any]])?.first)
+            #expect(first["type"] as? String == "model" && first["id"] as? String == "llama")
+            #expect(first["max_input_tokens"] as? Int == 512 && first["lifecycle"] as? String == "active")
+            #expect(list["first_id"] as? String == "llama" && list["has_more"] is Bool && list["object"] == nil)
+            #expect(try await get("/v1/models/llama").json as NSDictionary == first as NSDictionary)
+            let behind = try await get("/v1/models?after_id=llama").json
+            #expect((behind["data"] as? [[String: Any]])?.contains { $0["id"] as? String == "llama" } == false)
+            #expect(try await get("/v1/models?limit=0").status == 400)
+            let missing = try await get("/v1/models/none")
+            #expect(missing.status == 404 && missing.json["type"] as? String == "error")
+            // Others have OpenAI's.
+            let plain = try json(try await client.execute(uri: "/v1/models", method: "GET").body)
+            #expect(plain["object"] as? String == "list")
+        }
+    }
+
+    @Test func `a batch of messages is answered as each message alone, and read in its order`() async throws {
+        try await withKeepingGateway { client, _ in
+            let path = "/v1/messages/batches"
+            func request(_ id: String, _ more: String = #""max_tokens":6"#) -> String {
+                #"{"custom_id":"\#(id)","params":{\#(Self.question),\#(more)}}"#
+            }
+            func get(_ uri: String) async throws -> [String: Any] {
+                try json(try await client.execute(uri: uri, method: "GET").body)
+            }
+            let ids = (0..<8).map { "r-\($0)" }
+            let requests = ids.map { request($0) } + [request("wrong", #""max_tokens":-1"#)]
+            let begun = try json(
+                try await post(client, path, #"{"requests":[\#(requests.joined(separator: ","))]}"#).body)
+            let id = try #require(begun["id"] as? String, "\(begun)")
+            #expect(id.hasPrefix("msgbatch_") && begun["processing_status"] as? String == "in_progress")
+            #expect((begun["request_counts"] as? [String: Int])?["processing"] == 9)
+            #expect(begun["results_url"] is NSNull)
+            var batch = begun
+            while batch["processing_status"] as? String != "ended" {
+                try await Task.sleep(for: .milliseconds(50))
+                batch = try await get("\(path)/\(id)")
+            }
+            #expect(
+                batch["request_counts"] as? [String: Int] == [
+                    "processing": 0, "succeeded": 8, "errored": 1, "canceled": 0, "expired": 0,
+                ])
+            let url = try #require(batch["results_url"] as? String)
+            let results = try await client.execute(uri: url, method: "GET")
+            let lines = try results.body.split(separator: 10).map { try json(Data($0)) }
+            #expect(lines.map { $0["custom_id"] as? String } == ids + ["wrong"])
+            let alone = try json(try await post(client, "/v1/messages", #"{\#(Self.question),"max_tokens":6}"#).body)
+            for line in lines.dropLast() {
+                let result = try #require(line["result"] as? [String: Any])
+                let message = try #require(result["message"] as? [String: Any])
+                #expect(result["type"] as? String == "succeeded")
+                #expect(message["content"] as? NSArray == alone["content"] as? NSArray)
+            }
+            let error = try #require((lines.last?["result"] as? [String: Any])?["error"] as? [String: Any])
+            #expect(error["type"] as? String == "error")
+            let list = try await get(path)
+            #expect((list["data"] as? [[String: Any]])?.map { $0["id"] as? String } == [id])
+            #expect(list["last_id"] as? String == id && list["has_more"] as? Bool == false)
+            // The same batch, as OpenAI's clients see it.
+            #expect(try await get("/v1/batches/\(id.dropFirst(3))")["status"] as? String == "completed")
+            #expect(try await post(client, "\(path)/\(id)/cancel", "").status == 409)
+            let gone = try await client.execute(uri: "\(path)/\(id)", method: "DELETE")
+            #expect(try json(gone.body)["type"] as? String == "message_batch_deleted")
+            #expect(try await client.execute(uri: url, method: "GET").status == 404)
+            for (wrong, field) in [
+                (#"{"requests":[]}"#, "requests"),
+                (#"{"requests":[\#(requests[0]),\#(requests[0])]}"#, "requests[1].custom_id"),
+                (#"{"requests":[\#(request("a b"))]}"#, "requests[0].custom_id"),
+                (#"{"requests":[{"custom_id":"a"}]}"#, "requests[0].params"),
+                (#"{"requests":[\#(request("a", #""max_tokens":6,"stream":true"#))]}"#, "requests[0].params.stream"),
+            ] {
+                let answer = try await post(client, path, wrong)
+                let error = try json(answer.body)["error"] as? [String: Any]
+                #expect(answer.status == 400 && (error?["message"] as? String)?.contains(field) == true, "\(wrong)")
+            }
+        }
+    }
+
+    @Test func `a batch of messages that is cancelled ends`() async throws {
+        try await withKeepingGateway { client, _ in
+            let requests = (0..<200).map {
+                #"{"custom_id":"r\#($0)","params":{\#(Self.question),"max_tokens":100}}"#
+            }
+            let body = #"{"requests":[\#(requests.joined(separator: ","))]}"#
+            let begun = try json(try await post(client, "/v1/messages/batches", body).body)
+            let uri = "/v1/messages/batches/\(try #require(begun["id"] as? String))"
+            #expect(try await client.execute(uri: uri + "/results", method: "GET").status == 404)
+            #expect(try await client.execute(uri: uri, method: "DELETE").status == 409)
+            let cancelled = try json(try await post(client, uri + "/cancel", "").body)
+            #expect(cancelled["processing_status"] as? String == "canceling", "\(cancelled)")
+            var batch = cancelled
+            while batch["processing_status"] as? String != "ended" {
+                try await Task.sleep(for: .milliseconds(50))
+                batch = try json(try await client.execute(uri: uri, method: "GET").body)
+            }
+            let counts = try #require(batch["request_counts"] as? [String: Int])
+            #expect(counts["processing"] == 0 && batch["cancel_initiated_at"] is String)
+        }
+    }
 }

@@ -109,6 +109,50 @@ import Testing
         }
     }
 
+    @Test(arguments: [
+        ("/v1/messages", #""model":"llama","max_tokens":4,"messages":[{"role":"user","content":"go"}]"#),
+        ("/v1/moderations", #""input":"go""#),
+    ])
+    func `lines may ask other routes`(endpoint: String, body: String) async throws {
+        try await withKeepingGateway { client, _ in
+            let line = #"{"custom_id":"a","method":"POST","url":"\#(endpoint)","body":{\#(body)}}"#
+            let file = try await upload(client, line)
+            let begun = try await begin(client, try #require(file.json["id"] as? String), endpoint: endpoint)
+            let batch = try await wait(client, try #require(begun.json["id"] as? String, "\(begun)"))
+            #expect(batch["request_counts"] as? [String: Int] == ["total": 1, "completed": 1, "failed": 0])
+        }
+    }
+
+    @Test func `a key keeps so much and no more, but for what batches write`() async throws {
+        try await withKeepingGateway { client, store in
+            let made = try await upload(client, line("a"))
+            let id = try #require(made.json["id"] as? String)
+            var file = made.json
+            (file["id"], file["bytes"]) = ("file-large", (16 << 30) - 10)
+            _ = try await store.put(
+                .init(documents: [
+                    .init(
+                        kind: "file", id: "file-large", parent: "user_data",
+                        body: Array(try JSONSerialization.data(withJSONObject: file)), expires: 4_000_000_000)
+                ]))
+            let full = try await upload(client, "{}")
+            #expect(
+                full.status == 413 && (full.json["error"] as? [String: Any])?["code"] as? String == "file_storage_full")
+            let messages = try await post(
+                client, "/v1/messages/batches",
+                #"{"requests":[{"custom_id":"a","params":{"model":"llama","max_tokens":1,"messages":[]}}]}"#)
+            #expect(messages.status == 413)
+            // What there is can be worked on.
+            let begun = try await begin(client, id)
+            let batch = try await wait(client, try #require(begun.json["id"] as? String, "\(begun)"))
+            #expect(batch["status"] as? String == "completed" && batch["output_file_id"] is String)
+            for name in ["file-large", id] {
+                #expect(try await client.execute(uri: "/v1/files/\(name)", method: "DELETE").status == 200)
+            }
+            #expect(try await upload(client, "{}").status == 200)
+        }
+    }
+
     @Test func `a batch that is cancelled ends with what was answered`() async throws {
         try await withKeepingGateway { client, _ in
             let content = (0..<200).map { line("line \($0)", #""max_completion_tokens":100,"ignore_eos":true"#) }

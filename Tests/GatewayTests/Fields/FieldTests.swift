@@ -44,7 +44,8 @@ import Testing
     /// Bodies of other kinds, and those of routes that are off without an administrator, accounts or a file of state.
     private static let others: Set<String> = [
         "/v1/load_lora_adapter", "/v1/unload_lora_adapter", "/v1/feedback", "/admin/route", "/v1/watermark/detect",
-        "/v1/batches", "/v1/fine_tuning/jobs", "/v1/conversations", "/v1/conversations/{id}",
+        "/v1/batches", "/v1/messages/batches", "/v1/conversations", "/v1/conversations/{id}",
+        "/v1/fine_tuning/jobs",
         "/v1/conversations/{id}/items",
     ]
 

@@ -96,7 +96,7 @@ import Testing
             (#"{"model":"llama","input":"x","conversation":{"id":"c"}}"#, 400, "conversation"),
             (#"{"model":"llama","input":"x","prompt":{"id":"p"}}"#, 400, "prompt"),
             (#"{"model":"llama","input":"x","reasoning":{"effort":"high"}}"#, 400, "reasoning.effort"),
-            (#"{"model":"llama","input":"x","reasoning":{"max_tokens":5}}"#, 400, "reasoning"),
+            (#"{"model":"llama","input":"x","reasoning":{"max_tokens":5}}"#, 400, "reasoning.max_tokens"),
             (#"{"model":"llama","input":"x","include":["message.output_text.logprobs"]}"#, 400, "include"),
             (#"{"model":"llama","input":"x","text":{"format":{"type":"grammar"}}}"#, 400, "text.format"),
             (#"{"model":"llama","input":"x","text":{"verbosity":"loud"}}"#, 400, "text.verbosity"),

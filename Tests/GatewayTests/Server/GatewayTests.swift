@@ -180,6 +180,26 @@ import Testing
         }
     }
 
+    @Test func `the tokens of a conversation are those of its chat, tools among them`() async throws {
+        try await withWholeGateway { client in
+            let turns = #""model":"llama","messages":[{"role":"user","content":"go"}]"#
+            let tools =
+                #""tools":[{"type":"function","function":{"name":"go","description":"Goes.","parameters":{"type":"object"}}}]"#
+            var counts: [Int] = []
+            for fields in [turns, turns + "," + tools, turns + "," + tools + #","tool_choice":"none""#] {
+                let reply = try json(try await post(client, "/tokenize", "{\(fields)}").body)
+                let chat = try json(
+                    try await post(client, "/v1/chat/completions", "{\(fields),\"max_tokens\":1}").body)
+                let count = try #require(reply["count"] as? Int, "\(reply)")
+                #expect((chat["usage"] as? [String: Any])?["prompt_tokens"] as? Int == count, "\(fields)")
+                counts.append(count)
+            }
+            #expect(counts[1] > counts[0] && counts[2] == counts[0])
+            let wrong = try await post(client, "/tokenize", "{\(turns),\"tools\":[{\"type\":\"magic\"}]}")
+            #expect(wrong.status == 400 && String(decoding: wrong.body, as: UTF8.self).contains("tools[0].type"))
+        }
+    }
+
     @Test func `prompts come as lists and as ids, and tokens go there and back`() async throws {
         try await withWholeGateway { client in
             let there = try json(

@@ -1533,7 +1533,7 @@ const ProtobufCMessageDescriptor nephele__v1__read_usage_reply__descriptor =
   (ProtobufCMessageInit) nephele__v1__read_usage_reply__init,
   NULL,NULL,NULL    /* reserved[123] */
 };
-static const ProtobufCFieldDescriptor nephele__v1__record_answer_request__field_descriptors[5] =
+static const ProtobufCFieldDescriptor nephele__v1__record_answer_request__field_descriptors[6] =
 {
   {
     "id",
@@ -1595,9 +1595,22 @@ static const ProtobufCFieldDescriptor nephele__v1__record_answer_request__field_
     0,             /* flags */
     0,NULL,NULL    /* reserved1,reserved2, etc */
   },
+  {
+    "answer_members",
+    6,
+    PROTOBUF_C_LABEL_OPTIONAL,
+    PROTOBUF_C_TYPE_BYTES,
+    offsetof(Nephele__V1__RecordAnswerRequest, has_answer_members),
+    offsetof(Nephele__V1__RecordAnswerRequest, answer_members),
+    NULL,
+    NULL,
+    0,             /* flags */
+    0,NULL,NULL    /* reserved1,reserved2, etc */
+  },
 };
 static const unsigned nephele__v1__record_answer_request__field_indices_by_name[] = {
   4,   /* field[4] = answer */
+  5,   /* field[5] = answer_members */
   0,   /* field[0] = id */
   1,   /* field[1] = key */
   3,   /* field[3] = messages */
@@ -1606,7 +1619,7 @@ static const unsigned nephele__v1__record_answer_request__field_indices_by_name[
 static const ProtobufCIntRange nephele__v1__record_answer_request__number_ranges[1 + 1] =
 {
   { 1, 0 },
-  { 0, 5 }
+  { 0, 6 }
 };
 const ProtobufCMessageDescriptor nephele__v1__record_answer_request__descriptor =
 {
@@ -1616,7 +1629,7 @@ const ProtobufCMessageDescriptor nephele__v1__record_answer_request__descriptor 
   "Nephele__V1__RecordAnswerRequest",
   "nephele.v1",
   sizeof(Nephele__V1__RecordAnswerRequest),
-  5,
+  6,
   nephele__v1__record_answer_request__field_descriptors,
   nephele__v1__record_answer_request__field_indices_by_name,
   1,  nephele__v1__record_answer_request__number_ranges,

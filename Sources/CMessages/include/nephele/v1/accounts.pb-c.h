@@ -365,10 +365,18 @@ struct  Nephele__V1__RecordAnswerRequest
   Nephele__V1__ChatMessage **messages;
   protobuf_c_boolean has_answer;
   ProtobufCBinaryData answer;
+  /*
+   * A JSON object of what else it has: tool_calls; empty for nothing.
+   */
+  /*
+   * sparse
+   */
+  protobuf_c_boolean has_answer_members;
+  ProtobufCBinaryData answer_members;
 };
 #define NEPHELE__V1__RECORD_ANSWER_REQUEST__INIT \
  { PROTOBUF_C_MESSAGE_INIT (&nephele__v1__record_answer_request__descriptor) \
-    , 0, {0,NULL}, 0, 0, 0, {0,NULL}, 0,NULL, 0, {0,NULL} }
+    , 0, {0,NULL}, 0, 0, 0, {0,NULL}, 0,NULL, 0, {0,NULL}, 0, {0,NULL} }
 
 
 /*

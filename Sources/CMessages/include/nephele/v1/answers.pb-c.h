@@ -86,7 +86,7 @@ struct  Nephele__V1__Grammar
   protobuf_c_boolean has_is_thinking;
   protobuf_c_boolean is_thinking;
   /*
-   * What the text is: regex, choice (a JSON list of texts) or gbnf; empty for a schema.
+   * What the text is: regex, choice (a JSON list of texts), gbnf or lark; empty for a schema.
    */
   /*
    * sparse
