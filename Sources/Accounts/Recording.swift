@@ -18,8 +18,8 @@ package struct Recording: Sendable, Equatable {
     }
 
     /// A call of a tool, in OpenAI's form.
-    package struct Call: Sendable, Equatable, Codable {
-        package struct Function: Sendable, Equatable, Codable {
+    package struct Call: Sendable, Hashable, Codable {
+        package struct Function: Sendable, Hashable, Codable {
             package var name: String
             package var arguments: String
         }
