@@ -24,6 +24,8 @@ struct GatewayCalls: Sendable {
             var n_epochs: Int?
             var batch_size: Int?
             var learning_rate_multiplier: Double?
+            var desirable_weight: Double?
+            var undesirable_weight: Double?
         }
         struct Own: Encodable { var hyperparameters: Numbers }
 
@@ -47,14 +49,20 @@ struct GatewayCalls: Sendable {
         }
     }
 
+    /// Begins a job. Of kto, the rarer of liked and other answers weighs as much as the rest together (arXiv 2402.01306, §4.2).
     func train(
-        _ model: String, on lines: Data, by method: RatedAnswers.Method, _ options: Learner.Options
+        _ model: String, on answers: RatedAnswers, by method: RatedAnswers.Method, _ options: Learner.Options
     ) async throws -> Job {
         let file = try await client.upload(
-            File.self, "v1/files", name: "learned.jsonl", lines, fields: ["purpose": "fine-tune"])
-        let numbers = JobRequest.Numbers(
+            File.self, "v1/files", name: "learned.jsonl", try answers.lines(method), fields: ["purpose": "fine-tune"])
+        var numbers = JobRequest.Numbers(
             n_epochs: options.epochs, batch_size: options.batch,
             learning_rate_multiplier: options.learningRateMultiplier)
+        let (liked, all) = (Double(answers.count(.sft)), Double(answers.count(.kto)))
+        if method == .kto, liked > 0, liked < all {
+            numbers.desirable_weight = min(max(1, (all - liked) / liked), 100)
+            numbers.undesirable_weight = min(max(1, liked / (all - liked)), 100)
+        }
         let request = JobRequest(
             model: model, training_file: file.id,
             method: ["type": .text(method.name), method.name: .own(.init(hyperparameters: numbers))])
@@ -67,29 +75,24 @@ struct GatewayCalls: Sendable {
 
     // MARK: What models make of texts
 
-    private struct Tokens: Decodable { var tokens: [Int32] }
+    private struct Tokens: Decodable {
+        var tokens: [Int32]
+        var max_model_len: Int
+    }
     private struct TokenizeRequest: Encodable {
         var model: String
         var messages: [Recording.Turn]
         var add_generation_prompt: Bool
     }
 
-    private enum Prompt: Encodable {
-        case text(String)
-        case ids([Int32])
-
-        func encode(to encoder: any Encoder) throws {
-            var container = encoder.singleValueContainer()
-            switch self {
-            case .text(let text): try container.encode(text)
-            case .ids(let ids): try container.encode(ids)
-            }
-        }
+    private struct TextRequest: Encodable {
+        var model: String
+        var prompt: String
     }
 
     private struct CompletionRequest: Encodable {
         var model: String
-        var prompt: Prompt
+        var prompt: [Int32]
         var max_tokens = 0
         var echo = true
         var logprobs = 1
@@ -103,7 +106,7 @@ struct GatewayCalls: Sendable {
         var choices: [Choice]
     }
 
-    private func logprobs(_ model: String, _ prompt: Prompt) async throws -> [Double?] {
+    private func logprobs(_ model: String, _ prompt: [Int32]) async throws -> [Double?] {
         let answer = try await client.post(
             Completion.self, "v1/completions", CompletionRequest(model: model, prompt: prompt))
         guard let values = answer.choices.first?.logprobs?.token_logprobs else {
@@ -112,9 +115,10 @@ struct GatewayCalls: Sendable {
         return values
     }
 
-    /// exp of the mean of −log p over a text's tokens but the first.
+    /// exp of the mean of −log p over a text's tokens but the first, as many as the model's context holds.
     func perplexity(_ model: String, of text: String) async throws -> Double {
-        let values = try await logprobs(model, .text(text)).compactMap { $0 }
+        let tokens = try await client.post(Tokens.self, "tokenize", TextRequest(model: model, prompt: text))
+        let values = try await logprobs(model, Array(tokens.tokens.prefix(tokens.max_model_len - 1))).compactMap { $0 }
         guard !values.isEmpty else { throw LearningError(.malformed, "the fixed text has no two tokens") }
         return exp(-values.reduce(0, +) / Double(values.count))
     }
@@ -133,7 +137,7 @@ struct GatewayCalls: Sendable {
         let start = zip(prompt, whole).prefix { $0 == $1 }.count
         var means: [Double] = []
         for model in models {
-            let values = try await logprobs(model, .ids(whole)).dropFirst(max(1, start)).compactMap { $0 }
+            let values = try await logprobs(model, whole).dropFirst(max(1, start)).compactMap { $0 }
             means.append(values.isEmpty ? 0 : values.reduce(0, +) / Double(values.count))
         }
         return means

@@ -121,7 +121,7 @@ package struct Learner: Sendable {
         let method = round.method ?? .kto
         if round.job == nil {
             let answers = try await rated(round)
-            let job = try await calls.train(round.old, on: try answers.lines(method), by: method, options)
+            let job = try await calls.train(round.old, on: answers, by: method, options)
             round.job = job.id
             try await write(
                 &round,

@@ -28,9 +28,9 @@ struct ModelJudge: Sendable {
         let prompts = some.prefix(Self.promptLimit)
         for one in prompts {
             let answer = try await calls.answer(new, to: one.turns, tokens: Self.answerTokens)
-            if !filter.findings(in: answer).isEmpty { flagged.new += 1 }
+            if filter.objects(to: answer, .out) { flagged.new += 1 }
             let before = try await calls.answer(old, to: one.turns, tokens: Self.answerTokens)
-            if !filter.findings(in: before).isEmpty { flagged.old += 1 }
+            if filter.objects(to: before, .out) { flagged.old += 1 }
         }
         return LearningRound.Judgement(
             preference: Self.preference(gains.liked, gains.disliked), liked: gains.liked.count,

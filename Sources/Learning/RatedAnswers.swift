@@ -50,12 +50,14 @@ package struct RatedAnswers: Sendable {
                 continue
             }
             let correction = recording.correction.flatMap { $0.isEmpty ? nil : $0 }
-            let texts = recording.turns.map(\.content) + [recording.answer] + [correction].compactMap { $0 }
+            let answers = [recording.answer] + [correction].compactMap { $0 }
             guard !recording.answer.isEmpty, !recording.turns.isEmpty else {
                 report.empty += 1
                 continue
             }
-            guard texts.allSatisfy({ filter.findings(in: $0).isEmpty }) else {
+            guard !recording.turns.contains(where: { filter.objects(to: $0.content, .in) }),
+                !answers.contains(where: { filter.objects(to: $0, .out) })
+            else {
                 report.filtered += 1
                 continue
             }
@@ -127,5 +129,12 @@ package struct RatedAnswers: Sendable {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
         return try lines.reduce(into: Data()) { $0 += try encoder.encode($1) + [10] }
+    }
+}
+
+extension ContentFilter {
+    /// Whether a rule of the policy takes effect on a text.
+    func objects(to text: String, _ direction: FilterPolicy.Direction) -> Bool {
+        check(text, direction).verdict.hitCount > 0
     }
 }

@@ -104,4 +104,30 @@ import Testing
         #expect(throws: AccountsError.self) { try AccountStore(file: other) }
         #expect(throws: AccountsError.self) { try AccountStore(file: folder.path + "/nowhere/accounts.sqlite") }
     }
+
+    @Test func `what a user who opted out has said is marked, and deleted where they ask for it`() async throws {
+        defer { done() }
+        let (first, second) = (
+            try await store.makeKey(name: "first").account.id, try await store.makeKey(name: "second").account.id
+        )
+        for (id, key) in [("a", first), ("b", second)] {
+            try await store.record(
+                Recording(id: id, key: key, model: "m", turns: [.init(role: "user", content: id)], answer: "x"))
+            try await store.add(Feedback(answerID: id, key: key, rating: -1))
+        }
+        // The latest judgement counts, in its place.
+        try await store.add(Feedback(answerID: "a", key: first, rating: 1, correction: "y"))
+        try await store.setOptOut(true, name: "second")
+        var rated = try await store.ratedRecordings()
+        #expect(rated.map(\.rating) == [-1, 1] && rated.map(\.isOptedOut) == [true, false])
+        #expect(rated.map(\.number) == [2, 3] && rated[1].correction == "y")
+        #expect(try await store.lastFeedback() == 3)
+        #expect(try await store.ratedRecordings(after: 2).map(\.number) == [3])
+        try await store.setOptOut(false, name: "second")
+        #expect(try await store.ratedRecordings().allSatisfy { !$0.isOptedOut })
+        #expect(try await store.deleteRecordings(name: "second") == 1)
+        rated = try await store.ratedRecordings()
+        #expect(rated.map(\.number) == [3])
+        await #expect(throws: AccountsError.self) { try await store.setOptOut(true, name: "nobody") }
+    }
 }
