@@ -69,11 +69,6 @@ struct FineTuningRoutes: RouteGroup {
     private func create(_ data: Data, _ account: Account?) async throws -> Response {
         let store = try jobs()
         let request = try JSONRequest.decode(JobRequest.self, from: data, refusing: Self.refused)
-        guard fleet.trainer != nil else {
-            throw APIError(
-                status: .notImplemented, message: "This gateway has no trainers: it was started without --trainer.",
-                type: "invalid_request_error", code: "no_trainer")
-        }
         let method = try FineTuningMethod(request.method, or: request.hyperparameters)
         try ClientMetadata.check(request.metadata)
         if let suffix = request.suffix {
@@ -91,6 +86,11 @@ struct FineTuningRoutes: RouteGroup {
         let (base, start) = try await model(request.model, account)
         try await checkFile(request.training_file, "training_file", account)
         if let file = request.validation_file { try await checkFile(file, "validation_file", account) }
+        guard fleet.trainer != nil else {
+            throw APIError(
+                status: .notImplemented, message: "This gateway has no trainers: it was started without --trainer.",
+                type: "invalid_request_error", code: "no_trainer")
+        }
         let now = StateDocuments.now
         let job = FineTuningJob(
             id: "ftjob-" + ServiceDescription.newInstanceID(), created_at: now,
