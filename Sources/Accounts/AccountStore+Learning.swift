@@ -11,15 +11,18 @@ package struct RatedRecording: Sendable, Equatable {
     /// −1, 0 or 1.
     package var rating: Int
     package var correction: String?
+    /// Whether the answer calls tools.
+    package var callsTools: Bool
     /// Whether its user wants nothing to be learned from it.
     package var isOptedOut: Bool
 
     package init(
         number: Int64, model: String, turns: [Recording.Turn], answer: String, rating: Int, correction: String? = nil,
-        isOptedOut: Bool = false
+        callsTools: Bool = false, isOptedOut: Bool = false
     ) {
         (self.number, self.model, self.turns, self.answer) = (number, model, turns, answer)
-        (self.rating, self.correction, self.isOptedOut) = (rating, correction, isOptedOut)
+        (self.rating, self.correction) = (rating, correction)
+        (self.callsTools, self.isOptedOut) = (callsTools, isOptedOut)
     }
 }
 
@@ -33,7 +36,7 @@ extension AccountStore {
                 database,
                 sql: """
                     SELECT feedback.number, recording.model, turns, answer, rating, correction,
-                      EXISTS (SELECT 1 FROM opt_out WHERE opt_out.key = recording.key) AS is_out
+                      calls <> '[]' AS calls_tools, EXISTS (SELECT 1 FROM opt_out WHERE opt_out.key = recording.key) AS is_out
                     FROM feedback JOIN recording ON recording.id = feedback.answer_id
                     WHERE feedback.number > ? AND feedback.number =
                       (SELECT max(number) FROM feedback AS other WHERE other.answer_id = recording.id)
@@ -45,7 +48,7 @@ extension AccountStore {
                     number: row["number"], model: row["model"],
                     turns: try JSONDecoder().decode([Recording.Turn].self, from: Data(turns.utf8)),
                     answer: row["answer"], rating: row["rating"], correction: row["correction"],
-                    isOptedOut: row["is_out"])
+                    callsTools: row["calls_tools"], isOptedOut: row["is_out"])
             }
         }
     }

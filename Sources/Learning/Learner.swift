@@ -109,7 +109,8 @@ package struct Learner: Sendable {
         let said =
             "\(report.rated) ratings: \(report.learned) answers to learn from, \(report.heldOut) held out; left out: "
             + "\(report.optedOut) of users who opted out, \(report.filtered) in which the filter finds something, "
-            + "\(report.duplicates) said before, \(report.contradictory) rated both ways, \(report.empty) empty"
+            + "\(report.duplicates) said before, \(report.contradictory) rated both ways, \(report.empty) empty, "
+            + "\(report.callingTools) with calls of tools"
         guard answers.count(method) >= options.leastSamples else {
             let few = "; \(method.rawValue) has \(answers.count(method)), fewer than \(options.leastSamples)"
             return try await write(&round, said + few, then: .skipped)

@@ -24,6 +24,8 @@ package struct RatedAnswers: Sendable {
         package var optedOut = 0
         package var filtered = 0
         package var empty = 0
+        /// Conversations in which tools are called: what tools there were is not recorded.
+        package var callingTools = 0
         package var duplicates = 0
         package var contradictory = 0
         package var learned = 0
@@ -50,6 +52,11 @@ package struct RatedAnswers: Sendable {
                 continue
             }
             let correction = recording.correction.flatMap { $0.isEmpty ? nil : $0 }
+            guard !recording.callsTools, recording.turns.allSatisfy({ $0.tool_calls == nil && $0.tool_call_id == nil })
+            else {
+                report.callingTools += 1
+                continue
+            }
             let answers = [recording.answer] + [correction].compactMap { $0 }
             guard !recording.answer.isEmpty, !recording.turns.isEmpty else {
                 report.empty += 1

@@ -7,11 +7,12 @@ import Testing
 
 struct RatedAnswersTests {
     private func recording(
-        _ question: String, _ answer: String, _ rating: Int, correction: String? = nil, isOut: Bool = false
+        _ question: String, _ answer: String, _ rating: Int, correction: String? = nil, calls: Bool = false,
+        isOut: Bool = false
     ) -> RatedRecording {
         RatedRecording(
             number: 1, model: "m", turns: [.init(role: "user", content: question)], answer: answer, rating: rating,
-            correction: correction, isOptedOut: isOut)
+            correction: correction, callsTools: calls, isOptedOut: isOut)
     }
 
     @Test("What is left out is counted by its reason, and in no line")
@@ -21,14 +22,15 @@ struct RatedAnswersTests {
             recording("question 0", "answer", 1), recording("of a user who opted out", "secret", 1, isOut: true),
             recording("write to me", "at jane.doe@company.com", 1), recording("nothing", "", -1),
             recording("both", "ways", 1), recording("both", "ways", -1), recording("no rating", "at all", 0),
+            recording("weather?", "I look it up.", 1, calls: true),
         ]
         let answers = RatedAnswers(plain + faulty, try ContentFilter(.standard))
         let report = answers.report
-        #expect(report.rated == 56 && report.optedOut == 1 && report.filtered == 1 && report.empty == 1)
-        #expect(report.duplicates == 1 && report.contradictory == 2)
+        #expect(report.rated == 57 && report.optedOut == 1 && report.filtered == 1 && report.empty == 1)
+        #expect(report.duplicates == 1 && report.contradictory == 2 && report.callingTools == 1)
         #expect(report.learned + report.heldOut == 50 && (3...20).contains(report.heldOut), "\(report)")
         let text = String(decoding: try answers.lines(.kto), as: UTF8.self)
-        #expect(!text.contains("secret") && !text.contains("jane") && !text.contains("ways"))
+        #expect(!text.contains("secret") && !text.contains("jane") && !text.contains("ways") && !text.contains("look"))
         #expect(text.split(separator: "\n").count == report.learned)
         // What is held out once is held out always, and never learned.
         let again = RatedAnswers(plain.reversed(), try ContentFilter(.standard))
