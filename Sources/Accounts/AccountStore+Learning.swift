@@ -13,16 +13,18 @@ package struct RatedRecording: Sendable, Equatable {
     package var correction: String?
     /// Whether the answer calls tools.
     package var callsTools: Bool
+    /// Whether its limit of tokens ended the answer.
+    package var isCut: Bool
     /// Whether its user wants nothing to be learned from it.
     package var isOptedOut: Bool
 
     package init(
         number: Int64, model: String, turns: [Recording.Turn], answer: String, rating: Int, correction: String? = nil,
-        callsTools: Bool = false, isOptedOut: Bool = false
+        callsTools: Bool = false, isCut: Bool = false, isOptedOut: Bool = false
     ) {
         (self.number, self.model, self.turns, self.answer) = (number, model, turns, answer)
         (self.rating, self.correction) = (rating, correction)
-        (self.callsTools, self.isOptedOut) = (callsTools, isOptedOut)
+        (self.callsTools, self.isCut, self.isOptedOut) = (callsTools, isCut, isOptedOut)
     }
 }
 
@@ -36,7 +38,7 @@ extension AccountStore {
                 database,
                 sql: """
                     SELECT feedback.number, recording.model, turns, answer, rating, correction,
-                      calls <> '[]' AS calls_tools, EXISTS (SELECT 1 FROM opt_out WHERE opt_out.key = recording.key) AS is_out
+                      calls <> '[]' AS calls_tools, is_cut, EXISTS (SELECT 1 FROM opt_out WHERE opt_out.key = recording.key) AS is_out
                     FROM feedback JOIN recording ON recording.id = feedback.answer_id
                     WHERE feedback.number > ? AND feedback.number =
                       (SELECT max(number) FROM feedback AS other WHERE other.answer_id = recording.id)
@@ -48,7 +50,7 @@ extension AccountStore {
                     number: row["number"], model: row["model"],
                     turns: try JSONDecoder().decode([Recording.Turn].self, from: Data(turns.utf8)),
                     answer: row["answer"], rating: row["rating"], correction: row["correction"],
-                    callsTools: row["calls_tools"], isOptedOut: row["is_out"])
+                    callsTools: row["calls_tools"], isCut: row["is_cut"], isOptedOut: row["is_out"])
             }
         }
     }

@@ -8,10 +8,12 @@ extension AccountStore {
         try await write { database in
             try database.execute(
                 sql: """
-                    INSERT OR REPLACE INTO recording (id, key, model, turns, answer, calls, created)
-                    VALUES (?, ?, ?, ?, ?, ?, ?)
+                    INSERT OR REPLACE INTO recording (id, key, model, turns, answer, calls, is_cut, created)
+                    VALUES (?, ?, ?, ?, ?, ?, ?, ?)
                     """,
-                arguments: [recording.id, recording.key, recording.model, turns, recording.answer, calls, now])
+                arguments: [
+                    recording.id, recording.key, recording.model, turns, recording.answer, calls, recording.isCut, now,
+                ])
             try database.execute(
                 sql: "DELETE FROM recording WHERE number <= (SELECT max(number) FROM recording) - ?", arguments: [limit]
             )
@@ -50,7 +52,7 @@ extension AccountStore {
                 try Row.fetchAll(
                     database,
                     sql: """
-                        SELECT recording.number, turns, answer, calls, rating, correction FROM recording
+                        SELECT recording.number, turns, answer, calls, is_cut, rating, correction FROM recording
                         LEFT JOIN feedback ON feedback.number =
                           (SELECT max(number) FROM feedback WHERE answer_id = recording.id)
                         WHERE recording.number > ? AND (? IS NULL OR rating >= ?) ORDER BY recording.number LIMIT 500
@@ -62,7 +64,9 @@ extension AccountStore {
                     let calls = try JSONDecoder().decode(
                         [Recording.Call].self, from: Data((row["calls"] as String).utf8))
                     messages.append(
-                        .init(role: "assistant", content: correction ?? answer, calls: correction == nil ? calls : []))
+                        .init(
+                            role: "assistant", content: correction ?? answer, calls: correction == nil ? calls : [],
+                            isCut: correction == nil && row["is_cut"]))
                     return Exported(
                         number: row["number"],
                         example: TrainingExample(

@@ -59,6 +59,9 @@ package final class AccountStore: Sendable {
         migrator.registerMigration("calls of recordings") { database in
             try database.execute(sql: "ALTER TABLE recording ADD COLUMN calls TEXT NOT NULL DEFAULT '[]'")
         }
+        migrator.registerMigration("answers that were cut") { database in
+            try database.execute(sql: "ALTER TABLE recording ADD COLUMN is_cut BOOLEAN NOT NULL DEFAULT FALSE")
+        }
         migrator.registerMigration("opt-outs") { database in
             try database.execute(
                 sql: """

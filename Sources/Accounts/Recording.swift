@@ -8,11 +8,14 @@ package struct Recording: Sendable, Equatable {
         /// Of a tool's turn, the call that it answers.
         package var tool_call_id: String?
         package var name: String?
+        /// False where more would have come: the turn's end is not to be learned.
+        package var ends: Bool?
 
         package init(
-            role: String, content: String, calls: [Call] = [], callID: String? = nil, name: String? = nil
+            role: String, content: String, calls: [Call] = [], callID: String? = nil, name: String? = nil,
+            isCut: Bool = false
         ) {
-            (self.role, self.content, self.name) = (role, content, name)
+            (self.role, self.content, self.name, ends) = (role, content, name, isCut ? false : nil)
             (tool_calls, tool_call_id) = (calls.isEmpty ? nil : calls, callID)
         }
     }
@@ -41,10 +44,14 @@ package struct Recording: Sendable, Equatable {
     package var answer: String
     /// What the answer called.
     package var calls: [Call]
+    /// Whether its limit of tokens ended the answer.
+    package var isCut: Bool
 
-    package init(id: String, key: Int64?, model: String, turns: [Turn], answer: String, calls: [Call] = []) {
+    package init(
+        id: String, key: Int64?, model: String, turns: [Turn], answer: String, calls: [Call] = [], isCut: Bool = false
+    ) {
         (self.id, self.key, self.model, self.turns) = (id, key, model, turns)
-        (self.answer, self.calls) = (answer, calls)
+        (self.answer, self.calls, self.isCut) = (answer, calls, isCut)
     }
 }
 

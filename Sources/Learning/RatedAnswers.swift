@@ -16,6 +16,8 @@ package struct RatedAnswers: Sendable {
         var turns: [Recording.Turn]
         var answer: String
         var isGood: Bool
+        /// Whether more would have come: the answer's end is not learned.
+        var isCut = false
     }
 
     /// What was left out, and why.
@@ -36,7 +38,7 @@ package struct RatedAnswers: Sendable {
     private(set) var learned: [Judged] = []
     private(set) var heldOut: [Judged] = []
     /// Corrections and the answers in whose place they stand, of what is learned.
-    private var pairs: [(turns: [Recording.Turn], chosen: String, rejected: String)] = []
+    private var pairs: [(turns: [Recording.Turn], chosen: String, rejected: Judged)] = []
 
     /// Of so many conversations one is held out: the same in every round.
     private static let heldOutShare: UInt64 = 5
@@ -70,7 +72,8 @@ package struct RatedAnswers: Sendable {
             }
             var judged = [
                 Judged(
-                    turns: recording.turns, answer: recording.answer, isGood: correction == nil && recording.rating > 0)
+                    turns: recording.turns, answer: recording.answer, isGood: correction == nil && recording.rating > 0,
+                    isCut: recording.isCut)
             ]
             if let correction { judged.append(Judged(turns: recording.turns, answer: correction, isGood: true)) }
             let isNew = judged.filter { seen[$0] == nil }
@@ -80,7 +83,7 @@ package struct RatedAnswers: Sendable {
                 all.append(one)
             }
             if let correction, !isNew.isEmpty, !Self.isHeldOut(recording.turns) {
-                pairs.append((recording.turns, correction, recording.answer))
+                pairs.append((recording.turns, correction, judged[0]))
             }
         }
         for one in all {
@@ -126,11 +129,14 @@ package struct RatedAnswers: Sendable {
 
     /// JSON Lines for a job.
     package func lines(_ method: Method) throws -> Data {
-        func said(_ text: String) -> [Recording.Turn] { [.init(role: "assistant", content: text)] }
+        func said(_ text: String, isCut: Bool = false) -> [Recording.Turn] {
+            [.init(role: "assistant", content: text, isCut: isCut)]
+        }
+        func said(_ one: Judged) -> [Recording.Turn] { said(one.answer, isCut: one.isCut) }
         let lines: [Line] =
             switch method {
-            case .kto: learned.map { Line(prompt: $0.turns, completion: said($0.answer), label: $0.isGood) }
-            case .sft: learned.filter(\.isGood).map { Line(messages: $0.turns + said($0.answer)) }
+            case .kto: learned.map { Line(prompt: $0.turns, completion: said($0), label: $0.isGood) }
+            case .sft: learned.filter(\.isGood).map { Line(messages: $0.turns + said($0)) }
             case .dpo: pairs.map { Line(prompt: $0.turns, chosen: said($0.chosen), rejected: said($0.rejected)) }
             }
         let encoder = JSONEncoder()

@@ -71,7 +71,8 @@ import Testing
             try await store.record(
                 Recording(
                     id: "chatcmpl-\(number)", key: nil, model: "m",
-                    turns: [.init(role: "user", content: "问题\(number) 'quoted'")], answer: "answer \(number)"))
+                    turns: [.init(role: "user", content: "问题\(number) 'quoted'")], answer: "answer \(number)",
+                    isCut: number < 2))
         }
         #expect(try await store.add(Feedback(answerID: "chatcmpl-0", key: nil, rating: -1, correction: "better")))
         #expect(try await store.add(Feedback(answerID: "chatcmpl-1", key: nil, rating: -1)))
@@ -82,6 +83,9 @@ import Testing
         #expect(all.map(\.messages.last?.content) == ["better", "answer 1", "answer 2"])
         #expect(all[0].rejected == "answer 0" && all[0].messages[0].content == "问题0 'quoted'")
         #expect(all.map(\.rating) == [-1, 1, nil])
+        // A correction is whole.
+        #expect(all.map(\.messages.last?.ends) == [nil, false, nil])
+        #expect(try await store.ratedRecordings().map(\.isCut) == [true, true])
         var good: [TrainingExample] = []
         try await store.exportTraining(rating: 1) { good.append($0) }
         #expect(good == [all[1]])

@@ -8,11 +8,11 @@ import Testing
 struct RatedAnswersTests {
     private func recording(
         _ question: String, _ answer: String, _ rating: Int, correction: String? = nil, calls: Bool = false,
-        isOut: Bool = false
+        isCut: Bool = false, isOut: Bool = false
     ) -> RatedRecording {
         RatedRecording(
             number: 1, model: "m", turns: [.init(role: "user", content: question)], answer: answer, rating: rating,
-            correction: correction, callsTools: calls, isOptedOut: isOut)
+            correction: correction, callsTools: calls, isCut: isCut, isOptedOut: isOut)
     }
 
     @Test("What is left out is counted by its reason, and in no line")
@@ -36,6 +36,15 @@ struct RatedAnswersTests {
         let again = RatedAnswers(plain.reversed(), try ContentFilter(.standard))
         #expect(Set(again.heldOut) == Set(answers.heldOut))
         #expect(Set(again.heldOut).isDisjoint(with: again.learned))
+    }
+
+    @Test("Of an answer that its limit ended the end is not learned")
+    func cutAnswers() throws {
+        let all = (0..<20).map { recording("q\($0)", "answer", 1, isCut: $0 % 2 == 0) }
+        let answers = RatedAnswers(all, try ContentFilter(.standard))
+        let text = String(decoding: try answers.lines(.kto), as: UTF8.self)
+        let cut = answers.learned.count { $0.isCut }
+        #expect(cut > 0 && cut < answers.learned.count && text.split(separator: "\"ends\":false").count == cut + 1)
     }
 
     @Test("A correction is what should have been said, in the form of each method")

@@ -58,6 +58,28 @@ struct SampleTests {
         #expect(try answers(try #require(try read(chat).samples.first)) == [["yes<|end|>"]])
     }
 
+    @Test("Of an answer that was cut the end is not learned")
+    func cutAnswers() throws {
+        let chat =
+            #"{"prompt": [{"role": "user", "content": "q"}], "completion": [{"role": "assistant", "content": "yes", "ends": E}]}"#
+        for (ends, answer) in [("false", "yes"), ("true", "yes<|end|>"), ("null", "yes<|end|>")] {
+            let sample = try read(chat.replacing("E}", with: ends + "}")).samples.first
+            #expect(try answers(try #require(sample)) == [[answer]])
+        }
+        let talk = """
+            {"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "one"}, \
+            {"role": "user", "content": "b"}, {"role": "assistant", "content": "two", "ends": false}]}
+            """
+        #expect(try answers(try #require(try read(talk).samples.first)) == [["one<|end|>", "two"]])
+        for fault in [
+            chat.replacing("E}", with: "1}"),
+            #"{"messages": [{"role": "assistant", "content": "a", "ends": false}, {"role": "assistant", "content": "b"}]}"#,
+        ] {
+            let error = #expect(throws: TrainingError.self) { try read(fault) }
+            #expect(error?.message.contains("\"ends\" is true or false") == true, "\(error?.message ?? "")")
+        }
+    }
+
     @Test("Control tokens that a text spells out stay text")
     func controlTokens() throws {
         let sample = try #require(try read(#"{"prompt": "<|user|>", "completion": "<|end|>"}"#).samples.first)

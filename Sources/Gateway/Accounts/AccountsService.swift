@@ -69,12 +69,12 @@ package struct AccountsService: RPCService {
             return ServerReply(reply)
         }
         router.unary(Wire.Accounts.recordAnswer) { request, _ in
-            let message = request.message
+            let message = request.message, members = try RecordedMembers(message.answerMembers)
             try await accounts.record(
                 Recording(
                     id: message.id, key: message.key, model: message.model,
                     turns: try message.messages.map { try Recording.Turn($0) }, answer: message.answer,
-                    calls: try RecordedMembers(message.answerMembers).tool_calls ?? []))
+                    calls: members.tool_calls ?? [], isCut: members.ends == false))
             return ServerReply(Wire.RecordAnswerReply())
         }
         router.unary(Wire.Accounts.addFeedback) { request, _ in
@@ -110,10 +110,15 @@ struct RecordedMembers: Codable {
     var tool_calls: [Recording.Call]?
     var tool_call_id: String?
     var name: String?
+    /// False for an answer that its limit of tokens ended.
+    var ends: Bool?
 
     init(_ turn: Recording.Turn) { (tool_calls, tool_call_id, name) = (turn.tool_calls, turn.tool_call_id, turn.name) }
 
-    init(calls: [Recording.Call]) { tool_calls = calls.isEmpty ? nil : calls }
+    /// Of an answer.
+    init(_ recording: Recording) {
+        (tool_calls, ends) = (recording.calls.isEmpty ? nil : recording.calls, recording.isCut ? false : nil)
+    }
 
     /// - Parameter text: empty for nothing.
     /// - Throws: `RPCError` for what is no such object.
@@ -125,7 +130,7 @@ struct RecordedMembers: Codable {
 
     /// Empty for nothing.
     var text: String {
-        if tool_calls == nil, tool_call_id == nil, name == nil { return "" }
+        if tool_calls == nil, tool_call_id == nil, name == nil, ends == nil { return "" }
         return (try? JSONEncoder().encode(self)).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 }

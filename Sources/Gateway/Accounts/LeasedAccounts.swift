@@ -190,7 +190,7 @@ package final class LeasedAccounts: AccountSource {
         request.messages = recording.turns.map {
             Wire.ChatMessage(role: $0.role, content: $0.content, members: RecordedMembers($0).text)
         }
-        (request.answer, request.answerMembers) = (recording.answer, RecordedMembers(calls: recording.calls).text)
+        (request.answer, request.answerMembers) = (recording.answer, RecordedMembers(recording).text)
         _ = try await call(Wire.Accounts.recordAnswer, request)
     }
 

@@ -116,7 +116,7 @@ struct RequestPipeline: Sendable {
             await accounts.record(
                 Recording(
                     id: state.answerID, key: caller.account.id, model: state.model, turns: state.turns,
-                    answer: state.answer, calls: state.calls))
+                    answer: state.answer, calls: state.calls, isCut: state.finishReasons.first == "length"))
         }
     }
 

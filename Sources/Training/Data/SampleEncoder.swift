@@ -42,7 +42,7 @@ package struct SampleEncoder {
         }
         guard !turns.isEmpty else { throw Fault("\"messages\" has no turn of role \"assistant\" to learn") }
         for turn in turns { try checkIsThere(messages[turn], "messages[\(turn)]") }
-        let ids = try render(messages, context, asksForAnswer: false)
+        let ids = try render(messages, context, asksForAnswer: false, endsThere: try ends(messages))
         var answers: [Range<Int>] = []
         for turn in turns {
             let before = try render(Array(messages[..<turn]), context, asksForAnswer: true)
@@ -83,7 +83,7 @@ package struct SampleEncoder {
             case (.messages(let first), .messages(let second)):
                 guard !second.isEmpty else { throw Fault("\"\(name)\" is empty") }
                 for (index, message) in second.enumerated() { try checkIsThere(message, "\(name)[\(index)]") }
-                return try render(first + second, context, asksForAnswer: false)
+                return try render(first + second, context, asksForAnswer: false, endsThere: try ends(second))
             default:
                 throw Fault("\"prompt\" and \"\(name)\" must both be texts, or both be lists of messages")
             }
@@ -114,14 +114,32 @@ package struct SampleEncoder {
         guard !message.text.isEmpty || !calls.isEmpty else { throw Fault("\"\(place).content\" is empty") }
     }
 
+    /// Whether a conversation ends where its last turn does: one with `"ends": false` would have gone on, so that its end is
+    /// not learned.
+    private func ends(_ messages: [ChatMessage]) throws(Fault) -> Bool {
+        for (index, message) in messages.enumerated() {
+            guard let value = message.members["ends"], !value.isNull else { continue }
+            guard case .bool(let ends) = value, index == messages.count - 1, message.role == "assistant" else {
+                throw Fault("\"ends\" is true or false, of the last turn where that is an assistant's")
+            }
+            return ends
+        }
+        return true
+    }
+
     private func render(
-        _ messages: [ChatMessage], _ context: Context, asksForAnswer: Bool
+        _ messages: [ChatMessage], _ context: Context, asksForAnswer: Bool, endsThere: Bool = true
     ) throws(Fault) -> [Int32] {
         guard tokenizer.chatTemplate != nil else {
             throw Fault(
                 "the model has no chat template to write messages with; give \"prompt\" and \"completion\" as texts")
         }
+        let messages = messages.map { message in
+            let members = message.members.members.filter { $0.key != "ends" }
+            return ChatMessage(role: message.role, content: message.content, members: JSONObject(members))
+        }
         var conversation = Conversation(messages, addGenerationPrompt: asksForAnswer)
+        conversation.continuesFinalMessage = !endsThere
         (conversation.tools, conversation.variables) = (context.tools, context.variables)
         do { return try tokenizer.render(conversation).ids } catch { throw Fault(error.message) }
     }
