@@ -113,6 +113,13 @@ private struct TrainingFleet: Sendable {
         return answer.json
     }
 
+    /// The last step that is told; 0 where none is, or no gateway answers.
+    func lastStep(of id: String) async -> Int {
+        let events = try? await send("/v1/fine_tuning/jobs/\(id)/events?limit=1")
+        let last = (events?.json["data"] as? [[String: Any]])?.first
+        return (last?["data"] as? [String: Any])?["step"] as? Int ?? 0
+    }
+
     func end(of id: String) async throws -> [String: Any] {
         while true {
             if let job = await job(id), ["succeeded", "failed"].contains(job["status"] as? String) { return job }
@@ -172,8 +179,10 @@ private struct TrainingFleet: Sendable {
             for name in [
                 "trainer 1", "trainer 2", "gateway", "trainer 1", "trainer 2", "gateway", "text-model", "trainer 2",
             ] {
-                try await Task.sleep(for: .milliseconds(900))
-                if let job = await fleet.job(disturbed), job["status"] as? String == "succeeded" { break }
+                // By what is done, not by the clock: however fast the machine is, each falls in the midst.
+                while await fleet.lastStep(of: disturbed) < 40 * (kills + 1) {
+                    try await Task.sleep(for: .milliseconds(20))
+                }
                 if let process = await fleet.supervisor.processIdentifiers[name] {
                     kill(process, SIGKILL)
                     kills += 1

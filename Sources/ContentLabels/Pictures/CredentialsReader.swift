@@ -1,6 +1,5 @@
 internal import Crypto
 package import Foundation
-internal import X509
 
 /// Reads C2PA manifests (C2PA Technical Specification 2.2, §15) in PNG, JPEG, WebP and GIF files: the active manifest's
 /// claim, its signature, the assertions that it refers to, and the hash that binds it to the file.

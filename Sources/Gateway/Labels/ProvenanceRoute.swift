@@ -1,8 +1,6 @@
-import Accounts
 import ContentLabels
 import Foundation
 import Hummingbird
-import JSON
 
 /// What a file's labels say of where it comes from, in OpenAI's form; `aigc`, `watermark` and `notice` are our own.
 struct ProvenanceCheck: Encodable {

@@ -1,12 +1,10 @@
 /// Reads ECMA-262's regular expressions, with the flag u.
-struct PatternParser {
-    private let scalars: [Unicode.Scalar]
-    private var position = 0
-    private var depth = 0
+struct PatternParser: PatternReader {
+    static let subject = "pattern"
 
-    /// Groups inside each other, and repetitions, at most.
-    private static let depthLimit = 100
-    private static let repetitionLimit = 10_000
+    let scalars: [Unicode.Scalar]
+    var position = 0
+    private var depth = 0
 
     private init(_ text: String) { scalars = Array(text.unicodeScalars) }
 
@@ -16,24 +14,6 @@ struct PatternParser {
         let pattern = try parser.choice()
         guard parser.position == parser.scalars.count else { throw parser.fault("')' closes no group") }
         return pattern
-    }
-
-    private func fault(_ what: String, _ code: GrammarError.Code = .malformed) -> GrammarError {
-        GrammarError(code, "the pattern's character \(position + 1): \(what)")
-    }
-
-    private var current: Unicode.Scalar? { position < scalars.count ? scalars[position] : nil }
-
-    private mutating func take(_ scalar: Unicode.Scalar) -> Bool {
-        guard current == scalar else { return false }
-        position += 1
-        return true
-    }
-
-    private mutating func take(_ text: String) -> Bool {
-        guard scalars[position...].starts(with: text.unicodeScalars) else { return false }
-        position += text.unicodeScalars.count
-        return true
     }
 
     private mutating func choice() throws(GrammarError) -> Pattern {
@@ -85,18 +65,6 @@ struct PatternParser {
         _ = take("?")
         if case .lookahead = atom { throw fault("a look-ahead cannot be repeated") }
         return .repeated(atom, min: bounds.min, max: bounds.max)
-    }
-
-    private mutating func count() throws(GrammarError) -> Int? {
-        var value: Int?
-        while let digit = current.flatMap({ $0.isASCII ? Character($0).wholeNumberValue : nil }) {
-            value = (value ?? 0) * 10 + digit
-            position += 1
-            guard value ?? 0 <= Self.repetitionLimit else {
-                throw fault("more than \(Self.repetitionLimit) repetitions", .tooComplex)
-            }
-        }
-        return value
     }
 
     private mutating func atom() throws(GrammarError) -> Pattern {

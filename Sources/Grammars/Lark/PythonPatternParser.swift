@@ -1,8 +1,10 @@
 /// Reads the regular expressions of Python's `re`, as far as they are regular: no looking around, no references to groups, no
 /// anchors. `\d`, `\w` and `\s` are Unicode's.
-struct PythonPatternParser {
-    private let scalars: [Unicode.Scalar]
-    private var position = 0
+struct PythonPatternParser: PatternReader {
+    static let subject = "regular expression"
+
+    let scalars: [Unicode.Scalar]
+    var position = 0
     private var depth = 0
     private var flags: Flags
     private var hasOuterBar = false
@@ -34,9 +36,6 @@ struct PythonPatternParser {
         init(rawValue: Int) { self.rawValue = rawValue }
     }
 
-    private static let depthLimit = 100
-    private static let repetitionLimit = 10_000
-
     /// - Throws: `GrammarError` that says at which character, or what is not supported.
     static func parse(_ text: String, _ flags: Flags = []) throws(GrammarError) -> Pattern {
         var parser = PythonPatternParser(scalars: Array(text.unicodeScalars), flags: flags)
@@ -57,18 +56,6 @@ struct PythonPatternParser {
     }
 
     private init(scalars: [Unicode.Scalar], flags: Flags) { (self.scalars, self.flags) = (scalars, flags) }
-
-    private func fault(_ what: String, _ code: GrammarError.Code = .malformed) -> GrammarError {
-        GrammarError(code, "the regular expression's character \(position + 1): \(what)")
-    }
-
-    private var current: Unicode.Scalar? { position < scalars.count ? scalars[position] : nil }
-
-    private mutating func take(_ text: String) -> Bool {
-        guard scalars[position...].starts(with: text.unicodeScalars) else { return false }
-        position += text.unicodeScalars.count
-        return true
-    }
 
     private mutating func choice() throws(GrammarError) -> Pattern {
         depth += 1
@@ -145,18 +132,6 @@ struct PythonPatternParser {
         }
         if let max, max < min ?? 0 { throw fault("{\(min ?? 0),\(max)} is no range") }
         return (min ?? 0, max)
-    }
-
-    private mutating func count() throws(GrammarError) -> Int? {
-        var value: Int?
-        while let digit = current.flatMap({ $0.isASCII ? Character($0).wholeNumberValue : nil }) {
-            value = (value ?? 0) * 10 + digit
-            position += 1
-            guard value ?? 0 <= Self.repetitionLimit else {
-                throw fault("more than \(Self.repetitionLimit) repetitions", .tooComplex)
-            }
-        }
-        return value
     }
 
     // MARK: Atoms
