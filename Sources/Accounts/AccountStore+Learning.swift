@@ -5,6 +5,8 @@ internal import GRDB
 package struct RatedRecording: Sendable, Equatable {
     /// Of the judgement, which orders them: an answer that is judged anew has a new one.
     package var number: Int64
+    /// Of the answer.
+    package var id: String
     package var model: String
     package var turns: [Recording.Turn]
     package var answer: String
@@ -19,10 +21,11 @@ package struct RatedRecording: Sendable, Equatable {
     package var isOptedOut: Bool
 
     package init(
-        number: Int64, model: String, turns: [Recording.Turn], answer: String, rating: Int, correction: String? = nil,
+        number: Int64, id: String, model: String, turns: [Recording.Turn], answer: String, rating: Int,
+        correction: String? = nil,
         callsTools: Bool = false, isCut: Bool = false, isOptedOut: Bool = false
     ) {
-        (self.number, self.model, self.turns, self.answer) = (number, model, turns, answer)
+        (self.number, self.id, self.model, self.turns, self.answer) = (number, id, model, turns, answer)
         (self.rating, self.correction) = (rating, correction)
         (self.callsTools, self.isCut, self.isOptedOut) = (callsTools, isCut, isOptedOut)
     }
@@ -37,7 +40,7 @@ extension AccountStore {
             try Row.fetchAll(
                 database,
                 sql: """
-                    SELECT feedback.number, recording.model, turns, answer, rating, correction,
+                    SELECT feedback.number, recording.id, recording.model, turns, answer, rating, correction,
                       calls <> '[]' AS calls_tools, is_cut, EXISTS (SELECT 1 FROM opt_out WHERE opt_out.key = recording.key) AS is_out
                     FROM feedback JOIN recording ON recording.id = feedback.answer_id
                     WHERE feedback.number > ? AND feedback.number =
@@ -47,7 +50,7 @@ extension AccountStore {
             ).map { row in
                 let turns: String = row["turns"]
                 return RatedRecording(
-                    number: row["number"], model: row["model"],
+                    number: row["number"], id: row["id"], model: row["model"],
                     turns: try JSONDecoder().decode([Recording.Turn].self, from: Data(turns.utf8)),
                     answer: row["answer"], rating: row["rating"], correction: row["correction"],
                     callsTools: row["calls_tools"], isCut: row["is_cut"], isOptedOut: row["is_out"])

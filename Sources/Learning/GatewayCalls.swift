@@ -71,6 +71,20 @@ struct GatewayCalls: Sendable {
 
     func job(_ id: String) async throws -> Job { try await client.get(Job.self, "v1/fine_tuning/jobs/" + id) }
 
+    private struct Checkpoints: Decodable {
+        struct Checkpoint: Decodable {
+            var fine_tuned_model_checkpoint: String
+            var step_number: Int
+        }
+        var data: [Checkpoint]
+    }
+
+    /// The adapters of a job's last epochs, the last first.
+    func checkpoints(_ job: String) async throws -> [String] {
+        let all = try await client.get(Checkpoints.self, "v1/fine_tuning/jobs/\(job)/checkpoints").data
+        return all.sorted { $0.step_number > $1.step_number }.map(\.fine_tuned_model_checkpoint)
+    }
+
     func delete(_ model: String) async throws { try await client.delete("v1/models/" + model) }
 
     // MARK: What models make of texts
@@ -123,24 +137,19 @@ struct GatewayCalls: Sendable {
         return exp(-values.reduce(0, +) / Double(values.count))
     }
 
-    /// The mean log-probability of an answer's tokens behind its conversation, for each model.
-    func logProbability(of answer: String, behind turns: [Recording.Turn], _ models: [String]) async throws -> [Double]
-    {
+    /// The mean log-probability of an answer's tokens behind its conversation.
+    func logProbability(of answer: String, behind turns: [Recording.Turn], _ model: String) async throws -> Double {
         func ids(_ messages: [Recording.Turn], asks: Bool) async throws -> [Int32] {
             try await client.post(
                 Tokens.self, "tokenize",
-                TokenizeRequest(model: models[0], messages: messages, add_generation_prompt: asks)
+                TokenizeRequest(model: model, messages: messages, add_generation_prompt: asks)
             ).tokens
         }
         let prompt = try await ids(turns, asks: true)
         let whole = try await ids(turns + [.init(role: "assistant", content: answer)], asks: false)
         let start = zip(prompt, whole).prefix { $0 == $1 }.count
-        var means: [Double] = []
-        for model in models {
-            let values = try await logprobs(model, whole).dropFirst(max(1, start)).compactMap { $0 }
-            means.append(values.isEmpty ? 0 : values.reduce(0, +) / Double(values.count))
-        }
-        return means
+        let values = try await logprobs(model, whole).dropFirst(max(1, start)).compactMap { $0 }
+        return values.isEmpty ? 0 : values.reduce(0, +) / Double(values.count)
     }
 
     private struct ChatRequest: Encodable {

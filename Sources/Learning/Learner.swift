@@ -154,28 +154,34 @@ package struct Learner: Sendable {
         try await store.save(round)
     }
 
+    /// Judges the adapters of the job's epochs, the last first: the first to which nothing is to be objected goes on. Later
+    /// ones know more of what users like, and have forgotten more of the rest.
     private func judge(_ round: inout LearningRound) async throws {
-        guard let new = round.new else { throw LearningError(.malformed, "the job has made no model") }
-        let judge = ModelJudge(calls: calls, filter: filter, options: options)
-        let judgement = try await keeping(round) { [round] in
-            try await judge.judge(new, against: round.old, try await rated(round))
+        guard let job = round.job else { throw LearningError(.malformed, "the round judges, and has no job") }
+        let candidates = try await calls.checkpoints(job)
+        let judge = ModelJudge(calls: calls, filter: filter, options: options, try await rated(round))
+        let old = try await keeping(round) { [round] in try await judge.figures(of: round.old) }
+        var chosen: String?
+        for candidate in candidates where chosen == nil {
+            let new = try await keeping(round) { try await judge.figures(of: candidate) }
+            let judgement = judge.judgement(new, against: old)
+            (round.new, round.judgement) = (candidate, judgement)
+            let objection = judge.objection(judgement)
+            if objection == nil { chosen = candidate }
+            let verdict = objection.map { "Not let before users: \($0)" } ?? "Nothing speaks against it"
+            try await write(&round, "\(candidate): \(judgement.text). \(verdict)", then: .judging)
         }
-        round.judgement = judgement
-        let said = String(
-            format:
-                "held-out feedback: liked answers gain more in %.3f of pairs (%d liked, %d not); perplexity of the fixed "
-                + "text %.3f, before %.3f (%+.2f %%); the filter finds something in %d of %d answers, before in %d",
-            judgement.preference, judgement.liked, judgement.disliked, judgement.perplexity, judgement.perplexityBefore,
-            (judgement.perplexity / judgement.perplexityBefore - 1) * 100, judgement.flagged, judgement.answers,
-            judgement.flaggedBefore)
-        if let objection = judge.objection(judgement) {
-            try await calls.delete(new)
-            return try await write(&round, "\(said). Not let before users: \(objection)", then: .rejected)
+        guard let chosen else {
+            try await write(&round, "none of the adapters of \(job) is let before users", then: .rejected)
+            for candidate in candidates { try? await calls.delete(candidate) }
+            return
         }
         round.canaryBegan = try await accounts.lastFeedback()
-        try await store.put(LearnedRoute(model: round.model, current: round.old, candidate: new, share: options.share))
+        try await store.put(
+            LearnedRoute(model: round.model, current: round.old, candidate: chosen, share: options.share))
         let share = (options.share * 100).formatted(.number.precision(.fractionLength(0...2)))
-        try await write(&round, "\(said). \(new) answers \(share) % of users", then: .canary)
+        try await write(&round, "\(chosen) answers \(share) % of users", then: .canary)
+        for candidate in candidates where candidate != chosen { try? await calls.delete(candidate) }
     }
 
     /// Does something that takes long, and keeps the round's lease meanwhile.
@@ -199,13 +205,10 @@ package struct Learner: Sendable {
     /// Follows the ratings of both until they say which one users like better.
     private func watch(_ round: inout LearningRound) async throws {
         guard let new = round.new, let began = round.canaryBegan else { return }
-        var ratings: (new: [Bool], old: [Bool]) = ([], []), after = began
+        var ratings = CanaryRatings(new: new, old: round.old), after = began
         while true {
             let page = try await accounts.ratedRecordings(after: after)
-            for recording in page where recording.rating != 0 && !recording.isOptedOut {
-                if recording.model == new { ratings.new.append(recording.rating > 0) }
-                if recording.model == round.old { ratings.old.append(recording.rating > 0) }
-            }
+            ratings.add(page)
             after = page.last?.number ?? after
             let test = PreferenceTest(new: ratings.new, old: ratings.old, error: options.errorRate)
             let said = String(

@@ -32,6 +32,16 @@ package struct LearningRound: Sendable, Codable {
         package var flagged: Int
         package var flaggedBefore: Int
         package var answers: Int
+
+        /// For people.
+        var text: String {
+            String(
+                format:
+                    "held-out feedback: liked answers gain more in %.3f of pairs (%d liked, %d not); perplexity of the "
+                    + "fixed text %.3f, before %.3f (%+.2f %%); the filter finds something in %d of %d answers, before in %d",
+                preference, liked, disliked, perplexity, perplexityBefore, (perplexity / perplexityBefore - 1) * 100,
+                flagged, answers, flaggedBefore)
+        }
     }
 
     package var id: String
@@ -43,7 +53,7 @@ package struct LearningRound: Sendable, Codable {
     /// What served before: an adapter of an earlier round, or the model itself.
     package var old: String
     package var job: String?
-    /// The adapter of this round.
+    /// The adapter of this round: the last that was judged.
     package var new: String?
     package var report: RatedAnswers.Report?
     package var judgement: Judgement?

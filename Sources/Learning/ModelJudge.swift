@@ -1,42 +1,61 @@
 import ContentFilter
 import Foundation
 
-/// Looks at an adapter before users do: held-out feedback, a fixed text, the filter.
+/// Looks at adapters before users do: held-out feedback, a fixed text, the filter.
 struct ModelJudge: Sendable {
-    let calls: GatewayCalls
-    let filter: ContentFilter
-    let options: Learner.Options
+    /// What a model makes of the held-out answers, of the fixed text, and of held-out prompts.
+    struct Figures: Sendable {
+        /// The mean log-probability of each held-out answer's tokens.
+        var logProbabilities: [Double] = []
+        var perplexity = 0.0
+        /// Answers to held-out prompts in which the filter finds something.
+        var flagged = 0
+    }
+
+    private let calls: GatewayCalls
+    private let filter: ContentFilter
+    private let options: Learner.Options
+    private let heldOut: [RatedAnswers.Judged]
 
     /// Held-out answers that are looked at, and prompts that are answered, at most.
     private static let (answerLimit, promptLimit) = (200, 12)
     private static let answerTokens = 64
 
-    func judge(_ new: String, against old: String, _ answers: RatedAnswers) async throws -> LearningRound.Judgement {
-        // Of many, every so manieth: the earliest and the latest are there.
-        let all = answers.heldOut, step = max(1, all.count / Self.answerLimit)
-        let some = stride(from: 0, to: all.count, by: step).map { all[$0] }
-        var gains: (liked: [Double], disliked: [Double]) = ([], [])
-        for one in some {
-            let values = try await calls.logProbability(of: one.answer, behind: one.turns, [new, old])
-            if one.isGood {
-                gains.liked.append(values[0] - values[1])
-            } else {
-                gains.disliked.append(values[0] - values[1])
-            }
+    init(calls: GatewayCalls, filter: ContentFilter, options: Learner.Options, _ answers: RatedAnswers) {
+        (self.calls, self.filter, self.options) = (calls, filter, options)
+        heldOut = Self.some(of: answers.heldOut)
+    }
+
+    /// Of many, every so manieth: the earliest are there as the latest are.
+    static func some<Element>(of all: [Element]) -> [Element] {
+        let step = max(1, (all.count + answerLimit - 1) / answerLimit)
+        return stride(from: 0, to: all.count, by: step).map { all[$0] }
+    }
+
+    func figures(of model: String) async throws -> Figures {
+        var figures = Figures()
+        for one in heldOut {
+            figures.logProbabilities.append(
+                try await calls.logProbability(of: one.answer, behind: one.turns, model))
         }
-        var flagged = (new: 0, old: 0)
-        let prompts = some.prefix(Self.promptLimit)
-        for one in prompts {
-            let answer = try await calls.answer(new, to: one.turns, tokens: Self.answerTokens)
-            if filter.objects(to: answer, .out) { flagged.new += 1 }
-            let before = try await calls.answer(old, to: one.turns, tokens: Self.answerTokens)
-            if filter.objects(to: before, .out) { flagged.old += 1 }
+        for one in heldOut.prefix(Self.promptLimit) {
+            let answer = try await calls.answer(model, to: one.turns, tokens: Self.answerTokens)
+            if filter.objects(to: answer, .out) { figures.flagged += 1 }
+        }
+        figures.perplexity = try await calls.perplexity(model, of: options.fixedText)
+        return figures
+    }
+
+    func judgement(_ new: Figures, against old: Figures) -> LearningRound.Judgement {
+        var gains: (liked: [Double], disliked: [Double]) = ([], [])
+        for (index, one) in heldOut.enumerated() {
+            let gain = new.logProbabilities[index] - old.logProbabilities[index]
+            if one.isGood { gains.liked.append(gain) } else { gains.disliked.append(gain) }
         }
         return LearningRound.Judgement(
             preference: Self.preference(gains.liked, gains.disliked), liked: gains.liked.count,
-            disliked: gains.disliked.count, perplexity: try await calls.perplexity(new, of: options.fixedText),
-            perplexityBefore: try await calls.perplexity(old, of: options.fixedText), flagged: flagged.new,
-            flaggedBefore: flagged.old, answers: prompts.count)
+            disliked: gains.disliked.count, perplexity: new.perplexity, perplexityBefore: old.perplexity,
+            flagged: new.flagged, flaggedBefore: old.flagged, answers: min(heldOut.count, Self.promptLimit))
     }
 
     /// The probability that one that was liked gains more than one that was not (Mann and Whitney's U, as a share). Where only

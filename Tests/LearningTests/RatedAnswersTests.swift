@@ -11,7 +11,8 @@ struct RatedAnswersTests {
         isCut: Bool = false, isOut: Bool = false
     ) -> RatedRecording {
         RatedRecording(
-            number: 1, model: "m", turns: [.init(role: "user", content: question)], answer: answer, rating: rating,
+            number: 1, id: "chatcmpl-1", model: "m", turns: [.init(role: "user", content: question)], answer: answer,
+            rating: rating,
             correction: correction, callsTools: calls, isCut: isCut, isOptedOut: isOut)
     }
 
