@@ -28,7 +28,7 @@ NEPHELE_INLINE void full(int simd, const nephele_full_attention_f32_args *a, nep
                       0,
                       0,
                       0};
-        attend(simd, &unit, 1, &s, a->head_dim, a->head_dim, a->scale, 0);
+        attend(simd, 0, &unit, 1, &s, a->head_dim, a->head_dim, a->scale, 0);
     }
 }
 
