@@ -25,12 +25,16 @@ struct MemoryPlan {
     }
 
     private(set) var entries: [Entry] = []
+    /// Of trainers, which train beside whatever is served.
+    private(set) var training: Entry?
     /// Bytes that can be had now; nil where nobody knows.
     let available: Int?
     /// Gateway, tokenizers' process, and this one: measured.
     private static let others = 160 << 20
 
-    var total: Int { entries.reduce(Self.others) { $0 + $1.total } }
+    private var besides: Int { Self.others + (training?.total ?? 0) }
+
+    var total: Int { entries.reduce(besides) { $0 + $1.total } }
 
     /// - Parameter available: bytes; nil where nobody knows.
     init(available: Int?) { self.available = available }
@@ -88,9 +92,20 @@ struct MemoryPlan {
                 name: model.name, weights: bytes * replicas, cache: 0, working: replicas * (64 << 20), perPosition: 0))
     }
 
+    /// Counts trainers in: each trains one job at a time, of the largest model at worst.
+    ///
+    /// - Throws: what is wrong with the files of a model.
+    mutating func add(trainers: Int, of models: [ModelCatalogue.Entry]) throws {
+        let all = try models.compactMap { try TextModelMemory.training(directory: $0.directory) }
+        guard let largest = all.max(by: { $0.total < $1.total }) else { return }
+        training = Entry(
+            name: "training", weights: largest.weights * trainers, cache: 0, working: largest.working * trainers,
+            perPosition: 0)
+    }
+
     /// For people: a line a model, and the sum.
     var lines: [String] {
-        entries.map(\.line) + [
+        (entries + [training].compactMap { $0 }).map(\.line) + [
             "together, with the gateway, at most \(PullDisplay.size(total)) of memory"
                 + (available.map { "; \(PullDisplay.size($0)) are available" } ?? "")
         ]
@@ -103,12 +118,12 @@ struct MemoryPlan {
     func check(unloads: Bool) throws -> Bool {
         guard let available, total > available else { return false }
         let largest = entries.max { $0.total < $1.total }
-        let alone = Self.others + (largest?.total ?? 0)
+        let alone = besides + (largest?.total ?? 0)
         if unloads, let largest, entries.count > 1 {
             guard alone > available else { return true }
             throw CommandError(
                 "with --idle-unload one model at least must fit: \(largest.name), the largest, takes up to "
-                    + "\(PullDisplay.size(largest.total)), gateway and tokenizers \(PullDisplay.size(Self.others)), and "
+                    + "\(PullDisplay.size(largest.total)), what runs beside it \(PullDisplay.size(besides)), and "
                     + "\(PullDisplay.size(available)) are available: give \(advice)")
         }
         throw CommandError(
@@ -127,7 +142,7 @@ struct MemoryPlan {
     var turnsLine: String {
         let largest = entries.max { $0.total < $1.total }
         return "they do not fit together, but the largest, \(largest?.name ?? "none"), does with "
-            + "\(PullDisplay.size(Self.others + (largest?.total ?? 0))): they are loaded in turn, and one for which there is no "
+            + "\(PullDisplay.size(besides + (largest?.total ?? 0))): they are loaded in turn, and one for which there is no "
             + "room beside those that are asked for is refused until they are unloaded"
     }
 }

@@ -175,6 +175,13 @@ struct UpCommand: ConfigurableCommand {
                 Terminal.line("\(model.name): what it takes is not known: \(error)")
             }
         }
+        if options.trains {
+            do {
+                try plan.add(trainers: options.replicas["trainer"] ?? 1, of: options.textModels)
+            } catch {
+                Terminal.line("training: what it takes is not known: \(error)")
+            }
+        }
         for model in options.imageModels {
             plan.add(image: model, replicas: options.replicas["diffusion"] ?? 1)
         }

@@ -49,6 +49,22 @@ import TextModelOptions
         #expect(try !both(plan.total).check(unloads: true))
     }
 
+    @Test func `trainers count, beside whatever is served`() throws {
+        var plan = try plan(available: nil)
+        let (before, model) = (plan.total, try ModelCatalogue(models: nil).entry("nephele-verse", .text))
+        try plan.add(trainers: 2, of: [model])
+        let training = try #require(plan.training)
+        // A trainer has weights of its own, and what the way back needs: more than serving takes.
+        #expect(training.weights >= 2 * plan.entries[0].weights && training.working > plan.entries[0].working)
+        #expect(plan.total == before + training.total && plan.lines.count == 3)
+        #expect(plan.lines[1].hasPrefix("training: weights "))
+        // They are not unloaded in turn.
+        var tight = MemoryPlan(available: before)
+        try tight.add(model, draft: nil, try TextModelOptions.parse([]), parts: 1) { _ in 1 }
+        try tight.add(trainers: 2, of: [model])
+        #expect(throws: CommandError.self) { try tight.check(unloads: true) }
+    }
+
     @Test func `positions, replicas and shards count`() throws {
         let one = try plan(available: nil).entries[0]
         let long = try plan(available: nil, ["--cache-positions", "32768"]).entries[0]

@@ -36,6 +36,27 @@ package struct TextModelMemory: Sendable, Equatable {
             Self.program + shape.vocabulary * Self.token + tables + (rows * width + 2 * logits) * Self.float
     }
 
+    /// What a trainer takes, at most, while it trains an adapter of the model: the weights, the head twice in f32, and what
+    /// the way back needs of each layer.
+    ///
+    /// - Parameter rows: tokens that go through the model together.
+    /// - Returns: nil for an encoder, which is not trained.
+    /// - Throws: `TextModelError` that names the file at fault.
+    package static func training(directory: String, rows: Int = 1_024) throws(TextModelError) -> TextModelMemory? {
+        guard let shape = try TextModelLoader.extents(directory: directory)?.shape else { return nil }
+        var memory = TextModelMemory(weights: 0, cache: 0, working: 0)
+        memory.weights = try CheckpointSize.weights(directory: directory, precision: .auto)
+        let width = 10 * shape.hidden + 2 * (shape.heads + shape.kvHeads) * shape.headDim
+        let heads = 2 * shape.vocabulary * shape.hidden
+        memory.working =
+            program + shape.vocabulary * token + (rows * shape.layers * width + heads) * float
+        return memory
+    }
+
+    private init(weights: Int, cache: Int, working: Int) {
+        (self.weights, self.cache, self.working) = (weights, cache, working)
+    }
+
     private static let float = DType.f32.size
     /// Of the program itself, with its libraries: measured.
     private static let program = 48 << 20
