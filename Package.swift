@@ -380,6 +380,22 @@ let package = Package(
             ],
             exclude: ["fine_tuning_client.py", "run"], swiftSettings: foundation),
         .target(
+            name: "Evaluation",
+            dependencies: [
+                "ContentFilter", "DataPreparation", "DiffusionModels", "PNG", "Tensors", "TextGeneration", "TextModels",
+                "Tokenizers",
+            ],
+            resources: [.embedInCode("Resources/facts.json"), .embedInCode("Resources/pairs.json")],
+            swiftSettings: safe),
+        .testTarget(
+            name: "EvaluationTests",
+            dependencies: [
+                "ContentFilter", "DataPreparation", "DiffusionModels", "EmbeddedModels", "Evaluation", "ModelTesting",
+                "Tensors", "TextGeneration",
+            ],
+            exclude: ["compare_with_transformers.py", "make_goldens.py"], resources: [.copy("Goldens")],
+            swiftSettings: safe),
+        .target(
             name: "Benchmarks",
             dependencies: [
                 "ContentFilter", "Messages", "RPC", "Tensors", "TextGeneration", "TextModels", "Tokenizers",
@@ -432,7 +448,7 @@ let package = Package(
             dependencies: [
                 "Accounts", "Benchmarks", "Console", "ContentFilter", "ContentLabels", "DataPreparation",
                 "DiffusionModels",
-                "EmbeddedModels",
+                "EmbeddedModels", "Evaluation",
                 "GatewayClient", "Learning", "ModelHub", "ModelServing", "PNG",
                 "PromptRouting",
                 "RPC",
