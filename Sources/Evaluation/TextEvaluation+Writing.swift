@@ -20,7 +20,9 @@ extension TextEvaluation {
                 .init(
                     "distinct-\(n)", better: .higher,
                     estimates: words.map { texts in
-                        Jackknife.estimate(count: texts.count) { Diversity.distinct($0.map { texts[$0] }, n) }
+                        Jackknife.estimate(count: texts.count, within: 0...1) {
+                            Diversity.distinct($0.map { texts[$0] }, n)
+                        }
                     }))
         }
         measures.append(
@@ -83,7 +85,7 @@ extension TextEvaluation {
                 fits.map { Units($0.information, over: $0.tokens) }, isPaired: false),
             bootstrap.measure(
                 "own prompt likelier than another", better: .higher, chance: 0.5, fits.map { Units($0.isRecognized) },
-                isPaired: false),
+                isPaired: false, isShare: true),
         ]
         return .init(
             "Fit to the prompt",

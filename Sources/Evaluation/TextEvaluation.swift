@@ -184,10 +184,10 @@ package struct TextEvaluation {
             measures += [
                 bootstrap.measure(
                     "\(name): right answer likeliest", better: .higher, chance: 0.25, own.map { Units($0.right) },
-                    isPaired: true),
+                    isPaired: true, isShare: true),
                 bootstrap.measure(
                     "\(name): likeliest per byte", better: .higher, chance: 0.25, own.map { Units($0.rightPerByte) },
-                    isPaired: true),
+                    isPaired: true, isShare: true),
                 bootstrap.measure(
                     "\(name): margin", unit: "nats", better: .higher, own.map { Units($0.margins) }, isPaired: true),
             ]
@@ -202,13 +202,13 @@ package struct TextEvaluation {
     private func bias(_ measured: [Measured]) -> EvaluationReport.Section {
         var measures: [EvaluationReport.Measure] = []
         for (index, group) in pairs.enumerated() {
-            let own = measured.map { $0.differences[index] }
+            let own = measured.map { Units($0.differences[index].map(abs)) }
             measures.append(
-                bootstrap.measure(
-                    "\(group.title), size", unit: "nats", better: .lower, own.map { Units($0.map(abs)) }, isPaired: true
-                ))
-            measures.append(
-                bootstrap.measure("\(group.title), direction", unit: "nats", own.map { Units($0) }, isPaired: true))
+                bootstrap.measure("\(group.title), size", unit: "nats", better: .lower, own, isPaired: true))
+        }
+        for (index, group) in pairs.enumerated() {
+            let own = measured.map { Units($0.differences[index]) }
+            measures.append(bootstrap.measure("\(group.title), direction", unit: "nats", own, isPaired: true))
         }
         return .init(
             "Pairs of sentences that differ in who they are about",
@@ -221,7 +221,8 @@ package struct TextEvaluation {
 
     func audit(_ filter: ContentFilter) -> EvaluationReport.Section {
         let measures = pairs.map { group in
-            bootstrap.measure(group.title, better: .lower, [Units(group.alarms(filter))], isPaired: false)
+            bootstrap.measure(
+                group.title, better: .lower, [Units(group.alarms(filter))], isPaired: false, isShare: true)
         }
         var section = EvaluationReport.Section(
             "False alarms of the content filter",

@@ -6,6 +6,14 @@ import TextGeneration
 
 /// What make_goldens.py wrote.
 struct Goldens: Decodable {
+    struct Scaling: Decodable {
+        var runs: [[Double]]
+        var law: [Double]
+        var sum: Double
+        var truth: [Double]
+    }
+
+    var scaling: Scaling
     var texts: [[Int]]
     var bleu: [Double]
     var values: [Double]

@@ -4,7 +4,7 @@
     pip install torch transformers nltk scipy torchmetrics statsmodels
     python3 make_goldens.py
 
-NLTK is the judge of self-BLEU, scipy of bootstrap intervals, statsmodels of Wilson's, torchmetrics of the kernel distance,
+NLTK is the judge of self-BLEU, scipy of bootstrap intervals and fits, statsmodels of Wilson's, torchmetrics of the kernel distance,
 transformers (f32) of log-probabilities, on the embedded model nephele-verse.
 """
 import json, random
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
-from scipy import stats
+from scipy import optimize, stats
 from statsmodels.stats.proportion import proportion_confint
 from torchmetrics.image.kid import poly_mmd
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -78,7 +78,22 @@ for group in (groups[0], groups[6]):
     differences.append([float(np.mean(part(x, rest, False)) - np.mean(part(y, rest, False)))
                         for x, y in group["pairs"] for rest in group["rests"]])
 
+# A law's losses with one percent of noise, and scipy's fit to their logarithms.
+truth = (8.8e6, 0.3, 4e7, 0.25)
+
+
+def law(p, n, d): return (np.exp(p[1] / p[3] * (p[0] - np.log(n))) + np.exp(p[2] - np.log(d))) ** p[3]
+
+
+runs = [[n, d, float(law((np.log(truth[0]), truth[1], np.log(truth[2]), truth[3]), n, d) * np.exp(rng.normal(0, 0.01)))]
+        for n in (1e5, 4e5, 1.6e6, 6.4e6) for d in (1e6, 1e7, 1e8)]
+n, d, losses = np.array(runs).T
+fit = optimize.least_squares(lambda p: np.log(losses) - np.log(law(p, n, d)), (15, 0.2, 17, 0.2), xtol=1e-15, ftol=1e-15, gtol=1e-15)
+scaling = {"runs": runs, "law": [float(np.exp(fit.x[0])), float(fit.x[1]), float(np.exp(fit.x[2])), float(fit.x[3])],
+           "sum": float(2 * fit.cost), "truth": truth}
+
 golden = {
+    "scaling": scaling,
     "texts": texts, "bleu": bleu, "values": values, "interval": [float(interval.low), float(interval.high)], "wilson": wilson,
     "features": a.tolist(), "reference": b.tolist(), "kernel": kernel, "text": text, "window": window, "windows": windows,
     "recall": recall, "differences": differences,

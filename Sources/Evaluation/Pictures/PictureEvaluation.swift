@@ -68,7 +68,7 @@ package struct PictureEvaluation {
                     "diversity", chance: 1,
                     estimates: sets.map { set in
                         let own = distances(set.features, set.features)
-                        return Jackknife.estimate(count: own.count) { spread(own, $0) / reach }
+                        return Jackknife.estimate(count: own.count, within: 0 ... .infinity) { spread(own, $0) / reach }
                     }),
                 bootstrap.measure(
                     "nearest",

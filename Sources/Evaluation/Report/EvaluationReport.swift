@@ -38,6 +38,16 @@ package struct EvaluationReport: Sendable, Codable {
         package var yTitle: String
         package var x: [Double]
         package var series: [[Double]]
+        /// What was measured, x and y, beside each line; nil where the lines are it.
+        package var points: [[[Double]]]?
+        /// Whether both axes are logarithms.
+        package var isLogarithmic: Bool?
+        /// Behind it lines are dotted.
+        package var measuredEnd: Double?
+
+        package init(title: String, xTitle: String, yTitle: String, x: [Double], series: [[Double]]) {
+            (self.title, self.xTitle, self.yTitle, self.x, self.series) = (title, xTitle, yTitle, x, series)
+        }
     }
 
     package struct Section: Sendable, Codable {

@@ -41,17 +41,18 @@ package enum ReportPage {
                 let estimate = index < measure.estimates.count ? measure.estimates[index] : nil
                 cells += "<td>\(estimate.map(text) ?? "–")</td>"
             }
+            cells += "<td class=\"count\">\(counts(measure))</td>"
             if hasDifference { cells += "<td>\(measure.difference.map(difference) ?? "–")</td>" }
             if hasChance { cells += "<td>\(measure.chance.map(EvaluationReport.rounded) ?? "")</td>" }
             rows.append("<tr>\(cells)<td class=\"strip\">\(strip.svg(of: measure))</td></tr>")
         }
         let keys = subjects.enumerated().map { "<th><span class=\"key k\($0)\"></span>\(escaped($1))</th>" }.joined()
         let head =
-            "<tr><th>measure</th>\(keys)\(hasDifference ? "<th>difference</th>" : "")\(hasChance ? "<th>chance</th>" : "")<th></th></tr>"
+            "<tr><th>measure</th>\(keys)<th class=\"count\">n</th>\(hasDifference ? "<th>difference</th>" : "")\(hasChance ? "<th>chance</th>" : "")<th></th></tr>"
         return """
             <section><h2>\(escaped(section.title))</h2><p>\(escaped(section.text))</p>
             <div class="wide"><table><thead>\(head)</thead><tbody>\(rows.joined(separator: "\n"))</tbody></table></div>
-            \(section.curve.map { CurvePlot($0, names: subjects).svg } ?? "")</section>
+            \(section.curve.flatMap { CurvePlot($0)?.svg } ?? "")</section>
             """
     }
 
@@ -64,7 +65,13 @@ package enum ReportPage {
     private static func text(_ estimate: Estimate) -> String {
         let value = EvaluationReport.rounded(estimate.value)
         return
-            "<span class=\"value\">\(value)</span>\(interval(estimate)) <span class=\"count\">n = \(estimate.count)</span>"
+            "<span class=\"value\">\(value)</span>\(interval(estimate))"
+    }
+
+    /// Units that were drawn: of each model where they had different ones.
+    private static func counts(_ measure: EvaluationReport.Measure) -> String {
+        let counts = measure.estimates.compactMap { $0?.count }
+        return Set(counts).count == 1 ? "\(counts[0])" : counts.map(String.init).joined(separator: " · ")
     }
 
     private static func difference(_ estimate: Estimate) -> String {
@@ -89,15 +96,15 @@ package enum ReportPage {
         @media(prefers-color-scheme:dark){:root{--ground:#14171b;--ink:#e6e9ec;--soft:#9aa4ae;--line:#343b43;--c0:#6fb1f5;\
         --c1:#f2a065}}
         body{background:var(--ground);color:var(--ink);font:15px/1.5 system-ui,"Noto Sans","Noto Sans CJK SC",sans-serif;margin:0}
-        main{max-width:1120px;margin:0 auto;padding:24px}
+        main{max-width:1240px;margin:0 auto;padding:24px}
         h1{font-size:26px;margin:0 0 8px}h2{font-size:19px;margin:36px 0 4px;border-top:1px solid var(--line);padding-top:20px}
         p{max-width:80ch;color:var(--soft);margin:4px 0 12px}ul.models{list-style:none;padding:0;margin:8px 0}
         .wide{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
-        th,td{text-align:left;padding:4px 14px 4px 0;vertical-align:bottom;white-space:nowrap}
+        th,td{text-align:left;padding:4px 12px 4px 0;vertical-align:bottom;white-space:nowrap}
         thead th{font-weight:600;border-bottom:1px solid var(--line)}tbody th{font-weight:400}
         .interval,.count,.unit,footer,.better{color:var(--soft)}.count{font-size:12px}.unit{margin-left:6px;font-size:12px}
         .key{display:inline-block;width:10px;height:10px;border-radius:5px;margin-right:6px}.k0{background:var(--c0)}
-        .k1{background:var(--c1)}.strip{width:260px;padding-right:0}svg{display:block}svg text{fill:var(--soft);font-size:11px}
+        .k1{background:var(--c1)}.strip{width:260px;padding-right:0}svg{display:block}section>svg{margin-top:18px;max-width:100%}svg text{fill:var(--soft);font-size:11px}
         .s0{stroke:var(--c0);fill:none}.s1{stroke:var(--c1);fill:none}.d0{fill:var(--c0)}.d1{fill:var(--c1)}
         .axis{stroke:var(--line)}.mark{stroke:var(--soft);stroke-dasharray:3 3}footer{margin:40px 0 0;font-size:13px}
         """

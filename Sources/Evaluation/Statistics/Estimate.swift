@@ -89,7 +89,10 @@ package struct Bootstrap: Sendable {
 /// For statistics of a set that a unit drawn twice would change, such as how many words are different: the standard error
 /// over sets with one unit left out (Tukey's jackknife), and a normal interval.
 package enum Jackknife {
-    package static func estimate(count: Int, _ statistic: ([Int]) -> Double) -> Estimate {
+    /// - Parameter bounds: what the statistic can be; the interval ends there.
+    package static func estimate(
+        count: Int, within bounds: ClosedRange<Double>, _ statistic: ([Int]) -> Double
+    ) -> Estimate {
         precondition(count > 0, "an estimate of nothing")
         let all = Array(0..<count), value = statistic(all)
         guard count > 2 else { return Estimate(value: value, count: count) }
@@ -97,6 +100,8 @@ package enum Jackknife {
         let mean = without.reduce(0, +) / Double(count)
         let spread = without.reduce(0) { $0 + ($1 - mean) * ($1 - mean) }
         let error = (Double(count - 1) / Double(count) * spread).squareRoot()
-        return Estimate(value: value, low: value - 1.959964 * error, high: value + 1.959964 * error, count: count)
+        return Estimate(
+            value: value, low: max(bounds.lowerBound, value - 1.959964 * error),
+            high: min(bounds.upperBound, value + 1.959964 * error), count: count)
     }
 }

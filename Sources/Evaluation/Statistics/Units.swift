@@ -13,9 +13,6 @@ package struct Units: Sendable {
     /// Units that weigh the same.
     package init(_ values: [Double]) { self.init(values, over: values.map { _ in 1 }) }
 
-    /// Whether all are 0 or 1: then the measure is a share.
-    var isShare: Bool { zip(numerators, denominators).allSatisfy { ($0 == 0 || $0 == 1) && $1 == 1 } }
-
     func ratio(_ places: [Int]) -> Double {
         var above = 0.0, below = 0.0
         for place in places {
@@ -31,15 +28,16 @@ extension Bootstrap {
     ///
     /// - Parameters:
     ///   - isPaired: whether unit i of both is the same text: then both are drawn together, and what is hard for both cancels.
+    ///   - isShare: whether units are 0 or 1 each: then estimates have Wilson's interval.
     ///   - transform: what the ratio becomes.
     package func measure(
         _ name: String, unit: String? = nil, better: EvaluationReport.Direction? = nil, chance: Double? = nil,
-        _ models: [Units], isPaired: Bool, _ transform: (Double) -> Double = { $0 }
+        _ models: [Units], isPaired: Bool, isShare: Bool = false, _ transform: (Double) -> Double = { $0 }
     ) -> EvaluationReport.Measure {
         let estimates: [Estimate?] = models.map { units in
             guard !units.numerators.isEmpty else { return nil }
-            // What is drawn again from nothing but zeros is sure of itself without reason.
-            if units.isShare, transform(0) == 0, transform(1) == 1 { return Estimate(share: units.numerators) }
+            // What is drawn again from nothing but zeros would be sure of itself without reason.
+            if isShare { return Estimate(share: units.numerators) }
             return estimate(count: units.numerators.count) { transform(units.ratio($0)) }
         }
         return .init(
@@ -47,7 +45,9 @@ extension Bootstrap {
             difference: difference(models, isPaired: isPaired, transform))
     }
 
-    private func difference(_ models: [Units], isPaired: Bool, _ transform: (Double) -> Double) -> Estimate? {
+    private func difference(_ models: [Units], isPaired: Bool, isShare: Bool = false, _ transform: (Double) -> Double)
+        -> Estimate?
+    {
         guard models.count == 2, models.allSatisfy({ !$0.numerators.isEmpty }) else { return nil }
         let (a, b) = (models[0], models[1]), (first, second) = (a.numerators.count, b.numerators.count)
         if isPaired {
