@@ -62,7 +62,7 @@ package struct PreparationReport: Sendable, Codable, Equatable {
     }
 
     mutating func leaveOut(field: String) {
-        let name = String(field.prefix(40))
+        let name = DataRecord.shown(field)
         guard fieldsLeftOut[name] != nil || fieldsLeftOut.count < Self.fieldLimit else {
             fieldsLeftOut["… others", default: 0] += 1
             return

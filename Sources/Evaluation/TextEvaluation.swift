@@ -152,10 +152,10 @@ package struct TextEvaluation {
     // MARK: Sections
 
     private func perplexity(_ measured: [Measured]) -> [EvaluationReport.Section] {
-        // Windows are the same texts where the tokens are.
-        let isPaired = Set(measured.map(\.model.tokenizer)).count == 1
-        return texts.indices.map { index in
+        texts.indices.map { index in
             let own = measured.map { $0.surprises[index] }
+            // Windows are the same texts where they have the same tokens and bytes.
+            let isPaired = own.allSatisfy { $0.tokens == own[0].tokens && $0.bytes == own[0].bytes }
             let measures = [
                 bootstrap.measure(
                     "bits per byte", unit: "bits", better: .lower, own.map(\.bitsPerByte), isPaired: isPaired),

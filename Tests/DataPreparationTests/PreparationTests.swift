@@ -75,6 +75,42 @@ struct PreparationTests {
         #expect(report.steps[0].removed[0].examples.first == input + ":3")
     }
 
+    @Test("Names of fields are told without what a terminal would obey")
+    func fieldNames() throws {
+        let input = try folder.write("in.jsonl", #"{"\u001b[2J\u202eevil":1,"other":2}"# + "\n")
+        let error = #expect(throws: DataError.self) { try Preparation(options(input)).run() }
+        #expect(error?.message.contains("\"·[2J·evil\"") == true)
+    }
+
+    @Test("Random changes of bytes end in a report or an error, plain and packed", arguments: [0, 1])
+    func changedBytes(packed: Int) throws {
+        let lines = #"{"text":"one"}"# + "\n" + #"{"text":"明月 moon \u00e9","x":[1,{"y":null}]}"# + "\n"
+        let packedLines: [UInt8] = [
+            0x1F, 0x8B, 0x08, 0x00, 0x00, 0x00, 0x00, 0x00, 0x02, 0x03, 0xAB, 0x56, 0x2A, 0x49, 0xAD, 0x28, 0x51, 0xB2,
+            0x52, 0x50, 0x7A, 0x36, 0xA3, 0xEF, 0xD9, 0x9C, 0x0E, 0xA5, 0x5A, 0x2E, 0x00, 0x84, 0xD9, 0xF2, 0x0E, 0x13,
+            0x00, 0x00, 0x00,
+        ]
+        let whole = packed == 1 ? packedLines : Array(lines.utf8)
+        var state: UInt64 = 5
+        func next(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % bound
+        }
+        var outcomes = (read: 0, refused: 0)
+        for round in 0..<120 {
+            var bytes = whole
+            for _ in 0...next(3) { bytes[next(bytes.count)] = UInt8(next(256)) }
+            if next(4) == 0 { bytes = Array(bytes.prefix(next(bytes.count))) }
+            var options = options(try folder.write("f.jsonl", bytes))
+            (options.output, options.skipsBroken) = (folder.path + "/f\(round)", round % 2 == 0)
+            do throws(DataError) {
+                _ = try Preparation(options).run()
+                outcomes.read += 1
+            } catch { outcomes.refused += 1 }
+        }
+        #expect(outcomes.read > 0 && outcomes.refused > 0)
+    }
+
     @Test("A text is cut at blank lines or at the file's end; gzip is read as what it holds")
     func texts() throws {
         let input = try folder.write("in.txt", "\u{FEFF}one\r\ntwo\r\n\r\n \n三\n四\n")

@@ -12,7 +12,7 @@ extension DataRecord {
         let value: JSONValue
         do { value = try JSONParser.parse(line) } catch {
             let place = error.path.description
-            throw Fault(clause: "is no JSON: \(place.isEmpty ? "" : place + " ")\(error.problem)")
+            throw Fault(clause: "is no JSON: \(place.isEmpty ? "" : Self.shown(place) + " ")\(error.problem)")
         }
         guard case .object(let object) = value else {
             let advice = value.elements != nil ? "; a list has to be written as JSON Lines, an element a line" : ""
@@ -39,6 +39,16 @@ extension DataRecord {
         }
     }
 
+    /// A field's name as it can be printed: at most 40 characters, without control characters.
+    static func shown(_ name: String) -> String {
+        String(
+            String.UnicodeScalarView(
+                name.prefix(40).unicodeScalars.prefix(80).map { scalar in
+                    scalar.properties.generalCategory == .control || scalar.properties.generalCategory == .format
+                        ? "·" : scalar
+                }))
+    }
+
     private static func form(_ names: Set<String>) throws(Fault) -> Form {
         if names.contains("completions") || names.contains("labels") {
             throw Fault(
@@ -51,7 +61,7 @@ extension DataRecord {
         if has("prompt", "completion") { return names.contains("label") ? .judgement : .completion }
         if has("text") { return .text }
         if has("prompt") { return .prompt }
-        let present = names.sorted().prefix(8).map { "\"\($0.prefix(40))\"" }.joined(separator: ", ")
+        let present = names.sorted().prefix(8).map { "\"\(shown($0))\"" }.joined(separator: ", ")
         throw Fault(
             clause: "is no form that is known: it has \(present.isEmpty ? "nothing" : present); needed is one of "
                 + Form.allCases.map(\.rawValue).joined(separator: " · "))

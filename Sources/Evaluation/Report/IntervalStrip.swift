@@ -3,7 +3,7 @@ struct IntervalStrip {
     private let low: Double
     private let high: Double
     private let hasAxis: Bool
-    private static let width = 260.0, inset = 8.0
+    private static let width = 220.0, inset = 16.0
 
     init(_ group: [EvaluationReport.Measure], hasAxis: Bool) {
         let values = group.flatMap { measure in

@@ -104,7 +104,7 @@ package enum ReportPage {
         thead th{font-weight:600;border-bottom:1px solid var(--line)}tbody th{font-weight:400}
         .interval,.count,.unit,footer,.better{color:var(--soft)}.count{font-size:12px}.unit{margin-left:6px;font-size:12px}
         .key{display:inline-block;width:10px;height:10px;border-radius:5px;margin-right:6px}.k0{background:var(--c0)}
-        .k1{background:var(--c1)}.strip{width:260px;padding-right:0}svg{display:block}section>svg{margin-top:18px;max-width:100%}svg text{fill:var(--soft);font-size:11px}
+        .k1{background:var(--c1)}.strip{width:220px;padding-right:0}svg{display:block}section>svg{margin-top:18px;max-width:100%}svg text{fill:var(--soft);font-size:11px}
         .s0{stroke:var(--c0);fill:none}.s1{stroke:var(--c1);fill:none}.d0{fill:var(--c0)}.d1{fill:var(--c1)}
         .axis{stroke:var(--line)}.mark{stroke:var(--soft);stroke-dasharray:3 3}footer{margin:40px 0 0;font-size:13px}
         """
