@@ -41,6 +41,7 @@ let package = Package(
         .systemLibrary(name: "CProtobufC", providers: [.apt(["libprotobuf-c-dev"])]),
         .systemLibrary(name: "CPCRE2", providers: [.apt(["libpcre2-dev"])]),
         .systemLibrary(name: "CPNG", providers: [.apt(["libpng-dev"])]),
+        .systemLibrary(name: "CZlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "CMessages", dependencies: ["CProtobufC"]),
         .target(name: "CKernels"),
 
@@ -54,6 +55,8 @@ let package = Package(
         .target(name: "RegularExpressions", dependencies: ["CPCRE2"], swiftSettings: foundation),
         .target(name: "PNG", dependencies: ["CPNG"], swiftSettings: foundation),
         .testTarget(name: "PNGTests", dependencies: ["CPNG", "PNG"], swiftSettings: foundation),
+        .target(name: "Compression", dependencies: ["CZlib"], swiftSettings: foundation),
+        .testTarget(name: "CompressionTests", dependencies: ["Compression"], swiftSettings: foundation),
         .target(
             name: "EmbeddedModels", exclude: ["Training"], resources: [.copy("Resources/models")], swiftSettings: safe),
 
@@ -177,6 +180,16 @@ let package = Package(
         .testTarget(
             name: "ChatFormatsTests", dependencies: ["ChatFormats", "Grammars", "JSON"],
             exclude: ["Goldens/make_calls.py"], resources: [.copy("Goldens/calls.json")], swiftSettings: safe),
+        .target(
+            name: "DataPreparation",
+            dependencies: [
+                "Compression", "ContentFilter", "JSON", "Tokenizers",
+                .product(name: "Crypto", package: "swift-crypto"),
+            ], swiftSettings: safe),
+        .testTarget(
+            name: "DataPreparationTests",
+            dependencies: ["Compression", "ContentFilter", "DataPreparation", "JSON", "Tokenizers"],
+            exclude: ["make_goldens.py"], resources: [.copy("Goldens")], swiftSettings: safe),
         .target(name: "ModelServing", dependencies: ["Concurrency", "Messages", "RPC"], swiftSettings: safe),
         .testTarget(
             name: "ModelServingTests", dependencies: ["Messages", "ModelServing", "RPC"], swiftSettings: safe),
@@ -367,6 +380,22 @@ let package = Package(
             ],
             exclude: ["fine_tuning_client.py", "run"], swiftSettings: foundation),
         .target(
+            name: "Evaluation",
+            dependencies: [
+                "ContentFilter", "DataPreparation", "DiffusionModels", "PNG", "Tensors", "TextGeneration", "TextModels",
+                "Tokenizers",
+            ],
+            resources: [.embedInCode("Resources/facts.json"), .embedInCode("Resources/pairs.json")],
+            swiftSettings: safe),
+        .testTarget(
+            name: "EvaluationTests",
+            dependencies: [
+                "ContentFilter", "DataPreparation", "DiffusionModels", "EmbeddedModels", "Evaluation", "ModelTesting",
+                "Tensors", "TextGeneration",
+            ],
+            exclude: ["compare_with_transformers.py", "make_goldens.py"], resources: [.copy("Goldens")],
+            swiftSettings: safe),
+        .target(
             name: "Benchmarks",
             dependencies: [
                 "ContentFilter", "Messages", "RPC", "Tensors", "TextGeneration", "TextModels", "Tokenizers",
@@ -417,8 +446,9 @@ let package = Package(
         .executableTarget(
             name: "nephele",
             dependencies: [
-                "Accounts", "Benchmarks", "Console", "ContentFilter", "ContentLabels", "DiffusionModels",
-                "EmbeddedModels",
+                "Accounts", "Benchmarks", "Console", "ContentFilter", "ContentLabels", "DataPreparation",
+                "DiffusionModels",
+                "EmbeddedModels", "Evaluation",
                 "GatewayClient", "Learning", "ModelHub", "ModelServing", "PNG",
                 "PromptRouting",
                 "RPC",
