@@ -71,16 +71,18 @@ extension Tape {
         }
     }
 
-    /// y = x Wᵀ (+ residual), where W itself is trained: `[R, K]` → `[R, N]`.
+    /// y = x Wᵀ (+ b) (+ residual), where W and b themselves are trained: `[R, K]` → `[R, N]`.
     package func linear(
-        _ x: Variable, _ weight: Parameter, residual: Variable? = nil
+        _ x: Variable, _ weight: Parameter, bias: Parameter? = nil, residual: Variable? = nil
     ) throws(TensorError) -> Variable {
         let y = try keep(x.rows, width: weight.value.rowCount)
         try device.matmul(
-            try x.value(), try PackedMatrix(weight.value, on: device), residual: try residual?.value(), into: y)
+            try x.value(), try PackedMatrix(weight.value, on: device), bias: bias?.value,
+            residual: try residual?.value(), into: y)
         let result = Variable(y, needsGradient: true), device = device
         step(result) { dy throws(TensorError) in
             device.outerProduct(dy, try x.value(), accumulates: true, into: weight.gradient)
+            if let bias { device.addRowSum(dy, to: bias.gradient) }
             try x.accumulate(on: device) { sum, dx throws(TensorError) in
                 try device.matmul(
                     dy, try PackedMatrix(weight.value, transposed: true, on: device), residual: sum, into: dx)

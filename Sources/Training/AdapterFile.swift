@@ -38,7 +38,7 @@ package enum AdapterFile {
             let encoder = JSONEncoder()
             encoder.outputFormatting = [.prettyPrinted, .sortedKeys, .withoutEscapingSlashes]
             try DurableFile.write(try encoder.encode(object), to: "\(directory)/\(configuration)")
-            try DurableFile.write(try SafetensorsWriter.encode(tensors), to: "\(directory)/\(self.tensors)")
+            try DurableFile.write(tensors, to: "\(directory)/\(self.tensors)")
         } catch let error as TrainingError {
             throw error
         } catch {

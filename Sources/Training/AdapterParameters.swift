@@ -32,7 +32,7 @@ package struct AdapterParameters {
         let chosen = try Self.modules(configuration.targets, of: parts)
         self = try AdapterParameters(configuration, chosen) { module in
             let bound = 1 / Float(module.inputs).squareRoot(), count = configuration.rank * module.inputs
-            let random = Philox(seed: seed), stream = Self.streamNumber(module.name)
+            let random = Philox(seed: seed), stream = RandomStream.number(of: module.name)
             let numbers = (0..<(count + 3) / 4).flatMap { block -> [Float] in
                 let words = random.block((UInt32(block), stream.0, stream.1, 0x4C6F_5241))
                 return [words.0, words.1, words.2, words.3].map { (2 * Philox.unit($0) - 1) * bound }
@@ -88,9 +88,12 @@ package struct AdapterParameters {
     private static func matches(_ name: String, _ target: String) -> Bool {
         name == target || name.hasSuffix("." + target)
     }
+}
 
-    /// FNV-1a of the name: modules draw from streams of their own.
-    private static func streamNumber(_ name: String) -> (UInt32, UInt32) {
+/// Random numbers by what they are for.
+enum RandomStream {
+    /// FNV-1a of a name: what bears it draws from a stream of its own.
+    static func number(of name: String) -> (UInt32, UInt32) {
         let hash = name.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
         return (UInt32(truncatingIfNeeded: hash), UInt32(truncatingIfNeeded: hash >> 32))
     }

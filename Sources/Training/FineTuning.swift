@@ -80,27 +80,20 @@ package struct FineTuning {
 
     package let plan: Plan
     private let options: Options
-    private let device: Device
     private let directory: RunDirectory
-    private let identity: RunIdentity
     private let samples: [TrainingSample]
     private let heldOut: [TrainingSample]
     private let adapter: AdapterParameters
     private let objective: TrainingObjective
-    private let schedule: LearningRateSchedule
-    private var optimizer: AdamW
+    private let loop: RunLoop
 
     /// Reads model and data, and the checkpoint of a run that is resumed.
     ///
     /// - Throws: `TrainingError`, `TextModelError`, `TokenizerError` or `TensorError` that names what is at fault.
     package init(_ options: Options, on device: Device) throws {
-        (self.options, self.device) = (options, device)
+        self.options = options
         directory = try RunDirectory(options.output)
-        guard options.resumes || !RunCheckpoint.exists(in: directory) else {
-            throw TrainingError(
-                .invalidOption,
-                "\(options.output) holds a run already; --resume goes on with it, another --output begins a new one")
-        }
+        try directory.checkIsFree(resumes: options.resumes)
         let tokenizer = try Tokenizer(directory: options.model)
         let loaded = try TextModelLoader.load(directory: options.model, precision: options.precision, on: device)
         let model = try TrainableDecoder(loaded, recomputesLayers: options.recomputesLayers, on: device)
@@ -134,17 +127,16 @@ package struct FineTuning {
         objective = TrainingObjective(own, model, reference: reference, on: device)
         let perEpoch = Double(samples.count) / Double(options.batch)
         let steps = options.steps ?? Int((perEpoch * options.epochs).rounded(.up))
-        schedule = LearningRateSchedule(options.shape, warmUp: options.warmUp, total: steps)
-        identity = try Self.identity(options, samples, adapter, steps: steps, maxLength: maxLength)
-        optimizer =
-            options.resumes && RunCheckpoint.exists(in: directory)
-            ? try RunCheckpoint.restore(adapter.parameters, options.optimizer, identity, from: directory)
-            : try AdamW(options.optimizer, adapter.parameters)
+        loop = try RunLoop(
+            adapter.parameters, options.optimizer,
+            LearningRateSchedule(options.shape, warmUp: options.warmUp, total: steps),
+            checkpointEvery: options.checkpointEvery, resumes: options.resumes,
+            try Self.identity(options, samples, adapter, steps: steps, maxLength: maxLength), in: directory, on: device)
         let texts = samples.flatMap(\.texts)
         plan = Plan(
             samples: samples.count, dropped: file.dropped, tokens: texts.reduce(0) { $0 + $1.ids.count },
             answerTokens: texts.reduce(0) { $0 + $1.answerCount }, parameters: adapter.count, steps: steps,
-            firstStep: optimizer.steps)
+            firstStep: loop.optimizer.steps)
     }
 
     /// Makes the steps that are left, and writes the adapter.
@@ -159,41 +151,33 @@ package struct FineTuning {
         until isStopped: () -> Bool = { false }, _ report: (Step) throws -> Void
     ) throws -> Bool {
         var order = SampleOrder(count: samples.count, seed: options.seed, isShuffled: options.isShuffled)
-        let clock = ContinuousClock(), first = optimizer.steps, start = clock.now
-        while optimizer.steps < plan.steps {
-            let index = optimizer.steps, begun = clock.now
+        var result = TrainingObjective.Result(loss: 0)
+        return try loop.run(until: isStopped) { index in
             let batch = order.step(index, batch: options.batch).map { samples[$0] }
-            let result = try objective.addGradients(batch, adapter)
-            let norm = AdamW.gradientNorm(adapter.parameters, on: device)
-            guard result.loss.isFinite, norm.isFinite else { throw divergence(batch, step: index + 1, result, norm) }
-            let factor = schedule.factor(step: index)
-            optimizer.step(adapter.parameters, norm: norm, factor: factor, on: device)
+            result = try objective.addGradients(batch, adapter)
             let tokens = batch.flatMap(\.texts).reduce(0) { $0 + $1.ids.count }
-            let kept = try keepEpoch()
-            let isDue = optimizer.steps == plan.steps || optimizer.steps % options.checkpointEvery == 0 || kept != nil
+            return RunLoop.Batch(loss: result.loss, tokens: tokens) { [path = options.data] in
+                "lines \(batch.map { "\($0.line)" }.joined(separator: ", ")) of \(path)"
+            }
+        } report: { made in
+            let kept = try keepEpoch(made.step), isDue = made.isDue || kept != nil
             let heldOutLoss =
                 isDue && !heldOut.isEmpty ? try objective.loss(heldOut, adapter, batch: options.batch) : nil
-            let average = (clock.now - start) / (optimizer.steps - first)
             try report(
                 Step(
-                    step: optimizer.steps, loss: result.loss, gradientNorm: norm,
-                    learningRate: options.optimizer.learningRate * factor, tokens: tokens,
-                    tokensPerSecond: Double(tokens) / ((clock.now - begun) / .seconds(1)),
-                    secondsLeft: (average / .seconds(1)) * Double(plan.steps - optimizer.steps),
+                    step: made.step, loss: made.loss, gradientNorm: made.gradientNorm, learningRate: made.learningRate,
+                    tokens: made.tokens, tokensPerSecond: made.tokensPerSecond, secondsLeft: made.secondsLeft,
                     chosenReward: result.chosenReward, rejectedReward: result.rejectedReward,
                     heldOutLoss: heldOutLoss, kept: kept))
-            // A step is told before it is kept: what whoever goes on behind a checkpoint was not told of is made again.
-            let isLeft = optimizer.steps < plan.steps && isStopped()
-            if isDue || isLeft { try save() }
-            if isLeft { return false }
+            return kept != nil
+        } save: {
+            try AdapterFile.write(adapter, base: options.model, to: directory.path)
         }
-        if plan.firstStep == plan.steps { try save() }
-        return true
     }
 
     /// Keeps the adapter where the step that was made ends an epoch, before the checkpoint that goes on behind it.
-    private func keepEpoch() throws -> String? {
-        let (seen, step) = (optimizer.steps * options.batch, optimizer.steps)
+    private func keepEpoch(_ step: Int) throws -> String? {
+        let seen = step * options.batch
         guard options.keepsEpochs, seen / samples.count > (seen - options.batch) / samples.count || step == plan.steps
         else { return nil }
         let name = "step-\(step)", path = "\(directory.path)/\(name)"
@@ -202,22 +186,6 @@ package struct FineTuning {
         }
         try AdapterFile.write(adapter, base: options.model, to: path)
         return name
-    }
-
-    /// The checkpoint first: what is kept of the adapter alone follows it.
-    private func save() throws {
-        try RunCheckpoint.write(adapter.parameters, optimizer, identity, to: directory)
-        try AdapterFile.write(adapter, base: options.model, to: directory.path)
-    }
-
-    private func divergence(
-        _ batch: [TrainingSample], step: Int, _ result: TrainingObjective.Result, _ norm: Double
-    ) -> TrainingError {
-        let lines = batch.map { "\($0.line)" }.joined(separator: ", ")
-        return TrainingError(
-            .diverged,
-            "step \(step): the loss is \(result.loss) and the gradient's norm \(norm), on lines \(lines) of \(options.data); "
-                + "the checkpoint before is kept. A lower --learning-rate, or other data, may help")
     }
 
     private static func identity(

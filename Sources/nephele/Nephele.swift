@@ -12,7 +12,7 @@ struct Nephele: AsyncParsableCommand {
             TopCommand.self,
             ModelsCommand.self, RouteCommand.self, ReloadCommand.self, HealthCommand.self, KeysCommand.self,
             UsageCommand.self, ExportCommand.self,
-            QuantizeCommand.self, FinetuneCommand.self, LearnCommand.self,
+            QuantizeCommand.self, TrainCommand.self, FinetuneCommand.self, LearnCommand.self,
             BenchCommand.self,
         ])
 
