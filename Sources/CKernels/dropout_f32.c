@@ -26,12 +26,3 @@ void nephele_dropout_f32(const void *args, nephele_index begin, nephele_index en
         }
     }
 }
-
-void nephele_row_sum_f32(const void *args, nephele_index begin, nephele_index end) {
-    const nephele_row_sum_f32_args *a = args;
-    for (nephele_index m = 0; m < a->rows; m++) {
-        const float *row = a->x + m * a->width;
-        for (nephele_index n = begin; n < end; n++)
-            a->sum[n] += row[n];
-    }
-}

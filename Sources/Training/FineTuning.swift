@@ -5,7 +5,7 @@ package import Tensors
 import TextModels
 import Tokenizers
 
-/// Trains an adapter of a model on the samples of a file.
+/// Trains an adapter of a model, or all of its weights, on the samples of a file.
 ///
 /// A run is a function of the model, the data, the options and the seed: neither the number of threads nor the instruction
 /// set changes a bit of it, nor does being killed and resumed.
@@ -19,6 +19,8 @@ package struct FineTuning {
         package var heldOut: String?
         /// An adapter to begin with, whose rank, α and targets it then has.
         package var startingAdapter: String?
+        /// Whether all weights are trained, in the place of an adapter; on answers alone.
+        package var isFull = false
         package var objective = TrainingObjective.Configuration()
         package var adapter = AdapterParameters.Configuration()
         package var optimizer = AdamW.Configuration()
@@ -83,8 +85,7 @@ package struct FineTuning {
     private let directory: RunDirectory
     private let samples: [TrainingSample]
     private let heldOut: [TrainingSample]
-    private let adapter: AdapterParameters
-    private let objective: TrainingObjective
+    private let learner: any Learner
     private let loop: RunLoop
 
     /// Reads model and data, and the checkpoint of a run that is resumed.
@@ -95,15 +96,14 @@ package struct FineTuning {
         directory = try RunDirectory(options.output)
         try directory.checkIsFree(resumes: options.resumes)
         let tokenizer = try Tokenizer(directory: options.model)
-        let loaded = try TextModelLoader.load(directory: options.model, precision: options.precision, on: device)
-        let model = try TrainableDecoder(loaded, recomputesLayers: options.recomputesLayers, on: device)
-        let context = model.parts.shape.context
+        let made = try Self.learner(options, tokenizer, on: device), context = made.shape.context
+        learner = made.learner
         let maxLength = min(options.maxLength ?? context, context)
         if let asked = options.maxLength, asked > context {
             throw TrainingError(
                 .invalidOption, "--max-length is \(asked); the model's context has \(context) positions")
         }
-        let encoder = try SampleEncoder(tokenizer, vocabulary: model.parts.shape.vocabulary)
+        let encoder = try SampleEncoder(tokenizer, vocabulary: made.shape.vocabulary)
         func read(_ path: String) throws(TrainingError) -> SampleFile {
             try SampleFile(
                 path: path, for: options.objective.method, encoder, maxLength: maxLength, long: options.longSamples)
@@ -115,27 +115,18 @@ package struct FineTuning {
             throw TrainingError(
                 .invalidOption, "kto compares samples of a batch: --batch must be 2 or more, and so must the samples")
         }
-        var reference: AdapterParameters?
-        if let starting = options.startingAdapter {
-            adapter = try AdapterFile.read(starting, for: model.parts)
-            reference = try AdapterFile.read(starting, for: model.parts)
-        } else {
-            adapter = try AdapterParameters(options.adapter, for: model.parts, seed: options.seed)
-        }
-        var own = options.objective
-        own.maxLength = maxLength
-        objective = TrainingObjective(own, model, reference: reference, on: device)
         let perEpoch = Double(samples.count) / Double(options.batch)
         let steps = options.steps ?? Int((perEpoch * options.epochs).rounded(.up))
         loop = try RunLoop(
-            adapter.parameters, options.optimizer,
+            learner.parameters, options.optimizer,
             LearningRateSchedule(options.shape, warmUp: options.warmUp, total: steps),
             checkpointEvery: options.checkpointEvery, resumes: options.resumes,
-            try Self.identity(options, samples, adapter, steps: steps, maxLength: maxLength), in: directory, on: device)
+            try Self.identity(options, samples, learner, steps: steps, maxLength: maxLength), in: directory, on: device)
         let texts = samples.flatMap(\.texts)
         plan = Plan(
             samples: samples.count, dropped: file.dropped, tokens: texts.reduce(0) { $0 + $1.ids.count },
-            answerTokens: texts.reduce(0) { $0 + $1.answerCount }, parameters: adapter.count, steps: steps,
+            answerTokens: texts.reduce(0) { $0 + $1.answerCount },
+            parameters: learner.parameters.reduce(0) { $0 + $1.value.count }, steps: steps,
             firstStep: loop.optimizer.steps)
     }
 
@@ -154,7 +145,7 @@ package struct FineTuning {
         var result = TrainingObjective.Result(loss: 0)
         return try loop.run(until: isStopped) { index in
             let batch = order.step(index, batch: options.batch).map { samples[$0] }
-            result = try objective.addGradients(batch, adapter)
+            result = try learner.addGradients(batch)
             let tokens = batch.flatMap(\.texts).reduce(0) { $0 + $1.ids.count }
             return RunLoop.Batch(loss: result.loss, tokens: tokens) { [path = options.data] in
                 "lines \(batch.map { "\($0.line)" }.joined(separator: ", ")) of \(path)"
@@ -162,7 +153,7 @@ package struct FineTuning {
         } report: { made in
             let kept = try keepEpoch(made.step), isDue = made.isDue || kept != nil
             let heldOutLoss =
-                isDue && !heldOut.isEmpty ? try objective.loss(heldOut, adapter, batch: options.batch) : nil
+                isDue && !heldOut.isEmpty ? try learner.loss(heldOut, batch: options.batch) : nil
             try report(
                 Step(
                     step: made.step, loss: made.loss, gradientNorm: made.gradientNorm, learningRate: made.learningRate,
@@ -171,11 +162,11 @@ package struct FineTuning {
                     heldOutLoss: heldOutLoss, kept: kept))
             return kept != nil
         } save: {
-            try AdapterFile.write(adapter, base: options.model, to: directory.path)
+            try learner.write(to: directory.path)
         }
     }
 
-    /// Keeps the adapter where the step that was made ends an epoch, before the checkpoint that goes on behind it.
+    /// Keeps what is served where the step that was made ends an epoch, before the checkpoint that goes on behind it.
     private func keepEpoch(_ step: Int) throws -> String? {
         let seen = step * options.batch
         guard options.keepsEpochs, seen / samples.count > (seen - options.batch) / samples.count || step == plan.steps
@@ -184,12 +175,48 @@ package struct FineTuning {
         do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
             throw TrainingError(.unwritable, "cannot make \(path): \(error.localizedDescription)")
         }
-        try AdapterFile.write(adapter, base: options.model, to: path)
+        try learner.write(to: path)
         return name
     }
 
+    /// What is trained, and the extents of its model.
+    private static func learner(
+        _ options: Options, _ tokenizer: Tokenizer, on device: Device
+    ) throws -> (learner: any Learner, shape: DecoderShape) {
+        guard !options.isFull else {
+            guard options.objective.method == .sft else {
+                throw TrainingError(
+                    .unsupported,
+                    "all weights are trained on answers (sft) only; \(options.objective.method.rawValue) trains an adapter"
+                )
+            }
+            let file = try ConfigurationFile(path: options.model + "/" + CheckpointFolder.configuration)
+            let model = try TrainedDecoder(
+                try DecoderBlueprint(file), recomputesLayers: options.recomputesLayers, on: device)
+            try model.load(directory: options.model)
+            return (
+                try WholeLearner(model, base: options.model, tokenizer: tokenizer, on: device), model.blueprint.shape
+            )
+        }
+        let loaded = try TextModelLoader.load(directory: options.model, precision: options.precision, on: device)
+        let model = try TrainableDecoder(loaded, recomputesLayers: options.recomputesLayers, on: device)
+        let shape = model.parts.shape, context = shape.context
+        var own = options.objective
+        own.maxLength = min(options.maxLength ?? context, context)
+        let starting = options.startingAdapter
+        let adapter =
+            if let starting {
+                try AdapterFile.read(starting, for: model.parts)
+            } else {
+                try AdapterParameters(options.adapter, for: model.parts, seed: options.seed, on: device)
+            }
+        let reference = try starting.map { try AdapterFile.read($0, for: model.parts) }
+        let objective = TrainingObjective(own, model, reference: reference, on: device)
+        return (AdapterLearner(adapter: adapter, objective: objective, base: options.model), shape)
+    }
+
     private static func identity(
-        _ options: Options, _ samples: [TrainingSample], _ adapter: AdapterParameters, steps: Int, maxLength: Int
+        _ options: Options, _ samples: [TrainingSample], _ learner: any Learner, steps: Int, maxLength: Int
     ) throws -> RunIdentity {
         let model = try NumericsID.compute(
             directory: options.model, tokenizerHash: "", precision: options.precision)
@@ -204,14 +231,17 @@ package struct FineTuning {
             }
         }
         var start = NumericsDigest("adapter")
-        for parameter in adapter.parameters { start.add(parameter.name, parameter.value) }
-        let optimizer = options.optimizer, own = adapter.configuration
+        // A whole model is known by its files.
+        if !options.isFull { for parameter in learner.parameters { start.add(parameter.name, parameter.value) } }
+        let optimizer = options.optimizer
+        let own = (learner as? AdapterLearner)?.adapter.configuration ?? AdapterParameters.Configuration()
         return RunIdentity([
             "the model": model, "the data": data.finish(), "the adapter it began with": start.finish(),
             "--method": options.objective.method.rawValue, "--beta": "\(options.objective.beta)",
             "--desirable-weight": "\(options.objective.desirableWeight)",
             "--undesirable-weight": "\(options.objective.undesirableWeight)", "--rank": "\(own.rank)",
-            "--alpha": "\(own.alpha)", "--rslora": "\(own.usesRootScale)",
+            "--alpha": "\(own.alpha)", "--rslora": "\(own.usesRootScale)", "--dora": "\(own.hasMagnitudes)",
+            "--full": "\(options.isFull)",
             "--targets": own.targets.joined(separator: ","), "--learning-rate": "\(optimizer.learningRate)",
             "--weight-decay": "\(optimizer.weightDecay)",
             "the moments' decay": "\(optimizer.beta1), \(optimizer.beta2), \(optimizer.epsilon)",

@@ -7,7 +7,7 @@ import Testing
         "NepheleTests/TrainCommandTests.swift", with: "TrainingTests/Goldens/")
     private static let program = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath()
         .deletingLastPathComponent().appendingPathComponent("nephele").path
-    private static let steps = 60
+    private static let steps = 40
 
     /// A run of its own in a folder that goes with it.
     private final class Run {
@@ -17,9 +17,9 @@ import Testing
         init(_ more: [String] = []) {
             arguments =
                 [
-                    "train", "text", "--architecture", "llama", "--layers", "1", "--width", "16", "--heads", "2",
+                    "train", "text", "--architecture", "llama", "--layers", "2", "--width", "32", "--heads", "2",
                     "--context", "32", "--tokenizer", goldens + "chat", "--data", goldens + "texts.jsonl", "--output",
-                    output, "--steps", "\(steps)", "--batch", "4", "--warm-up", "5", "--checkpoint-every", "7",
+                    output, "--steps", "\(steps)", "--batch", "16", "--warm-up", "5", "--checkpoint-every", "7",
                     "--ema", "0.9", "--threads", "1", "--json",
                 ] + more
         }
@@ -42,7 +42,7 @@ import Testing
 
     /// - Parameters:
     ///   - before: the words of a command that starts the program.
-    ///   - end: a step after which the process is killed.
+    ///   - end: steps that the process tells of before it is killed.
     private func start(
         _ run: Run, before: [String] = [], _ more: [String] = [], killedAfter end: Int? = nil
     ) async throws -> Outcome {
@@ -65,7 +65,7 @@ import Testing
                     rest = Data(rest[(end + 1)...])
                     if let step = line?["step"] as? Int { told.append(step) }
                 }
-                if let end, let last = told.last, last >= end { kill(identifier, SIGKILL) }
+                if let end, told.count >= end { kill(identifier, SIGKILL) }
             }
         }.value
         let said = String(decoding: await errorText, as: UTF8.self)
@@ -82,13 +82,13 @@ import Testing
     @Test func `kill -9 at any step changes no bit of the model that a resumed run makes`() async throws {
         let expected = try await whole(), run = Run()
         var seen: Set<Int> = [], kills = 0
-        for end in [1, 6, 7, 8, 20, 33, 59] {
+        for end in [1, 3, 7, 2, 8, 5] {
             let outcome = try await start(run, ["--resume"], killedAfter: end)
             seen.formUnion(outcome.steps)
             if outcome.status == SIGKILL { kills += 1 }
         }
         let last = try await start(run, ["--resume"])
-        #expect(last.status == 0 && kills >= 5, "\(kills) kills; \(last.said)")
+        #expect(last.status == 0 && kills >= 3, "\(kills) kills; \(last.said)")
         #expect(seen.union(last.steps) == Set(1...Self.steps))
         #expect(try run.files() == expected)
         let again = try await start(run)
@@ -98,7 +98,7 @@ import Testing
     @Test func `a disk that is full in the midst of a checkpoint ends the run, and what was kept goes on`() async throws
     {
         let expected = try await whole(), run = Run()
-        _ = try await start(run, killedAfter: 30)
+        _ = try await start(run, killedAfter: 16)
         let before = try run.files()
         // Files of more than 64 KiB cannot be written: an error, rather than the signal.
         let outcome = try await start(

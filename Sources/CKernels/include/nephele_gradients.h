@@ -51,6 +51,24 @@ typedef struct {
 } nephele_row_sum_f32_args;
 void nephele_row_sum_f32(const void *args, nephele_index begin, nephele_index end);
 
+/// y[m, n] = x[m, n] * factors[n], then + bias[n], then + residual[m, n], where these are not null; each is rounded by
+/// itself. y may be x. Work unit: rows.
+typedef struct {
+    const float *x, *factors, *bias, *residual;
+    float *y;
+    nephele_index width;
+} nephele_scale_columns_f32_args;
+void nephele_scale_columns_f32(const void *args, nephele_index begin, nephele_index end);
+
+/// norms[m] = sqrt(sum of x[m, n]^2), in 16 virtual lanes. Work unit: rows.
+typedef struct {
+    nephele_isa isa;
+    const float *x;
+    float *norms;
+    nephele_index width;
+} nephele_row_norms_f32_args;
+void nephele_row_norms_f32(const void *args, nephele_index begin, nephele_index end);
+
 /// y[i] = u[i] >= rate ? scale * x[i] : 0, where u[i] in [0, 1) has the upper 24 bits of word i % 4 of Philox4x32-10
 /// with that key at the counter (i / 4, counter_1, counter_2, counter_3). Work unit: four elements.
 typedef struct {
