@@ -65,9 +65,11 @@ package final class Parameter {
     package let value: Tensor
     /// The sum since it was last set to zero.
     package let gradient: Tensor
+    /// Whether weight decay is for it; norms and biases are left alone, as is usual.
+    package let isDecayed: Bool
 
-    package init(_ name: String, _ value: Tensor) throws(TensorError) {
-        (self.name, self.value) = (name, value)
+    package init(_ name: String, _ value: Tensor, isDecayed: Bool = true) throws(TensorError) {
+        (self.name, self.value, self.isDecayed) = (name, value, isDecayed)
         gradient = try Tensor(zeros: value.shape)
     }
 

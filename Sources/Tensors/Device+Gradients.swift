@@ -21,6 +21,32 @@ extension Device {
             grain: max(1, 65_536 / max(1, tile)))
     }
 
+    /// The gradient of a bias: adds to v `[N]` each row of x `[M, N]`, rows ascending.
+    package func addRowSum(_ x: Tensor, to v: Tensor) {
+        precondition(v.count == x.width, "the sum of rows of \(x.shape) to \(v.shape)")
+        let args = nephele_row_sum_f32_args(x: x.f32, sum: v.f32, rows: x.rowCount, width: x.width)
+        run(nephele_row_sum_f32, args, count: x.width, grain: max(16, 65_536 / max(1, x.rowCount)))
+    }
+
+    /// Dropout (arXiv 1207.0580): y = x / (1 − rate) where a random number of the element's own is at least `rate`, else 0.
+    /// `y` may be `x`.
+    ///
+    /// The numbers are Philox4x32-10's, as a function of the key and the element's place alone: element i has word i mod 4 at
+    /// the counter (i / 4, c_1, c_2, c_3). The gradient is the same function of that of y.
+    ///
+    /// - Parameter rate: within [0, 1).
+    package func dropout(
+        _ x: Tensor, rate: Float, seed: UInt64, counter: (UInt32, UInt32, UInt32), into y: Tensor
+    ) {
+        precondition(x.count == y.count && rate >= 0 && rate < 1, "dropout \(rate) of \(x.shape) into \(y.shape)")
+        let args = nephele_dropout_f32_args(
+            x: x.f32, y: y.f32, count: x.count, rate: rate, scale: 1 / (1 - rate),
+            key_low: UInt32(truncatingIfNeeded: seed),
+            key_high: UInt32(truncatingIfNeeded: seed >> 32), counter_1: counter.0, counter_2: counter.1,
+            counter_3: counter.2)
+        run(nephele_dropout_f32, args, count: (x.count + 3) / 4, grain: 1_024)
+    }
+
     /// The gradient of an embedding: adds row m of x `[M, C]` to row `ids[m]` of the table `[V, C]`, rows ascending.
     package func scatterRows(_ x: Tensor, ids: [Int32], to table: Tensor) {
         precondition(

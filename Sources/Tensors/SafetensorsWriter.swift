@@ -46,6 +46,30 @@ package enum SafetensorsWriter {
         }
     }
 
+    /// The same, beside the file, which is then put in its place: it is there whole, or as it was, whenever the process ends.
+    ///
+    /// What a killed process left beside the file (`PATH.part`) is written over: one process at a time writes it.
+    package static func replace(
+        _ plan: [String: (dtype: DType, shape: [Int])], at path: String,
+        tensor: (String) throws(TensorError) -> Tensor
+    ) throws(TensorError) {
+        let beside = path + ".part"
+        do throws(TensorError) {
+            try write(plan, to: beside, tensor: tensor)
+            do {
+                let file = try FileHandle(forWritingTo: URL(fileURLWithPath: beside))
+                defer { try? file.close() }
+                try file.synchronize()
+            } catch { throw TensorError(.unwritable, "cannot finish \(beside): \(error.localizedDescription)") }
+            guard rename(beside, path) == 0 else {
+                throw TensorError(.unwritable, "cannot put \(beside) in its place: \(String(cString: strerror(errno)))")
+            }
+        } catch {
+            try? FileManager.default.removeItem(atPath: beside)
+            throw error
+        }
+    }
+
     private static func bytes(of tensor: Tensor) -> Data {
         Data(bytes: tensor.raw, count: tensor.count * tensor.dtype.size)
     }

@@ -52,4 +52,10 @@ extension Tensor {
         defer { withExtendedLifetime(storage) {} }
         return try body(UnsafeRawBufferPointer(start: raw, count: byteCount).bytes)
     }
+
+    /// The elements' bytes, to be written, for the time of `body`; of modules that own pointers.
+    package func withMutableBytes<Result>(_ body: (UnsafeMutableRawBufferPointer) -> Result) -> Result {
+        defer { withExtendedLifetime(storage) {} }
+        return body(UnsafeMutableRawBufferPointer(start: raw, count: byteCount))
+    }
 }

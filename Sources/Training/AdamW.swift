@@ -59,11 +59,12 @@ package struct AdamW {
         precondition(parameters.count == moments.count && norm.isFinite, "a step by gradients of norm \(norm)")
         steps += 1
         let clipped = configuration.clip > 0 ? min(1, configuration.clip / (norm + 1e-6)) : 1
-        let step = Device.AdamWStep(
+        var step = Device.AdamWStep(
             number: steps, gradientScale: Float(clipped), learningRate: configuration.learningRate * factor,
             weightDecay: configuration.weightDecay, beta1: configuration.beta1, beta2: configuration.beta2,
             epsilon: configuration.epsilon)
         for (parameter, moments) in zip(parameters, moments) {
+            step.weightDecay = parameter.isDecayed ? configuration.weightDecay : 0
             device.adamW(
                 step, gradient: parameter.gradient, parameters: parameter.value, momentum: moments.momentum,
                 variance: moments.variance)

@@ -5,7 +5,7 @@ package import Tensors
 import TextModels
 import Tokenizers
 
-/// Trains an adapter of a model on the samples of a file.
+/// Trains an adapter of a model, or all of its weights, on the samples of a file.
 ///
 /// A run is a function of the model, the data, the options and the seed: neither the number of threads nor the instruction
 /// set changes a bit of it, nor does being killed and resumed.
@@ -19,6 +19,8 @@ package struct FineTuning {
         package var heldOut: String?
         /// An adapter to begin with, whose rank, α and targets it then has.
         package var startingAdapter: String?
+        /// Whether all weights are trained, in the place of an adapter; on answers alone.
+        package var isFull = false
         package var objective = TrainingObjective.Configuration()
         package var adapter = AdapterParameters.Configuration()
         package var optimizer = AdamW.Configuration()
@@ -80,37 +82,28 @@ package struct FineTuning {
 
     package let plan: Plan
     private let options: Options
-    private let device: Device
     private let directory: RunDirectory
-    private let identity: RunIdentity
     private let samples: [TrainingSample]
     private let heldOut: [TrainingSample]
-    private let adapter: AdapterParameters
-    private let objective: TrainingObjective
-    private let schedule: LearningRateSchedule
-    private var optimizer: AdamW
+    private let learner: any Learner
+    private let loop: RunLoop
 
     /// Reads model and data, and the checkpoint of a run that is resumed.
     ///
     /// - Throws: `TrainingError`, `TextModelError`, `TokenizerError` or `TensorError` that names what is at fault.
     package init(_ options: Options, on device: Device) throws {
-        (self.options, self.device) = (options, device)
+        self.options = options
         directory = try RunDirectory(options.output)
-        guard options.resumes || !RunCheckpoint.exists(in: directory) else {
-            throw TrainingError(
-                .invalidOption,
-                "\(options.output) holds a run already; --resume goes on with it, another --output begins a new one")
-        }
+        try directory.checkIsFree(resumes: options.resumes)
         let tokenizer = try Tokenizer(directory: options.model)
-        let loaded = try TextModelLoader.load(directory: options.model, precision: options.precision, on: device)
-        let model = try TrainableDecoder(loaded, recomputesLayers: options.recomputesLayers, on: device)
-        let context = model.parts.shape.context
+        let made = try Self.learner(options, tokenizer, on: device), context = made.shape.context
+        learner = made.learner
         let maxLength = min(options.maxLength ?? context, context)
         if let asked = options.maxLength, asked > context {
             throw TrainingError(
                 .invalidOption, "--max-length is \(asked); the model's context has \(context) positions")
         }
-        let encoder = try SampleEncoder(tokenizer, vocabulary: model.parts.shape.vocabulary)
+        let encoder = try SampleEncoder(tokenizer, vocabulary: made.shape.vocabulary)
         func read(_ path: String) throws(TrainingError) -> SampleFile {
             try SampleFile(
                 path: path, for: options.objective.method, encoder, maxLength: maxLength, long: options.longSamples)
@@ -122,29 +115,19 @@ package struct FineTuning {
             throw TrainingError(
                 .invalidOption, "kto compares samples of a batch: --batch must be 2 or more, and so must the samples")
         }
-        var reference: AdapterParameters?
-        if let starting = options.startingAdapter {
-            adapter = try AdapterFile.read(starting, for: model.parts)
-            reference = try AdapterFile.read(starting, for: model.parts)
-        } else {
-            adapter = try AdapterParameters(options.adapter, for: model.parts, seed: options.seed)
-        }
-        var own = options.objective
-        own.maxLength = maxLength
-        objective = TrainingObjective(own, model, reference: reference, on: device)
         let perEpoch = Double(samples.count) / Double(options.batch)
         let steps = options.steps ?? Int((perEpoch * options.epochs).rounded(.up))
-        schedule = LearningRateSchedule(options.shape, warmUp: options.warmUp, total: steps)
-        identity = try Self.identity(options, samples, adapter, steps: steps, maxLength: maxLength)
-        optimizer =
-            options.resumes && RunCheckpoint.exists(in: directory)
-            ? try RunCheckpoint.restore(adapter.parameters, options.optimizer, identity, from: directory)
-            : try AdamW(options.optimizer, adapter.parameters)
+        loop = try RunLoop(
+            learner.parameters, options.optimizer,
+            LearningRateSchedule(options.shape, warmUp: options.warmUp, total: steps),
+            checkpointEvery: options.checkpointEvery, resumes: options.resumes,
+            try Self.identity(options, samples, learner, steps: steps, maxLength: maxLength), in: directory, on: device)
         let texts = samples.flatMap(\.texts)
         plan = Plan(
             samples: samples.count, dropped: file.dropped, tokens: texts.reduce(0) { $0 + $1.ids.count },
-            answerTokens: texts.reduce(0) { $0 + $1.answerCount }, parameters: adapter.count, steps: steps,
-            firstStep: optimizer.steps)
+            answerTokens: texts.reduce(0) { $0 + $1.answerCount },
+            parameters: learner.parameters.reduce(0) { $0 + $1.value.count }, steps: steps,
+            firstStep: loop.optimizer.steps)
     }
 
     /// Makes the steps that are left, and writes the adapter.
@@ -159,69 +142,81 @@ package struct FineTuning {
         until isStopped: () -> Bool = { false }, _ report: (Step) throws -> Void
     ) throws -> Bool {
         var order = SampleOrder(count: samples.count, seed: options.seed, isShuffled: options.isShuffled)
-        let clock = ContinuousClock(), first = optimizer.steps, start = clock.now
-        while optimizer.steps < plan.steps {
-            let index = optimizer.steps, begun = clock.now
+        var result = TrainingObjective.Result(loss: 0)
+        return try loop.run(until: isStopped) { index in
             let batch = order.step(index, batch: options.batch).map { samples[$0] }
-            let result = try objective.addGradients(batch, adapter)
-            let norm = AdamW.gradientNorm(adapter.parameters, on: device)
-            guard result.loss.isFinite, norm.isFinite else { throw divergence(batch, step: index + 1, result, norm) }
-            let factor = schedule.factor(step: index)
-            optimizer.step(adapter.parameters, norm: norm, factor: factor, on: device)
+            result = try learner.addGradients(batch)
             let tokens = batch.flatMap(\.texts).reduce(0) { $0 + $1.ids.count }
-            let kept = try keepEpoch()
-            let isDue = optimizer.steps == plan.steps || optimizer.steps % options.checkpointEvery == 0 || kept != nil
+            return RunLoop.Batch(loss: result.loss, tokens: tokens) { [path = options.data] in
+                "lines \(batch.map { "\($0.line)" }.joined(separator: ", ")) of \(path)"
+            }
+        } report: { made in
+            let kept = try keepEpoch(made.step), isDue = made.isDue || kept != nil
             let heldOutLoss =
-                isDue && !heldOut.isEmpty ? try objective.loss(heldOut, adapter, batch: options.batch) : nil
-            let average = (clock.now - start) / (optimizer.steps - first)
+                isDue && !heldOut.isEmpty ? try learner.loss(heldOut, batch: options.batch) : nil
             try report(
                 Step(
-                    step: optimizer.steps, loss: result.loss, gradientNorm: norm,
-                    learningRate: options.optimizer.learningRate * factor, tokens: tokens,
-                    tokensPerSecond: Double(tokens) / ((clock.now - begun) / .seconds(1)),
-                    secondsLeft: (average / .seconds(1)) * Double(plan.steps - optimizer.steps),
+                    step: made.step, loss: made.loss, gradientNorm: made.gradientNorm, learningRate: made.learningRate,
+                    tokens: made.tokens, tokensPerSecond: made.tokensPerSecond, secondsLeft: made.secondsLeft,
                     chosenReward: result.chosenReward, rejectedReward: result.rejectedReward,
                     heldOutLoss: heldOutLoss, kept: kept))
-            // A step is told before it is kept: what whoever goes on behind a checkpoint was not told of is made again.
-            let isLeft = optimizer.steps < plan.steps && isStopped()
-            if isDue || isLeft { try save() }
-            if isLeft { return false }
+            return kept != nil
+        } save: {
+            try learner.write(to: directory.path)
         }
-        if plan.firstStep == plan.steps { try save() }
-        return true
     }
 
-    /// Keeps the adapter where the step that was made ends an epoch, before the checkpoint that goes on behind it.
-    private func keepEpoch() throws -> String? {
-        let (seen, step) = (optimizer.steps * options.batch, optimizer.steps)
+    /// Keeps what is served where the step that was made ends an epoch, before the checkpoint that goes on behind it.
+    private func keepEpoch(_ step: Int) throws -> String? {
+        let seen = step * options.batch
         guard options.keepsEpochs, seen / samples.count > (seen - options.batch) / samples.count || step == plan.steps
         else { return nil }
         let name = "step-\(step)", path = "\(directory.path)/\(name)"
         do { try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true) } catch {
             throw TrainingError(.unwritable, "cannot make \(path): \(error.localizedDescription)")
         }
-        try AdapterFile.write(adapter, base: options.model, to: path)
+        try learner.write(to: path)
         return name
     }
 
-    /// The checkpoint first: what is kept of the adapter alone follows it.
-    private func save() throws {
-        try RunCheckpoint.write(adapter.parameters, optimizer, identity, to: directory)
-        try AdapterFile.write(adapter, base: options.model, to: directory.path)
-    }
-
-    private func divergence(
-        _ batch: [TrainingSample], step: Int, _ result: TrainingObjective.Result, _ norm: Double
-    ) -> TrainingError {
-        let lines = batch.map { "\($0.line)" }.joined(separator: ", ")
-        return TrainingError(
-            .diverged,
-            "step \(step): the loss is \(result.loss) and the gradient's norm \(norm), on lines \(lines) of \(options.data); "
-                + "the checkpoint before is kept. A lower --learning-rate, or other data, may help")
+    /// What is trained, and the extents of its model.
+    private static func learner(
+        _ options: Options, _ tokenizer: Tokenizer, on device: Device
+    ) throws -> (learner: any Learner, shape: DecoderShape) {
+        guard !options.isFull else {
+            guard options.objective.method == .sft else {
+                throw TrainingError(
+                    .unsupported,
+                    "all weights are trained on answers (sft) only; \(options.objective.method.rawValue) trains an adapter"
+                )
+            }
+            let file = try ConfigurationFile(path: options.model + "/" + CheckpointFolder.configuration)
+            let model = try TrainedDecoder(
+                try DecoderBlueprint(file), recomputesLayers: options.recomputesLayers, on: device)
+            try model.load(directory: options.model)
+            return (
+                try WholeLearner(model, base: options.model, tokenizer: tokenizer, on: device), model.blueprint.shape
+            )
+        }
+        let loaded = try TextModelLoader.load(directory: options.model, precision: options.precision, on: device)
+        let model = try TrainableDecoder(loaded, recomputesLayers: options.recomputesLayers, on: device)
+        let shape = model.parts.shape, context = shape.context
+        var own = options.objective
+        own.maxLength = min(options.maxLength ?? context, context)
+        let starting = options.startingAdapter
+        let adapter =
+            if let starting {
+                try AdapterFile.read(starting, for: model.parts)
+            } else {
+                try AdapterParameters(options.adapter, for: model.parts, seed: options.seed, on: device)
+            }
+        let reference = try starting.map { try AdapterFile.read($0, for: model.parts) }
+        let objective = TrainingObjective(own, model, reference: reference, on: device)
+        return (AdapterLearner(adapter: adapter, objective: objective, base: options.model), shape)
     }
 
     private static func identity(
-        _ options: Options, _ samples: [TrainingSample], _ adapter: AdapterParameters, steps: Int, maxLength: Int
+        _ options: Options, _ samples: [TrainingSample], _ learner: any Learner, steps: Int, maxLength: Int
     ) throws -> RunIdentity {
         let model = try NumericsID.compute(
             directory: options.model, tokenizerHash: "", precision: options.precision)
@@ -236,14 +231,17 @@ package struct FineTuning {
             }
         }
         var start = NumericsDigest("adapter")
-        for parameter in adapter.parameters { start.add(parameter.name, parameter.value) }
-        let optimizer = options.optimizer, own = adapter.configuration
+        // A whole model is known by its files.
+        if !options.isFull { for parameter in learner.parameters { start.add(parameter.name, parameter.value) } }
+        let optimizer = options.optimizer
+        let own = (learner as? AdapterLearner)?.adapter.configuration ?? AdapterParameters.Configuration()
         return RunIdentity([
             "the model": model, "the data": data.finish(), "the adapter it began with": start.finish(),
             "--method": options.objective.method.rawValue, "--beta": "\(options.objective.beta)",
             "--desirable-weight": "\(options.objective.desirableWeight)",
             "--undesirable-weight": "\(options.objective.undesirableWeight)", "--rank": "\(own.rank)",
-            "--alpha": "\(own.alpha)", "--rslora": "\(own.usesRootScale)",
+            "--alpha": "\(own.alpha)", "--rslora": "\(own.usesRootScale)", "--dora": "\(own.hasMagnitudes)",
+            "--full": "\(options.isFull)",
             "--targets": own.targets.joined(separator: ","), "--learning-rate": "\(optimizer.learningRate)",
             "--weight-decay": "\(optimizer.weightDecay)",
             "the moments' decay": "\(optimizer.beta1), \(optimizer.beta2), \(optimizer.epsilon)",

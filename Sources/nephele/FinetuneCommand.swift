@@ -11,11 +11,11 @@ struct FinetuneCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "finetune",
         abstract:
-            "Trains a LoRA adapter of a text model: on answers (sft), preferences (dpo) or single judgements (kto).",
+            "Trains a text model, by a LoRA or DoRA adapter or all of its weights: on answers (sft), preferences (dpo) or single judgements (kto).",
         discussion: """
             The data is JSON Lines as TRL has it: {"messages": […]} or {"prompt": …, "completion": …} for sft, {"prompt": …, \
             "chosen": …, "rejected": …} for dpo, {"prompt": …, "completion": …, "label": true} for kto. Only answers are \
-            learned. The output directory is an adapter in PEFT's format, which nephele up serves.
+            learned. The output directory is an adapter in PEFT's format, or with --full a model, which nephele up serves.
             """)
 
     @Option(help: "A model by name, or as NAME=DIRECTORY, or a directory with a slash.")
@@ -44,6 +44,12 @@ struct FinetuneCommand: ParsableCommand {
 
     @Flag(help: "Scale by alpha / √rank (rank-stabilized LoRA).")
     var rslora = false
+
+    @Flag(help: "Give each output of the adapted layers a length of its own (DoRA).")
+    var dora = false
+
+    @Flag(help: "Train all weights of a model of GPT-2's or Llama's form, on answers; the output is a model, in f32.")
+    var full = false
 
     @Option(help: "Linear layers to adapt, as a list: q_proj,v_proj (default: all).")
     var targets: String?
@@ -116,8 +122,13 @@ struct FinetuneCommand: ParsableCommand {
             guard holds else { throw ValidationError(message) }
         }
         try check(
-            adapter == nil || rank == nil && alpha == nil && !rslora && targets == nil,
-            "--adapter has its own rank, alpha and targets; leave --rank, --alpha, --rslora and --targets out")
+            adapter == nil || rank == nil && alpha == nil && !rslora && !dora && targets == nil,
+            "--adapter has its own rank, alpha and targets; leave --rank, --alpha, --rslora, --dora and --targets out")
+        try check(!full || method == .sft, "--full trains on answers (sft); \(method.rawValue) trains an adapter")
+        try check(
+            !full || adapter == nil && rank == nil && alpha == nil && !rslora && !dora && targets == nil,
+            "--full trains no adapter; leave --adapter, --rank, --alpha, --rslora, --dora and --targets out")
+        try check(!full || precision == .auto, "--full trains weights in f32; leave --precision out")
         try check((1...1_024).contains(rank ?? 16), "--rank \(rank ?? 0) is outside 1…1024")
         try check((alpha ?? 1).isFinite, "--alpha must be a number")
         try check(
@@ -157,7 +168,7 @@ struct FinetuneCommand: ParsableCommand {
             "\(plan.parameters) parameters are trained, \(plan.steps) steps"
                 + (plan.firstStep > 0 ? ", of which \(plan.firstStep) are done" : ""))
         try training.run { step in Terminal.line(text(of: step, steps: plan.steps)) }
-        Terminal.line("the adapter is in \(output)")
+        Terminal.line("the \(full ? "model" : "adapter") is in \(output)")
     }
 
     private func options() throws -> FineTuning.Options {
@@ -170,6 +181,7 @@ struct FinetuneCommand: ParsableCommand {
         options.adapter.rank = rank ?? options.adapter.rank
         options.adapter.alpha = alpha ?? 2 * Double(options.adapter.rank)
         options.adapter.usesRootScale = rslora
+        (options.adapter.hasMagnitudes, options.isFull) = (dora, full)
         options.adapter.targets = targets?.split(separator: ",").map(String.init) ?? []
         options.optimizer.learningRate = learningRate
         options.optimizer.weightDecay = weightDecay

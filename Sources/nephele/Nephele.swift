@@ -12,7 +12,8 @@ struct Nephele: AsyncParsableCommand {
             TopCommand.self,
             ModelsCommand.self, RouteCommand.self, ReloadCommand.self, HealthCommand.self, KeysCommand.self,
             UsageCommand.self, ExportCommand.self,
-            QuantizeCommand.self, DataCommand.self, EvaluateCommand.self, FinetuneCommand.self, LearnCommand.self,
+            QuantizeCommand.self, DataCommand.self, TrainCommand.self, FinetuneCommand.self, EvaluateCommand.self,
+            LearnCommand.self,
             BenchCommand.self,
         ])
 

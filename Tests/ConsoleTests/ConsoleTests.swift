@@ -21,6 +21,25 @@ import Testing
         #expect(line.hasPrefix("\rdenoising "))
     }
 
+    @Test func `a curve goes from its largest number to its smallest, in as many cells as there are`() {
+        var curve = Curve()
+        #expect(curve.lines(columns: 40, rows: 2).isEmpty)
+        for number in 0..<500 { curve.append(Double(500 - number)) }
+        curve.append(.nan)
+        let lines = curve.lines(columns: 40, rows: 2)
+        #expect(lines.count == 2 && lines.allSatisfy { $0.count == 40 })
+        #expect(lines[0].hasPrefix("500.000 ┤\u{2809}") && lines[1].hasPrefix("  1.000 ┤\u{2800}"))
+        #expect(lines[0].last == "\u{2800}" && lines[1].last == "\u{28C0}")
+        // Of few numbers, what lies between them: every column of dots has one.
+        var two = Curve()
+        two.append(1)
+        two.append(3)
+        let line = two.lines(columns: 27, rows: 1)[0].drop { $0 != "┤" }.dropFirst()
+        #expect(
+            line.count == 20 && line.allSatisfy { $0 != "\u{2800}" } && line.first == "\u{28C0}"
+                && line.last == "\u{2809}")
+    }
+
     @Test func `control characters do not reach the terminal`() {
         #expect(Terminal.printable("a\u{1B}[2Jb\r\n\tc\u{7F}龙\u{9B}") == "a[2Jb\n\tc龙")
     }

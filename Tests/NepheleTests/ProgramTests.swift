@@ -83,7 +83,7 @@ import Testing
         }
         let commands = [
             "up", "pull", "demo", "chat", "draw", "status", "top", "models", "route", "reload", "health", "keys",
-            "bench",
+            "bench", "finetune", "train",
         ]
         for command in commands {
             let outcome = try await run("nephele", [command, "--help"])

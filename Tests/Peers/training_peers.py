@@ -5,6 +5,7 @@
     training_peers.py losses --nephele PROGRAM --model DIR    # 200 steps of SFT, the same data, order and adapter
     training_peers.py speed  --nephele PROGRAM --model DIR    # LoRA SFT of 512-token samples, in turns
     training_peers.py loads  --model DIR --adapter DIR        # what PEFT makes of an adapter of ours: its mean loss
+    training_peers.py scratch --nephele PROGRAM --model DIR   # GPT-2 124M from scratch, in turns; DIR has a tokenizer
 
 Each side of `speed` runs in a process of its own; tokens/s are the median over the steps after the second, memory is the
 largest resident size.
@@ -163,8 +164,78 @@ def loads(options):
     print(json.dumps({"base": before, "adapted": mean(PeftModel.from_pretrained(base, options.adapter))}))
 
 
+def make_scratch(options):
+    """Writes a GPT-2 124M of random weights."""
+    from transformers import GPT2Config, GPT2LMHeadModel
+    end = {"bos_token_id": None, "eos_token_id": None}
+    GPT2LMHeadModel(GPT2Config(vocab_size=options.vocabulary, resid_pdrop=0, embd_pdrop=0, attn_pdrop=0, **end)).save_pretrained(
+        options.model)
+
+
+def torch_scratch(options):
+    """One process of PyTorch that trains GPT-2 124M on random tokens: prints tokens/s of each step."""
+    import torch
+    torch.manual_seed(0)
+    model = model_of(options.model)
+    model.train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=6e-4, betas=(0.9, 0.95), weight_decay=0.1)
+    for _ in range(options.steps):
+        start = time.perf_counter()
+        # As nephele does, and as who accumulates does: one sequence at a time.
+        for _ in range(options.batch):
+            ids = torch.randint(0, options.vocabulary, (1, options.length + 1))
+            logits = model(input_ids=ids[:, :-1], use_cache=False).logits
+            (torch.nn.functional.cross_entropy(logits.flatten(0, 1), ids[:, 1:].flatten()) / options.batch).backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        print(json.dumps({"tokensPerSecond": options.batch * options.length / (time.perf_counter() - start)}), flush=True)
+
+
+def scratch(options):
+    from transformers import AutoTokenizer
+    vocabulary = len(AutoTokenizer.from_pretrained(options.model))
+    with tempfile.TemporaryDirectory() as directory:
+        pick = random.Random(3)
+        with open(f"{directory}/data.txt", "w") as file: file.write(text(pick, 2 * options.steps * options.batch * options.length))
+        outputs = iter(range(100))
+        # Both begin with weights that are there: what is measured is steps.
+        subprocess.run([sys.executable, __file__, "make_scratch", "--model", f"{directory}/gpt2", "--vocabulary", str(vocabulary)],
+                       check=True, stderr=subprocess.DEVNULL)
+
+        def own():
+            command = [options.nephele, "train", "text", "--json", "--from", f"{directory}/gpt2", "--tokenizer", options.model,
+                       "--data", f"{directory}/data.txt", "--output", f"{directory}/out-{next(outputs)}", "--sequence-length",
+                       str(options.length), "--batch", str(options.batch), "--steps", str(options.steps), "--held-out", "0",
+                       "--parts", "1", "--checkpoint-every", "1000"]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            lines = [json.loads(line) for line in process.stdout]
+            _, status, usage = os.wait4(process.pid, 0)
+            assert status == 0, status
+            return [line["tokensPerSecond"] for line in lines[1:]], usage.ru_maxrss / 1024
+
+        def theirs():
+            command = [sys.executable, __file__, "torch_scratch", "--model", f"{directory}/gpt2", "--vocabulary", str(vocabulary), "--length",
+                       str(options.length), "--batch", str(options.batch), "--steps", str(options.steps)]
+            process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            rates = [json.loads(line)["tokensPerSecond"] for line in process.stdout if line.startswith("{")]
+            _, status, usage = os.wait4(process.pid, 0)
+            assert status == 0, status
+            return rates, usage.ru_maxrss / 1024
+
+        found = {"nephele": ([], []), "pytorch f32": ([], [])}
+        for _ in range(options.rounds):
+            for name, side in (("nephele", own), ("pytorch f32", theirs)):
+                rates, memory = side()
+                found[name][0].extend(rates[1:])
+                found[name][1].append(memory)
+        for name, (rates, memory) in found.items():
+            print(f"{name:14} {statistics.median(rates):8.1f} tokens/s   {max(memory):7.0f} MB   load {os.getloadavg()[0]:.1f}",
+                  flush=True)
+
+
 parser = argparse.ArgumentParser()
-parser.add_argument("what", choices=["losses", "speed", "torch", "loads"])
+parser.add_argument("what", choices=["losses", "speed", "torch", "loads", "scratch", "torch_scratch", "make_scratch"])
 parser.add_argument("--nephele")
 parser.add_argument("--model", required=True)
 parser.add_argument("--adapter")
@@ -173,6 +244,8 @@ parser.add_argument("--steps", type=int)
 parser.add_argument("--batch", type=int, default=1)
 parser.add_argument("--rounds", type=int, default=2)
 parser.add_argument("--dtype", default="float32")
+parser.add_argument("--length", type=int, default=512)
+parser.add_argument("--vocabulary", type=int)
 options = parser.parse_args()
 options.steps = options.steps or (200 if options.what == "losses" else 8)
 globals()["torch_speed" if options.what == "torch" else options.what](options)

@@ -241,4 +241,103 @@ struct FineTuningTests {
         #expect(abs(served - trained) < 1e-4 * abs(trained))
         #expect(abs(plain - trained) > 0.05 * abs(trained))
     }
+
+    /// As TRL was run without an adapter.
+    private static func full(output: String) throws -> FineTuning.Options {
+        var options = try options(.sft, output: output)
+        (options.isFull, options.startingAdapter, options.steps) = (true, nil, 60)
+        (options.optimizer.learningRate, options.optimizer.weightDecay) = (3e-3, 0.1)
+        return options
+    }
+
+    @Test("With all weights trained, losses and norms are TRL's over a whole run")
+    func fullLosses() throws {
+        let golden = try JSONDecoder().decode(
+            Golden.self, from: Data(contentsOf: URL(fileURLWithPath: try Self.path("full.json"))))
+        let directory = try TemporaryDirectory(), device = Device(threadCount: 2)
+        var options = try Self.full(output: directory.path)
+        options.heldOut = options.data
+        var training = try FineTuning(options, on: device), steps: [FineTuning.Step] = []
+        try training.run { steps.append($0) }
+        #expect(steps.count == 60 && golden.losses.count == 60)
+        for (index, (own, loss)) in zip(steps, golden.losses).enumerated() {
+            #expect(abs(own.loss - loss) < 1e-3, "step \(index + 1): \(own.loss), TRL has \(loss)")
+            #expect(abs(own.gradientNorm - golden.norms[index]) < 2e-2 * golden.norms[index], "step \(index + 1)")
+        }
+        // The output is a model that serves, and that an adapter can be trained on: its loss is what the run told.
+        let again = try TemporaryDirectory()
+        options = try Self.options(.sft, output: again.path)
+        (options.model, options.startingAdapter) = (directory.path, nil)
+        (options.batch, options.steps) = (training.plan.samples, 1)
+        var next = try FineTuning(options, on: device)
+        try next.run { #expect(abs($0.loss - (steps[59].heldOutLoss ?? 0)) < 1e-5) }
+    }
+
+    @Test(
+        "A run of all weights or of DoRA that ends between checkpoints is resumed to the bit", arguments: [true, false])
+    func otherResumes(isFull: Bool) throws {
+        let device = Device(threadCount: 2), whole = try TemporaryDirectory(), cut = try TemporaryDirectory()
+        func options(_ directory: TemporaryDirectory, resumes: Bool) throws -> FineTuning.Options {
+            var options = try Self.full(output: directory.path)
+            (options.steps, options.checkpointEvery, options.resumes, options.isShuffled) = (7, 3, resumes, true)
+            (options.isFull, options.adapter.hasMagnitudes) = (isFull, true)
+            return options
+        }
+        var training = try FineTuning(try options(whole, resumes: false), on: device)
+        try training.run { _ in }
+        for end in [2, 5] {
+            var part = try FineTuning(try options(cut, resumes: end > 2), on: device)
+            #expect(throws: Killed.self) { try part.run { if $0.step == end { throw Killed() } } }
+        }
+        var last = try FineTuning(try options(cut, resumes: true), on: device)
+        #expect(last.plan.firstStep == 3)
+        try last.run { _ in }
+        for name in [isFull ? "model.safetensors" : "adapter_model.safetensors", "checkpoint.safetensors"] {
+            #expect(try Self.bytes(cut, name) == Self.bytes(whole, name), "\(name)")
+        }
+    }
+
+    @Test("DoRA begins as the model is, and served says what the training saw")
+    func servedMagnitudes() throws {
+        let directory = try TemporaryDirectory(), device = Device(threadCount: 2)
+        var options = try Self.options(.sft, output: directory.path)
+        (options.steps, options.startingAdapter, options.adapter.hasMagnitudes) = (40, nil, true)
+        (options.adapter.rank, options.adapter.alpha) = (4, 8)
+        let model = try TextModelLoader.load(directory: options.model, on: device)
+        let trainable = try TrainableDecoder(model, on: device)
+        let pass = ModelPass(model: trainable, memory: .init(), device: device)
+        let ids: [Int32] = [257, 40, 41, 90, 256, 258, 77, 61, 200, 5, 256]
+        let text = TrainingText(ids: ids, answers: [6..<11])
+        let plain = try pass.logProbabilities([text], nil)[0]
+        let begun = try AdapterParameters(options.adapter, for: trainable.parts, seed: 3, on: device)
+        #expect(abs(try pass.logProbabilities([text], begun)[0] - plain) < 1e-4)
+        var training = try FineTuning(options, on: device)
+        try training.run { _ in }
+        let parameters = try AdapterFile.read(directory.path, for: trainable.parts)
+        #expect(parameters.configuration.hasMagnitudes)
+        let trained = try pass.logProbabilities([text], parameters)[0]
+        let adapter = try LowRankAdapter(directory: directory.path, for: model, on: device)
+        let logits = try model.logits(try model.read(ids, adapter: adapter, on: device), on: device)
+        let served = (6..<11).reduce(0.0) { sum, place in
+            let row = logits.rows(place - 1..<place)
+            return sum + Double(row[Int(ids[place])] - device.logSumExp(row))
+        }
+        #expect(abs(served - trained) < 1e-4 * abs(trained) && abs(plain - trained) > 0.05 * abs(trained))
+        let lengths = zip(parameters.modules, begun.modules).map {
+            ($0.magnitude?.value.floats, $1.magnitude?.value.floats)
+        }
+        #expect(lengths.allSatisfy { $0.0 != nil && $0.0 != $0.1 })
+    }
+
+    @Test("What cannot be trained whole is refused by name")
+    func fullRefusals() throws {
+        let directory = try TemporaryDirectory(), device = Device(threadCount: 1)
+        var options = try Self.full(output: directory.path)
+        options.model = goldens + "qwen2"
+        #expect(throws: (any Error).self) { try FineTuning(options, on: device) }
+        options = try Self.options(.dpo, output: directory.path)
+        (options.isFull, options.startingAdapter) = (true, nil)
+        let error = #expect(throws: TrainingError.self) { try FineTuning(options, on: device) }
+        #expect(error?.code == .unsupported && error?.message.contains("dpo") == true)
+    }
 }

@@ -2,7 +2,7 @@
 """What transformers, PEFT and TRL make of training on tiny checkpoints.
 
     pip install torch==2.13.0 transformers==5.23.0 peft==0.21.2 trl==1.16.0
-    python3 make_training_goldens.py [gradients] [runs]
+    python3 make_training_goldens.py [gradients] [runs] [full] [dora]
 
 gradients: for the tiny checkpoints of TextModelsTests/Goldens an adapter of random numbers on all linear layers, the mean
 cross-entropy of some tokens of two texts, and its gradient by each matrix, in f64; the gradient of one matrix is checked
@@ -10,6 +10,10 @@ against finite differences. Goldens/NAME/{adapter_config.json, adapter_model.saf
 
 runs: a tiny Llama with a chat template (Goldens/chat), data for each method, an adapter to begin with, and the losses of
 TRL's SFTTrainer, DPOTrainer and KTOTrainer, step by step. Goldens/{sft,dpo,kto}.{jsonl,json}
+
+full: the losses of SFTTrainer without an adapter, all weights trained, on the same model and data. Goldens/full.json
+
+dora: as `gradients`, with the magnitudes of DoRA. Goldens/NAME-dora/
 """
 import json, os, random, shutil, sys
 import torch
@@ -31,7 +35,9 @@ def adapted(model, seed, **over):
     torch.manual_seed(seed)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if "lora_" in name: parameter.copy_((torch.randn_like(parameter) * 0.15).float())
+            # Magnitudes stay near the norms that they begin as.
+            if "magnitude" in name: parameter.mul_(1 + 0.2 * torch.rand_like(parameter))
+            elif "lora_" in name: parameter.copy_((torch.randn_like(parameter) * 0.15).float())
     return model
 
 
@@ -45,8 +51,8 @@ def mean_loss(model):
     return total / count
 
 
-def gradients(name, seed, **over):
-    directory = f"{goldens}/{name}"
+def gradients(name, seed, into=None, **over):
+    directory = f"{goldens}/{into or name}"
     shutil.rmtree(directory, ignore_errors=True)
     os.makedirs(directory)
     model = AutoModelForCausalLM.from_pretrained(f"{models}/{name}", dtype=torch.float32, attn_implementation="eager")
@@ -60,7 +66,9 @@ def gradients(name, seed, **over):
     loss = mean_loss(model)
     loss.backward()
     found = {key: p.grad for key, p in model.named_parameters() if p.grad is not None}
-    key, p = next((key, p) for key, p in model.named_parameters() if "lora_B" in key)
+    # DoRA takes the norm of the adapted weight as constant (section 4.3 of its paper): A and B have no true derivative there.
+    kind = "magnitude" if over.get("use_dora") else "lora_B"
+    key, p = next((key, p) for key, p in model.named_parameters() if kind in key)
     with torch.no_grad():
         slope = []
         for i, step in ((0, 1e-3), (p.numel() - 1, 1e-3)):
@@ -178,8 +186,38 @@ def runs():
         print(name, losses[0], "…", losses[-1])
 
 
+def full():
+    from datasets import Dataset
+    from transformers import AutoTokenizer
+    from trl import SFTConfig, SFTTrainer
+    options = dict(max_steps=60, learning_rate=3e-3, weight_decay=0.1)
+    rows = [json.loads(line) for line in open(f"{goldens}/sft.jsonl")]
+    losses = []
+
+    class Recording(SFTTrainer):
+        def compute_loss(self, *arguments, **named):
+            result = super().compute_loss(*arguments, **named)
+            losses.append((result[0] if isinstance(result, tuple) else result).item())
+            return result
+
+    trainer = Recording(
+        model=AutoModelForCausalLM.from_pretrained(f"{goldens}/chat", dtype=torch.float32),
+        args=SFTConfig(output_dir="/tmp/training-goldens", use_cpu=True, bf16=False, fp16=False, gradient_checkpointing=False,
+                       per_device_train_batch_size=4, lr_scheduler_type="cosine", warmup_steps=5, logging_steps=1,
+                       save_strategy="no", report_to=[], max_grad_norm=1.0, train_sampling_strategy="sequential",
+                       max_length=256, disable_tqdm=True, **options),
+        train_dataset=Dataset.from_list(rows), processing_class=AutoTokenizer.from_pretrained(f"{goldens}/chat"))
+    trainer.train()
+    norms = [log["grad_norm"] for log in trainer.state.log_history if "grad_norm" in log]
+    json.dump({"losses": losses, "norms": norms, "options": options}, open(f"{goldens}/full.json", "w"))
+    print("full", losses[0], "…", losses[-1])
+
+
 if "gradients" in sys.argv or len(sys.argv) == 1:
     for seed, name in enumerate(("llama", "llama-tied-bf16", "llama3-scaled", "mistral", "qwen2", "qwen2-sliding", "qwen3", "phi3",
                                  "gemma3", "granite", "olmo2", "smollm3", "exaone4", "glm4")):
         gradients(name, 100 + seed)
 if "runs" in sys.argv or len(sys.argv) == 1: runs()
+if "full" in sys.argv or len(sys.argv) == 1: full()
+if "dora" in sys.argv or len(sys.argv) == 1:
+    for seed, name in enumerate(("llama", "qwen2", "phi3")): gradients(name, 200 + seed, f"{name}-dora", use_dora=True)

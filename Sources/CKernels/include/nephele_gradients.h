@@ -43,6 +43,43 @@ typedef struct {
 } nephele_scatter_f32_args;
 void nephele_scatter_f32(const void *args, nephele_index begin, nephele_index end);
 
+/// sum[n] += sum over rows of x[m, n], rows ascending: the gradient of a bias. Work unit: columns.
+typedef struct {
+    const float *x;
+    float *sum;
+    nephele_index rows, width;
+} nephele_row_sum_f32_args;
+void nephele_row_sum_f32(const void *args, nephele_index begin, nephele_index end);
+
+/// y[m, n] = x[m, n] * factors[n], then + bias[n], then + residual[m, n], where these are not null; each is rounded by
+/// itself. y may be x. Work unit: rows.
+typedef struct {
+    const float *x, *factors, *bias, *residual;
+    float *y;
+    nephele_index width;
+} nephele_scale_columns_f32_args;
+void nephele_scale_columns_f32(const void *args, nephele_index begin, nephele_index end);
+
+/// norms[m] = sqrt(sum of x[m, n]^2), in 16 virtual lanes. Work unit: rows.
+typedef struct {
+    nephele_isa isa;
+    const float *x;
+    float *norms;
+    nephele_index width;
+} nephele_row_norms_f32_args;
+void nephele_row_norms_f32(const void *args, nephele_index begin, nephele_index end);
+
+/// y[i] = u[i] >= rate ? scale * x[i] : 0, where u[i] in [0, 1) has the upper 24 bits of word i % 4 of Philox4x32-10
+/// with that key at the counter (i / 4, counter_1, counter_2, counter_3). Work unit: four elements.
+typedef struct {
+    const float *x;
+    float *y;
+    nephele_index count;
+    float rate, scale;
+    uint32_t key_low, key_high, counter_1, counter_2, counter_3;
+} nephele_dropout_f32_args;
+void nephele_dropout_f32(const void *args, nephele_index begin, nephele_index end);
+
 // ---------------------------------------------------------------------------------------------- norms and activations
 
 /// dx of `nephele_norm_f32`, with n the normal row before weight and bias, s = 1 / sqrt(variance + epsilon) and

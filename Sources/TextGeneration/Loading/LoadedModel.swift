@@ -46,6 +46,18 @@ package struct LoadedModel: Sendable {
         packedCache = nil
     }
 
+    /// A model in memory, which generates text.
+    ///
+    /// - Parameter directory: where its files would be.
+    package init(_ model: any TextModel, _ tokenizer: Tokenizer, directory: String, on device: Device) {
+        (self.model, self.tokenizer, packedCache, generationFault) = (model, tokenizer, nil, nil)
+        endTokens = tokenizer.endOfTurnTokens.union([tokenizer.endOfText].compactMap { $0 })
+        (suppressedTokens, samplingDefaults) = (tokenizer.suppressedTokens, SamplingDefaults())
+        abilities = TextAbilities(
+            directory: directory, width: model.shape.hidden, vocabulary: model.shape.vocabulary,
+            tokenID: tokenizer.id(of:), on: device)
+    }
+
     /// - Parameters:
     ///   - directory: holds a checkpoint as Hugging Face lays it out, or one GGUF file; or is such a file.
     ///   - layers: those that are loaded; nil for all.

@@ -1,5 +1,5 @@
 import Foundation
-import JSON
+package import JSON
 import Tensors
 
 /// The fields of a `config.json` or a `generation_config.json`, each read as what it must be. A field that nobody asks
@@ -43,6 +43,16 @@ package struct ConfigurationFile: Sendable {
         (self.path, self.object, prefix) = (path, object, "")
         note = quoted.count > data.count ? " (the file has Infinity or NaN, which is not JSON)" : ""
     }
+
+    /// A configuration that is in no file.
+    ///
+    /// - Parameter name: what errors call it.
+    package init(_ object: JSONObject, named name: String) {
+        (path, self.object, prefix, note) = (name, object, "", "")
+    }
+
+    /// The fields as they stand in the file.
+    package var json: JSONObject { object }
 
     private init(_ parent: ConfigurationFile, _ name: String, _ object: JSONObject) {
         (path, self.object, note) = (parent.path, object, parent.note)

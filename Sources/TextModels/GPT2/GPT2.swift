@@ -13,7 +13,7 @@ struct GPT2: Architecture {
             "ln_2": "ffn_norm", "mlp.c_fc": "ffn_up", "mlp.c_proj": "ffn_down",
         ])
 
-    private let configuration: GPT2Model.Configuration
+    let configuration: GPT2Model.Configuration
 
     init(_ file: ConfigurationFile) throws(TextModelError) {
         typealias Limits = DecoderShape.Limits

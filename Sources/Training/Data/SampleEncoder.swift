@@ -95,6 +95,14 @@ package struct SampleEncoder {
         }
     }
 
+    /// A text as it is, with the end token behind it.
+    func document(_ text: String) throws(Fault) -> [Int32] {
+        guard !text.isEmpty else { throw Fault("\"text\" is empty") }
+        let ids = tokenizer.encode(text, addSpecialTokens: true)
+        let ended = ids.last == endOfText ? ids : ids + [endOfText]
+        return try checked(TrainingText(ids: ended, answers: [])).ids
+    }
+
     private func checked(_ text: TrainingText) throws(Fault) -> TrainingText {
         if let id = text.ids.first(where: { $0 < 0 || Int($0) >= vocabulary }) {
             throw Fault("the tokenizer gives token \(id), which the model's vocabulary of \(vocabulary) has not")

@@ -1,4 +1,3 @@
-import Foundation
 import JSON
 import Tokenizers
 
@@ -23,56 +22,32 @@ package struct SampleFile {
     /// Lines that were left out for their length.
     package let dropped: Int
 
-    /// The longest line that is read, in bytes.
-    private static let lineLimit = 64 << 20
-    /// Faults that an error names one by one.
-    private static let named = 5
-
     /// - Parameter maxLength: tokens that a text may have, its end included.
     /// - Throws: `TrainingError.invalidData` that names the file and the lines at fault.
     package init(
         path: String, for method: Method, _ encoder: SampleEncoder, maxLength: Int, long: LongSamples
     ) throws(TrainingError) {
-        let data: Data
-        do { data = try Data(contentsOf: URL(fileURLWithPath: path), options: .mappedIfSafe) } catch {
-            throw TrainingError(.invalidData, "cannot read \(path): \(error.localizedDescription)")
-        }
-        var samples: [TrainingSample] = [], faults: [String] = [], faultCount = 0, dropped = 0
-        var number = 0
-        for line in data.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false) {
-            number += 1
-            guard !line.allSatisfy({ [0x20, 0x09, 0x0D].contains($0) }) else { continue }
-            do throws(SampleEncoder.Fault) {
-                let sample = try Self.sample(line, number, method, encoder)
-                let longest = sample.texts.map(\.ids.count).max() ?? 0
-                guard longest > maxLength else {
-                    samples.append(sample)
-                    continue
-                }
-                switch long {
-                case .refuse:
+        var samples: [TrainingSample] = [], dropped = 0
+        try JSONLines.read(path) { object, number throws(SampleEncoder.Fault) in
+            let sample = try Self.sample(object, number, method, encoder)
+            let longest = sample.texts.map(\.ids.count).max() ?? 0
+            guard longest > maxLength else { return samples.append(sample) }
+            switch long {
+            case .refuse:
+                throw SampleEncoder.Fault(
+                    "the sample has \(longest) tokens, more than --max-length \(maxLength); --long-samples cut or drop "
+                        + "says what to do with such")
+            case .drop: dropped += 1
+            case .cut:
+                let cut = sample.mapped { $0.cut(to: maxLength) }
+                guard cut.texts.allSatisfy({ $0.answerCount > 0 }) else {
                     throw SampleEncoder.Fault(
-                        "the sample has \(longest) tokens, more than --max-length \(maxLength); --long-samples cut or drop "
-                            + "says what to do with such")
-                case .drop: dropped += 1
-                case .cut:
-                    let cut = sample.mapped { $0.cut(to: maxLength) }
-                    guard cut.texts.allSatisfy({ $0.answerCount > 0 }) else {
-                        throw SampleEncoder.Fault(
-                            "nothing of the answer is within the \(maxLength) tokens that a sample may have; leave the sample "
-                                + "out, as --long-samples drop does"
-                        )
-                    }
-                    samples.append(cut)
+                        "nothing of the answer is within the \(maxLength) tokens that a sample may have; leave the sample "
+                            + "out, as --long-samples drop does"
+                    )
                 }
-            } catch {
-                faultCount += 1
-                if faults.count < Self.named { faults.append("line \(number): \(error.clause)") }
+                samples.append(cut)
             }
-        }
-        guard faultCount == 0 else {
-            let rest = faultCount > faults.count ? "\n… and \(faultCount - faults.count) more lines" : ""
-            throw TrainingError(.invalidData, "\(path):\n" + faults.joined(separator: "\n") + rest)
         }
         guard !samples.isEmpty else {
             throw TrainingError(
@@ -85,14 +60,8 @@ package struct SampleFile {
     }
 
     private static func sample(
-        _ line: Data, _ number: Int, _ method: Method, _ encoder: SampleEncoder
+        _ object: JSONObject, _ number: Int, _ method: Method, _ encoder: SampleEncoder
     ) throws(SampleEncoder.Fault) -> TrainingSample {
-        guard line.count <= lineLimit else { throw .init("the line has more than \(lineLimit) bytes") }
-        let value: JSON.JSONValue
-        do { value = try JSONParser.parse(Array(line)) } catch {
-            throw .init("is no JSON: \(error.path.description) \(error.problem)")
-        }
-        guard case .object(let object) = value else { throw .init("must be a JSON object, not \(value.kind)") }
         let fields = SampleFields(object), context = try fields.context()
         switch method {
         case .sft:
@@ -138,6 +107,12 @@ struct SampleFields {
         let value = try value(name)
         guard case .bool(let flag) = value else { throw Fault("\"\(name)\" must be true or false, not \(value.kind)") }
         return flag
+    }
+
+    func text(_ name: String) throws(Fault) -> String {
+        let value = try value(name)
+        guard let text = value.text else { throw Fault("\"\(name)\" must be a text, not \(value.kind)") }
+        return text
     }
 
     func passage(_ name: String) throws(Fault) -> SampleEncoder.Passage {

@@ -98,7 +98,7 @@ struct ModelPass {
         _ hidden: Variable, _ targets: [Target], _ tape: Tape, addsGradient: Bool
     ) throws(TensorError) -> [Float] {
         try tape.losses(
-            hidden, head: model.parts.head, logitScale: model.parts.logitScale, targets: targets,
+            hidden, head: .frozen(model.parts.head), logitScale: model.parts.logitScale, targets: targets,
             addsGradient: addsGradient)
     }
 }

@@ -11,9 +11,11 @@ struct RunCheckpoint {
         var run: RunIdentity
     }
 
+    /// - Parameter averages: of the parameters; nil where none are kept.
     /// - Throws: `TrainingError.unwritable`; the checkpoint before is then untouched.
     static func write(
-        _ parameters: [Parameter], _ optimizer: AdamW, _ run: RunIdentity, to directory: RunDirectory
+        _ parameters: [Parameter], _ optimizer: AdamW, averages: WeightAverages?, _ run: RunIdentity,
+        to directory: RunDirectory
     ) throws(TrainingError) {
         var tensors: [String: Tensor] = [:]
         for (parameter, moments) in zip(parameters, optimizer.moments) {
@@ -21,12 +23,15 @@ struct RunCheckpoint {
             tensors[parameter.name + ".momentum"] = moments.momentum
             tensors[parameter.name + ".variance"] = moments.variance
         }
+        for (parameter, average) in zip(parameters, averages?.values ?? []) {
+            tensors[parameter.name + ".average"] = average
+        }
         do {
             let encoder = JSONEncoder()
             encoder.outputFormatting = .sortedKeys
             let state = [UInt8](try encoder.encode(State(step: optimizer.steps, run: run)))
             tensors[stateName] = try Tensor(u8: state, shape: [state.count])
-            try DurableFile.write(try SafetensorsWriter.encode(tensors), to: "\(directory.path)/\(name)")
+            try DurableFile.write(tensors, to: "\(directory.path)/\(name)")
         } catch let error as TrainingError {
             throw error
         } catch {
@@ -40,10 +45,10 @@ struct RunCheckpoint {
 
     /// Puts a run back to where its checkpoint was written.
     ///
-    /// - Returns: the optimizer; the parameters have the checkpoint's values.
+    /// - Returns: the optimizer; the parameters, and their averages, have the checkpoint's values.
     /// - Throws: `TrainingError` that says how the run differs from the checkpoint's.
     static func restore(
-        _ parameters: [Parameter], _ configuration: AdamW.Configuration, _ run: RunIdentity,
+        _ parameters: [Parameter], _ configuration: AdamW.Configuration, averages: WeightAverages?, _ run: RunIdentity,
         from directory: RunDirectory
     ) throws -> AdamW {
         let path = "\(directory.path)/\(name)", file = try SafetensorsFile(path: path)
@@ -68,6 +73,9 @@ struct RunCheckpoint {
             return AdamW.Moments(
                 momentum: try tensor(parameter.name + ".momentum", like: parameter.value),
                 variance: try tensor(parameter.name + ".variance", like: parameter.value))
+        }
+        for (parameter, average) in zip(parameters, averages?.values ?? []) {
+            average.copy(from: try tensor(parameter.name + ".average", like: average))
         }
         return try AdamW(configuration, parameters, steps: state.step, moments: moments)
     }
