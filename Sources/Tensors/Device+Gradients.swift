@@ -22,8 +22,7 @@ extension Device {
     }
 
     /// Adds the gradient of a large weight: y[n, k] += Σ_m a[m, n] · b[m, k], one chain over the rows, ascending, which is then
-    /// added. As a product of matrices it takes a third of the time of ``outerProduct(_:_:accumulates:into:)``, and room for
-    /// copies of a and b.
+    /// added. Unlike ``outerProduct(_:_:accumulates:into:)`` it is a product of matrices, and needs room for copies of a and b.
     ///
     /// - Throws: `TensorError.tooLarge` when that cannot be had.
     package func addProduct(_ a: Tensor, _ b: Tensor, to y: Tensor) throws(TensorError) {
