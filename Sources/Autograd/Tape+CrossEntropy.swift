@@ -85,7 +85,7 @@ extension Tape {
             try device.matmul(logits, turned, into: own)
             gradient.replaceRows(rows, with: own)
             if case .trained(let parameter) = head {
-                device.outerProduct(logits, selected, accumulates: true, into: parameter.gradient)
+                try device.addProduct(logits, selected, to: parameter.gradient)
             }
         }
         if let gradient { hidden.receive(gradient, on: device) }

@@ -118,7 +118,7 @@ extension Tape {
             residual: try residual?.value(), into: y)
         let result = Variable(y, needsGradient: true), device = device
         step(result) { dy throws(TensorError) in
-            device.outerProduct(dy, try x.value(), accumulates: true, into: weight.gradient)
+            try device.addProduct(dy, try x.value(), to: weight.gradient)
             if let bias { device.addRowSum(dy, to: bias.gradient) }
             try x.accumulate(on: device) { sum, dx throws(TensorError) in
                 try device.matmul(

@@ -21,6 +21,25 @@ extension Device {
             grain: max(1, 65_536 / max(1, tile)))
     }
 
+    /// Adds the gradient of a large weight: y[n, k] += Σ_m a[m, n] · b[m, k], one chain over the rows, ascending, which is then
+    /// added. Unlike ``outerProduct(_:_:accumulates:into:)`` it is a product of matrices, and needs room for copies of a and b.
+    ///
+    /// - Throws: `TensorError.tooLarge` when that cannot be had.
+    package func addProduct(_ a: Tensor, _ b: Tensor, to y: Tensor) throws(TensorError) {
+        precondition(
+            a.rowCount == b.rowCount && y.rowCount == a.width && y.width == b.width,
+            "product of \(a.shape) and \(b.shape) to \(y.shape)")
+        let depth = a.rowCount, turned = try makeRows(a.width, width: depth)  // [N, M]
+        transpose(a, batch: 1, rows: depth, columns: a.width, into: turned)
+        let panels = try PackedMatrix(b.reshaped([depth, b.width]), transposed: true, on: self)  // [K, M]
+        // So many rows that they stay in a core's cache while all panels go over them.
+        let block = max(48, (1 << 17) / max(1, depth))
+        for first in stride(from: 0, to: a.width, by: block) {
+            let rows = first..<min(first + block, a.width), part = y.rows(rows)
+            try matmul(turned.rows(rows), panels, residual: part, into: part)
+        }
+    }
+
     /// The gradient of a bias: adds to v `[N]` each row of x `[M, N]`, rows ascending.
     package func addRowSum(_ x: Tensor, to v: Tensor) {
         precondition(v.count == x.width, "the sum of rows of \(x.shape) to \(v.shape)")
