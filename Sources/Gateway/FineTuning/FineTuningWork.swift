@@ -65,6 +65,12 @@ struct FineTuningWork: Sendable {
             }
         } catch let error as RPCError {
             try await recover(from: error, progress, log)
+        } catch let error as APIError where error.status == .notFound && error.code == "model_not_found" {
+            // A gateway that has just begun may not have found the text-models yet, or they come back.
+            try await progress.wait(
+                "The adapter is trained; no text-model serves its model now, and the job waits for one.", isTried: false
+            )
+            await log.release(for: Self.pause)
         } catch let error as APIError where error.status.code < 500 && error.status.code != 429 {
             try await progress.fail(
                 .init(
