@@ -210,4 +210,29 @@ private struct TrainingFleet: Sendable {
             }
         }
     }
+
+    @Test func `what was trained waits for a text-model, where the gateway is a new one`() async throws {
+        try await TrainingFleet.run { fleet in
+            let lines = (0..<64).map { number in
+                #"{"messages":[{"role":"user","content":"question \#(number)"},{"role":"assistant","content":"yes yes \#(number % 7)"}]}"#
+            }
+            let job = try await fleet.begin(try await fleet.upload(lines), epochs: 10)
+            while await fleet.lastStep(of: job) < 10 { try await Task.sleep(for: .milliseconds(20)) }
+            // A process that stands still answers nobody: the new gateway does not get to know its model.
+            let processes = await fleet.supervisor.processIdentifiers
+            let textModel = try #require(processes["text-model"])
+            kill(textModel, SIGSTOP)
+            kill(try #require(processes["gateway"]), SIGKILL)
+            while true {
+                let events = try? await fleet.send("/v1/fine_tuning/jobs/\(job)/events?limit=20")
+                let told = (events?.json["data"] as? [[String: Any]] ?? []).compactMap { $0["message"] as? String }
+                if told.contains(where: { $0.contains("waits for one") }) { break }
+                if await fleet.job(job)?["status"] as? String == "failed" { break }
+                try await Task.sleep(for: .milliseconds(50))
+            }
+            kill(textModel, SIGCONT)
+            let ended = try await fleet.end(of: job)
+            #expect(ended["status"] as? String == "succeeded", "\(ended)")
+        }
+    }
 }

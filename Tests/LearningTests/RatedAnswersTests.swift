@@ -62,6 +62,15 @@ struct RatedAnswersTests {
         #expect(chosen?["role"] == "assistant" && chosen?["content"]?.hasPrefix("right") == true)
     }
 
+    @Test(
+        "Of many held-out answers 200 at most are judged, the earliest and late ones among them",
+        arguments: [0, 1, 200, 201, 331, 399, 401])
+    func judged(count: Int) {
+        let some = ModelJudge.some(of: Array(0..<count))
+        #expect(some.count <= 200 && (some.first ?? 0) == 0 && some.count >= min(count, 100))
+        #expect(count - 1 - (some.last ?? -1) < 3)
+    }
+
     @Test("Held-out feedback is preferred as often as a liked answer gains more than another one")
     func preference() {
         #expect(ModelJudge.preference([1, 2], [0, -1]) == 1)
