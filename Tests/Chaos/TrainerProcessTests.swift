@@ -115,9 +115,13 @@ private struct TrainingFleet: Sendable {
 
     /// The last step that is told; 0 where none is, or no gateway answers.
     func lastStep(of id: String) async -> Int {
-        let events = try? await send("/v1/fine_tuning/jobs/\(id)/events?limit=1")
-        let last = (events?.json["data"] as? [[String: Any]])?.first
-        return (last?["data"] as? [String: Any])?["step"] as? Int ?? 0
+        let events = try? await send("/v1/fine_tuning/jobs/\(id)/events?limit=20")
+        let told = events?.json["data"] as? [[String: Any]] ?? []
+        return told.compactMap { ($0["data"] as? [String: Any])?["step"] as? Int }.max() ?? 0
+    }
+
+    func hasEnded(_ id: String) async -> Bool {
+        ["succeeded", "failed"].contains(await job(id)?["status"] as? String ?? "")
     }
 
     func end(of id: String) async throws -> [String: Any] {
@@ -180,7 +184,7 @@ private struct TrainingFleet: Sendable {
                 "trainer 1", "trainer 2", "gateway", "trainer 1", "trainer 2", "gateway", "text-model", "trainer 2",
             ] {
                 // By what is done, not by the clock: however fast the machine is, each falls in the midst.
-                while await fleet.lastStep(of: disturbed) < 40 * (kills + 1) {
+                while await fleet.lastStep(of: disturbed) < 40 * (kills + 1), await !fleet.hasEnded(disturbed) {
                     try await Task.sleep(for: .milliseconds(20))
                 }
                 if let process = await fleet.supervisor.processIdentifiers[name] {
@@ -216,23 +220,23 @@ private struct TrainingFleet: Sendable {
             let lines = (0..<64).map { number in
                 #"{"messages":[{"role":"user","content":"question \#(number)"},{"role":"assistant","content":"yes yes \#(number % 7)"}]}"#
             }
-            let job = try await fleet.begin(try await fleet.upload(lines), epochs: 10)
-            while await fleet.lastStep(of: job) < 10 { try await Task.sleep(for: .milliseconds(20)) }
-            // A process that stands still answers nobody: the new gateway does not get to know its model.
+            // A process that stands still answers nobody: a new gateway does not get to know its model.
             let processes = await fleet.supervisor.processIdentifiers
-            let textModel = try #require(processes["text-model"])
+            let textModel = try #require(processes["text-model"]), gateway = try #require(processes["gateway"])
+            let file = try await fleet.upload(lines)
             kill(textModel, SIGSTOP)
-            kill(try #require(processes["gateway"]), SIGKILL)
-            while true {
+            let job = try await fleet.begin(file, epochs: 10)
+            kill(gateway, SIGKILL)
+            var hasWaited = false
+            while !hasWaited, await !fleet.hasEnded(job) {
+                try await Task.sleep(for: .milliseconds(50))
                 let events = try? await fleet.send("/v1/fine_tuning/jobs/\(job)/events?limit=20")
                 let told = (events?.json["data"] as? [[String: Any]] ?? []).compactMap { $0["message"] as? String }
-                if told.contains(where: { $0.contains("waits for one") }) { break }
-                if await fleet.job(job)?["status"] as? String == "failed" { break }
-                try await Task.sleep(for: .milliseconds(50))
+                hasWaited = told.contains { $0.contains("no text-model serves its model now") }
             }
             kill(textModel, SIGCONT)
             let ended = try await fleet.end(of: job)
-            #expect(ended["status"] as? String == "succeeded", "\(ended)")
+            #expect(ended["status"] as? String == "succeeded" && hasWaited, "\(ended)")
         }
     }
 }
