@@ -53,8 +53,8 @@ import Testing
         (process.standardOutput, process.standardError) = (output, errors)
         try process.run()
         let identifier = process.processIdentifier
-        async let errorText = Task.detached { errors.fileHandleForReading.readDataToEndOfFile() }.value
-        let told = await Task.detached {
+        async let errorText = Self.onThread { errors.fileHandleForReading.readDataToEndOfFile() }
+        let told = await Self.onThread {
             var told: [Int] = [], rest = Data()
             while true {
                 let more = output.fileHandleForReading.availableData
@@ -67,10 +67,17 @@ import Testing
                 }
                 if let end, told.count >= end { kill(identifier, SIGKILL) }
             }
-        }.value
+        }
         let said = String(decoding: await errorText, as: UTF8.self)
         process.waitUntilExit()
         return Outcome(status: process.terminationStatus, steps: told, said: said)
+    }
+
+    /// Reads on a thread of its own: behind other tests of a busy pool it would come to kill when all is done.
+    private static func onThread<Value: Sendable>(_ body: @escaping @Sendable () -> Value) async -> Value {
+        await withCheckedContinuation { continuation in
+            Thread.detachNewThread { continuation.resume(returning: body()) }
+        }
     }
 
     private func whole() async throws -> [Data] {
