@@ -103,20 +103,14 @@ VNNI_INLINE void product_vnni(const arguments *a, nephele_index begin, nephele_i
     int lines = (int)((bytes + 63) / 64);
     // What follows `end` is this thread's next piece.
     nephele_index all = (a->columns + NEPHELE_PANEL - 1) / NEPHELE_PANEL;
-    if (a->rows == 1) {
-        // Panels are short: the processor's own fetching, which starts anew with each, falls behind.
-        for (; panel + 4 <= end; panel += 4) {
-            const uint8_t *next = (const uint8_t *)a->panels + (panel + 4) * stride;
-            tile_vnni(a, 0, panel, 1, 4, parts, f, (fetch_ahead){next, 0, all - panel >= 8 ? lines : 0});
-        }
-    }
     // As many rows as there are registers for.
     const nephele_index most = parts == 2 ? 4 : 6;
     nephele_index tiles = (a->rows + most - 1) / most;
+    // Few rows wait for memory. It is fastest where they read one panel after the other, as one stream.
+    const nephele_index few = parts == 2 ? 3 : 6, together = a->rows <= few ? 1 : 2;
     while (panel < end) {
-        nephele_index panels = end - panel >= 2 ? 2 : 1, m = 0;
-        // Memory works on the next panels while these are multiplied: each tile asks for its share. (Few rows wait
-        // for their own panels as it is.)
+        nephele_index panels = end - panel >= together ? together : 1, m = 0;
+        // Memory works on the next panels while these are multiplied: each tile asks for its share.
         nephele_index next = panel + panels;
         int wanted = a->rows > most && all - next >= panels ? lines : 0;
         for (nephele_index t = 0; t < tiles; t++) {
