@@ -465,7 +465,8 @@ let package = Package(
         .testTarget(
             name: "NepheleTests",
             dependencies: [
-                "ServiceRuntime", "Supervision", "Tensors", "TextModelOptions", "nephele", "nephele-diffusion",
+                "EmbeddedModels", "ServiceRuntime", "Supervision", "Tensors", "TextModelOptions", "TextModels",
+                "Training", "nephele", "nephele-diffusion",
                 "nephele-gateway", "nephele-text-model",
                 "nephele-tokenizer", "nephele-trainer",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),

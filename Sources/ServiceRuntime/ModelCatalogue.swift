@@ -55,6 +55,18 @@ package struct ModelCatalogue: Sendable {
                 + (known.isEmpty ? "none" : known.joined(separator: ", ")))
     }
 
+    /// A checkpoint directory or a GGUF file wherever it lies; its name is the path's last part.
+    ///
+    /// - Throws: `CatalogueError` when no model of that kind is there.
+    package static func entry(at path: String, _ modality: Modality) throws -> Entry {
+        let place = URL(fileURLWithPath: path).standardizedFileURL
+        guard Self.modality(of: place.path) == modality else {
+            throw CatalogueError(
+                "there is no \(modality.rawValue) model at '\(path)'; give a checkpoint's directory or a GGUF file")
+        }
+        return Entry(name: name(of: place.lastPathComponent), directory: place.path)
+    }
+
     private func names(_ modality: Modality) -> [String] {
         [models, EmbeddedModels.directory].compactMap { $0 }.flatMap { folder in
             ((try? FileManager.default.contentsOfDirectory(atPath: folder)) ?? []).sorted()

@@ -58,6 +58,8 @@ package struct TextTraining {
     package struct Plan: Sendable, Encodable {
         package var architecture: String
         package var parameters: Int
+        /// Without embeddings, positions and head, as scaling laws count them.
+        package var innerParameters: Int
         package var documents: Int
         package var tokens: Int
         /// Of a sequence.
@@ -153,7 +155,8 @@ package struct TextTraining {
         self.folder = writes ? try folder(options.output) : nil
         averageFolder = writes && options.averageDecay != nil ? try folder(options.output + "/ema") : nil
         plan = Plan(
-            architecture: blueprint.form.rawValue, parameters: model.count, documents: stream.documentCount,
+            architecture: blueprint.form.rawValue, parameters: model.count,
+            innerParameters: model.innerCount, documents: stream.documentCount,
             tokens: stream.tokenCount, context: length, sequences: learned, heldOutSequences: heldOut,
             unusedTokens: stream.tokenCount - 1 - stream.count * length, batch: options.batch, parts: parts,
             steps: steps, firstStep: loop.optimizer.steps)
@@ -203,8 +206,8 @@ package struct TextTraining {
         }
     }
 
-    /// The mean over what is not learned; nil where all is.
-    private func heldOutLoss() throws -> Double? {
+    /// The mean loss, in nats a token, over what is not learned; nil where all is, and in a process that writes nothing.
+    package func heldOutLoss() throws -> Double? {
         guard folder != nil, plan.heldOutSequences > 0 else { return nil }
         var (sum, count) = (0.0, 0)
         for sequence in plan.sequences..<plan.sequences + plan.heldOutSequences {

@@ -4,7 +4,8 @@ import ModelHub
 import ServiceRuntime
 
 /// Where `nephele up` has its models from: the models directory and the embedded ones by name, the hub (`hf:ORG/NAME`,
-/// fetched when it is not there), Ollama's store (`ollama:NAME:TAG`) and LM Studio's (`lmstudio:ORG/NAME`).
+/// fetched when it is not there), Ollama's store (`ollama:NAME:TAG`), LM Studio's (`lmstudio:ORG/NAME`), and any path that
+/// has a slash (`./NAME`).
 struct ModelSource {
     let catalogue: ModelCatalogue
     let environment: [String: String]
@@ -19,12 +20,13 @@ struct ModelSource {
         let parts = text.split(separator: "=", maxSplits: 1).map { String($0) }
         let isNamed = parts.count == 2 && !parts[0].contains(":") && !parts[0].contains("/")
         let place = isNamed ? parts[1] : text
-        guard var entry = try await stored(place) else {
-            guard !isNamed else {
-                throw CommandError(
-                    "'\(text)': behind a name stands a model of a store, hf:ORG/NAME, ollama:NAME or lmstudio:ORG/NAME")
-            }
-            return try catalogue.entry(text, modality)
+        var entry: ModelCatalogue.Entry
+        if let stored = try await stored(place) {
+            entry = stored
+        } else if place.contains("/") || place == "." || place == ".." {
+            entry = try ModelCatalogue.entry(at: place, modality)
+        } else {
+            entry = try catalogue.entry(place, modality)
         }
         if isNamed { entry.name = parts[0] }
         return entry

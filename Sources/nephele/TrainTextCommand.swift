@@ -68,6 +68,9 @@ struct TrainTextCommand: ParsableCommand {
     @Flag(help: "Go on from the checkpoint in --output, with the same options.")
     var resume = false
 
+    @OptionGroup(title: "A scaling law")
+    var sweep: SweepOptions
+
     @Option(help: "Steps from one sample of the model's text to the next.")
     var sampleEvery: Int?
 
@@ -96,6 +99,7 @@ struct TrainTextCommand: ParsableCommand {
         try form.validate(isUsed: architecture != nil, isGPT2: architecture == .gpt2)
         try check(tokenizer != nil || from != nil, "--tokenizer names a directory with a tokenizer's files")
         try check(!data.isEmpty, "--data needs a file")
+        try validateSweep(check)
         try check((sequenceLength ?? 1) >= 1, "--sequence-length \(sequenceLength ?? 0) must be at least 1")
         try check(heldOut >= 0 && heldOut < 1, "--held-out \(heldOut) must be at least 0 and below 1")
         try check(ema.map { $0 > 0 && $0 < 1 } ?? true, "--ema \(ema ?? 0) must be above 0 and below 1")
@@ -109,8 +113,25 @@ struct TrainTextCommand: ParsableCommand {
         try check((1...1_024).contains(threads ?? 1), "--threads \(threads ?? 0) is outside 1…1024")
     }
 
+    /// A sweep has no use for what tells of one run.
+    private func validateSweep(_ check: (Bool, String) throws -> Void) throws {
+        guard sweep.sweep else { return }
+        try check(architecture != nil, "--sweep trains new models; give --architecture, not --config or --from")
+        try check(steps.steps != nil, "--sweep cuts --steps; give it")
+        let unused = [
+            ("--ema", ema != nil), ("--sample-every", sampleEvery != nil), ("--tensorboard", tensorboard != nil),
+        ]
+        let given = unused.first { $0.1 }?.0
+        try check(given == nil, "\(given ?? "") is of a single run; leave it out with --sweep")
+    }
+
     func run() throws {
         let world = try MPIWorld.ofEnvironment()
+        if sweep.sweep {
+            guard world == nil else { throw CommandError("--sweep is of one process; leave mpirun out") }
+            let device = Device(threadCount: threads ?? ProcessInfo.processInfo.activeProcessorCount)
+            return try TrainingSweep(options(), steps: steps.steps ?? 1, sweep, isJSON: json).run(on: device)
+        }
         let cores = max(1, ProcessInfo.processInfo.activeProcessorCount / (world?.localCount ?? 1))
         let device = Device(threadCount: threads ?? cores)
         let training = try TextTraining(options(), group: world.map(TrainingProcesses.init), on: device)

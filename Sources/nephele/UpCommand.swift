@@ -19,7 +19,8 @@ struct UpCommand: ConfigurableCommand {
             Without --text-model and --image-model the embedded models are served. A model is found by name in \
             --models (or NEPHELE_MODELS), one checkpoint directory or GGUF file each, then among the embedded ones. \
             hf:ORG/NAME and hf:ORG/NAME-GGUF:Q4_K_M are models of the Hugging Face hub, fetched when they are not there; \
-            ollama:NAME:TAG and lmstudio:ORG/NAME are read where those programs have them. NAME=hf:… gives it a name.
+            ollama:NAME:TAG and lmstudio:ORG/NAME are read where those programs have them; a path with a slash is read where \
+            it lies. NAME=… before any of these gives it a name.
 
             The services read the same configuration file, each its own section, and the same environment.
             """)
@@ -113,7 +114,7 @@ struct UpCommand: ConfigurableCommand {
         }
         let names = (options.textModels + options.imageModels).map(\.name)
         if let twice = Dictionary(grouping: names, by: { $0 }).first(where: { $0.value.count > 1 }) {
-            throw CommandError("two models would be served as '\(twice.key)'; give one a name of its own: NAME=hf:…")
+            throw CommandError("two models would be served as '\(twice.key)'; give one a name of its own: NAME=…")
         }
         options.replicas = Dictionary(replicas.map { ($0.service, $0.count) }) { $1 }
         (options.host, options.port) = (gateway.host, gateway.port)

@@ -2,7 +2,7 @@
 """Embeddings and scores of a served model beside sentence-transformers' of the same checkpoint.
 
     pip install torch transformers sentence-transformers onnxruntime onnx
-    nephele up --text-model DIR
+    nephele up --text-model NAME=DIR
     python3 embedding_peers.py DIR [--url http://127.0.0.1:8080] [--model NAME]
 
 Prints the smallest cosine between the two embeddings of each text, or the largest difference between the two scores of

@@ -111,6 +111,11 @@ package struct TrainedDecoder {
 
     package var count: Int { parameters.reduce(0) { $0 + $1.value.count } }
 
+    /// Without embeddings, positions and head.
+    var innerCount: Int {
+        count - [embedding, positions, ownHead].compactMap { $0 }.reduce(0) { $0 + $1.value.count }
+    }
+
     /// The normed rows of texts, `[R, C]`.
     ///
     /// - Parameters:
