@@ -37,7 +37,7 @@ VNNI_INLINE void tile_vnni(const arguments *a, nephele_index m, nephele_index pa
     nephele_index groups = a->depth / group, bytes = block_bytes(f, group), stride = panel_bytes(f, groups, group);
     const uint8_t *block = (const uint8_t *)a->panels + panel * stride;
     const int8_t *x = (const int8_t *)a->x + parts * m * a->depth;
-    f32x16 sum[8][4];
+    f32x16 sum[8][2];
     UNROLLED(int r = 0; r < rows; r++) {
         UNROLLED(int p = 0; p < panels; p++) sum[r][p] = (f32x16){0};
     }
@@ -48,7 +48,7 @@ VNNI_INLINE void tile_vnni(const arguments *a, nephele_index m, nephele_index pa
         }
         for (nephele_index j = 0; j < f.shared; j++, g++, x += group) {
             const uint8_t *weights = group_weights(f, block, j, group);
-            __m512i dot[8][4];
+            __m512i dot[8][2];
             UNROLLED(int r = 0; r < parts * rows; r++) {
                 __m512i start = _mm512_setzero_si512();
                 if (f.offset && r % parts == parts - 1)
@@ -57,7 +57,7 @@ VNNI_INLINE void tile_vnni(const arguments *a, nephele_index m, nephele_index pa
             }
             for (nephele_index k = 0; k < group; k += 8) {
                 UNROLLED(int half = 0; half < 2; half++) {
-                    __m512i w[4];
+                    __m512i w[2];
                     UNROLLED(int p = 0; p < panels; p++)
                     w[p] = load_four(f, weights + p * stride, k / 8, half, group);
                     UNROLLED(int r = 0; r < parts * rows; r++) {
@@ -69,7 +69,7 @@ VNNI_INLINE void tile_vnni(const arguments *a, nephele_index m, nephele_index pa
                     }
                 }
             }
-            f32x16 scale[4], minimum[4];
+            f32x16 scale[2], minimum[2];
             UNROLLED(int p = 0; p < panels; p++) load_scales(f, block + p * stride, j, &scale[p], &minimum[p]);
             UNROLLED(int r = 0; r < rows; r++) {
                 UNROLLED(int p = 0; p < panels; p++) {

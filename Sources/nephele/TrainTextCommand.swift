@@ -118,6 +118,13 @@ struct TrainTextCommand: ParsableCommand {
         guard sweep.sweep else { return }
         try check(architecture != nil, "--sweep trains new models; give --architecture, not --config or --from")
         try check(steps.steps != nil, "--sweep cuts --steps; give it")
+        try check(heldOut > 0, "--sweep compares losses of held-out text; give --held-out above 0")
+        if let report = sweep.sweepReport {
+            let folder = URL(fileURLWithPath: report).deletingLastPathComponent().path
+            try check(
+                FileManager.default.isWritableFile(atPath: folder),
+                "--sweep-report \(report): its folder is not there or cannot be written")
+        }
         let unused = [
             ("--ema", ema != nil), ("--sample-every", sampleEvery != nil), ("--tensorboard", tensorboard != nil),
         ]

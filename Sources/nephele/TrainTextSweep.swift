@@ -90,13 +90,13 @@ struct TrainingSweep {
 
     /// Fewer layers and fewer heads of the same width.
     static func scaled(_ extents: DecoderBlueprint.Extents, by part: Double) -> DecoderBlueprint.Extents {
-        func scaled(_ count: Int) -> Int { max(1, Int((Double(count) * part).rounded())) }
+        func cut(_ count: Int) -> Int { max(1, Int((Double(count) * part).rounded())) }
         var smaller = extents
-        smaller.layers = scaled(extents.layers)
-        smaller.heads = scaled(extents.heads)
+        smaller.layers = cut(extents.layers)
+        smaller.heads = cut(extents.heads)
         smaller.width = extents.width / extents.heads * smaller.heads
         smaller.kvHeads = extents.kvHeads.map { count in
-            (1...scaled(count)).last { smaller.heads % $0 == 0 } ?? 1
+            (1...cut(count)).last { smaller.heads % $0 == 0 } ?? 1
         }
         smaller.feedForward = extents.feedForward.map {
             max(1, Int((Double($0) * Double(smaller.width) / Double(extents.width)).rounded()))
@@ -131,9 +131,6 @@ struct TrainingSweep {
     private func make(_ run: Run, on device: Device) throws -> ScalingLaw.Run {
         let training = try TextTraining(run.options, on: device)
         let plan = training.plan
-        guard plan.heldOutSequences > 0 else {
-            throw CommandError("a sweep compares losses of held-out text; give --held-out above 0")
-        }
         var display = TrainingDisplay(steps: plan.steps, isJSON: isJSON)
         try display.begin(plan)
         if plan.firstStep < plan.steps {

@@ -71,11 +71,17 @@ struct TrainingSweepTests {
             ["--sweep", "--steps", "40", "--sweep-sizes", "0.5,2"],
             ["--sweep", "--steps", "40", "--sweep-steps", "1,x"],
             ["--sweep", "--steps", "40", "--tensorboard", "/tmp/x"],
+            ["--sweep", "--steps", "40", "--held-out", "0"],
+            ["--sweep", "--steps", "40", "--sweep-report", "/nowhere/page.html"],
         ])
     func refused(_ more: [String]) {
         let common = ["--architecture", "llama", "--tokenizer", "t", "--data", "d", "--output", "o"]
         #expect(throws: (any Error).self) { try TrainTextCommand.parse(common + more) }
         #expect(throws: Never.self) { try TrainTextCommand.parse(common + ["--sweep", "--steps", "40"]) }
+    }
+
+    @Test("a sweep whose runs would be the same is refused")
+    func tooFewSteps() {
         #expect(throws: CommandError.self) {
             try TrainingSweep(options("o"), steps: 2, SweepOptions.parse(["--sweep"]), isJSON: true)
         }
